@@ -18,7 +18,7 @@ from llmos_nb.process.state.fold import fold
 with grammar_later():
     import nbformat  # noqa: F401 - many tests import it, and each process of the tests would compile the grammar
 
-pytest_plugins = ["out_of_process", "second_try"]
+pytest_plugins = ["left_armed", "longest_first", "out_of_process", "second_try"]
 
 # a timing is a benchmark, never a test's bound: a busy machine must not fail a property
 settings.register_profile("llmos", deadline=None)
@@ -39,12 +39,6 @@ def ring(args):
     number, of = (os.environ.get(f"PYTEST_XDIST_WORKER{which}", "0") for which in ("", "_COUNT"))
     begin = len(files) * int(number.removeprefix("gw")) // max(int(of), 1)
     return [str(file) for file in files[begin:] + files[:begin]]
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Put the tests in one order for all processes."""
-    items.sort(key=lambda item: item.path)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -10,6 +10,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from programs import run_python
 
 from llmos_nb.app.verbs import BUILT_IN as VERBS
 from llmos_nb.session import config
@@ -27,11 +28,24 @@ def blocks(language):
 
 
 @pytest.mark.parametrize("code", list(blocks("python")))
-def test_python_blocks_run(code, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+def test_python_blocks_run(code):
+    ended, said = run_python(code, ROOT)
+    assert ended == 0, said
+
+
+def test_the_first_block_of_the_readme_runs_in_a_fresh_interpreter():
+    code = next(blocks("python")).values[0]
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "code", ["1 / 0", "import warnings; warnings.warn('x')", "json", "raise SystemExit(3)"]
+)
+def test_a_block_that_is_wrong_is_found(code):
+    ended, _ = run_python(code, ROOT)
+    assert ended != 0
 
 
 @pytest.mark.parametrize("code", list(blocks("toml")))

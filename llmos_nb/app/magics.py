@@ -356,7 +356,7 @@ def _prepare() -> None:
 
 
 def unload(ip: Any) -> None:
-    """Take away the transformers, completion, the timer of goals, what pages follow and what watches the library."""
+    """Take away the transformers, completion, the timer of goals, and all that stands before streams and libraries."""
     magics = getattr(ip.magics_manager.magics["cell"].get("agent"), "__self__", None)
     if isinstance(magics, AgentMagics):
         if magics.panels is not None:
@@ -373,6 +373,10 @@ def unload(ip: Any) -> None:
         pages.withdraw()
     if (clicks := sys.modules.get("llmos_nb.app.present.clicks")) is not None:
         clicks.restore()
+    if (capture := sys.modules.get("llmos_nb.tools.devices.python.capture")) is not None:
+        capture.uninstall(ip)
+    if (line := sys.modules.get("llmos_nb.app.present.line")) is not None:
+        line.uninstall(ip)
     matchers = getattr(getattr(ip, "Completer", None), "custom_matchers", [])
     for hooks in (ip.input_transformers_cleanup, ip.input_transformers_post, matchers):
         hooks[:] = [h for h in hooks if not getattr(h, "__module__", "").startswith("llmos_nb.app.")]

@@ -33,12 +33,13 @@ def computed_answer(run: ExportSource) -> str:
     text += _literal(answer[at:])
     parts = [f'    f"{part}"' for part in text.replace("\\n", "\\n\n").split("\n") if part]
     made = f"{NAME} = {parts[0].strip()}" if len(parts) == 1 else "\n".join([f"{NAME} = (", *parts, ")"])
-    return "\n".join(["# The answer, computed again.", *before, made, f"print({NAME})"])
+    needed = filter(None, [compute.definitions(values)])
+    return "\n".join([*needed, "# The answer, computed again.", *before, made, f"print({NAME})"])
 
 
 def _field(value: dict[str, Any], name: str, before: list[str]) -> str:
     """Return an expression as a field of an f-string; one that cannot stand in it is bound before, under a name."""
-    inner, spec = ast.parse(compute.as_code(value["code"]), mode="eval").body, ""
+    inner, spec = ast.parse(compute.as_code(value["code"], value.get("format")), mode="eval").body, ""
     told = False
     match inner:
         case ast.Call(func=ast.Name("format"), args=[of, ast.Constant(str(spec))]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from llmos_nb.export.dataflow.taint import holds_after_all
@@ -140,6 +141,15 @@ def line(name: str, words: str) -> str:
         kind = words[1:].partition(":")[0].removesuffix(">")
         return f"assert type({name}).__name__ == {kind!r}  # its type alone: what it holds is not asserted"
     return f"assert _content({name}) == {words!r}, _content({name})"
+
+
+def compared(test: ast.expr) -> tuple[str, object] | None:
+    """Return what an assertion of ours looks at, as code, and what that was in the run; None of any other."""
+    match test:
+        case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
+            with suppress(ValueError):
+                return ast.unparse(left), ast.literal_eval(right)
+    return None
 
 
 def helper(words: Iterable[str]) -> str:

@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from typing import Any
 from llmos_nb.errors import LlmosError
 from llmos_nb.export import provenance
 from llmos_nb.export.source import ExportSource
-from llmos_nb.process import evidence
+from llmos_nb.process import answers
 from llmos_nb.tools import Call
 
 FOLDED = (
@@ -266,30 +265,18 @@ def answer_words(run: ExportSource) -> str:
     return f"## The answer, in the model's words\n\n{said}"
 
 
-CLAIMS = "Its claims: "
-
-
-@cache
-def reading() -> str:
-    """Return by which code the claims of an answer are marked, as a hash: other code may mark them otherwise."""
-    files = sorted(Path(str(evidence.__file__)).parent.glob("*.py"))
-    return sha256(b"".join(f.read_bytes() for f in files)).hexdigest()[:16]
+NUMBERS = "Its numbers: "
 
 
 def answer_cell(run: ExportSource) -> Cell:
-    """Return the cell that says an answer and how its claims are marked."""
-    return Cell("markdown", "answer", answer(run), {"pid": run.pid, "reading": reading()})
+    """Return the cell that says an answer and how its numbers are known."""
+    return Cell("markdown", "answer", answer(run), {"pid": run.pid})
 
 
 def answer(run: ExportSource) -> str:
-    """Return the answer, and how its claims are marked, which is a reading of this version's."""
-    found = evidence.evidence(run.state)
-    known = [
-        f"- {words(m.claim.text)}: {evidence.words(m.mark)}" + (f" ({words(m.how)})" if m.how else "")
-        for m in found
-    ]
-    told = "\n".join([f"{CLAIMS}{evidence.told(run.state, found)}", *known])
-    return f"{answer_words(run)}\n\n{told}"
+    """Return the answer, and how many of its numbers are computed, seen in results, or typed by the model."""
+    known = answers.counted(answers.numbers(run.state))
+    return f"{answer_words(run)}\n\n{NUMBERS}{known}." if known else answer_words(run)
 
 
 KEPT = ("image/png", "image/jpeg")

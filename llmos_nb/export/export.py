@@ -173,6 +173,7 @@ def export(
     cells = _cells(draft, how.get("clean", False), how.get("trace", False), how.get("params"))
     bring(draft.inputs, draft.held, runs[0].folder, target.parent)
     if target.suffix == ".py":
+        target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(script_of(cells), encoding="utf-8")
         return target
     lock = how.get("lock", True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
+import os
 import re
 import sys
 import textwrap
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +123,47 @@ def modules_named(source: str) -> Iterator[str]:
             yield node.module
 
 
-def local_modules(source: str, folder: Path) -> list[Path]:
-    """Return the files of modules that code imports from the working folder."""
-    paths = (folder / f"{name.replace('.', '/')}.py" for name in modules_named(source))
-    return [path for path in paths if path.is_file()]
+def local_modules(source: str, folder: Path, entries: Iterable[str] = ()) -> list[str]:
+    """Return the files of modules that code imports from the working folder, and of those that these import.
+
+    Parameters
+    ----------
+    source : str
+        The code.
+    folder : Path
+        The working folder.
+    entries : iterable of str
+        Folders that code puts on the import path, as it spells them.
+    """
+    roots, found = ["", *entries], dict[str, None]()
+    todo = [(source, "")]
+    while todo:
+        code, at = todo.pop()
+        tried = (path for name, level in _imported(code) for path in _files_of(name, level, at, roots))
+        for path in dict.fromkeys(tried):
+            if path not in found and (folder / path).is_file():
+                found[path] = None
+                with suppress(OSError, SyntaxError, ValueError):
+                    text = (folder / path).read_text(encoding="utf-8")
+                    ast.parse(text)
+                    todo.append((text, os.path.dirname(path)))  # noqa: PTH120 - a text as the code spells it
+    return list(found)
+
+
+def _imported(source: str) -> Iterator[tuple[str, int]]:
+    """Return what code imports by full name, with the level of a relative import; also what may be a submodule."""
+    yield from ((name, 0) for name in modules_named(source))
+    for node in nodes(source):
+        if isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            names = [".".join(filter(None, (base, a.name))) for a in node.names]
+            yield from ((name, node.level) for name in filter(None, [base, *names]))
+
+
+def _files_of(name: str, level: int, at: str, roots: Sequence[str]) -> Iterator[str]:
+    """Return the files that a module of a name, and the packages around it, would stand in."""
+    parts = name.split(".")
+    for root in [os.path.join(at, *[".."] * (level - 1))] if level else roots:  # noqa: PTH118 - texts
+        packages = (os.path.join(*parts[:n], "__init__.py") for n in range(1, len(parts) + 1))  # noqa: PTH118
+        for file in (*packages, f"{os.path.join(*parts)}.py"):  # noqa: PTH118
+            yield Path(os.path.normpath(os.path.join(root, file))).as_posix()  # noqa: PTH118

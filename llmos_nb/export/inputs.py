@@ -125,16 +125,27 @@ def files_read(sources: Iterable[str], runs: Sequence[ExportSource]) -> list[Inp
     begun = min(starts, default=float("inf"))
     found: dict[str, Input] = {}
     known = named_texts(sources := list(sources))
+    entries = list(_import_path(sources, known, folder))
     for source in sources:
         for name in file_names(source, known):
             for path in _matches(name, folder):
                 whole = folder / path
                 if path not in found and len(found) < MOST and whole.stat().st_mtime < begun:
                     found[path] = _described(path, whole)
-        for whole in local_modules(source, folder):
-            name = whole.relative_to(folder).as_posix()
+        for name in local_modules(source, folder, entries):
+            whole = folder / name
             found[name] = Input(name, digest_file(whole), whole.stat().st_size, "module")
     return list(found.values())
+
+
+def _import_path(sources: Iterable[str], known: Mapping[str, str], folder: Path) -> Iterator[str]:
+    """Return the folders that code puts on the import path, as far as its text tells."""
+    for node in (n for source in sources for n in nodes(source)):
+        changes = isinstance(node, ast.Call) and dotted(node.func).startswith(("sys.path.", "site.addsitedir"))
+        added = node.op if isinstance(node, ast.AugAssign) and dotted(node.target) == "sys.path" else None
+        if changes or added is not None:
+            texts = (text_of(n, known) for n in ast.walk(node) if isinstance(n, ast.expr))
+            yield from (t for t in texts if t and "\0" not in t and (folder / t).is_dir())
 
 
 def _matches(name: str, folder: Path) -> list[str]:

@@ -17,7 +17,7 @@ from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import LOOKING, call_code
 from llmos_nb.export.target import SUPPLEMENT
 from llmos_nb.journal.events import ModelRequested, PlanDecided, PlanEdited, PlanProposed
-from llmos_nb.process import evidence
+from llmos_nb.process import answers
 from llmos_nb.process.state import CONTROL
 from llmos_nb.tools import Call
 
@@ -196,8 +196,10 @@ def _uncheckable(draft: Draft) -> str:
     read = [(where(u, draft.cells), said) for u in draft.units if (said := missed(u, draft.cells))]
     lines += [f"- The files that {words(unit)} read: {said}" for unit, said in read]
     for run in draft.runs:
-        unfound = [m.claim.text for m in evidence.evidence(run.state) if m.mark == "absent"]
-        lines += [f"- The answer says {words(text)}, which stands in no result" for text in unfound]
+        typed = [number.text for number in answers.numbers(run.state) if number.kind == "typed"]
+        lines += [
+            f"- The answer says {words(text)}, which the model typed: it stands in no result" for text in typed
+        ]
     return "\n".join(["## What could not be checked", "", *dict.fromkeys(lines)]) if lines else ""
 
 

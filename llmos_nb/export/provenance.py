@@ -159,6 +159,8 @@ def _decision(
         yield f"approved with its step by {person(step[0].by)}, {step[1]}{reason}"
     else:
         yield f"{_granted(b.by, '')}, {at}{reason}"
+        if b.by.startswith("mode") and plan is not None and not plan[0].by.startswith("mode"):
+            yield f"version {plan[0].version} of the plan was approved by {person(plan[0].by)}, {plan[1]}"
 
 
 def _granted(by: str, reason: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import ExportDoesNotRun, LlmosError
-from llmos_nb.export.cells import read
+from llmos_nb.export.assertions import compared
+from llmos_nb.export.cells import read, text_of
 from llmos_nb.export.environ import LACKS
 from llmos_nb.export.inputs import digest_file
 from llmos_nb.export.source import ExportSource
@@ -25,7 +28,11 @@ from llmos_nb.journal.events import CellRan
 from llmos_nb.policy.secrets import redact, secret_name
 from llmos_nb.tools import Call
 
-_WORDS = 300  # of an error
+_WORDS, _PIECE = 300, 100  # of an error, of what stands in it
+_AT = re.compile(r"Cell In\s?\[\d+\], line (\d+)|File \"[^\"]*\", line (\d+), in <module>")
+_VALUE = re.compile(r"_r\d+_\d+")
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_OURS = re.compile(r"(?:_content|type)\((\w+)\)(?:\.__name__)?")
 
 
 def run(path: Path) -> str:
@@ -56,7 +63,7 @@ def run(path: Path) -> str:
     with _own_loop():
         result = execute(probed, book["metadata"]["llmos_nb"]["inputs"], path.parent)
     if result.failed is not None:
-        index, name, text, _ = result.failed
+        index, name, text, traceback = result.failed
         lacks = (
             text.strip("'\"")
             if name == "KeyError"
@@ -66,10 +73,52 @@ def run(path: Path) -> str:
         )
         if secret_name(lacks):
             raise LlmosError(f"it needs {lacks!r}, a secret, which no notebook is handed")
-        where = f"cell {probed['cells'][index]['id']}"
-        raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: {where}: {name}: {text}"[:_WORDS]))
+        cell = probed["cells"][index]
+        why = _reason(text_of(cell["source"]), f"{name}: {text}", traceback)
+        raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: cell {cell['id']}: {why}"))
     found, _ = differences(book, result)
     return redact(f"{found[0].where}: {found[0].what}"[:_WORDS]) if found else ""
+
+
+def _reason(source: str, error: str, traceback: str) -> str:
+    """Say what a cell raised and at which of its statements; of an assertion of ours what it found and what was.
+
+    Parameters
+    ----------
+    source : str
+        The cell's code, as it ran.
+    error : str
+        Name and text of the error.
+    traceback : str
+        As IPython prints it.
+    """
+    plain = _COLOURS.sub("", traceback)
+    body, at = _parsed(source), [int(a or b) for a, b in _AT.findall(plain)]
+    if error.startswith("NoneType"):  # the cell ran, and its value could not be shown
+        error, at = plain.strip().rpartition("\n")[2], [b.end_lineno or 0 for b in body[-1:]]
+    node = next((n for n in body if at and n.lineno <= at[0] <= (n.end_lineno or n.lineno)), None)
+    if node is None:
+        return error[:_WORDS]
+    test = compared(node.test) if isinstance(node, ast.Assert) and error.startswith("AssertionError") else None
+    if test is None:
+        return f"{error[:_WORDS]} (at `{_short(ast.unparse(node))}`)"
+    name, said = _OURS.sub(r"\1", test[0]), error.partition(": ")[2].strip()
+    named = "its value" if _VALUE.fullmatch(name) else f"`{name}`"
+    now = f"is {_short(said)}, and" if said else "is another here; it"
+    unseen = "what made it so was not followed, as what other programs or threads did, or what no name shows"
+    return f"{named} {now} was {_short(str(test[1]))} in the run: {unseen}"
+
+
+def _parsed(source: str) -> list[ast.stmt]:
+    try:
+        return ast.parse(source).body
+    except SyntaxError:
+        return []
+
+
+def _short(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= _PIECE else f"{flat[: _PIECE - 1]}…"
 
 
 def _there(path: Path, sha256: str) -> bool:
@@ -113,7 +162,8 @@ def _run_script(path: Path) -> None:
             raise ExportDoesNotRun(f"{path} is saved, and takes longer than {TIMEOUT_S:g} s to run") from None
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: {last}"[:_WORDS]))
+        why = _reason(path.read_text(encoding="utf-8"), last, done.stderr)
+        raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: {why}"))
 
 
 def acts(runs: Iterable[ExportSource]) -> str:

@@ -7,6 +7,7 @@ from .chain import (
     first as first,
     history as history,
     lineage as lineage,
+    lost_values as lost_values,
     missing_payloads as missing_payloads,
     payloads as payloads,
     read as read,
@@ -28,6 +29,7 @@ from .index import (
     Glance as Glance,
     Look as Look,
     driver_of as driver_of,
+    last_known as last_known,
     look as look,
 )
 from .interpreters import (

@@ -21,7 +21,16 @@ from typing import Any, NoReturn
 
 from llmos_nb.errors import JournalError, JournalTampered
 from llmos_nb.journal.blobs import HOLDERS, Blobs, put_inside, references
-from llmos_nb.journal.events import KINDS, VERSION, Body, NotebookOpened, Parent, RunStarted, parse
+from llmos_nb.journal.events import (
+    KINDS,
+    VERSION,
+    Body,
+    NamesChanged,
+    NotebookOpened,
+    Parent,
+    RunStarted,
+    parse,
+)
 from llmos_nb.messages import canonical
 
 GENESIS = "0" * 64
@@ -344,3 +353,24 @@ def missing_payloads(path: Path) -> int:
         One of them is not what was stored.
     """
     return sum(blobs.get(ref) is None for blobs, ref in payloads([path]))
+
+
+def lost_values(path: Path) -> list[str]:
+    """Name the stored values that are damaged, and those that are gone though a variable had no later one.
+
+    Earlier ones may have been deleted to make room. A resume reads none of these.
+    """
+    folder = path.parent / "blobs"
+    damaged, gone = list[str](), dict[str, str]()
+    bodies = (e.body for e in scan(path)[0] if e.k == NamesChanged.kind)
+    for body in (b for b in bodies if isinstance(b, NamesChanged)):
+        for name, ref in (body.changes.values or {}).items():
+            gone.pop(name, None)
+            if "blob" not in ref or Blobs(folder).intact(ref) is not None:
+                continue
+            about = f"`{name}` of {body.call}"
+            if os.path.lexists(folder / Path(str(ref["blob"])).name):
+                damaged.append(f"{about} is damaged")
+            else:
+                gone[name] = f"{about} is gone"
+    return [*damaged, *gone.values()]

@@ -84,6 +84,7 @@ def look(home: Home, patience_s: float = math.inf) -> Look:
     known, journals = _kept(home), _journals(home)
     until = time.monotonic() + patience_s
     found: list[Glance] = []
+    longer: dict[str, Glance] = {}  # what knows of lines that are gone by now: `last_known` tells
     fresh, whole = 0, True
     for _, folder, size, changed in journals:
         old = known.pop(folder, None)
@@ -94,9 +95,17 @@ def look(home: Home, patience_s: float = math.inf) -> Look:
         elif (new := _glance(home.runs / folder, size, changed)) is not None:
             found.append(new)
             fresh += 1
+            if old is not None and old.size > size and old.at > new.at:
+                longer[folder] = old
     if fresh or known:
-        _keep(home, found)
+        _keep(home, [longer.get(g.folder, g) for g in found])
     return Look(found[::-1], whole)
+
+
+def last_known(journal: Path) -> Glance | None:
+    """Return what the index of its home knows of a journal from before, however the file stands now."""
+    runs = journal.absolute().parent.parent
+    return _kept(Home(runs.parent)).get(journal.absolute().parent.name) if runs.name == "runs" else None
 
 
 def driver_of(journal: Path) -> str:

@@ -135,7 +135,7 @@ class Journal:
         guard: Callable[[str, dict[str, Any]], object] | None = None,
     ) -> None:
         self.path = Path(path)
-        self._scrub, self._guard, self._keyed = scrub, guard, keyed()
+        self._scrub, self.guard, self._keyed = scrub, guard, keyed()
         self.events: list[Event] = []
         self._pending: list[bytes] = []
         self._payloads: list[tuple[str, bytes]] = []
@@ -276,8 +276,8 @@ class Journal:
         if type(body) is not KINDS.get(body.kind, Unknown):
             raise TypeError(f"{type(body).__name__} is not the class of {body.kind}")
         d = body.plain()
-        if self._guard is not None:
-            self._guard(body.kind, d)
+        if self.guard is not None:
+            self.guard(body.kind, d)
         with self._mutex:
             event, line = self._chained(body, d)
             self.events.append(event)

@@ -1,8 +1,8 @@
 from . import (
+    answers as answers,
     briefing as briefing,
     compute as compute,
     decisions as decisions,
-    evidence as evidence,
     finish as finish,
     inputs as inputs,
     preview as preview,

@@ -23,7 +23,7 @@ from llmos_nb.messages import Request, Response, Usage
 from llmos_nb.models import cost, place_of
 from llmos_nb.policy import labels
 from llmos_nb.policy.secrets import Stream, vault
-from llmos_nb.process import briefing, serving
+from llmos_nb.process import briefing, fields, serving
 from llmos_nb.process.gate import conflicts, servers as gate_tools
 from llmos_nb.process.run import Run
 from llmos_nb.process.scheduling.resource import Wait, endpoint, waiting
@@ -36,9 +36,7 @@ MAX_WAIT_S = 120.0
 BYTES_PER_TOKEN = 4
 RESERVED_ANSWER = 1_024
 PLENTY, LEAST_ANSWER = 4_096, 64
-LONGEST = 400  # characters of an expression that is not yet written to its end
-_WHOLE = re.compile(r"`[^`\n]*`?|\{\{(?:[^{}]|\{[^{}]*\})*\}\}")  # what stands in backticks is no expression
-_BEGUN = re.compile(r"`[^`\n]*\Z|\{\{(?:(?!\}\}).)*\}?\Z|\{\Z", re.DOTALL)
+_BEGINS = re.compile(r"`[^`\n]*(?P<end>`|\n|\Z)|(?P<field>\{\{)|\{\Z")
 
 
 def evict(run: Run, command: Evict) -> None:
@@ -203,23 +201,32 @@ class Unevaluated:
 
     def __call__(self, piece: str) -> None:
         """Take a piece; what may be the beginning of an expression is held."""
-        text, shown, at = self._held + piece, "", 0
-        for found in _WHOLE.finditer(text):
-            if _BEGUN.match(text, found.start()):
-                break
-            shown += text[at : found.start()] + (found[0] if found[0].startswith("`") else "…")
-            at = found.end()
-        begun = _BEGUN.search(text, at)
-        ready = len(text) if begun is None or len(text) - begun.start() > LONGEST else begun.start()
-        self._held = text[ready:]
-        if shown := shown + text[at:ready]:
-            self._show(shown)
+        self._go_on(self._held + piece, last=False)
 
     def end(self) -> None:
-        """Show the rest as it is."""
-        if self._held:
-            self._show(self._held)
-        self._held = ""
+        """Show the rest."""
+        self._go_on(self._held, last=True)
+
+    def _go_on(self, text: str, last: bool) -> None:
+        shown, at = "", 0
+        while at < len(text):
+            found = _BEGINS.search(text, at)
+            begin = found.start() if found else len(text)
+            shown, at = shown + text[at:begin], begin
+            if found is None:
+                break
+            if found["field"]:
+                end, settled = fields.closes(text, begin, last)
+                if not settled:
+                    break
+                shown, at = shown + ("…" if end else fields.OPEN), end or found.end()
+            elif found["end"] or last:
+                shown, at = shown + found[0], found.end()
+            else:
+                break
+        self._held = text[at:]
+        if shown:
+            self._show(shown)
 
 
 async def _respond(run: Run, request: Request) -> Response:

@@ -339,7 +339,6 @@ def head(
     apart: bool = False,
     private: Container[str] = (),
     own: Mapping[str, str] = {},
-    asks: bool = False,
 ) -> tuple[Message, ...]:
     """Make the head.
 
@@ -361,8 +360,6 @@ def head(
         Variables of which no value is shown.
     own : mapping
         Texts in the place of ours, by name.
-    asks : bool
-        All that it runs is asked for.
     """
     how = (show_values or traits.sees_values, not traits.prefix, private)
     shown = str(card(shown_names(goal, namespace, patterns), namespace, *how)) if namespace is not None else ""
@@ -375,7 +372,7 @@ def head(
         asked = f"Variables:\n{shown}\nQuestion: {goal.strip()}" if shown else f"Question: {goal.strip()}"
         return (*traits.prefix, Message("user", asked))
     text = goal.strip() + (f"\n\nVariables:\n{shown}" if shown else "")
-    system = prompts.system(own, namespace is not None, apart, asks)
+    system = prompts.system(own, namespace is not None, apart)
     return (Message("system", system), Message("user", text, parts=images))
 
 

@@ -1,11 +1,11 @@
 """Expressions in an answer: ``{{df.mass.mean():.1f}}`` is evaluated on the live variables and takes its place.
 
-They run in a forked copy of this process, which is thrown away; in a child process, where the variables are copies
-already, one that changes something is an error. One that reads no variable, or whose value is a literal that stands in
-it, is the model's own word: its value takes its place, but does not count as computed. In code of the answer, fenced or
-in backticks, nothing is evaluated. None is evaluated that the gate would not let a step run unasked, or
-that takes something from outside or reads what is labelled: that is a step's business, where it is on the record.
-A value of several lines, such as a table, stands in a block of its own.
+Each is evaluated in a copy of the process that holds the variables, which is thrown away: whatever it does is lost
+there, and what would act outside, or take something from outside, is refused where it happens. So looking is no act:
+it is done in every mode. What gives nothing is told to the model once, and shown as the code that it is.
+
+One that reads no variable, or only such as hold a literal of the model's own code, or whose value is a literal that
+stands in it, is the model's own word: its value takes its place, but does not count as computed.
 """
 
 from __future__ import annotations
@@ -13,101 +13,54 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from types import BuiltinFunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
-from llmos_nb.errors import UsageError
-from llmos_nb.journal.events import AnswerComputed, RunStarted
+from llmos_nb.errors import ToolError, UsageError
+from llmos_nb.journal.events import AnswerComputed, LabelChanged, RunStarted
 from llmos_nb.messages import ToolResult
-from llmos_nb.policy import labels
+from llmos_nb.policy import Came, labels
 from llmos_nb.policy.secrets import redact
+from llmos_nb.process import literals
+from llmos_nb.process.fields import (
+    CLOSE,
+    OPEN,
+    Field,
+    as_code,
+    as_source,
+    definitions,
+    expressions,
+    parsed,
+)
 from llmos_nb.process.gate import judge, labels as gate_labels
-from llmos_nb.process.literals import folded, probes
 from llmos_nb.process.preview import forked
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import Compute
-from llmos_nb.tools import NAME_CHANGES, Call, CallContext
+from llmos_nb.tools import Call, Stopped
+from llmos_nb.tools.devices.child import Child
 
-OPEN, CLOSE = "{{", "}}"
-MOST, LONGEST = 60, 2_000  # expressions an answer may hold, and characters that each may give
-COMPUTE_S = 20.0
+__all__ = ["as_code", "compute", "definitions", "expressions", "holds"]  # for the export, too
+MOST = 60  # expressions of an answer that are evaluated
+COMPUTE_S, ALL_S = 20.0, 60.0  # that one may take, and all of an answer
+LONGEST, WHY = 4_000, 200  # characters of a value, and of a reason
 NEW = "\n\n"  # Markdown begins a block behind it
-_CODE = re.compile(
-    r"(?ms)^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\1|\Z)|(?<!`)(`+)(?!`)(?:(?!\n[ \t]*\n).)+?(?<!`)\2(?!`)"
-)
+TOO_MANY = f"an answer holds at most {MOST} expressions"
 _MARKDOWN = re.compile(r"\s*(?:\||#+ |[-*>] |\d+\. )")
 _NO_VALUE = re.compile(
     r"<(?:bound method|built-in|function|method|class|module|slot wrapper) |<[a-zA-Z_][^\n]* at 0x[0-9a-f]+>"
 )
+Look = Callable[[Sequence[Field]], Awaitable[list[ToolResult]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
-    """One expression of an answer.
+class Given(NamedTuple):
+    """What an expression gave: whether it is the model's own word, and where what it read came from."""
 
-    Attributes
-    ----------
-    start, end : int
-        Where it stands, with its braces.
-    code : str
-        The expression as it was written, with its format: ``x:.2f``.
-    """
-
-    start: int
-    end: int
-    code: str
-
-
-def expressions(answer: str) -> list[Expression]:
-    """Return the expressions of an answer; what does not parse is text, and so is what stands in code."""
-    found: list[Expression] = []
-    code = [m.span() for m in _CODE.finditer(answer)]
-    at = 0
-    while len(found) < MOST and (start := answer.find(OPEN, at)) >= 0:
-        at = start + len(OPEN)
-        if within := next((b for a, b in code if a <= start < b), 0):
-            at = within
-            continue
-        end = answer.find(CLOSE, at)
-        while end >= 0 and (parsed(answer[at:end]) is None or answer[end : end + 3] == CLOSE + "}"):
-            end = answer.find(CLOSE, end + 1)
-        if end >= 0:
-            found.append(Expression(start, end + len(CLOSE), answer[at:end].strip()))
-            at = end + len(CLOSE)
-    return found
-
-
-def parsed(code: str) -> ast.FormattedValue | None:
-    """Return an expression with its format as the field of an f-string, or None where it is none."""
-    try:
-        return ast.FormattedValue(ast.parse(code.strip(), mode="eval").body, -1)
-    except SyntaxError:
-        pass
-    text = code.strip()
-    for colon in re.finditer(":", text):  # the first one behind an expression: `t:%H:%M`
-        try:
-            value = ast.parse(text[: colon.start()].rstrip(), mode="eval").body
-        except SyntaxError:
-            continue
-        return ast.FormattedValue(value, -1, ast.JoinedStr([ast.Constant(text[colon.end() :])]))
-    return None
-
-
-def as_code(code: str) -> str:
-    """Return an expression of an answer as Python that gives its text, with its format where it has one.
-
-    Without a format, a float is told by ten digits.
-    """
-    field = parsed(code)
-    assert field is not None  # noqa: S101 - only what parses is found
-    value = ast.unparse(field.value)
-    if field.format_spec is not None:
-        spec = field.format_spec.values[0].value  # type: ignore[attr-defined]
-        return f"format({value}, {spec!r})"
-    return f"(lambda value: format(value, '.10g') if isinstance(value, float) else value)({value})"
+    result: ToolResult
+    own: bool = False
+    came: Came = Came()
 
 
 async def compute(run: Run, command: Compute) -> None:
@@ -115,52 +68,96 @@ async def compute(run: Run, command: Compute) -> None:
     answer = run.state.candidate
     found = expressions(answer)
     try:
-        place, results = await run.visit(partial(_placed, run, [as_code(x.code) for x in found]))
-    except UsageError as error:  # there is no way to a copy here
-        place = None
-        results = [ToolResult(False, str(error), "UsageError") for _ in found]
-    own = await _own_words(run, found, results)
+        place, given = await run.visit(partial(_placed, run, [parsed(x.code) for x in found[:MOST]]))
+    except Stopped as stop:
+        run.halt("paused", str(stop) or "you")
+        return
+    given += [Given(_denied(TOO_MANY)) for _ in found[MOST:]]
+    before = _earlier(run)
     values: list[dict[str, Any]] = []
     errors: list[str] = []
     text, at = "", 0
-    for expression, result, literal in zip(found, results, own, strict=True):
-        bare = result.text.strip()
-        bare = result.text.strip("\n").rstrip() if "\n" in bare else bare  # its first line has its columns, too
-        shown = redact(bare[:LONGEST])
-        before, behind = _fences(answer, expression, shown) if result.ok else ("", "")
-        text += answer[at : expression.start] + before
-        if result.ok:
-            if not literal:
-                values.append({"start": len(text), "text": shown, "code": expression.code})
-            text += shown + behind
-        else:
-            errors.append(f"{OPEN}{expression.code}{CLOSE}: {_why(run, result)}")
-            text += answer[expression.start : expression.end]
+    for expression, (result, own, _) in zip(found, given, strict=True):
+        text += answer[at : expression.start]
         at = expression.end
-    text += answer[at:]
-    run.append(AnswerComputed(answer=text, values=values, errors=errors, place=place))
+        known = before.get(expression.code, {}) if not result.ok else {"format": result.facts["format"]}
+        if not (result.ok or known):
+            errors.append(f"{OPEN}{expression.code}{CLOSE}: {_why(run, result)}")
+            text += as_source(expression.code)
+            continue
+        shown = _text(result) if result.ok else known["text"]
+        opens, closes = _fences(text, answer[at:], shown)
+        field = parsed(expression.code)
+        text += opens + (field.before if field else "")
+        if not own:
+            values.append(
+                {"start": len(text), "text": shown, "code": expression.code, "format": known["format"]}
+            )
+        text += shown + closes
+    _label(run, [g.came for g in given if g.result.ok])
+    run.append(AnswerComputed(answer=text + answer[at:], values=values, errors=errors, place=place))
 
 
-def _fences(answer: str, expression: Expression, shown: str) -> tuple[str, str]:
-    """Return what stands around a value of several lines, such as a table: its columns stay one under the other."""
-    if "\n" not in shown or "```" in shown or _MARKDOWN.match(shown):
+def _text(result: ToolResult) -> str:
+    text = result.text.strip()
+    if "\n" in text:  # its first line has its columns, too
+        text = result.text.strip("\n").rstrip()
+    return redact(text[:LONGEST])
+
+
+def _earlier(run: Run) -> dict[str, dict[str, Any]]:
+    """Return by its code what was computed in the answer before, where the model was told of what failed in it."""
+    if not run.state.nudges["expression"]:
+        return {}
+    bodies = (e.body for e in reversed(run.journal.events))
+    last = next((b for b in bodies if isinstance(b, AnswerComputed)), None)
+    return {v["code"]: v for v in last.values if "format" in v} if last is not None else {}
+
+
+def _label(run: Run, came: Sequence[Came]) -> None:
+    """Let the answer bear the label of what it shows: it goes on to other processes as the process's own words."""
+    read = gate_labels.joined(*came)
+    shown = read.label._replace(private=False)  # the answer is the person's
+    for name, label, why in labels.floated(run.state.labels, Came(shown, f"the answer: {read.why}"), ()):
+        run.append(LabelChanged(name=name, label=label, why=why))
+
+
+def _fences(before: str, behind: str, shown: str) -> tuple[str, str]:
+    """Return what stands around a value of several lines: a block of its own, where a table's columns stay in line."""
+    if "\n" not in shown or "```" in shown:
         return "", ""
-    alone = not answer[: expression.start].rpartition("\n")[2].strip()
-    ended = not answer[expression.end :].partition("\n")[0].strip()
-    return f"{'' if alone else NEW}```text\n", f"\n```{'' if ended else NEW}"
+    opens = "" if not before.strip() or before.endswith(NEW) else "\n" if before.endswith("\n") else NEW
+    closes = "" if not behind.strip() or behind.startswith(NEW) else "\n" if behind.startswith("\n") else NEW
+    if _MARKDOWN.match(shown):
+        return opens, closes
+    return f"{opens}```text\n", f"\n```{closes}"
 
 
-async def _placed(run: Run, codes: Sequence[str]) -> tuple[dict[str, Any] | None, list[ToolResult]]:
+async def _placed(run: Run, fields: Sequence[Field | None]) -> tuple[dict[str, Any] | None, list[Given]]:
     """Return where the notebook stands, on the user's thread, and what each expression gave there."""
-    return run.place().get("place"), await _results(run, codes)
+    return run.place().get("place"), await _given(run, fields)
 
 
-async def _results(run: Run, codes: Sequence[str]) -> list[ToolResult]:
-    """Return what each expression gave, or why it is not evaluated."""
-    hindered = [hindrance(run, code) for code in codes]
-    printed = [f"print({code}, end='')" for code, why in zip(codes, hindered, strict=True) if not why]
-    given = map(_a_value, await in_copy(run, printed) if printed else ())
-    return [ToolResult(False, why, "CallDenied") if why else next(given) for why in hindered]
+async def _given(run: Run, fields: Sequence[Field | None]) -> list[Given]:
+    """Evaluate expressions, and find out whose word each is; what fails says why."""
+    seen = [
+        hindrance(run, f.asked["value"]) if f is not None else ("it is no expression", Came()) for f in fields
+    ]
+    asked = [f for f, (why, _) in zip(fields, seen, strict=True) if f is not None and not why]
+    if not asked:
+        return [Given(_denied(why)) for why, _ in seen]
+    try:
+        async with _looking(run) as look:
+            results = [_a_value(r) for r in await look(asked)]
+            own = iter(await _own_words(run, look, asked, results))
+    except (UsageError, ToolError, OSError) as error:  # there is no way to a copy here
+        return [Given(_denied(why or str(error))) for why, _ in seen]
+    there = iter(results)
+    return [Given(_denied(why)) if why else Given(next(there), next(own), came) for why, came in seen]
+
+
+def _denied(why: str) -> ToolResult:
+    return ToolResult(False, why, "CallDenied")
 
 
 def _a_value(result: ToolResult) -> ToolResult:
@@ -171,25 +168,42 @@ def _a_value(result: ToolResult) -> ToolResult:
     return ToolResult(False, f"it gives {what}, which is no value: call it, or name what it holds", "TypeError")
 
 
-async def _own_words(run: Run, found: Sequence[Expression], results: Sequence[ToolResult]) -> list[bool]:
+async def _own_words(
+    run: Run, look: Look, fields: Sequence[Field], results: Sequence[ToolResult]
+) -> list[bool]:
     """Return of each expression whether its value is the model's own word: no variable or only a literal gives it."""
-    asked = [[*_probes(x.code, r.text.strip())] if r.ok else [] for x, r in zip(found, results, strict=True)]
-    said = iter(await run.visit(partial(_results, run, [p for ps in asked for p in ps])) if any(asked) else ())
-    follows = [any([next(said).text.strip() == "True" for _ in ps]) for ps in asked]
-    return [of or not reads(run, x.code) for of, x in zip(follows, found, strict=True)]
+    named = [{n.id for n in ast.walk(f.value) if isinstance(n, ast.Name)} for f in fields]
+    typed = literals.typed((c.code, not c.proposed) for c in run.state.surviving if c.name == "python")
+    typed = {n: v for n, v in typed.items() if any(n in names for names in named)}
+    still = [literals.holds(n, v) for n, v in typed.items()]
+    if not all(
+        await _true(look, [" and ".join(f"({code})" for code in still)] if still else [])
+    ):  # one look for most
+        typed = {n: v for (n, v), held in zip(typed.items(), await _true(look, still), strict=True) if held}
+    nodes = [literals.folded(literals.inlined(f.value, typed)) for f in fields]
+    probes = [
+        [*literals.probes(node, f.spec or r.facts["format"], r.text.strip())] if r.ok else []
+        for node, f, r in zip(nodes, fields, results, strict=True)
+    ]
+    follow = iter(await _true(look, [p for each in probes for p in each]))
+    follows = [any([next(follow) for _ in each]) for each in probes]
+    live = [_reads(run, n) or literals.calls_on(f.value, typed) for f, n in zip(fields, nodes, strict=True)]
+    return [of or not reads for of, reads in zip(follows, live, strict=True)]
 
 
-def _probes(code: str, shown: str) -> Iterator[str]:
-    """Return code that is true where a value is a literal of its expression."""
-    if (field := parsed(code)) is not None:
-        spec = field.format_spec.values[0].value if field.format_spec is not None else ""  # type: ignore[attr-defined]
-        yield from probes(folded(field.value), spec, shown)
+async def _true(look: Look, codes: Sequence[str]) -> list[bool]:
+    found = await look([Field(ast.parse(code, mode="eval").body) for code in codes])
+    return [r.ok and r.text == "True" for r in found]
 
 
 def reads(run: Run, code: str) -> bool:
     """Return whether an expression reads a variable, rather than constants, modules and what is built in."""
     field = parsed(code)
-    nodes = [*ast.walk(folded(field.value))] if field is not None else []
+    return field is not None and _reads(run, literals.folded(field.value))
+
+
+def _reads(run: Run, node: ast.expr) -> bool:
+    nodes = [*ast.walk(node)]
     names = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
     names -= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     names -= {n.arg for n in nodes if isinstance(n, ast.arg)}
@@ -203,8 +217,12 @@ def reads(run: Run, code: str) -> bool:
     )
 
 
-def hindrance(run: Run, code: str) -> str:
-    """Say why an expression is not evaluated beside the steps; nothing where it may be.
+def hindrance(run: Run, code: str) -> tuple[str, Came]:
+    """Say why an expression is not evaluated, nothing where it is, and what it reads.
+
+    What it would do is refused where it does it. Asked beforehand are the rules of the user, and labels: what is secret
+    stays out of answers, and what is private does not reach other processes. Libraries that read files by themselves
+    are known by name alone.
 
     Parameters
     ----------
@@ -215,89 +233,77 @@ def hindrance(run: Run, code: str) -> str:
     """
     tool, arguments = run.tools.get("python"), {"code": code}
     if tool is None:
-        return "this process runs no Python"
+        return "this process runs no Python", Came()
     seen = judge.inspect(run, tool, arguments)
     ruled = judge.ruling(run, Call("answer", "python", arguments), tool, arguments, seen)
-    if ruled.what != "allow":
-        return f"a step with it would not run unasked ({ruled.by}); compute it in a step"
+    if ruled.what == "deny" and ruled.by.startswith("rule:"):
+        return f"a rule denies it ({ruled.by})", Came()
     if seen.sources:
-        return "it takes something from outside; do that in a step"
+        return "it takes something from outside; do that in a step", Came()
     came, context = gate_labels.reading(run, tool, arguments, seen), labels.context(run.state.labels)
     if came.label.private and run.state.started_by:
-        return f"{came.why}; that is private, and another process would read it"
-    shown = came.label._replace(private=False)  # the answer is the person's
-    return f"{came.why}; compute it in a step" if context.join(shown) != context else ""
-
-
-def last_line(text: str) -> str:
-    """Return the last line of a text that says something, such as the error of a traceback."""
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "it failed")
+        return f"{came.why}; that is private, and another process would read it", came
+    if came.label.secret and not context.secret:
+        return f"{came.why}, which is secret", came
+    return "", came
 
 
 def _why(run: Run, result: ToolResult) -> str:
     """Say why an expression gave nothing; where there is private data, without what the error says of it."""
     hides = result.error != "CallDenied" and labels.private(run.state.labels)
-    return result.error if hides else last_line(result.text)
+    return result.error if hides else next(iter(result.text.splitlines()), result.error)[:WHY]
 
 
-async def in_copy(run: Run, codes: Sequence[str]) -> list[ToolResult]:
-    """Run code that is to change nothing: in a copy, or in the child process where the variables are copies already.
-
-    Parameters
-    ----------
-    run : Run
-        The process, on the user's thread.
-    codes : sequence of str
-        Each is run on the same copy, after the one before it.
+@asynccontextmanager
+async def _looking(run: Run) -> AsyncIterator[Look]:
+    """Give what evaluates expressions: in copies of this process, or of the child that holds the variables.
 
     Raises
     ------
     UsageError
         There is no namespace, or no way to a copy of it.
     """
-    began = run.journal.events[0].body
-    context = partial(CallContext, "copy", deadline_s=min(COMPUTE_S, run.call_timeout_s))
-    tool = run.tools.get("python")
-    if isinstance(began, RunStarted) and began.apart and tool is not None and tool.runner is not None:
-        there = [await tool.runner({"code": c}, context(key=f"copy-{i}")) for i, c in enumerate(codes)]
-        return [_unchanged(result) for result in there]
-    if run.namespace is None:
+    began, tool = run.journal.events[0].body, run.tools.get("python")
+    apart = isinstance(began, RunStarted) and began.apart and tool is not None
+    there = tool.worker if apart and tool is not None else None
+    if there is None and run.namespace is None:
         raise UsageError("there is no namespace to evaluate it on")
-    child = forked(run.namespace, None, run.model.traits.sees_values)
+    child = there if isinstance(there, Child) else forked(run.namespace or {})
+
+    async def look(fields: Sequence[Field]) -> list[ToolResult]:
+        asked = [f.asked for f in fields]
+        return await child.look(asked, min(COMPUTE_S, run.call_timeout_s), ALL_S) if asked else []
+
     try:
-        return [await child.call("python", {"code": c}, context(key=f"copy-{i}")) for i, c in enumerate(codes)]
+        yield look
     finally:
-        child.close()
+        if child is not there:
+            child.close()
 
 
-async def _condition(run: Run, code: str) -> list[ToolResult]:
-    if run.state.plan_by != "you":  # a person has seen, or written, what the plan expects
-        return await _results(run, [code])
-    return await in_copy(run, [f"print({code}, end='')"])
-
-
-def _unchanged(result: ToolResult) -> ToolResult:
-    """Refuse what an expression gave that changed something."""
-    changes = result.changes or result.facts.get("apart") or {}  # of a child, what it changed there
-    names = [n for kind in NAME_CHANGES for n in changes.get(kind, ())]
-    why = f"it changes {', '.join(names)}; an expression only reads"
-    return ToolResult(False, why, "CallDenied") if result.ok and names else result
+async def _condition(run: Run, field: Field) -> ToolResult:
+    why = hindrance(run, field.asked["value"])[0] if run.state.plan_by != "you" else ""
+    if why:  # of what a person has seen, or written, nothing is asked
+        return _denied(why)
+    async with _looking(run) as look:
+        return (await look([field]))[0]
 
 
 async def holds(run: Run, expression: str) -> tuple[bool | None, str]:
     """Return whether what a step expects holds, and why it does not; it is evaluated in a copy.
 
-    None stands for an expression that is not evaluated: the model's, where the gate would not let it run unasked, and
-    one that reads no variable, since it holds whatever the step did.
+    None stands for an expression that is not evaluated: one that would act, and one that reads no variable, since it
+    holds whatever the step did.
     """
     if not reads(run, expression):
         return None, "it reads no variable"
     try:
-        (result,) = await run.visit(partial(_condition, run, f"bool({expression})"))
-    except UsageError as error:
+        field = Field(ast.parse(f"bool({expression})", mode="eval").body)
+        result = await run.visit(partial(_condition, run, field))
+    except (UsageError, ToolError, OSError, SyntaxError) as error:
         return None, str(error)
     if result.error == "CallDenied":
         return None, result.text
     if not result.ok:
         return False, _why(run, result)
-    return result.text.strip() == "True", "it is false"
+    return result.text == "True", "it is false"

@@ -23,6 +23,8 @@ class Findings:
         Kind and sentence of each.
     reads, writes : tuple of str
         Variables that it uses.
+    lent : tuple of str, optional
+        Of `reads`, those of which nobody can say that they stay; None where nobody looked.
     imports : tuple of (str, str)
         Of `writes`, those that only imports bind, with the dotted name of what is imported.
     everything : bool
@@ -55,6 +57,7 @@ class Findings:
     risks: tuple[tuple[str, str], ...] = ()
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
+    lent: tuple[str, ...] | None = None
     imports: tuple[tuple[str, str], ...] = ()
     everything: bool = False
     sources: tuple[tuple[str, str, str], ...] = ()
@@ -76,6 +79,7 @@ class Findings:
         given = {k: said[k] for k in ("level", "title", "why", "everything", "shows", "each_time") if k in said}
         given |= {k: tuple(said.get(k, ())) for k in lists}
         given |= {k: tuple(map(tuple, said.get(k, ()))) for k in pairs}
+        given |= {"lent": tuple(said["lent"])} if "lent" in said else {}
         return cls(**given, state=str(said["state"]) if "state" in said else None)
 
     @property

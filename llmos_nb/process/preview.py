@@ -1,8 +1,8 @@
 """Previews: a step runs in a forked copy of this process, which is thrown away. The live namespace is untouched.
 
-A fork shares all memory until somebody writes, so it costs nothing to copy and misses nothing that is there. In it,
-files, processes, deletions and the network are refused (`tools.devices.child.sandbox.preview`), and other tools do
-not run at all.
+A fork shares all memory until somebody writes, so it costs nothing to copy and misses nothing that is there. What is
+shared with files and processes is parted from them, and files, processes, deletions and the network are refused
+(`tools.devices.child.sandbox.preview`); other tools do not run at all.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -20,7 +19,7 @@ from llmos_nb.messages import ToolResult
 from llmos_nb.process.gate.judge import find
 from llmos_nb.process.run import Run
 from llmos_nb.tools import NAME_CHANGES, CallContext, Tool, parse_arguments, validate
-from llmos_nb.tools.devices.child import Child, Connection, Worker, silence
+from llmos_nb.tools.devices.child import Child, Connection, Worker, forked as fork, silence
 from llmos_nb.tools.devices.child.sandbox import preview as confinement
 
 PREVIEW_S = 20.0
@@ -76,9 +75,7 @@ class _Forked:
 
 def _fork(namespace: dict[str, Any], ip: Any, show_values: bool) -> tuple[Connection, _Forked]:
     down, up = os.pipe(), os.pipe()
-    with warnings.catch_warnings():  # other threads may hold locks: the deadline ends a copy that waits for one
-        warnings.simplefilter("ignore", DeprecationWarning)
-        pid = os.fork()
+    pid = fork()
     if pid:
         os.close(down[0])
         os.close(up[1])

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
-from llmos_nb.errors import CallDenied
 from llmos_nb.journal import Event, Journal
 from llmos_nb.journal.events import (
     Body,
@@ -21,7 +20,6 @@ from llmos_nb.journal.events import (
     ModelFailed,
     ModelRequested,
     ModelResponded,
-    StateSaved,
     StepIntegrated,
 )
 from llmos_nb.messages import compact
@@ -37,7 +35,7 @@ from llmos_nb.process.state.decide import Command
 from llmos_nb.process.state.fold.fold import apply
 from llmos_nb.process.state.state import State
 from llmos_nb.process.values import Values
-from llmos_nb.tools import Tool, reentry, refuse
+from llmos_nb.tools import Tool, reentry
 
 _log = logging.getLogger(__name__)
 Listener = Callable[[Event, State], None]
@@ -52,14 +50,7 @@ def open_journal(path: str | os.PathLike[str]) -> Journal:
     JournalError
         The file cannot be read, or its chain is broken.
     """
-    return Journal(path, scrub=vault.safe, guard=_guard)
-
-
-def _guard(kind: str, d: dict[str, Any]) -> None:
-    """Refuse what code of a step may not write: a person's decision, or a state that nothing folds to."""
-    refuse(kind, d)
-    if kind == StateSaved.kind and reentry.inside():
-        raise CallDenied(reentry.DENIED)
+    return Journal(path, scrub=vault.safe, guard=reentry.Guard())
 
 
 class Visit(Protocol):
@@ -311,7 +302,8 @@ class Run:
         """
         if self.relay is None or self.relay.here:
             return self._append(body, payloads)
-        _guard(body.kind, body.plain())  # where it is written, nobody can tell who called
+        if self.journal.guard is not None:  # where it is written, nobody can tell who called
+            self.journal.guard(body.kind, body.plain())
         event: Event = self.relay.ask(partial(self._append, body, payloads))
         return event
 
@@ -359,7 +351,7 @@ class Run:
                 listener(event, self.state)
             except Exception:
                 _log.exception("a view of process %s failed and is left out", self.state.pid)
-                self.listeners.remove(listener)
+                self.listeners[:] = [x for x in self.listeners if x is not listener]
 
     @property
     def commits(self) -> bool:

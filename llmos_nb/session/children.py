@@ -122,8 +122,7 @@ def _record(
     """Write the first events of a child."""
     shown = (session.namespace, how.get("vars") or "", settings.show_values)
     how_shown = (how.get("apart") == "isolate", private_names(session.sharing.labels))
-    asked = (settings.prompts, settings.approve == "step")
-    head = briefing.head(goal, run.model.traits, *shown, *how_shown, *asked)
+    head = briefing.head(goal, run.model.traits, *shown, *how_shown, settings.prompts)
     if "python" in run.tools and not how.get("apart") and not run.model.traits.prefix:
         head = briefing.told(head, prompts.beside(settings.prompts, how["pid"], how["name"]))
     session.record_start(run, settings, goal, amounts, head, **how)

@@ -72,6 +72,8 @@ class Dispatch:
         self._begun = asyncio.Event()
         self.moved = asyncio.Event()  # something happened that whoever waits beside it may wait for
         run.visit, run.relay = self.visits, self
+        if isinstance(run.journal.guard, reentry.Guard):
+            run.journal.guard.note = self._note_forgery
 
     @property
     def driven(self) -> bool:
@@ -273,8 +275,11 @@ class Dispatch:
     def only_people(self) -> None:
         """Refuse a verb that code of a step calls, and put the attempt on the record."""
         if reentry.inside():
-            self.post(lambda: self.run.append(SignalReceived(signal=reentry.FORGED, by="a step")))
+            self._note_forgery()
             raise CallDenied(reentry.DENIED)
+
+    def _note_forgery(self) -> None:
+        self.post(lambda: self.run.append(SignalReceived(signal=reentry.FORGED, by="a step")))
 
     async def hear(self, act: Callable[[], object]) -> None:
         """Carry out what another process does to this one, in its turn, and wait until it is on disk."""

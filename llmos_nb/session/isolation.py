@@ -141,7 +141,7 @@ INSIDE = ("python", "describe", "names")
 _ABOUT = (
     "Run Python in a process of its own, which has copies of the variables, the files that the goal names, and no "
     "network. What you make there stays there for your later calls; the user's session sees none of it. Gives what it "
-    "prints and the value of its last line."
+    "prints and the value of its last line. What the answer will quote, assign to names, do not only print."
 )
 
 

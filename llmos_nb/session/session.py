@@ -160,7 +160,7 @@ class Session:
         box = self.parts.wraps(order, toolbox.build(self.parts, order))
         seats, steps = toolbox.approvers(approvers, settings, self.sharing.n), given_plan(settings.plan, names)
         shown = (self.namespace, variables, settings.show_values, how == "isolate", self._private(settings))
-        head = briefing.head(goal, chosen.traits, *shown, settings.prompts, settings.approve == "step")
+        head = briefing.head(goal, chosen.traits, *shown, settings.prompts)
         journal = self.new_journal(name or goal)
         run = hold_to(self.make_run(journal, State(), chosen, box, settings.call_timeout), settings)
         run.check, run.price, run.owns_model, run.approvers = check, price, isinstance(spec, str | None), seats

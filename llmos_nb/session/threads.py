@@ -61,7 +61,7 @@ class Runtime:
 
     def post(self, act: Callable[..., object], *args: Any, context: Context | None = None) -> None:
         """Have something done there, and go on at once; safe in a signal handler."""
-        self.loop.call_soon_threadsafe(act, *args, context=context)
+        self.loop.call_soon_threadsafe(act, *args, context=reentry.carried(context))
 
     def ask(self, act: Callable[[], T], context: Context | None = None) -> T:
         """Have something done there and wait for what it returns or raises."""
@@ -82,7 +82,8 @@ class Runtime:
         """Run a coroutine there and wait for it, from any event loop."""
         if self.here:
             return await work()
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), self.loop))
+        begun = reentry.carried().run(asyncio.run_coroutine_threadsafe, work(), self.loop)
+        return await asyncio.wrap_future(begun)
 
     # the end of the interpreter, and forks
 

@@ -21,7 +21,6 @@ from .outcome import (
 )
 from .protocol import CallContext as CallContext, Place as Place, Tool as Tool, current_call as current_call
 from .reads import Reads as Reads
-from .reentry import refuse as refuse
 from .text import (
     RECORDED as RECORDED,
     bounded as bounded,

@@ -100,6 +100,11 @@ class Call:
         return str(found) if self.name == "python" else ""
 
     @property
+    def beyond(self) -> bool:
+        """Whether it acted, or could have, where Undo does not reach."""
+        return bool(self.facts.get("effects") or self.changes.opaque)
+
+    @property
     def proposed(self) -> str:
         """Its code, else its arguments, as the model had proposed them, where somebody edited them; else empty."""
         first = self.original

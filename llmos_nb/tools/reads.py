@@ -55,11 +55,10 @@ class Reads:
     Parameters
     ----------
     files : dict
-        By path as it was spelled: size, time of the last change in nanoseconds, and the real path.
+        By path as it was spelled, and where a relative one started from: size, time of the last change in nanoseconds,
+        and the real path.
     written : set of str
         Real paths that it opened for writing: what it reads of these is no input.
-    folders : dict
-        By path as it was spelled, where relative ones started from.
     digests : dict
         By real path, the hashes of files that it read and then changed or removed itself.
     databases : set of str
@@ -68,10 +67,9 @@ class Reads:
         How many openings could not be noted.
     """
 
-    files: dict[str, tuple[int, int, str]] = field(default_factory=dict)
+    files: dict[tuple[str, str], tuple[int, int, str]] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
     digests: dict[str, str] = field(default_factory=dict)
-    folders: dict[str, str] = field(default_factory=dict)
     databases: set[str] = field(default_factory=set)
     missed: int = 0
 
@@ -84,7 +82,7 @@ class Reads:
         if writes(mode, flags):
             self.changes(real)
             self.written.add(real)
-        elif path not in self.files and real not in self.written:
+        elif real not in self.written:
             self._read(path, real)
 
     def changes(self, real: str) -> None:
@@ -98,6 +96,9 @@ class Reads:
     def _read(self, path: str, real: str) -> None:
         if real.startswith(_OTHERS) or real.endswith(_LEFT_OUT):
             return
+        start = "" if os.path.isabs(path) else os.getcwd()  # noqa: PTH109, PTH117 - at each opening
+        if (path, start) in self.files:
+            return
         try:
             known = os.stat(real)  # noqa: PTH116 - at each opening
         except OSError:
@@ -105,18 +106,17 @@ class Reads:
         if len(self.files) >= MOST:
             self.missed += 1
         elif os.path.isfile(real):  # noqa: PTH113 - a text
-            self.folders[path] = "" if os.path.isabs(path) else os.getcwd()  # noqa: PTH109, PTH117 - at each opening
-            self.files[path] = (known.st_size, known.st_mtime_ns, real)
+            self.files[path, start] = (known.st_size, known.st_mtime_ns, real)
 
     def plain(self) -> dict[str, Any]:
         """Return it as plain data, contents not yet hashed."""
         others = (*_OTHERS, *(f"{folder}{os.sep}" for folder in caches()))
-        known = [(p, *f) for p, f in self.files.items() if not f[2].startswith(others)]
+        known = [(*p, *f) for p, f in self.files.items() if not f[2].startswith(others)]
         files = [
             {"path": p, "bytes": size, "changed": at, "real": real}
-            | ({"from": self.folders[p]} if self.folders.get(p) else {})
+            | ({"from": start} if start else {})
             | ({"sha256": self.digests[real]} if real in self.digests else {})
-            for p, size, at, real in known
+            for p, start, size, at, real in known
         ]
         written = sorted(p for p in self.written if not p.startswith(others))[:MOST]
         found = {

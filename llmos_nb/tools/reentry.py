@@ -22,29 +22,31 @@ from functools import lru_cache, partial, wraps
 from inspect import CO_COROUTINE
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from llmos_nb.errors import CallDenied
 from llmos_nb.tools import trampolines, unheard
 from llmos_nb.tools.protocol import CallContext, current_call
 
+F = TypeVar("F", bound=Callable[..., Any])
 DENIED = "code that runs inside a step cannot steer or approve a process"
 FORGED: Final = "forged_approval"
 _DECISIONS = frozenset((
     "call.decided", "plan.decided", "policy.changed", "question.answered", "effect.decided", "call.resolved",
-    "signal.received", "act.used", "act.moved",
+    "signal.received", "act.used", "act.moved", "state.saved",
 ))  # fmt: skip
-_GRANTS = frozenset(("act.used", "act.moved"))  # whoever says so: no step does
-_NOBODY = (
-    "", "plan", "words", "schema", "acts", "repeat", "budget", "tools", "deadline", "conflict", "reconcile", "a step",
-)  # fmt: skip
+_RECORDS = (FORGED, "late_effect")  # signals that say what code of a step did, and decide nothing
 _codes: WeakValueDictionary[int, CodeType] = WeakValueDictionary()
 _owners: dict[int, CallContext] = {}  # by code: the call of the step that it belongs to
 # threads and handlers of logs that steps made, whoever starts or calls them
 _made: WeakKeyDictionary[object, CallContext] = WeakKeyDictionary()
 _apart: ContextVar[bool] = ContextVar("apart", default=False)  # whether threads that start here are in no step
 _known: ContextVar[bool] = ContextVar("known", default=False)
+_carried: ContextVar[bool] = ContextVar(
+    "carried", default=False
+)  # whether code of a step handed over what runs here
+_gates: set[CodeType] = set()
 # What calls back whoever registered there: a verb that is called straight from here was handed over by nobody at hand.
 _MACHINERY = ("IPython/core/events.py", "weakref.py", "concurrent/futures/_base.py")
 _LOOP = "asyncio/events.py"
@@ -54,6 +56,7 @@ _LOOKS = """get set getattr getattribute init_subclass set_name repr str format 
     length_hint dir sizeof class doc int float index fspath bytes reduce reduce_ex getstate copy deepcopy instancecheck
     subclasscheck"""  # fmt: skip
 _BY_ITSELF = frozenset(f"__{name}__" for name in _LOOKS.split())
+MOST_NOTES = 100  # a step may have put what tries again into what hears of each note
 SPARE = 256  # owners of code that is gone
 _LIBRARIES = (f"{Path(__file__).parents[1]}{os.sep}", f"{sysconfig.get_path('stdlib')}{os.sep}", "<frozen")
 
@@ -157,12 +160,34 @@ def outside() -> Context:
     return context
 
 
+def gate(decides: F) -> F:
+    """Mark a function in which the gate holds a step and asks: what it calls is not done by the step below it."""
+    _gates.add(decides.__code__)
+    return decides
+
+
+def carried(context: Context | None = None) -> Context:
+    """Return the context in which something runs that is handed to another thread, marked where a step hands it over.
+
+    Parameters
+    ----------
+    context : Context, optional
+        The one that it would run in; the caller's if None.
+    """
+    found = copy_context() if context is None else context
+    if inside():
+        found = found.copy()
+        found.run(_carried.set, True)
+    return found
+
+
 def inside() -> bool:
     """Return whether the caller runs in a step, or was called by code or by a thread of one."""
     frame: FrameType | None = sys._getframe(1)
-    if current_call.get() is not None or _handed_over(frame) or threading.current_thread() in _made:
+    handed = current_call.get() is not None or _carried.get() or _handed_over(frame)
+    if handed or threading.current_thread() in _made:
         return True
-    while frame is not None:
+    while frame is not None and frame.f_code not in _gates:
         if of_step(frame.f_code):
             return True
         frame = frame.f_back
@@ -187,22 +212,32 @@ def _handed_over(frame: FrameType | None) -> bool:
     return ending or file.endswith(_MACHINERY) or (called and not len(copy_context()))
 
 
-def forged(k: str, d: Mapping[str, Any]) -> bool:
-    """Return whether an event that is to be written would be a person's word from inside a step."""
-    by = str(d.get("by", ""))
-    ours = by in _NOBODY or (":" in by and not by.startswith("approver:")) or by.startswith("the ")
-    return k in _DECISIONS and not (ours and k not in _GRANTS) and d.get("signal") != FORGED and inside()
+class Guard:
+    """Refuses what code of a step may not write: a decision, whoever it names, or a state that nothing folds to.
 
-
-def refuse(k: str, d: Mapping[str, Any]) -> None:
-    """Refuse to write what only a person may say.
-
-    Raises
-    ------
-    CallDenied
-        The caller runs inside a step.
+    Attributes
+    ----------
+    note : callable
+        Called with no arguments for each attempt, up to `MOST_NOTES`, so that it is on the record.
     """
-    if k in _DECISIONS and forged(k, d):
+
+    def __init__(self) -> None:
+        self.note: Callable[[], object] = lambda: None
+        self._noted = 0
+
+    def __call__(self, kind: str, d: Mapping[str, Any]) -> None:
+        """Refuse an event that is to be written.
+
+        Raises
+        ------
+        CallDenied
+            Code of a step writes it.
+        """
+        if kind not in _DECISIONS or d.get("signal") in _RECORDS or not inside():
+            return
+        self._noted += 1
+        if self._noted <= MOST_NOTES:
+            self.note()
         raise CallDenied(DENIED)
 
 

@@ -2,6 +2,7 @@ from . import audit as audit, bundle as bundle, page as page
 from .audit import runs as runs
 from .contract import VERBS as VERBS, PanelView as PanelView, Tone as Tone
 from .counts import STAGES as STAGES
+from .outside import left_by as left_by
 from .timeline import Timeline as Timeline
 from .wording import (
     ELSEWHERE as ELSEWHERE,
@@ -10,6 +11,7 @@ from .wording import (
     clock as clock,
     closed as closed,
     count as count,
+    few as few,
     moment as moment,
     phrase as phrase,
     plain as plain,

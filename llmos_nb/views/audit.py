@@ -10,16 +10,29 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import JournalError, UsageError
-from llmos_nb.journal import Event, Home, events as ev, history, lineage, missing_payloads, pid_of, read, scan
+from llmos_nb.journal import (
+    Event,
+    Home,
+    events as ev,
+    history,
+    last_known,
+    lineage,
+    lost_values,
+    missing_payloads,
+    pid_of,
+    read,
+    scan,
+)
 from llmos_nb.policy.secrets import vault
 from llmos_nb.process import saved
 from llmos_nb.views.report import Grid, Report, words
 from llmos_nb.views.spans import export as trace_file
 from llmos_nb.views.text.tables import logged, told
-from llmos_nb.views.wording import count, phrase
+from llmos_nb.views.wording import count, phrase, visible
 
 SHORT = 12
 HEADS = ("pid", "n", "at", "what", "of", "by", "digest", "arguments", "why")
+VALUES = 8  # of those that cannot be read
 SAID = 300  # characters of arguments and of a reason; the whole is in the JSON
 
 
@@ -306,15 +319,34 @@ def _line(plain: dict[str, object]) -> str:
 
 def _proof(path: Path) -> str:
     """Say that a chain holds, that each line can be read, and its payloads are as they were; a fork's parents', too."""
-    events, gone = read(path), 0
+    events, gone, lost = read(path), 0, list[str]()
     for file, part in lineage(events, path):
         if part is not events:
             read(file)
         gone += missing_payloads(file)
+        lost += lost_values(file)
         saved.check(part, file)
+    known = last_known(path)
+    last = events[-1].at if events else ""
+    if (
+        known is not None and known.size > path.stat().st_size and known.at > last
+    ):  # not a torn line that was dropped
+        cut = f"the home's index knows {known.size:,} bytes of it, to an event of {known.at}"
+        raise JournalError(f"{path}: {count(len(events), 'event')}, and lines are gone from its end: {cut}")
     head = events[-1].hash[:HEAD] if events else "none"
     more = f", {count(gone, 'payload')} missing" if gone else ""
-    return f"{len(events)} events, the chain holds (head {head}{more})"
+    shown = ", ".join(map(visible, lost[:VALUES])) + (", …" if lost[VALUES:] else "")
+    values = f"; of the stored values {shown}, and no resume can read it" if lost else ""
+    return f"{len(events)} events, the chain holds (head {head}{more}); {_end(events)}{values}"
+
+
+def _end(events: Sequence[Event]) -> str:
+    """Say how a journal ends, and what its chain cannot show of that."""
+    ended = next((e for e in reversed(events) if isinstance(e.body, ev.RunEnded)), None)
+    if ended is None:
+        return "run.ended is not in it: it goes on, or its end was cut off, which a chain alone cannot show"
+    reason, after = ended.d.get("reason"), len([e for e in events if e.n > ended.n])
+    return f"run.ended ({reason}) is its last event" if not after else f"{after:,} after run.ended ({reason})"
 
 
 def _proofs(paths: list[Path]) -> Iterator[str]:

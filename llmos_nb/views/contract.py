@@ -197,7 +197,7 @@ class Card(_Code, total=False):
 class Claim(TypedDict):
     """One value of an answer: where it stands in the text, and how it is known."""
 
-    row: int  # of the table of evidence
+    row: int  # of the table of numbers
     at: list[int]  # first letter, and the one after the last
     kind: str  # the mark, for styles
     mark: str
@@ -227,7 +227,7 @@ class Block(_Code, total=False):
     heading               text
     text                  words, mute, glyph
     code                  code, lang, cap, side, label
-    table                 caption, heads, rows, plain (no rules, for buttons), evidence (a row a claim of the answer)
+    table                 caption, heads, rows, plain (no rules, for buttons), numbers (a row a number of the answer)
     answer                markdown, claims; call ids in it become links
     live                  code, lang, cap, side, label: with what the model writes and a call prints, as it comes
     actions               buttons, note
@@ -253,7 +253,7 @@ class Block(_Code, total=False):
     heads: list[str]
     rows: list[list[Words | Button]]
     plain: bool
-    evidence: bool
+    numbers: bool
     markdown: str
     claims: list[Claim]
     buttons: list[Button]

@@ -10,26 +10,17 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePath
 from typing import Any, Literal
 
 from llmos_nb.process.state import CONTROL, State
 from llmos_nb.tools import Call
 from llmos_nb.views.counts import Counts
-from llmos_nb.views.wording import count, listed, since
+from llmos_nb.views.outside import outside
+from llmos_nb.views.wording import FEW, count, few, since
 
 Kind = Literal["", "as expected", "not as expected", "ran", "failed", "undone"]
 _HOW = (("rebound", "rebound"), ("mutated", "changed in place"), ("created", "new"), ("deleted", "deleted"))
-_ACTED = {
-    "write": "wrote", "delete": "deleted", "network": "connected to", "process": "started", "signal": "signalled",
-    "database": "wrote to the database", "call": "called", "setting": "changed for the whole interpreter, by",
-}  # fmt: skip
-_FORETOLD = "(by its code)"
-_SEEN_AS = {
-    "file": ("write", "delete", "database"), "deletion": ("delete",), "network": ("network",),
-    "process": ("process", "signal"),
-}  # fmt: skip
-_COLUMNS, _SAID = 3, 60
+_SAID = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,23 +199,18 @@ def _form(form: Any) -> str:
 
 def more(shape: Mapping[str, Any], details: Iterable[str] = ()) -> str:
     """Say which columns came and went, how many rows were dropped, and what else is known to have changed."""
-    said = [f"{sign}{count(len(shape[k]), 'column')} {_few(shape[k])}" for k, sign in _SIGNS if shape.get(k)]
+    said = [f"{sign}{count(len(shape[k]), 'column')} {few(shape[k])}" for k, sign in _SIGNS if shape.get(k)]
     if dropped := shape.get("dropped"):
         said.append(f"{count(dropped, 'row')} dropped")
-    said += [f"{name} {old} → {new}" for name, (old, new) in [*shape.get("types", {}).items()][:_COLUMNS]]
+    said += [f"{name} {old} → {new}" for name, (old, new) in [*shape.get("types", {}).items()][:FEW]]
     known = {*shape.get("plus", ()), *shape.get("minus", ()), *shape.get("types", {})}
     same = shape.get("was") == shape.get("now")  # else it is another one
     if not said and same and (left := [d for d in details if d not in known]):
-        said.append(f"in {_few(left)}")
+        said.append(f"in {few(left)}")
     return ", ".join(said)
 
 
 _SIGNS = (("plus", "+"), ("minus", "−"))
-
-
-def _few(names: Iterable[str]) -> str:
-    found = [str(n) for n in names]
-    return listed([*found[:_COLUMNS], *([f"{len(found) - _COLUMNS} more"] if len(found) > _COLUMNS else [])])
 
 
 def seen(calls: Iterable[Call], text: str) -> str:
@@ -271,52 +257,6 @@ def wrong(call: Call) -> str:
     lines = [line.strip() for line in call.result.splitlines()]
     named = (line.removeprefix("from ") for line in reversed(lines) if call.error and f"{call.error}:" in line)
     return next(named, call.told)
-
-
-def outside(calls: Iterable[Call]) -> list[str]:
-    """Say what calls did outside the namespace; nothing of a call into which nobody looked."""
-    said: dict[str, None] = {}
-    looked = bool(found := list(calls))
-    for call in found:
-        effects = call.facts.get("effects")
-        looked = looked and effects == [] and not call.facts.get("made") and not call.changes.files
-        reads = call.facts.get("outside", {}).get("files", ())
-        said |= dict.fromkeys(f"read {f['path']}" for f in reads)
-        said |= dict.fromkeys(map(acted, _told(effects or ())))
-        said |= dict.fromkeys(f"called {m['tool']}" for m in call.facts.get("made", ()))
-    if not looked:
-        return list(said)
-    return [*said, "no file written, no network"] if said else ["no file, no network"]
-
-
-def stays(s: State, calls: Iterable[Call]) -> str:
-    """Say what calls did outside that Undo does not take back: ``wrote x.csv and deleted y.csv``."""
-    back = {c.undoes for c in s.calls.values() if c.undoes and c.status == "done"}
-    found = [c for c in calls if c.id not in back and not c.changes.files]
-    told = (effect.partition(" ") for c in found for effect in _told(c.facts.get("effects") or ()))
-    seen = ((kind, target) for kind, _, target in told if kind in _ACTED and not target.endswith(_FORETOLD))
-    on_disk = ("write", "delete")
-    said = (f"{_ACTED[kind]} {PurePath(at).name if kind in on_disk else at}" for kind, at in seen)
-    return _few(dict.fromkeys(said))
-
-
-def _told(effects: Iterable[str]) -> list[str]:
-    """Leave out what the text of a step foretold and was then seen."""
-    found = list(map(str, effects))
-    seen = {effect.partition(" ")[0] for effect in found if not effect.endswith(_FORETOLD)}
-    return [
-        e for e in found if not (e.endswith(_FORETOLD) and seen & set(_SEEN_AS.get(e.partition(" ")[0], ())))
-    ]
-
-
-def acted(effect: str) -> str:
-    """Say in words what was noted of an effect: ``wrote x.csv``."""
-    kind, _, target = effect.partition(" ")
-    if kind == "handle":
-        return f"could reach {target}, through which it may act unseen"
-    if effect.endswith(_FORETOLD):
-        return f"its code may act by native code, which is not seen: {effect.removesuffix(_FORETOLD).strip()}"
-    return f"{_ACTED.get(kind, kind)} {target}".strip()
 
 
 # what calls gave

@@ -35,6 +35,7 @@ SAY = {
 }
 DIME, THOUSAND, MINUTE, TENTHS_TO_S = 0.1, 1000, 60, 10
 BARS_MOST = 4
+FEW = 3
 BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _UNSEEN = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{BIDI}]")
 _COUNTED = ("", "once", "twice")
@@ -100,6 +101,12 @@ def listed(items: Iterable[object]) -> str:
     """Join as one says it: ``1``, ``1 and 2``, ``1, 2 and 3``."""
     words = [str(i) for i in items]
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def few(items: Iterable[object]) -> str:
+    """Join the first ones, and say how many more there are."""
+    found = [str(i) for i in items]
+    return listed([*found[:FEW], *([f"{len(found) - FEW} more"] if len(found) > FEW else [])])
 
 
 def names(found: Sequence[str], most: int = 8) -> list[str | list[str | int]]:

@@ -214,6 +214,36 @@ def test_undo_says_which_file_stays(book):
 
 
 @pytest.mark.parametrize(
+    ("before", "code", "stays"),
+    [
+        (
+            "rows = (i for i in range(9))",
+            "first = next(rows)",
+            "rows is not put back, if it changed (a generator",
+        ),
+        (
+            "import statistics",
+            "statistics.mine = 5\nfirst = 1",
+            "its code may have changed something that Undo does not",
+        ),
+        (
+            "import sqlite3\ndb = sqlite3.connect(':memory:')\ndb.execute('create table t(n)')",
+            "db.execute('insert into t values (1)')\nfirst = 1",
+            "db is not put back, if it changed (a database connection)",
+        ),
+    ],
+)
+def test_undo_says_of_what_it_does_not_reach_that_it_stays(book, before, code, stays):
+    assert book.run(before).status == "ok"
+    spec = book.script(python(code), {"text": "done"}, name="stays.json")
+    assert book.run(f"%%agent one -m {spec} -a auto\nDo it.").status == "ok"
+    said = book.run("%agent undo one").text
+    assert said.startswith("taken back: r1.0 python (") and stays in said
+    shown = book.run("%agent show one").text
+    assert stays in " ".join(shown.split())
+
+
+@pytest.mark.parametrize(
     ("name", "meant"),
     [("gtp-4o-mini", "; did you mean gpt-4o-mini? Else check"), ("gpt-oss:20b", "; check"), ("o3", "; check")],
 )

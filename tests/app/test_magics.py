@@ -1,6 +1,7 @@
 """The magics in a real kernel: every way a person may type them."""
 
 import asyncio
+import json
 import re
 import subprocess
 import sys
@@ -348,3 +349,40 @@ def test_send_after_the_answer_begins_a_further_turn_in_its_cell(tmp_path):
         book.run(f"%%agent -a auto --plan none -m {spec}\nGreet.")
         ran = book.run('%agent send 1 "Once more?"')
         assert ran.status == "ok" and "hello again" in ran.text and "Once more?" in ran.text
+
+
+PATCHED = "(sys.stdout, sys.stderr, vars(ip.display_pub).get('publish'), ip.custom_exceptions, ip.CustomTB)"
+SHOWS = python("from IPython.display import display, Markdown\nprint('p')\ndisplay(Markdown('**b**'))")
+
+
+def test_unloading_leaves_streams_and_displays_as_they_were_in_a_terminal(tmp_path):
+    program = textwrap.dedent(f"""
+        import sys
+        from IPython.core.interactiveshell import InteractiveShell
+        ip = InteractiveShell.instance()
+        before = {PATCHED}
+        for _ in range(2):
+            ip.run_line_magic("load_ext", "llmos_nb")
+            assert ip.run_cell("%%agent -a auto -m script:s.json\\nGo.").success
+            within = {PATCHED}
+            ip.run_line_magic("unload_ext", "llmos_nb")
+            assert all(a is not b for a, b in zip(within[:3], before)), within
+            assert {PATCHED} == before, {PATCHED}
+    """)
+    (tmp_path / "s.json").write_text(json.dumps({"version": 1, "turns": [SHOWS, HELLO]}))
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_unloading_leaves_streams_and_errors_as_they_were_in_a_notebook(tmp_path):
+    with Notebook(tmp_path, stdin=True, extension=False) as book:
+        assert (
+            book.run(f"import sys\nip = get_ipython()\nbefore = {PATCHED}\n%load_ext llmos_nb").status == "ok"
+        )
+        refused = book.run(f"%%agent -a auto -b '1 steps' -m {book.script(SHOWS, HELLO)}\nGo.")
+        assert refused.status == "error", refused.text
+        assert book.value(f"[a == b for a, b in zip({PATCHED}, before)].count(False)") == "4"
+        assert book.run("%unload_ext llmos_nb").status == "ok"
+        assert book.value(f"[a == b for a, b in zip({PATCHED}, before)]") == str([True] * 5)

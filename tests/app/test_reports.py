@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from notebook_driver import LONGEST_S, Notebook
 from turns import python
+from waits import until
 
 from llmos_nb.app.present import report as reports
 from llmos_nb.errors import JournalError
@@ -28,7 +29,7 @@ def page(ran):
     return ElementTree.fromstring(ran.html)
 
 
-def updates(book, display_id, until):
+def updates(book, display_id, fits):
     """Collect the updates of a display until one fits; with the times at which they were sent."""
     found, ends = [], time.monotonic() + LONGEST_S
     while time.monotonic() < ends:
@@ -40,7 +41,7 @@ def updates(book, display_id, until):
         if content.get("transient", {}).get("display_id") != display_id:
             continue
         found.append((message["header"]["date"], content["data"]))
-        if until(content["data"]["text/plain"]):
+        if fits(content["data"]["text/plain"]):
             return found
     raise AssertionError(f"it did not come to that: {found[-1:]}")
 
@@ -67,10 +68,7 @@ def test_ps_follows_the_processes_until_nothing_goes_on(book):
     times = [at if isinstance(at, datetime) else datetime.fromisoformat(at) for at, _ in seen]
     assert len(seen) <= 2 * (times[-1] - times[0]).total_seconds() + 2, "at most two a second"
     assert all(d["text/html"].count("<table>") == 1 for _, d in seen)
-    ends = time.monotonic() + LONGEST_S
-    while book.value(FOLLOWED) != "0" and time.monotonic() < ends:
-        time.sleep(0.05)
-    assert book.value(FOLLOWED) == "0", "it stops by itself"
+    until(lambda: book.value(FOLLOWED) == "0", "it stops by itself")
 
 
 SHOWN = {

@@ -3,10 +3,12 @@
 import json
 import sys
 import time
+from collections import deque
 from pathlib import Path
 
 import pytest
 from turns import python
+from waits import until
 
 pexpect = pytest.importorskip("pexpect")
 PLAN = {"plan": [{"title": "make x"}, {"title": "make y"}]}
@@ -37,13 +39,16 @@ def terminal(tmp_path):
 
 def press_control_c(child):
     """Press Ctrl-C once the prompt is read: a signal between a prompt and its read is seen when the read ends."""
-    stat, same, before = Path(f"/proc/{child.pid}/stat"), 0, None
-    while stat.exists() and same < 5:
+    stat, seen = Path(f"/proc/{child.pid}/stat"), deque(maxlen=6)
+
+    def idle():
+        if not stat.exists():
+            return True
         fields = stat.read_text().rpartition(")")[2].split()
-        now = fields[0], fields[11:13]  # its state, and the time that it has used
-        same = same + 1 if now == before and now[0] == "S" else 0
-        before = now
-        time.sleep(0.05)
+        seen.append((fields[0], *fields[11:13]))  # its state, and the time that it has used
+        return len(seen) == 6 and len({*seen}) == 1 and seen[0][0] == "S"
+
+    until(idle, "a program that does nothing", rest=lambda: time.sleep(0.05))
     child.sendintr()
 
 

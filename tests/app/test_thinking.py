@@ -93,7 +93,7 @@ async def test_a_panel_is_told_once_since_when_the_model_thinks():
     go_on = threading.Event()
     process = llmos.Session({}).create("go", model=Slow(go_on))
     shown, views = PanelShown(process), []
-    shown.panel.show = views.append
+    shown.panel.show_latest = lambda make, live: views.append(make())
     before = len(process.events)
     process.dispatch.ask(shown._follow)
     process.start()

@@ -1,5 +1,6 @@
 """What is unfinished is seen, and every verb reaches it, after a crash, a restart and from another notebook."""
 
+import contextlib
 import json
 import os
 import signal
@@ -267,16 +268,29 @@ async def test_what_the_goal_speaks_of_and_the_notebook_lacks_is_said_before_the
     assert "wants to run Python code" in card
 
 
-async def test_resume_all_goes_on_with_all_that_can_and_says_which_cannot(spec, say, capsys):
+@pytest.mark.parametrize("bg", ["", " --bg"])
+async def test_resume_all_goes_on_with_all_that_can_and_says_of_each_in_one_line_how_it_stands(
+    spec, say, capsys, bg
+):
     one, two = await waiting(spec, name="one"), await waiting(spec, name="two")
     lacks = await waiting(spec, python("y = cars"), {"text": "ok"}, name="three", namespace={"cars": 1})
     session = llmos.Session({})
     await say(session, "approve one")
     await say(session, "approve two")
     capsys.readouterr()
-    with pytest.raises(NotAnswered, match="1 of 3 are not answered"):
-        await carry_out(session, "resume --all")
-    assert f"process {lacks.pid} needs `cars`" in capsys.readouterr().out
+    stop = contextlib.nullcontext() if bg else pytest.raises(NotAnswered, match="1 of 3 are not answered")
+    with stop:
+        await carry_out(session, f"resume --all{bg}")
+    said = capsys.readouterr().out
+    assert "it asked" not in said and "approved by you" not in said, "what happened before is not told again"
+    stands = "running" if bg else "ended, answered"
+    assert said.splitlines()[-3:] == [
+        f"process {one.pid} (one): {stands}",
+        f"process {two.pid} (two): {stands}",
+        f"process {lacks.pid} needs `cars`, which this notebook does not have: run the cell that makes it, then resume",
+    ]
+    for process in map(session.find, ("one", "two")):
+        await (process.watcher or process)
     assert [session.find(p.pid).reason for p in (one, two, lacks)] == ["answered", "answered", None]
 
 

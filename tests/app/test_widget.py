@@ -9,8 +9,11 @@ import time
 import pytest
 from anywidget import AnyWidget
 from hypothesis import given, strategies as st
+from turns import python
 from waits import until_async
 
+import llmos_nb as llmos
+from llmos_nb.app.present.panel import PanelShown
 from llmos_nb.app.present.widget import (
     ASSETS,
     LIVE,
@@ -270,3 +273,49 @@ def test_a_page_that_asks_gets_what_its_notebook_keeps():
     feed.attach(comm)
     comm.say(verb="keep")
     assert comm.sent == [{"kind": "keep", "data": {"text/plain": "x is 20"}}]
+
+
+async def test_what_happens_between_two_messages_costs_no_view(panel):
+    made = []
+
+    def make(name):
+        return lambda: made.append(name) or view(id=name)
+
+    for name in "abcd":
+        panel.show_latest(make(name), None)
+    await until_async(lambda: panel.view["id"] == "d")
+    assert made == ["a", "d"] and len(panel.sent) == 2
+    panel.show_latest(make("e"), None)
+    panel.flush()
+    panel.flush()
+    assert panel.view["id"] == "e" and made == ["a", "d", "e"]
+
+
+async def test_what_is_written_of_the_next_request_stays_though_its_view_is_made_later(panel):
+    def about(of):
+        return lambda: view(now=[{"kind": "live", "of": of}])
+
+    panel.show_latest(about("request 1"), "request 1")
+    panel.stream("old")
+    panel.show_latest(about("request 2"), "request 2")
+    panel.stream("new")
+    panel.flush()
+    assert panel.view["now"][0]["of"] == "request 2" and panel.view["stream"] == "new"
+
+
+async def test_a_run_with_a_panel_makes_a_view_a_message_and_none_for_each_event(script, monkeypatch):
+    made, sent = [], []
+    whole = PanelShown.view
+    monkeypatch.setattr(PanelShown, "view", lambda shown: made.append(1) or whole(shown))
+    monkeypatch.setattr(Panel, "send", lambda self, message, buffers=None: sent.append(message["kind"]))
+    steps = [python(f"x{n} = {n}") for n in range(60)]
+    process = llmos.start(
+        "Count.", model=script(*steps, {"text": "ok"}), namespace={}, approve="auto", budget="99 steps"
+    )
+    shown = PanelShown(process)
+    shown.open()
+    await process
+    shown.close()
+    assert process.reason == "answered" and shown.panel.view["id"] == "finished"
+    assert len(process.events) > 300
+    assert len(made) <= sent.count("update") + 3, "beside them as it is opened, and as its end is drawn"

@@ -26,14 +26,17 @@ from contextlib import contextmanager, nullcontext, suppress
 from multiprocessing import get_context
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
 import batch_tools
+from waits import until
 
 import llmos_nb as llmos
 from llmos_nb.journal import read
 from llmos_nb.process.state.fold import fold
 from llmos_nb.session.batch.batch import processes
 
-CALLS = 4
+CALLS, LONGEST_S = 4, 600
 
 
 def specs(folder: Path, runs: int) -> list[dict]:
@@ -84,9 +87,14 @@ def pool(kind: str, workers: int, folder: Path):
 
 def kill_in_the_middle(log: Path, after: int, rng: random.Random, killed: list[int], done: threading.Event):
     """Kill a worker that has done something, once so many effects are done."""
-    while len(batch_tools.effects(log)) < after:
-        if done.wait(0.01):
-            return
+    until(
+        lambda: done.is_set() or len(batch_tools.effects(log)) >= after,
+        f"{after} effects",
+        seconds=LONGEST_S,
+        rest=lambda: done.wait(0.01),
+    )
+    if done.is_set():
+        return
     busy = sorted({e["pid"] for e in batch_tools.effects(log)[-8:]})
     for pid in rng.sample(busy, len(busy)):
         with suppress(ProcessLookupError):  # it has died in the middle of a call

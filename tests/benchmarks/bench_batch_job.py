@@ -22,6 +22,10 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+from waits import until
+
 from llmos_nb.journal import home_of, read
 from llmos_nb.process.state.fold.fold import fold
 
@@ -102,13 +106,12 @@ class Cluster:
     @property
     def address(self):
         """Where its scheduler is, once it is."""
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            if self.file.exists() and (text := self.file.read_text()):
-                return json.loads(text)["address"]
+
+        def told():
             assert self.scheduler.poll() is None, "the scheduler did not begin"
-            time.sleep(0.05)
-        raise AssertionError("no scheduler")
+            return self.file.exists() and self.file.read_text()
+
+        return json.loads(until(told, "no scheduler"))["address"]
 
     def close(self):
         """Kill all of it."""
@@ -151,10 +154,15 @@ def ended(program):
     return program.returncode, said, round(time.monotonic() - began, 1)
 
 
-def until(program, folder, enough):
+def wait_for(program, folder, enough):
     """Wait until so many runs have ended, or the command has."""
-    while program.poll() is None and sum(r["state"] == "ended" for r in results(folder).values()) < enough:
-        time.sleep(0.05)
+
+    def done():
+        return (
+            program.poll() is not None or sum(r["state"] == "ended" for r in results(folder).values()) >= enough
+        )
+
+    until(done, f"{enough} runs that have ended", LONGEST_S)
 
 
 def spent(home):
@@ -183,10 +191,10 @@ def tried(folder, server, items, workers):
         code, said, _ = ended(batch(folder, "--dask", cluster.address, "-b", f"{cap} tokens"))
         found["budget"] = {"code": code, "cap": cap, "spent": spent(home_of()), "said": said.splitlines()[-3:]}
         program = batch(folder, "--dask", cluster.address)
-        until(program, folder, items // 2)
+        wait_for(program, folder, items // 2)
         for worker in cluster.workers[: workers // 2]:
             worker.kill()
-        until(program, folder, items * 3 // 4)
+        wait_for(program, folder, items * 3 // 4)
         cluster.scheduler.kill()
         code, said, seconds = ended(program)
         found["scheduler killed"] = {"code": code, "ended after s": seconds, "results": len(results(folder))}

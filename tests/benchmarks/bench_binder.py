@@ -48,7 +48,7 @@ class Memory:
         return total / 1e6
 
     def _watch(self):
-        while not self._over.wait(0.2):
+        while not self._over.wait(0.2):  # no end: what is measured has one, and then comes `close`
             self.most = max(self.most, self.now())
 
     def __enter__(self):

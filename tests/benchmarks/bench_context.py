@@ -28,12 +28,13 @@ from bench_memory import GOAL as SUMS, add
 from endpoint import Endpoint
 from pagers import LOTS
 from verdicts import conclude
+from waits import turns_while
 
 import llmos_nb as llmos
 from llmos_nb.process.state.texts import TEXTS
 
 TOKEN, CACHED = 4, 0.1
-CONTEXT, ASKED, AT_ONCE = 128_000, 20, 8
+CONTEXT, ASKED, AT_ONCE, MOST_TURNS = 128_000, 20, 8, 5_000
 MOST_LONG, MOST_SHORT, LEAST_KEPT = 0.6, 1.05, 0.96
 GOAL = "Read the records 1 to {steps} with record, one at a time; then call questions and answer them. The word is {word}."
 FACT = re.compile(r"station (S-\d+) reports code (\w-\d+)")
@@ -257,7 +258,7 @@ async def plain(url: str, goal: str, functions: list, described: bool = True) ->
         {"role": "user", "content": goal},
     ]
     async with aiohttp.ClientSession() as client:
-        while True:
+        for _ in turns_while(lambda: True, "the model calls tools", MOST_TURNS):
             body = {"model": "m", "messages": messages, "tools": specs}
             async with client.post(url + "/chat/completions", json=body) as reply:
                 said = (await reply.json())["choices"][0]["message"]

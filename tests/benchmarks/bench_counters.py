@@ -22,6 +22,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+from waits import turns_while
+
 COUNTERS = 8
 MODES = ("auto", "risky", "never")
 STYLES = ("number", "number", "number after another look", "expression", "augmented")
@@ -89,7 +93,7 @@ class CounterModel:
 async def person(process, asked):
     """Answer what a process asks until it has ended: approve what the mode asks, send back what is in conflict."""
     await process
-    while process.state == "waiting":
+    for _ in turns_while(lambda: process.state == "waiting", "it asks", 1000):
         question = next(iter(process.run.state.questions.values()))
         asked["conflict" if "has changed since" in question["text"] else "mode"] += 1
         if "has changed since" in question["text"]:

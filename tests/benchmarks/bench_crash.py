@@ -23,6 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from kill_series import Death, Sabotage, die_at, journals, lived, report, until
+from waits import turns_while
 
 import llmos_nb as llmos
 from llmos_nb import errors
@@ -93,7 +94,7 @@ async def live(folder: Path, script: list[dict], kill_at: int | None) -> None:
     if process.state == "ended":
         return
     await (process.resume() if found else process.start())
-    while process.state in ("waiting", "paused"):
+    for _ in turns_while(lambda: process.state in ("waiting", "paused"), "it does not end", 100):
         done = {key for kind, _, key in effects(log) if kind == "once"}
         for call in [c for c in process.run.state.open_calls if c.status == "in_doubt"]:
             process.resolve(call.id, done=call.key in done)

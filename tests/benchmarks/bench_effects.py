@@ -30,6 +30,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
+import waits
 from kill_series import Death, Sabotage, die_at, journals, lived, report, until
 from killed import rerun_all
 
@@ -118,8 +119,7 @@ class Server:
         """Wait until all that was sent so far is counted: what comes in is accepted in order."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/") as answer:
             answer.read()
-        while self._active:
-            time.sleep(0.0005)
+        waits.until(lambda: not self._active, "the end of all requests", rest=lambda: time.sleep(0.0005))
 
     def close(self) -> None:
         self._server.shutdown()
@@ -166,7 +166,7 @@ async def live(
     die_at(process, boundary)
     await (session.resume(process) if known else process.start())
     await process
-    while process.state != "ended":
+    for _ in waits.turns_while(lambda: process.state != "ended", "it asks", 10 * STEPS):
         there = counted(folder, posted)
         for key, question in dict(process.run.state.questions).items():
             if question["kind"] == "doubt":
@@ -180,7 +180,9 @@ async def live(
     wanted = last_digests(s.surviving)
     wrong = [n for n, d in wanted.items() if n in names and ":" not in d and digest(names[n]) != d]
     wrong += [f"{n} (nobody said so)" for n in wanted if n not in names and n not in s.lost]
-    (folder / "names").write_text(json.dumps(wrong))
+    whole = folder / "names.new"  # a kill may come while it is written, and no life after it writes it again
+    whole.write_text(json.dumps(wrong))
+    whole.replace(folder / "names")
 
 
 def tallied(events: Sequence[Event]) -> Counter[str]:

@@ -38,6 +38,7 @@ from killed import counting_server
 from notebook_driver import Notebook
 from programs import Program, run_llmos
 from served import Served, rows, script
+from waits import turns_while
 
 from llmos_nb.errors import LlmosError
 from llmos_nb.journal import home_of, read
@@ -336,7 +337,9 @@ def tried(folder, kills, processes, notebooks, seed, patience_s=600.0, seconds=f
                 due = {"kills": kills * trial.turns // most, "processes": processes * trial.turns // most}
                 while len(trial.names) < due["processes"]:
                     trial.start()
-                while trial.killed.total() < due["kills"]:
+                for _ in turns_while(
+                    lambda most=due["kills"]: trial.killed.total() < most, "nobody to kill", 1000
+                ):
                     time.sleep(trial.random.random() * 0.3)
                     trial.kill()
                 trial.answer(trial.random.randrange(3))

@@ -35,7 +35,7 @@ from local_questions import QUESTIONS, Question, asked, load, renamed, right, sh
 import llmos_nb as llmos
 from llmos_nb.models.local import LocalModel, weights
 from llmos_nb.models.local.prompt import COMMENT
-from llmos_nb.process import evidence
+from llmos_nb.views.panel.view import view
 
 # right / grounded / calls / seconds a question, of 12 questions of the harness's own test set
 PUBLISHED = {"0.5b": (7, 11, 2.2, 10.3), "1.5b": (7, 12, 2.3, 25.9)}
@@ -80,7 +80,7 @@ async def one(question: Question, model: LocalModel, home: Path, seed: int | Non
         "answer": answer or f"({process.reason})",
         "sentence": sentence or f"({process.reason})",
         "right": right(expected, sentence, "\n".join(results), namespace[question.data]),
-        "green": evidence.ticked(process.run.state, evidence.evidence(process.run.state)),
+        "green": view(process.run.state, events)["glyph"] == "done",
         "reason": process.reason,
         "calls": len(raw),
         "seconds": round(seconds, 2),

@@ -28,6 +28,10 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+from waits import until_async
+
 SEED = 11
 HANG_S = 60.0
 
@@ -254,9 +258,13 @@ async def many(home, count):
     for p in made:
         p.start()
     most, waiting = 0, 0
-    while not all(p.state == "ended" for p in made):
-        await asyncio.sleep(0.05)
+
+    def over():
+        nonlocal most, waiting
         most, waiting = max(most, resident()), max(waiting, sum(bool(p.run.waits) for p in made))
+        return all(p.state == "ended" for p in made)
+
+    await until_async(over, "the end of all processes", seconds=600, every=0.05)
     for p in made:
         await p
         assert p.reason == "answered", p.detail
@@ -396,9 +404,9 @@ async def settled(process, signal):
     """Send the signal while it works, wait for its end; after a pause go on, after a doubt settle it."""
     try:
         async with asyncio.timeout(HANG_S):
-            while signal and not process.run.state.calls and process.state == "running":
-                await asyncio.sleep(0.001)
             if signal:
+                at_work = process.run.state
+                await until_async(lambda: at_work.calls or process.state != "running", every=0.001)
                 getattr(process, signal)()
             await process
             while process.state in ("paused", "waiting"):

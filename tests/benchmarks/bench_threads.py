@@ -14,12 +14,16 @@ import argparse
 import asyncio
 import json
 import statistics
+import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
 import numpy as np
+from waits import until
 
 from llmos_nb import tool
 from llmos_nb.models.scripted import ScriptedModel
@@ -103,13 +107,11 @@ async def killed(session: Session, code: str) -> float:
     took: list[float] = []
 
     def kill() -> None:
-        while not any(c.status == "running" for c in process.run.state.open_calls):
-            time.sleep(0.005)
+        until(lambda: any(c.status == "running" for c in process.run.state.open_calls))
         time.sleep(0.2)
         began = time.monotonic()
         process.kill()
-        while process.reason is None:
-            time.sleep(0.0005)
+        until(lambda: process.reason is not None, rest=lambda: time.sleep(0.0005))
         took.append(time.monotonic() - began)
 
     killer = threading.Thread(target=kill)

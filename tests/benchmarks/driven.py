@@ -12,11 +12,16 @@ import math
 import os
 import queue
 import shutil
+import sys
 import tempfile
 import time
 from contextlib import chdir
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+from waits import until_async
 
 from llmos_nb.messages import Response, ToolCall
 from llmos_nb.models import Traits
@@ -24,7 +29,7 @@ from llmos_nb.session import Session
 from llmos_nb.tools import Tool
 
 LOOP = asyncio.new_event_loop()
-CLOSE_S = 10.0
+CLOSE_S, LONGEST_S = 10.0, 600.0
 HOME = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
 os.environ["LLMOS_TRUST"] = str(HOME)
 
@@ -63,8 +68,7 @@ class Agent:
         self.asked = queue.SimpleQueue()  # the process asks on a thread of its own
 
     async def respond(self, request, on_text=None):
-        while self.asked.empty():
-            await asyncio.sleep(0.001)
+        await until_async(lambda: not self.asked.empty(), "the next call of the task", LONGEST_S, every=0.001)
         return Response(calls=(self.asked.get(),))
 
 
@@ -184,8 +188,9 @@ class Driven:
         shutil.rmtree(self.process.journal.path.parent, ignore_errors=True)
 
     async def _until(self, holds):
+        longest = time.monotonic() + LONGEST_S
         while not holds():
-            if time.monotonic() > self.until:
+            if time.monotonic() > min(self.until, longest):
                 raise TimeoutError("the task has passed its bound")
             await asyncio.sleep(0)
 

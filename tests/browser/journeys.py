@@ -24,7 +24,6 @@ from states import (
     PROPOSED,
     R3,
     R7,
-    R8,
     RUNNING,
     STARTING,
     STEP1,
@@ -127,9 +126,9 @@ def claim(row: int, words: str, kind: str, mark: str, how: Any, call: str = "") 
 
 CLAIMS = [
     claim(0, "4,716 g", "computed", "computed", [["`", 'by_island.loc["Biscoe", "mean"]']], "r3.0"),
-    claim(1, "3,713 g", "row", "from results", "Dream · mean", "r3.0"),
-    claim(2, "p = 8 × 10⁻³⁵", "derived", "derived", "result.pvalue", "r7.0"),
-    claim(3, "p = 0.97", "absent", "not found", ""),
+    claim(1, "3,713", "seen", "seen", "Dream      124  3713", "r3.0"),
+    claim(2, "8 × 10⁻³⁵", "seen", "seen", "p = 8e-35", "r7.0"),
+    claim(3, "0.97", "typed", "typed by the model", ""),
 ]
 ALL_STEPS = [STEP1, STEP2, OWN3, FAIL4, STEP5, STEP6]
 FINISHED = BASE | {
@@ -157,18 +156,18 @@ FINISHED = BASE | {
         {"kind": "answer", "markdown": ANSWER, "claims": CLAIMS},
         {
             "kind": "table",
-            "evidence": True,
-            "caption": "Evidence: each number of the answer and where it was observed",
-            "heads": ["in the answer", "observed", "call"],
+            "numbers": True,
+            "caption": "Where each number of the answer is from",
+            "heads": ["in the answer", "how it is known", "where", "call"],
             "rows": [
-                ["4,716 g", "mean of 167 birds on Biscoe, 4716.0", [R3]],
-                ["3,713 g, 3,706 g", "Dream 3712.9 (124), Torgersen 3706.4 (51)", [R3]],
-                ["p = 8 × 10⁻³⁵", "alexandergovern, 7.93e-35", [R7]],
-                ["p = 0.97", "f_oneway over 151 Adélie, 0.968", [R8]],
+                ["4,716 g", "computed", [["`", 'by_island.loc["Biscoe", "mean"]']], [R3]],
+                ["3,713", "seen", "Dream      124  3713", [R3]],
+                ["8 × 10⁻³⁵", "seen", "p = 8e-35", [R7]],
+                ["0.97", "typed by the model", "", "–"],
             ],
         },
         text(
-            "Check held: all 5 numbers of the answer stand in an observation, and your check ",
+            "Check held: ",
             code("0 < p < 1"),
             " is true.",
             glyph="done",

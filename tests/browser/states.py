@@ -313,7 +313,7 @@ TOOL = WAITING | {
                 "name": "to",
                 "value": "station@example.org",
                 "schema": {"type": "string"},
-                "origin": "your goal, word for word",
+                "origin": "the model",
                 "sink": "where it goes",
             },
             {

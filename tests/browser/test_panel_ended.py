@@ -36,11 +36,11 @@ def ended(plain):
 
 def test_a_value_says_how_it_is_known_and_lights_its_row(ended):
     page = ended.page
-    value = page.get_by_role("button", name="3,713 g", exact=True)
+    value = page.get_by_role("button", name="3,713", exact=True)
     value.hover()
     tip = page.get_by_role("tooltip")
-    assert "from results" in tip.inner_text() and "Dream · mean" in tip.inner_text()
-    assert page.locator("tr.hit th").all_inner_texts() == ["3,713 g, 3,706 g"]
+    assert "seen" in tip.inner_text() and "Dream" in tip.inner_text()
+    assert page.locator("tr.hit th").all_inner_texts() == ["3,713"]
     assert (
         value.evaluate("(each) => document.getElementById(each.getAttribute('aria-describedby')).className")
         == "tip"
@@ -65,7 +65,7 @@ def test_values_stand_in_the_answer_where_it_says_them_and_change_no_word_of_it(
         and "weighs the same on each (p = 0.97)" in words
     )
     marks = ended.page.locator(".claim").evaluate_all("(all) => all.map((each) => each.dataset.mark)")
-    assert marks == ["computed", "row", "derived", "absent"]
+    assert marks == ["computed", "seen", "seen", "typed"]
 
 
 @pytest.mark.parametrize("width", [440, 960])
@@ -95,7 +95,7 @@ def test_text_that_looks_like_the_marks_of_values_makes_no_button(plain):
 )
 def test_a_value_in_code_bold_or_a_table_is_a_button_there(plain, markdown, value, shown):
     at = markdown.index(value)
-    claim = {"row": 0, "at": [at, at + len(value)], "kind": "row", "mark": "from results", "how": "x"}
+    claim = {"row": 0, "at": [at, at + len(value)], "kind": "seen", "mark": "seen", "how": "x"}
     plain.show({**FINISHED, "now": [{"kind": "answer", "markdown": markdown, "claims": [claim]}]})
     assert plain.page.locator(".claim").all_inner_texts() == [value]
     assert shown in plain.page.locator(".answer").inner_text()

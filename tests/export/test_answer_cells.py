@@ -20,7 +20,6 @@ from llmos_nb.export.literals import hold
 from llmos_nb.export.verify import sign, verify
 from llmos_nb.export.verify.code import same_code
 from llmos_nb.journal.events import AnswerComputed, CellRan
-from llmos_nb.process import evidence
 
 
 @pytest.fixture(autouse=True)
@@ -188,51 +187,43 @@ def pair(tmp_path):
     return export(kept(run, tmp_path / "home"), tmp_path / "out" / "x.ipynb")
 
 
-def test_marks_that_another_version_would_make_are_no_difference_and_are_named(tmp_path, monkeypatch):
-    path = pair(tmp_path)
-    assert "marks the claims" not in verify(path, "unchanged").text()
-    monkeypatch.setattr(evidence, "evidence", lambda state: [])
-    monkeypatch.setattr(cells, "reading", lambda: "another")
-    report = verify(path, "unchanged")
-    said = "how cell answer marks the claims of the answer is not as this version reads them from the journal: nothing"
-    assert report.ok and said in report.text() and "stands on nobody's word" in report.text()
+def test_how_a_former_version_marked_an_answer_is_not_compared_and_named(tmp_path):
+    book = read(path := pair(tmp_path))
+    answer = cell(book, "answer")
+    words, _, counts = answer["source"].partition(f"\n\n{cells.NUMBERS}")
+    assert counts == "1 computed, 1 typed by the model."
+    answer["source"] = f"{words}\n\nIts claims: 2 computed.\n- 3: computed (len(sales))\n- 4: computed"
+    report = verify(sealed_again(write(book, path)), "unchanged")
+    assert report.ok and "as a former version did, was not compared" in report.text()
+    answer["source"] = f"{words}\n\nSo it is.\n\nIts claims: 2 computed."
+    assert verify(sealed_again(write(book, path)), "unchanged").exit_code == 2
 
 
-def forged_marks(path, reading=None):
-    """Say of every claim that it is computed, and make the checksums anew."""
+def forged_counts(path):
+    """Say of every number that it is computed, and make the checksums anew."""
     book = read(path)
     answer = cell(book, "answer")
-    assert "4: not found" in answer["source"]
-    words = (
-        answer["source"].replace("1 computed, 1 not found", "2 computed").replace("4: not found", "4: computed")
-    )
-    answer["source"] = words
-    if reading:
-        answer["metadata"]["llmos_nb"]["reading"] = reading
+    forged = answer["source"].replace("1 computed, 1 typed by the model", "2 computed")
+    assert forged != answer["source"]
+    answer["source"] = forged
     return sealed_again(write(book, path))
 
 
-def test_forged_marks_are_named_where_the_journal_stands_beside(tmp_path):
-    report = verify(forged_marks(pair(tmp_path)), "unchanged")
+def test_forged_counts_are_named_where_the_journal_stands_beside(tmp_path):
+    report = verify(forged_counts(pair(tmp_path)), "unchanged")
     assert report.exit_code == 2 and [d.where for d in report.differences] == ["cell answer"]
-    assert "does not follow from the journal" in report.text() and "not found" in report.differences[0].detail
-
-
-def test_forged_marks_that_are_said_to_be_of_another_version_stand_on_nobodys_word(tmp_path):
-    said = verify(forged_marks(pair(tmp_path), "another"), "unchanged").text()
-    assert "not as this version reads them from the journal: 1 computed, 1 not found." in said
-    assert "What stands there stands on nobody's word" in said
+    assert "typed by the model" in report.differences[0].detail
 
 
 @pytest.mark.parametrize("level", ["unchanged", "same"])
-def test_marks_without_journal_and_signature_stand_on_nobodys_word(tmp_path, level):
-    path = forged_marks(pair(tmp_path))
+def test_counts_without_journal_and_signature_stand_on_nobodys_word(tmp_path, level):
+    path = forged_counts(pair(tmp_path))
     shutil.rmtree(tmp_path / "home")
     report = verify(path, level, trust=True)
-    assert "how cell answer marks the claims of the answer stands on nobody's word" in report.text()
+    assert "how cell answer counts the numbers of the answer stands on nobody's word" in report.text()
 
 
-def test_marks_that_somebody_signed_for_stand_on_their_word(tmp_path):
+def test_counts_that_somebody_signed_for_stand_on_their_word(tmp_path):
     key = new_key(tmp_path, "anna")
     signers = allowed(tmp_path / "signers", "anna@example.org", key)
     path = pair(tmp_path)
@@ -240,7 +231,7 @@ def test_marks_that_somebody_signed_for_stand_on_their_word(tmp_path):
     shutil.rmtree(tmp_path / "home")
     report = verify(path, "signed", allowed_signers=signers)
     assert report.ok and "nobody's word" not in report.text()
-    report = verify(forged_marks(path), "signed", allowed_signers=signers)
+    report = verify(forged_counts(path), "signed", allowed_signers=signers)
     assert report.exit_code == 2 and "cell answer" in report.text()
 
 

@@ -114,6 +114,10 @@ SAME = {
     ),
     "a warning beside a value": ([], ["import warnings\nwarnings.warn('careful')\n{'k': {2, 1}}"], ["\"{'k': {1, 2}}\""], []),
 }  # fmt: skip
+# Cases that share a notebook: the files of one are its alone, and no library is imported behind a changed `math`.
+ALONE = "another folder"
+SHARED = [case for case in reversed(SAME) if case != ALONE]
+GROUPS = [*(SHARED[n::4] for n in range(4)), [ALONE]]
 REFUSED = {
     "the value of the cell before": (["6 * 7", "y = _ + 1"], ["print(y)"], "cell 3 uses _: it is what IPython keeps"),
     "the list of outputs": (["6 * 7", "z = Out[2]"], ["print(z)"], "uses Out: it is what IPython keeps"),
@@ -132,14 +136,14 @@ def fresh(tmp_path, monkeypatch):
         yield nb
 
 
-def ran(nb, user, steps, *more, options="-a auto", goal="Do it"):
+def ran(nb, user, steps, *more, options="-a auto", goal="Do it", pid=1):
     """Run the user's cells, and a process of these steps; return the path of its export, and what was said of it."""
     for cell in user:
         assert nb.run(cell).status == "ok"
     spec = nb.script(*map(python, steps), *more, {"text": "It is done."})
     done = nb.run(f"%%agent -m {spec} {options}\n{goal}", timeout=60)
     assert done.status == "ok", done.error
-    said = nb.run("%agent export 1 out/x.ipynb --no-run", timeout=60)
+    said = nb.run(f"%agent export {pid} out/x.ipynb --no-run", timeout=60)
     assert said.status == "ok", said.error
     return nb.folder / "out" / "x.ipynb", said.text
 
@@ -148,16 +152,24 @@ def of_steps(path, *roles):
     return [c for c in read(path)["cells"] if c["metadata"]["llmos_nb"]["role"] in ("step", *roles)]
 
 
-@pytest.mark.parametrize("case", SAME)
-def test_a_step_is_the_same_twice_with_its_outputs_and_assertions(case, fresh):
-    user, steps, there, absent = SAME[case]
-    path, _ = ran(fresh, user, steps)
+@pytest.mark.parametrize("cases", GROUPS, ids=lambda cases: cases[0])
+def test_steps_are_the_same_twice_with_their_outputs_and_assertions(cases, fresh):
+    """Each case is a process with an export of its own; that of all of them runs twice, which takes longest."""
+    cells = 0
+    for pid, case in enumerate(cases, 1):
+        user, steps, there, absent = SAME[case]
+        path, _ = ran(fresh, user, steps, pid=pid)
+        code = "\n".join(c["source"] for c in of_steps(path, "check"))
+        assert [words for words in there if words not in code] == [], f"{case}: {code}"
+        assert [words for words in absent if words in code] == [], f"{case}: {code}"
+        assert "llmos" not in code and "get_ipython" not in code, case
+        cells += len(of_steps(path))
+    pids = ",".join(str(pid) for pid, _ in enumerate(cases, 1))
+    assert fresh.run(f"%agent export --of {pids} out/all.ipynb --no-run", timeout=60).status == "ok"
+    path = fresh.folder / "out" / "all.ipynb"
     report = llmos.verify(path)
     assert report.exit_code == 0, report.text()
-    code = "\n".join(c["source"] for c in of_steps(path, "check"))
-    assert [words for words in there if words not in code] == [], code
-    assert [words for words in absent if words in code] == [], code
-    assert "llmos" not in code and "get_ipython" not in code
+    assert len(of_steps(path)) == cells
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -346,9 +358,23 @@ async def test_a_plan_that_a_person_approved_is_named_with_them(script, tmp_path
     await proc
     path = proc.export(tmp_path / "out" / "x.ipynb", run=False)
     notes = "\n".join(c["source"] for c in read(path)["cells"] if c["metadata"]["llmos_nb"]["role"] == "note")
-    assert "let through by the mode plan" in notes or "of the plan, approved by the user" in notes
+    said = re.findall(
+        r"let through by the mode plan, [^;]*; version 1 of the plan was approved by the user, 2\d", notes
+    )
+    assert len(said) == 1
     [decided] = [e for e in proc.events if e.k == "plan.decided"]
     assert decided.d["by"] == "you"
+
+
+async def test_a_plan_that_only_the_mode_let_through_is_approved_by_nobody(script, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plan = {"plan": [{"title": "one"}, {"title": "two"}]}
+    proc = await llmos.run(
+        "Go", model=script(plan, python("y = 2"), {"text": "Done."}), namespace={}, approve="auto"
+    )
+    path = proc.export(tmp_path / "out" / "x.ipynb", run=False)
+    notes = "\n".join(c["source"] for c in read(path)["cells"] if c["metadata"]["llmos_nb"]["role"] == "note")
+    assert "let through by the mode auto" in notes and "of the plan was approved" not in notes
 
 
 # the methods supplement
@@ -364,7 +390,7 @@ async def test_the_methods_supplement_says_all_that_was_decided(script, tmp_path
     assert "As the model had proposed it:\n\n```python\ntotal = 4\n```" in done and "edited by the user" in done
     assert "(`python`): rejected" in rest and "rejected by the user" in rest and "keep the data" in rest
     assert "(`python`): taken back" in rest and "undone, 2" in rest
-    assert "The answer says 99, which stands in no result" in rest
+    assert "The answer says 99, which the model typed: it stands in no result" in rest
     assert "extra" not in done and "os.remove" not in done
 
 

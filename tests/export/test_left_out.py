@@ -6,19 +6,22 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import pandas as pd
 import pytest
 from process_runs import ProcessRun
+from turns import call, python
 
 import llmos_nb as llmos
 from llmos_nb.errors import ExportDoesNotRun
 from llmos_nb.export import export, ran
 from llmos_nb.export.assertions import BY_TYPE
-from llmos_nb.export.cells import read
+from llmos_nb.export.cells import read, write
 from llmos_nb.export.dataflow.slice import Piece, cut
 from llmos_nb.export.dataflow.taint import TEMPORARY, holds_after_all, tainted
 from llmos_nb.export.files import files_recorded
-from llmos_nb.export.inputs import digest_file
+from llmos_nb.export.inputs import digest_file, files_read
 from llmos_nb.export.magics import readings, shows
+from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import Unit
 from llmos_nb.export.verify import verify
 from llmos_nb.export.verify.compare import assertions, difference, shown
@@ -359,3 +362,190 @@ def test_openings_of_files_that_could_not_be_noted_are_said_in_notebook_report_a
     text = export(source, tmp_path / "x.md").read_text()
     assert f"- The files that call r1.0 of process 1 read: {said}" in text and "openings of files" not in whole
     assert "by itself is not seen" in text and "by itself is not seen" in whole
+
+
+@pytest.mark.parametrize(
+    ("before", "changes", "step"),
+    [
+        (
+            "from functools import cache\nrate = [2]\n@cache\ndef price(n):\n    return n * rate[0]",
+            "first = price(10)\nrate[0] = 3",
+            "got = price(10)",
+        ),
+        (
+            "def keep(x, seen=[]):\n    seen.append(x)\n    return list(seen)",
+            "keep('user')",
+            "got = keep('step')",
+        ),
+        (
+            "import threading\nfound = []\ndef work(n):\n    found.append(n * n)",
+            "ts = [threading.Thread(target=work, args=(n,)) for n in range(4)]\n"
+            "for t in ts:\n    t.start()\nfor t in ts:\n    t.join()",
+            "got = sorted(found)",
+        ),
+        ("d = {'a': 1, 'b': 2}\npop = d.pop", "pop('a')", "got = sorted(d)"),
+        ("d = {'a': 1, 'b': 2}", "taken = list(map(d.pop, ['a']))", "got = sorted(d)"),
+        ("d = {'a': 1, 'b': 2}\nheld = [d.pop]", "held[0]('a')", "got = sorted(d)"),
+        ("seen = set()\nadd = seen.add", "any(map(add, [1, 2]))", "got = sorted(seen)"),
+        (
+            "from functools import partial\nd = {'a': 1, 'b': 2}\ntake = partial(d.pop, 'a')",
+            "take()",
+            "got = sorted(d)",
+        ),
+        ("rows = [{}]", "list(map(lambda r: r.update(x=1), rows))", "got = rows[0]['x']"),
+        ("rows = [{}]\ndef fix(r):\n    r['x'] = 1", "done = list(map(fix, rows))", "got = rows[0]['x']"),
+        (
+            "import threading\nout = []\nclass W(threading.Thread):\n    def run(self):\n        out.append(3)",
+            "w = W()\nw.start()\nw.join()",
+            "got = list(out)",
+        ),
+        (
+            "from functools import cached_property\nclass Shop:\n    rate = 2\n"
+            "    @cached_property\n    def price(self):\n        return self.rate * 10\nshop = Shop()",
+            "shop.price\nshop.rate = 3",
+            "got = shop.price",
+        ),
+    ],
+)
+def test_state_that_no_name_of_the_step_shows_is_carried_along(before, changes, step):
+    live, again = {}, {}
+    for code in (before, changes, step):
+        exec(code, live)
+    sources, missing = cut([Piece(before), Piece(changes), Piece(step, kept=True)])
+    exec("\n".join(sources), again)
+    assert not missing and again["got"] == live["got"]
+
+
+def test_modules_of_a_folder_that_a_cell_puts_on_the_import_path_come_along(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, text in {
+        "lib/mine_a.py": "from mine_b import two\nfour = two * two",
+        "lib/mine_b.py": "two = 2",
+        "mine_p/__init__.py": "from .inner import three",
+        "mine_p/inner.py": "three = 3",
+        "lib/unused.py": "one = 1",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    cell = "import sys\nimport os\nsys.path.insert(0, os.path.abspath('lib'))\nother = 1"
+    step = "import mine_a\nimport mine_p\nx = mine_a.four + mine_p.three"
+    sources, _ = cut([Piece(cell), Piece(step, kept=True)])
+    assert "sys.path.insert" in sources[0] and "other" not in sources[0]
+    found = files_read([cell, step], [ExportSource("g", cwd=tmp_path)])
+    names = {one.path for one in found if one.kind == "module"}
+    assert names == {"lib/mine_a.py", "lib/mine_b.py", "mine_p/__init__.py", "mine_p/inner.py"}
+
+
+@pytest.mark.out_of_process
+def test_a_table_is_compared_as_one_where_what_is_drawn_is_asserted_besides(tmp_path):
+    r = ProcessRun("Do a thing", tmp_path)
+    r.begin()
+    r.step("import pandas as pd\ntable = pd.DataFrame({'n': [1, 2]})")
+    r.step("import random\ndrawn = random.random()")
+    r.end("done")
+    source = r.source()
+    for (
+        one
+    ) in source.state.calls.values():  # as journals have it that were written before outputs were recorded
+        one.facts = {k: v for k, v in one.facts.items() if k not in ("outputs", "content", "random")}
+    path = export(source, tmp_path / "out" / "x.ipynb", lock=False, observe=True)
+    (cell,) = [c for c in read(path)["cells"] if c["metadata"]["llmos_nb"]["role"] == "evidence"]
+    assert "_content(table)" in cell["source"] and "_content(drawn)" in cell["source"]
+    assert ran.run(path) == ""
+
+
+@pytest.mark.out_of_process
+async def test_a_query_before_a_step_of_plain_python_is_compared_as_a_table(script, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    query = "select city, sum(n) as n from sales group by city order by city"
+    model = script(
+        call("sql", query=query, into="by_city"), python("answer = 40 + 2\nanswer"), {"text": "Done."}
+    )
+    sales = pd.DataFrame({"city": ["A", "B", "A"], "n": [1, 2, 3]})
+    proc = await llmos.run("Sum it", model=model, namespace={"sales": sales}, approve="auto", tools=["sql"])
+    path = proc.export(tmp_path / "out" / "x.ipynb")  # which runs it
+    assert "_content(by_city)" in str(read(path)["cells"])
+
+
+# why an export does not run
+
+
+def with_code(path, call, source):
+    """Put other code into the cell of a step."""
+    book = read(path)
+    (cell,) = [c for c in book["cells"] if c["id"] == call]
+    cell["source"] = source
+    write(book, path)
+
+
+@pytest.mark.out_of_process
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        (
+            "x = 30\nassert _content(x) == '2', _content(x)",
+            "cell r1-0: `x` is 30, and was 2 in the run: what made it so",
+        ),
+        (
+            "_r1_0 = 30\nassert _content(_r1_0) == '2', _content(_r1_0)",
+            "cell r1-0: its value is 30, and was 2 in the run",
+        ),
+        ("x = [1]\nassert type(x).__name__ == 'Box'", "cell r1-0: `x` is another here; it was Box in the run"),
+        ("x = 1\nassert x > 2, 0", "cell r1-0: AssertionError: 0 (at `assert x > 2, 0`)"),
+        ("x = len(cap.stdout)", "NameError: name 'cap' is not defined (at `x = len(cap.stdout)`)"),
+        (
+            "x = 7 ** 6000\nx",
+            "integer string conversion; use sys.set_int_max_str_digits() to increase the limit (at `x`)",
+        ),
+    ],
+)
+def test_an_export_that_does_not_run_says_what_and_where(source, why, tmp_path):
+    path = exported(tmp_path, "x = 2")
+    with_code(path, "r1-0", source)
+    with pytest.raises(ExportDoesNotRun) as failed:
+        ran.run(path)
+    assert why in str(failed.value)
+
+
+@pytest.mark.out_of_process
+def test_a_script_that_does_not_run_says_where(tmp_path):
+    path = export(_small(tmp_path), tmp_path / "out" / "x.py")
+    path.write_text(path.read_text().replace("x = 2", "x = 30"))
+    with pytest.raises(ExportDoesNotRun, match="`x` is 30, and was 2 in the run"):
+        ran.run(path)
+
+
+def _small(folder):
+    r = ProcessRun("Do a thing", folder)
+    r.begin()
+    r.step("x = 2")
+    r.end("done")
+    return r.source()
+
+
+@pytest.mark.out_of_process
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (
+            "import os\nfrom pathlib import Path\nos.chdir('sub')\ntext = Path('in.txt').read_text()\nos.chdir('..')",
+        ),
+        (
+            "import os\nfrom pathlib import Path\nos.chdir('sub')",
+            "text = Path('in.txt').read_text()",
+            "os.chdir('..')",
+        ),
+        (
+            "from pathlib import Path\ntop = Path('in.txt').read_text()\nimport os\nos.chdir('sub')\ntext = Path('in.txt').read_text()\nos.chdir('..')",
+        ),
+    ],
+)
+def test_a_file_that_is_read_in_another_folder_comes_along_as_it_was(steps, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    for name in ("in.txt", "sub/in.txt"):
+        (tmp_path / name).write_text(name)
+    path = exported(tmp_path, *steps)
+    found = {i["path"]: i for i in read(path)["metadata"]["llmos_nb"]["inputs"]}
+    assert found["sub/in.txt"]["sha256"] == digest_file(tmp_path / "sub" / "in.txt")
+    assert not any("since" in one for one in found.values()) and ran.run(path) == ""

@@ -7,9 +7,11 @@ import os
 import threading
 import time
 from hashlib import sha256
+from itertools import count
 
 import pytest
 from hypothesis import given, strategies as st
+from waits import until_async
 
 from llmos_nb.errors import JournalLocked, JournalTampered, JournalUnwritable
 from llmos_nb.journal import GENESIS, Acts, Blobs, Journal, read
@@ -131,12 +133,10 @@ async def test_slow_disk_does_not_block_the_event_loop(tmp_path, monkeypatch):
     journal.acquire()
     journal.append(Unknown("a", {}))
     flushing = asyncio.ensure_future(journal.flush())
-    beats = 0
-    while not flushing.done():
-        await asyncio.sleep(0.005)
-        beats += 1
+    beats = count()
+    await until_async(lambda: next(beats) and flushing.done(), every=0.005)
     journal.release()
-    assert beats > 10
+    assert next(beats) > 10
 
 
 def test_nan_becomes_null_and_other_objects_are_refused(tmp_path):

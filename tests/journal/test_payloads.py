@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from fixtures_journals import STATES
+from turns import python
 
 import llmos_nb as llmos
 from llmos_nb.errors import JournalTampered, JournalUnwritable
@@ -89,6 +90,30 @@ def test_verify_counts_what_is_missing_and_names_what_was_changed(tmp_path):
     damaged(blobs[1])
     with pytest.raises(JournalTampered, match=blobs[1].name):
         list(audit.of_one(audit.Wanted(verify=True), path))
+
+
+async def test_verify_names_stored_values_that_are_damaged_or_gone_and_no_others(script):
+    steps = [python("x = list(range(50))\ny = 'kept'"), python("x = [1]\nz = {1: 2}")]
+    process = await llmos.run("Make them.", model=script(*steps, {"text": "ok"}), namespace={}, approve="auto")
+    path = process.journal.path
+
+    def told():
+        return "".join(audit.of_one(audit.Wanted(verify=True), path))
+
+    refs = [ref for e in read(path) if e.k == "names.changed" for ref in e.body.changes.values.items()]
+    place = [(name, path.parent / "blobs" / ref["blob"]) for name, ref in refs]
+    first, y, last, z = (
+        p for n in ("x", "y", "x", "z") for p in [place.pop([m for m, _ in place].index(n))[1]]
+    )
+    assert told().endswith(")") and "stored value" not in told()
+    first.unlink()
+    assert "stored value" not in told(), "an earlier one may be deleted to make room"
+    damaged(y), last.unlink()
+    assert "the chain holds" in told()
+    assert told().endswith(
+        "; of the stored values `y` of r1.0 is damaged, `x` of r2.0 is gone, and no resume can read it"
+    )
+    assert z.exists()
 
 
 def test_a_payload_is_on_disk_before_the_event_that_names_it(tmp_path, monkeypatch):

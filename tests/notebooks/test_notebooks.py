@@ -1,6 +1,7 @@
 """Every notebook runs top to bottom in a real kernel, with no key and no network; the lessons also once they are solved."""
 
 import json
+import os
 from pathlib import Path
 
 import nbformat
@@ -32,6 +33,16 @@ def cells(book, role):
     """Give the cells of a role, by exercise."""
     found = ((c.metadata.get("llmos_nb") or {}).get(role) for c in book.cells)
     return {name: cell for name, cell in zip(found, book.cells, strict=True) if name}
+
+
+def unsolved(path, folder, monkeypatch):
+    """Give a notebook that has run as it stands: as the documentation was built with it, else run here."""
+    book = nbformat.read(path, 4)
+    if (built := os.environ.get("BUILT_LESSONS")) is None:
+        return execute(book, folder, monkeypatch)
+    ran = nbformat.read(Path(built) / path.name, 4)
+    assert [(c.id, c.source) for c in ran.cells] == [(c.id, c.source) for c in book.cells]
+    return ran
 
 
 def execute(book, folder, monkeypatch, timeout=120):
@@ -132,7 +143,7 @@ def test_notebook_has_every_exercise_and_question_of_its_lesson(path):
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
 def test_unsolved_notebook_runs(path, tmp_path, monkeypatch):
-    book = execute(nbformat.read(path, 4), tmp_path, monkeypatch)
+    book = unsolved(path, tmp_path, monkeypatch)
     for cell in cells(book, "check").values():
         assert "not yet" in cell.outputs[-1]["data"]["text/plain"]
     if path.name[:2] in PARTS:
@@ -190,7 +201,10 @@ def test_the_first_notebook_runs_with_the_local_model(tmp_path, monkeypatch):
     weights_or_skip()
     monkeypatch.setenv("LLMOS_MODEL", "local/0.5b")
     monkeypatch.setenv("LLMOS_APPROVE", "auto")
-    book = execute(nbformat.read(FOLDER / "00-start.ipynb", 4), tmp_path, monkeypatch, timeout=600)
+    book = nbformat.read(FOLDER / "00-start.ipynb", 4)
+    others = ("start-06", "start-08")  # two more questions are asked in `tests/benchmarks/bench_binder.py`
+    book.cells = [c for c in book.cells if c.id not in others]
+    book = execute(book, tmp_path, monkeypatch, timeout=600)
     assert "mass" in json.dumps(book.cells[-1].outputs) and (tmp_path / "mass.ipynb").exists()
 
 

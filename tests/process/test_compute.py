@@ -5,12 +5,13 @@ import decimal
 import math
 import os
 import tempfile
+from functools import partial
 
 import pytest
 from turns import python, same_as_folded
 
 import llmos_nb as llmos
-from llmos_nb.process import compute, evidence
+from llmos_nb.process import answers, compute
 from llmos_nb.process.compute import expressions
 from llmos_nb.tools import places
 
@@ -27,12 +28,12 @@ async def test_an_expression_is_replaced_by_its_value_and_marked_computed(script
         script, "The sum is {{sum(xs)}}, the mean {{sum(xs) / 3:.2f}}.", names={"xs": [1, 2, 4]}
     )
     assert (proc.reason, proc.answer) == ("answered", "The sum is 7, the mean 2.33.")
-    found = evidence.evidence(proc.run.state)
-    assert [(m.claim.text, m.mark, m.how) for m in found] == [
+    found = answers.numbers(proc.run.state)
+    assert [(n.text, n.kind, n.code) for n in found] == [
         ("7", "computed", "sum(xs)"),
         ("2.33", "computed", "sum(xs) / 3:.2f"),
     ]
-    assert evidence.proven(found) and same_as_folded(proc)
+    assert same_as_folded(proc)
 
 
 async def test_an_expression_is_evaluated_before_any_step_ran(script, monkeypatch):
@@ -48,8 +49,8 @@ async def test_an_expression_that_reads_no_variable_is_the_models_word(script, c
     names = {"x": 1, "xs": [1, 2], "math": math}
     proc = await answered(script, f"It is {{{{{code}}}}}, of {{{{sum(xs)}}}}.", names=names)
     assert proc.answer == "It is 9999, of 3."
-    found = {m.claim.text: m.mark for m in evidence.evidence(proc.run.state)}
-    assert found == {"9999": "absent", "3": "computed"} and same_as_folded(proc)
+    found = {n.text: n.kind for n in answers.numbers(proc.run.state)}
+    assert found == {"9999": "typed", "3": "computed"} and same_as_folded(proc)
 
 
 @pytest.mark.parametrize(
@@ -65,8 +66,8 @@ async def test_a_literal_that_an_expression_gives_is_the_models_word(script, cod
     names = {"x": 1, "xs": [1, 2], "names": {"a": 1}}
     proc = await answered(script, f"It is {{{{{code}}}}}, of {{{{sum(xs)}}}}.", names=names)
     assert proc.answer == "It is 9999, of 3."
-    found = {m.claim.text: m.mark for m in evidence.evidence(proc.run.state)}
-    assert found == {"9999": "absent", "3": "computed"} and same_as_folded(proc)
+    found = {n.text: n.kind for n in answers.numbers(proc.run.state)}
+    assert found == {"9999": "typed", "3": "computed"} and same_as_folded(proc)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ async def test_what_the_data_give_is_computed_whatever_literals_stand_beside(scr
     names = {"x": 1234, "xs": [3, 7], "names": {"a": 5}}
     proc = await answered(script, f"It is {{{{{code}}}}}.", names=names)
     assert proc.answer == f"It is {shown}."
-    assert [m.mark for m in evidence.evidence(proc.run.state)] == ["computed"]
+    assert [n.kind for n in answers.numbers(proc.run.state)] == ["computed"]
 
 
 @pytest.mark.parametrize(
@@ -97,16 +98,11 @@ async def test_what_has_no_text_of_its_own_is_an_error_once(script, code):
 async def test_what_failed_is_named_with_its_error_and_what_did_not_is_filled_in(script):
     said = "It is {{by['North']}}, but {{by['West']}}, and {{ by['South']:.1f }} and {{40 + 2}}."
     proc = await answered(script, said, names={"by": {"North": 1234, "South": 5678}})
-    filled = "It is 1234, but {{by['West']}}, and 5678.0 and 42."
+    filled = "It is 1234, but `by['West']`, and 5678.0 and 42."
     assert (proc.reason, proc.run.state.candidate) == ("unverified", filled)
     assert proc.detail.startswith("{{by['West']}}: KeyError: 'West'; told so, it gave no other answer: ")
-    found = [(m.claim.text, m.mark) for m in evidence.evidence(proc.run.state)]
-    assert found == [
-        ("1234", "computed"),
-        ("{{by['West']}}", "absent"),
-        ("5678.0", "computed"),
-        ("42", "absent"),
-    ]
+    found = [(n.text, n.kind) for n in answers.numbers(proc.run.state)]
+    assert found == [("1234", "computed"), ("5678.0", "computed"), ("42", "typed")]
     assert same_as_folded(proc)
 
 
@@ -129,7 +125,7 @@ async def test_value_of_several_lines_stands_in_a_block_of_its_own(script, said,
     names = {"table": TABLE, "bars": "| a |\n|---|\n| 7 |"}
     proc = await answered(script, said, names=names)
     assert proc.answer == shown
-    assert [m.mark for m in evidence.evidence(proc.run.state)] == ["computed"] and same_as_folded(proc)
+    assert [n.kind for n in answers.numbers(proc.run.state)] == ["computed"] and same_as_folded(proc)
 
 
 async def test_first_line_of_a_table_keeps_its_place_over_the_columns(script):
@@ -142,11 +138,11 @@ async def test_what_failed_before_says_nothing_of_the_next_answer(script):
     assert (proc.reason, proc.answer) == ("answered", "It is 1234.") and not proc.run.state.unfilled
 
 
-async def test_an_answer_with_a_place_that_stays_empty_bears_no_tick(script):
+async def test_a_place_that_stays_empty_is_shown_as_code_and_named(script):
     proc = await answered(script, *["It is {{x}} in {{y}}."] * 2, names={"x": 1234})
-    assert (proc.reason, proc.answer) == ("answered", "It is 1234 in {{y}}.")
-    found = evidence.evidence(proc.run.state)
-    assert [m.mark for m in found] == ["computed", "absent"] and not evidence.ticked(proc.run.state, found)
+    assert (proc.reason, proc.answer) == ("answered", "It is 1234 in `y`.")
+    assert proc.run.state.unfilled == ["{{y}}: NameError: name 'y' is not defined"]
+    assert [n.kind for n in answers.numbers(proc.run.state)] == ["computed"]
 
 
 @pytest.mark.parametrize(
@@ -185,12 +181,12 @@ async def test_an_expression_does_not_act_outside(script, tmp_path):
     assert proc.answer == "Nothing was written." and not file.exists()
 
 
-async def test_what_cannot_be_evaluated_goes_back_once_and_then_stands_as_it_was_written(script):
+async def test_what_cannot_be_evaluated_goes_back_once_and_then_stands_as_code(script):
     proc = await answered(script, "It is {{nothing}}.", "It is {{nothing}}.", names={})
     told = [m.text for m in proc.run.state.context.messages() if m.role == "user"]
     assert any("{{nothing}}: NameError" in text for text in told)
-    assert (proc.reason, proc.answer) == ("answered", "It is {{nothing}}.")
-    assert not evidence.proven(evidence.evidence(proc.run.state))
+    assert (proc.reason, proc.answer) == ("answered", "It is `nothing`.")
+    assert not answers.numbers(proc.run.state)
 
 
 async def test_an_answer_without_expressions_evaluates_nothing(script):
@@ -222,13 +218,16 @@ async def test_expressions_are_evaluated_where_the_variables_are(script):
         ("{{'}}'}}", ["'}}'"]),
         ("{{f'{x}'}}", ["f'{x}'"]),
         ("{{}} {{ not closed", []),
-        ("{{import os}}", []),
-        ("{{x = 1}}", []),
+        ("{{import os}}", ["import os"]),  # it fails, and is shown as code
+        ("{{x = 1}}", ["x = 1"]),
         ("{{when:%Y}}", ["when:%Y"]),
         ("{{when:%H:%M}}", ["when:%H:%M"]),
         ("{{x[1:2]:,.1f}}", ["x[1:2]:,.1f"]),
         ("{{by['a:b']:.1f}}", ["by['a:b']:.1f"]),
-        ("{{x = 1:.1f}}", []),
+        ("{{x = 1:.1f}}", ["x = 1:.1f"]),
+        ("{{x!r}} {{x=}} {{x=:.1f}} {{a != r}}", ["x!r", "x=", "x=:.1f", "a != r"]),
+        ("$x^{{2}}$ and $$\n\\frac{{a}}{{b}}\n$$ and \\(y_{{i}}\\)", []),
+        ("${{price:.2f}} and ${{tax}}, or $5–${{most}}/${{least}}", ["price:.2f", "tax", "most", "least"]),
     ],
 )
 def test_expressions_are_found_by_what_parses(text, codes):
@@ -238,28 +237,29 @@ def test_expressions_are_found_by_what_parses(text, codes):
 def test_an_expression_as_code_gives_its_text():
     names = {"x": 2.0 / 3}
     assert eval(compute.as_code("x:.1f"), names) == "0.7"
-    assert eval(compute.as_code("x"), names) == "0.6666666667"
-    assert eval(compute.as_code("1 + 1"), {}) == 2
+    assert eval(compute.as_code("x", ".6g"), names) == "0.666667"
+    assert eval(compute.as_code("x"), names) == "0.6666666667"  # of a journal of a former version
+    assert eval(compute.as_code("1 + 1", ""), {}) == 2
+    assert eval(compute.as_code("x!r:>20", ">20"), {"x": "a"}) == f"{'a'!r:>20}"
     assert eval(compute.as_code("when:%H:%M"), {"when": datetime.time(14, 30)}) == "14:30"
 
 
 @pytest.mark.parametrize(
-    ("answer", "options", "why"),
-    [
-        ("{{xs}}", {"approve": "step"}, "would not run unasked (mode:step)"),
-        ("{{open('/etc/hostname').read()}}", {}, "outside"),
-    ],
+    "code", ["open('/etc/hostname').read()", "reader('/etc/hostname').read()", "later().read()"]
 )
-async def test_an_expression_is_no_way_round_the_gate(script, answer, options, why):
-    proc = await answered(script, answer, answer, names={"xs": [1]}, **options)
+async def test_an_expression_takes_nothing_from_outside(script, code):
+    answer = f"{{{{{code}}}}}"
+    proc = await answered(
+        script, answer, answer, names={"reader": open, "later": partial(open, "/etc/hostname")}
+    )
     told = "".join(m.text for m in proc.run.state.context.messages() if m.role == "user")
-    assert proc.answer == answer and why in told
+    assert proc.answer == f"`{code}`" and "outside" in told
 
 
 async def test_a_rule_against_python_holds_for_expressions_too(script, tmp_path):
     (tmp_path / "llmos.toml").write_text('[[policy.rules]]\ntool = "python"\ndo = "deny"\n')
     proc = await answered(script, "{{xs}}", "{{xs}}", names={"xs": [1]})
-    assert proc.answer == "{{xs}}"
+    assert proc.answer == "`xs`" and "a rule denies it" in proc.run.state.unfilled[0]
 
 
 async def test_an_expression_does_not_wash_a_label_off(script, tmp_path):
@@ -267,13 +267,12 @@ async def test_an_expression_does_not_wash_a_label_off(script, tmp_path):
     names = {"salary": 9000, "xs": [1]}
     proc = await answered(script, "{{salary}}", "{{salary}}", names=names, variables="xs")
     assert proc.run.state.labels.get("*") != "secret"  # the model was not told of it
-    assert proc.answer == "{{salary}}" and "9000" not in str([e.d for e in proc.events])
+    assert proc.answer == "`salary`" and "9000" not in str([e.d for e in proc.events])
 
 
 @pytest.mark.out_of_process
-async def test_an_expression_that_changes_the_variables_of_a_child_is_an_error(script):
-    turns = [python("ys = [1, 2]")]
-    proc = await answered(
-        script, "{{ys.pop()}}", "{{ys.pop()}}", names={}, turns=turns, isolate=True, approve="auto"
-    )
-    assert proc.answer == "{{ys.pop()}}"
+async def test_an_expression_changes_nothing_in_a_child(script):
+    turns = [python("ys = [n * 2 for n in range(3)]")]
+    said = "{{ys.pop()}}, {{ys.pop()}}, {{len(ys)}}"
+    proc = await answered(script, said, names={}, turns=turns, isolate=True, approve="auto")
+    assert proc.answer == "4, 4, 3"

@@ -9,7 +9,7 @@ from waits import approve_all
 
 import llmos_nb as llmos
 from llmos_nb.models.scripted import ScriptedModel
-from llmos_nb.process import evidence
+from llmos_nb.process import answers
 
 pd = pytest.importorskip("pandas")
 np = pytest.importorskip("numpy")
@@ -23,8 +23,7 @@ async def played(turns, namespace, answer, questions=0, **options):
     asked = len(await approve_all(process))
     assert (process.reason, asked, model.position) == ("answered", questions, len(turns) + 1)
     assert {c.status for c in process.run.state.calls.values()} == {"done"} and same_as_folded(process)
-    found = evidence.evidence(process.run.state)
-    assert not [m.claim.text for m in found if m.mark in ("same", "absent")]
+    assert not [n.text for n in answers.numbers(process.run.state) if n.kind == "typed"]
     return process.answer
 
 

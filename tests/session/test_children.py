@@ -7,6 +7,7 @@ import pytest
 from notebook_driver import Notebook
 from slow_disk import on_disk, slow_disk, watched
 from turns import call, python, same_as_folded
+from waits import approve_all, until_async
 
 import llmos_nb as llmos
 from llmos_nb.errors import UsageError
@@ -32,11 +33,6 @@ def parent_of(session, turns, children=(), tools=("process",), **options):
     return session.start(
         "Share the work.", model=ScriptedModel(turns, children=children), tools=tools, **options
     )
-
-
-async def until(condition):
-    while not condition():
-        await asyncio.sleep(0)
 
 
 def results(process, name="wait_process"):
@@ -102,7 +98,7 @@ async def test_a_wait_that_begins_while_an_end_is_written_waits_for_the_disk(mon
     one = session.create("Wait.", model=ScriptedModel([wait_for(2), DONE]), tools=("process",), approve="auto")
     child = one.start_child("Look.", model=ScriptedModel([DONE]))
     told = watched(one, "message.ready", lambda: child)
-    await until(lambda: child.state == "ended")
+    await until_async(lambda: child.state == "ended")
     assert not child.over
     await one.start()
     assert one.reason == "answered" and told == [True] and child.over
@@ -113,7 +109,7 @@ async def test_a_child_is_ended_with_its_parent_once_that_is_on_disk(monkeypatch
     slow_disk(monkeypatch, 1)
     session = llmos.Session({"gate": asyncio.Event()})
     one = parent_of(session, [start_call(goal="Work."), DONE], [[python("await gate.wait()"), DONE]])
-    await until(lambda: 2 in session.processes)
+    await until_async(lambda: 2 in session.processes)
     told = watched(session.find(2), "signal.received", lambda: one)
     await one
     await session.find(2)
@@ -183,8 +179,7 @@ async def test_child_inherits_tools_settings_and_labels():
     turns = [python("y = 5"), call("look"), DONE]
     child = one.start_child("Try.", model=ScriptedModel(turns), tools=["python", "look"])
     await child
-    while child.state == "waiting":
-        await child.approve("all")
+    await approve_all(child)
     s = child.run.state
     assert s.mode == "plan" and s.nice == 4 and s.labels["*"] == "untrusted"
     assert set(child.run.tools) == {"plan", "python", "look", "recall"}
@@ -322,7 +317,7 @@ async def working(session):
     session.namespace["gate"] = gate = asyncio.Event()
     turns = [start_call(goal="Work."), wait_for(2), DONE]
     one = parent_of(session, turns, [[python("await gate.wait()"), python("made = 1"), {"text": "Made."}]])
-    await until(lambda: 2 in session.processes and one.state == "waiting" and session.find(2).uses)
+    await until_async(lambda: 2 in session.processes and one.state == "waiting" and session.find(2).uses)
     assert one.waits_for == "process 2 to end"
     return one, session.find(2), gate
 
@@ -334,7 +329,7 @@ async def test_signals_of_a_parent_reach_its_children(signal):
     getattr(one, signal)()
     if signal == "pause":
         gate.set()
-    await until(lambda: one.run.state.settled and child.run.state.settled)
+    await until_async(lambda: one.run.state.settled and child.run.state.settled)
     assert one.state == child.state == ("ended" if signal == "kill" else "paused")
     signals = [e.d for e in child.events if e.k == "signal.received"]
     assert signals[-1]["by"] == "process 1"
@@ -354,7 +349,7 @@ async def test_no_child_outlives_its_parent():
     child = session.find(2)
     await child
     assert one.reason == "answered" and child.reason == "killed" and "process 1" in child.detail
-    await until(lambda: one.run.state.children == {2: {}})
+    await until_async(lambda: one.run.state.children == {2: {}})
 
 
 async def test_a_child_that_breaks_leaves_its_parent_and_siblings():
@@ -367,7 +362,7 @@ async def test_a_child_that_breaks_leaves_its_parent_and_siblings():
     one = parent_of(
         session, [start_call(goal="Work."), {**wait_for(2), "wait_s": 0.01}, DONE], [[python("1"), DONE]]
     )
-    await until(lambda: 2 in session.processes)
+    await until_async(lambda: 2 in session.processes)
     other = one.start_child("Break.", model=broken)
     await one
     await other

@@ -433,8 +433,7 @@ async def test_that_nobody_reads_a_mailbox_is_said_once_the_end_of_its_owner_is_
     slow_disk(monkeypatch, 1, seconds=1.0)
     team = Team()
     reader = team.start("reader", DONE)
-    while reader.state != "ended":
-        await asyncio.sleep(0)
+    await until_async(lambda: reader.state == "ended", every=0)
     writer = team.start("writer", call("send", to="1", message="x"), DONE)
     told = watched(writer, "call.finished", lambda: reader)
     await writer

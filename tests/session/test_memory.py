@@ -63,6 +63,19 @@ async def test_facts_are_remembered_recalled_and_forgotten(session, capsys):
     assert said[4] == "nothing fits 'invoices' (--all also looks in former runs)"
 
 
+async def test_forget_says_where_the_text_still_stands(session, capsys):
+    proc = await work(session, call("recall", query="heron"))
+    await agent(session, 'remember "the heron of 7 kg"')
+    await agent(session, "forget m1")
+    assert "still stands" not in capsys.readouterr().out
+    await agent(session, f"remember --from {proc.pid}")
+    await agent(session, "forget m1")
+    said = capsys.readouterr().out.splitlines()
+    assert said[1] == "m1 is forgotten: Done."
+    folder = proc.journal.path.parent.name
+    assert said[2].startswith(f"the text still stands in runs/{folder}/journal.jsonl, where it was said")
+
+
 async def test_an_answer_keeps_the_label_of_its_process(session, capsys):
     proc = await work(session, call("web", n=1), tools=[web])
     await agent(session, f"remember --from {proc.pid}")

@@ -94,3 +94,15 @@ async def test_an_error_that_the_driver_did_not_foresee_ends_the_process_visibly
     proc = await llmos.run("Count.", model=ScriptedModel([DONE]), namespace={})
     assert (proc.state, proc.reason) == ("ended", "failed")
     assert "nobody thought of this" in proc.detail and proc.events[-1].k == "run.ended"
+
+
+def test_without_a_front_end_what_an_approval_lets_go_on_is_shown_in_a_cell(tmp_path):
+    steps = [python("x = 'said ' + 'once'\nprint(x)"), python("y = 'said ' + 'twice'\nprint(y)")]
+    with Notebook(tmp_path) as book:
+        first = book.run(f"%%agent -a step --plan none -m {book.script(*steps, DONE)}\nSay.")
+        assert "ApprovalNeeded" in first.error and "said once" not in first.text
+        for said, then in (("said once", "wants to run"), ("said twice", "Done.")):
+            shown = book.run("%agent approve 1").text
+            while said not in shown or then not in shown:  # it goes on when the cell has ended
+                message = book.client.get_iopub_msg(timeout=60)
+                shown += message["content"]["text"] if message["msg_type"] == "stream" else ""

@@ -10,7 +10,7 @@ from waits import until_async
 
 import llmos_nb as llmos
 from llmos_nb.errors import CallDenied, UsageError
-from llmos_nb.process import evidence
+from llmos_nb.process import answers
 
 PLAN = {"plan": [{"title": "make x", "expect": "1"}, {"title": "make y", "expect": "42", "depends_on": [1]}]}
 TWO_STEPS = (PLAN, python("x = 1\nx"), python("y = x + 41\ny"), {"text": "y is 42"})
@@ -285,7 +285,7 @@ async def test_a_number_that_nothing_shows_is_marked_and_neither_refused_nor_ask
     proc = await llmos.run("go", model=script({"text": "it is 4711"}))
     assert (proc.reason, proc.answer) == ("answered", "it is 4711")
     assert kinds(proc).count("model.requested") == 1
-    assert [(m.claim.text, m.mark) for m in evidence.evidence(proc.run.state)] == [("4711", "absent")]
+    assert [(n.text, n.kind) for n in answers.numbers(proc.run.state)] == [("4711", "typed")]
 
 
 async def test_third_identical_call_is_refused_and_the_fourth_ends_the_run(script):
@@ -396,8 +396,7 @@ async def test_a_fork_begins_at_an_event_that_is_on_disk(script, monkeypatch, is
     slow_disk(monkeypatch, 1)
     session = llmos.Session({})
     proc = session.start("go", model=script({"text": "Done."}))
-    while proc.state != "ended":
-        await asyncio.sleep(0)
+    await until_async(lambda: proc.state == "ended", every=0)
     session.fork(proc, len(proc.events) - 1, isolate=isolate)
     assert on_disk(proc) == [e.k for e in proc.events]
     await proc

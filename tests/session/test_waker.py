@@ -355,9 +355,9 @@ async def test_process_stands_in_the_home_and_is_marked_before_its_goal_names_it
 async def test_the_process_of_a_goal_is_at_work_until_its_end_is_on_disk(waker, spec, monkeypatch):
     slow_disk(monkeypatch, 1)
     process = waker.session.start("Make x.", model=spec, approve="auto")
-    while process.state != "ended":
-        assert standing(waker.session, 1) == ("at work", False)
-        await asyncio.sleep(0)
+    stood = set()
+    await until_async(lambda: process.state == "ended" or stood.add(standing(waker.session, 1)), every=0)
+    assert stood == {("at work", False)}
     assert standing(waker.session, 1) == ("at work", False)
     await process
     assert standing(waker.session, 1) == ("ended", True)

@@ -19,7 +19,7 @@ IMPORTS = (
     "llmos_nb.app.present.panel",
     "llmos_nb.app.present.presenter",
     "llmos_nb.process.driver",
-    "llmos_nb.process.evidence.of_state",
+    "llmos_nb.process.answers.numbers",
     "llmos_nb.session.api",
     "llmos_nb.session.commands.carry",
     "llmos_nb.session.session",

@@ -10,6 +10,7 @@ import threading
 from contextlib import contextmanager
 
 from kill_series import die, journals
+from waits import turns_while
 
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process import restore
@@ -90,7 +91,7 @@ async def _lived(folder, turns, approve, kill_when, namespace, answer):
         process.run.listeners.append(Killer(process, *kill_when))
     await (session.resume(process) if known else process.start())
     await process
-    while process.state == "waiting":
+    for _ in turns_while(lambda: process.state == "waiting", "it asks"):
         open_ = {k: q["kind"] for k, q in process.run.state.questions.items()}
         if "doubt" in open_.values() or ("rebuild" in open_ and answer is None):
             break  # the test says what is to be done

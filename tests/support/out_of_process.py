@@ -6,6 +6,7 @@ same fails there, with the advice to mark it. A fork that does not become anothe
 """
 
 import sys
+from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
@@ -30,7 +31,7 @@ def starts(value):
         return value.__name__ in STARTS
     if getattr(value, "__module__", None) in STARTS:
         return True
-    if not isinstance(value, FunctionType | type) or not _ours(value):
+    if not isinstance(value, FunctionType | type) or not _ours(value.__module__):
         return False
     if value not in _known:
         _known[value] = False  # while it is looked at: it may call itself
@@ -38,8 +39,9 @@ def starts(value):
     return _known[value]
 
 
-def _ours(value):
-    return TESTS in Path(getattr(sys.modules.get(value.__module__), "__file__", None) or "/").parents
+@cache
+def _ours(module):
+    return TESTS in Path(getattr(sys.modules.get(module), "__file__", None) or "/").parents
 
 
 def _functions(value):
@@ -49,6 +51,7 @@ def _functions(value):
     return [f for f in found if isinstance(f, FunctionType)]
 
 
+@cache
 def _function_starts(function):
     function = getattr(function, "__wrapped__", function)
     return any(starts(function.__globals__.get(name)) for name in _names(function.__code__))
@@ -91,9 +94,9 @@ class InProcess:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config, items):
-        left = [item for item in items if is_out_of_process(item)]
-        config.hook.pytest_deselected(items=left)
-        items[:] = [item for item in items if item not in set(left)]
+        left = {item for item in items if is_out_of_process(item)}
+        config.hook.pytest_deselected(items=[*left])
+        items[:] = [item for item in items if item not in left]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item):

@@ -11,8 +11,10 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import ModuleType
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
@@ -71,8 +73,40 @@ def run_llmos(*words, said="", cwd=None):
         return code, files[1].read_text("utf-8"), files[2].read_text("utf-8")
 
 
+def run_python(code, cwd):
+    """Run what `python -W error -c` would; return its exit code, and what it wrote to its standard error."""
+    with TemporaryDirectory(prefix="llmos-") as folder:
+        files = [os.devnull, os.devnull, str(Path(folder, "err"))]
+        process = _context.Process(target=_run_python, args=(code, str(cwd), dict(os.environ), files))
+        process.start()
+        process.join(300)
+        return process.exitcode, Path(files[2]).read_text("utf-8")
+
+
+def _run_python(code, folder, environ, files):
+    """Be an interpreter that runs the code as its main module."""
+    _begin(folder, environ, files)
+    warnings.simplefilter("error")
+    main = sys.modules["__main__"] = ModuleType("__main__")
+    exec(compile(code, "<string>", "exec"), vars(main))
+
+
 def _run(words, folder, environ, files, clock):
-    """Be the command: what it inherits from the process that it was forked from is put aside."""
+    """Be the command."""
+    _begin(folder, environ, files)
+    sys.argv = ["llmos", *words]
+    from llmos_nb.app.cli import main
+
+    if clock is not None:
+        _clocked(Path(clock))
+    try:
+        sys.exit(main(words))
+    finally:
+        atexit._run_exitfuncs()  # multiprocessing leaves them out
+
+
+def _begin(folder, environ, files):
+    """Put aside what a program inherits from the process that it was forked from."""
     os.fsync = os.fstat  # as in the tests themselves
     os.environ.clear()
     os.environ.update(environ)
@@ -82,16 +116,7 @@ def _run(words, folder, environ, files, clock):
         os.dup2(opened, number)
         os.close(opened)
     sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)  # multiprocessing has put another there
-    sys.argv = ["llmos", *words]
     sys.path.insert(0, folder)  # as `-m` does
-    from llmos_nb.app.cli import main
-
-    if clock is not None:
-        _clocked(Path(clock))
-    try:
-        sys.exit(main(words))
-    finally:
-        atexit._run_exitfuncs()  # multiprocessing leaves them out
 
 
 def _clocked(clock):

@@ -4,6 +4,7 @@
 `MOST` tests failed, or one that bears the marker ``first_try``: what these claim must hold on any machine at any time.
 """
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,7 @@ FIRST = (
 )
 
 
+@cache
 def must_pass_at_once(path):
     """Whether the tests of a file may not be tried again."""
     return any(path == (place := TESTS / name) or place in path.parents for name in FIRST)

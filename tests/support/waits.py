@@ -45,14 +45,23 @@ async def until_async(condition, what="", seconds=SECONDS, every=0.01):
     return found
 
 
+def turns_while(condition, what, most=50):
+    """Give turns as long as `condition` holds; where it holds after so many, fail, and say `what` goes on."""
+    for turn in range(most):
+        if not condition():
+            return
+        yield turn
+    assert not condition(), f"after {most} turns it goes on: {what() if callable(what) else what}"
+
+
 async def approve_all(process, kind="", most=50):
     """Approve whatever a process asks until it no longer waits, or asks no more of a kind; return the questions."""
     asked = []
-    while process.state == "waiting":
-        open_ = [q for q in process.run.state.questions.values() if kind in ("", q["kind"])]
-        if kind and not open_:
-            break
-        assert len(asked) < most, f"after {most} approvals it still asks: {open_}"
-        asked.append(next(iter(open_), None))
+
+    def open_():
+        return [q for q in process.run.state.questions.values() if kind in ("", q["kind"])]
+
+    for _ in turns_while(lambda: process.state == "waiting" and (open_() or not kind), open_, most):
+        asked.append(next(iter(open_()), None))
         await process.approve("all")
     return asked

@@ -261,7 +261,7 @@ async def test_async_tool_that_does_not_end_is_in_doubt():
     left = asyncio.Event()
 
     async def f():
-        while not stop.is_set():
+        while not stop.is_set():  # no end: the fault that is tested
             with contextlib.suppress(asyncio.CancelledError):
                 await stop.wait()
         left.set()
@@ -277,7 +277,7 @@ async def test_a_thread_that_hangs_is_in_doubt_and_the_loop_goes_on():
 
     async def count():
         nonlocal ticks
-        while True:
+        while True:  # no end: it is cancelled below
             ticks += 1
             await asyncio.sleep(0)  # each turn of the loop, however long a busy machine takes for one
 
@@ -292,7 +292,7 @@ async def test_a_thread_that_hangs_is_in_doubt_and_the_loop_goes_on():
 async def test_a_guard_ends_a_hanging_sync_tool_and_a_hanging_repr():
     class Slow:
         def __repr__(self):
-            while True:
+            while True:  # no end: the fault that is tested
                 time.sleep(0.01)
 
     result = await run(lambda: time.sleep(60), context=SOON, guard=interruptible)

@@ -8,7 +8,7 @@ from turns import call
 import llmos_nb as llmos
 from llmos_nb.app import cli
 from llmos_nb.app.options import carry_out
-from llmos_nb.journal import Home, history
+from llmos_nb.journal import Home, history, look as look_through
 from llmos_nb.policy.secrets import vault
 from llmos_nb.session import Session
 from llmos_nb.views import audit
@@ -142,6 +142,33 @@ async def test_all_chains_are_checked_and_the_broken_one_is_named(script, capsys
     assert "the chain holds" in out.splitlines()[0] and "does not match its hash" in out.splitlines()[1]
     assert "1 of 2 journals do not hold" in err
     two.journal.path.write_bytes(whole)
+
+
+async def test_a_journal_without_its_last_lines_is_not_said_to_be_at_its_end(script, capsys):
+    session = Session(None)
+    proc = await decided(session, script)
+    path = proc.journal.path
+    assert cli.main(["log", str(proc.pid), "--verify"]) == 0
+    whole, said = path.read_bytes(), capsys.readouterr().out
+    assert said.startswith(f"{len(whole.splitlines())} events, the chain holds")
+    assert said.strip().endswith("run.ended (answered) is its last event")
+    path.write_bytes(b"".join(whole.splitlines(keepends=True)[:-3]))
+    assert cli.main(["log", str(proc.pid), "--verify"]) == 0
+    said = capsys.readouterr().out
+    assert "run.ended (" not in said and "or its end was cut off, which a chain alone cannot show" in said
+
+
+async def test_a_journal_that_the_home_knew_longer_does_not_hold(script, capsys):
+    session = Session(None)
+    proc = await decided(session, script)
+    path, whole = proc.journal.path, proc.journal.path.read_bytes()
+    look_through(session.home)
+    path.write_bytes(b"".join(whole.splitlines(keepends=True)[:-3]))
+    assert cli.main(["log", str(proc.pid), "--verify"]) == 2
+    out, err = capsys.readouterr()
+    assert "lines are gone from its end: the home's index knows" in err and "the chain holds" not in out
+    path.write_bytes(whole)
+    assert cli.main(["log", str(proc.pid), "--verify"]) == 0
 
 
 async def test_later_secrets_are_not_printed(script, capsys, monkeypatch):

@@ -61,9 +61,32 @@ async def test_a_call_that_failed_is_not_said_to_have_been_interrupted():
 
 def test_a_name_that_the_code_writes_is_not_said_to_stay():
     w = Writer().two_steps()
-    w.ask(w.call(code=CODES[2]), why="It asks.", reads=["by_island"], writes=["birds"])
+    w.ask(w.call(code=CODES[2]), why="It asks.", reads=["by_island"], writes=["birds"], lent=[])
     rows = {row[1][0][1]: row[2] for row in view(w.state, w.events)["card"]["table"]["rows"]}
     assert rows["by_island"] == "no change seen" and "no change" not in rows["birds"]
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("y = df\ny.clear()", "may change"),
+        ("np.put(df, 0, 1)", "may change"),
+        ("heapq.heapify(df)", "may change"),
+        ("f(df)", "may change"),
+        ("any(row.clear() for row in df)", "may change"),
+        ("for row in df:\n    row[0] = 1", "may change"),
+        ("with df as d:\n    d.x = 1", "may change"),
+        ("box = {'kept': df}\nbox['kept'].clear()", "may change"),
+        ("def g():\n    return df\ng().clear()", "may change"),
+        ("print(df.pop())", "new or changed"),
+        ("df[0] > 1", "no change seen"),
+        ("print(f'{df[0]:.1f}')", "no change seen"),
+    ],
+)
+async def test_a_name_that_is_handed_on_is_not_said_to_stay(code, said):
+    proc = await ran(python(code), DONE, approve="step")
+    rows = drawn(proc)["card"]["table"]["rows"]
+    assert [row[2] for row in rows if row[1] == [["`", "df"]]] == [said]
 
 
 async def test_a_plan_is_said_to_be_proposed_only_while_it_is_asked_about():

@@ -1,6 +1,4 @@
-"""The answer: each claim of it with how it is known, and what did not hold."""
-
-from dataclasses import replace
+"""The answer: how each number of it is known, what was declared and held, and what did not."""
 
 import pytest
 from fixtures_journals import STATES, blocks, shown
@@ -10,8 +8,8 @@ from turns import call, python
 
 import llmos_nb as llmos
 from llmos_nb.errors import UsageError
-from llmos_nb.process import evidence
-from llmos_nb.views.panel.answer import doubted, split
+from llmos_nb.process import answers
+from llmos_nb.views.panel.answer import split
 from llmos_nb.views.panel.view import view
 from llmos_nb.views.wording import plain
 
@@ -24,69 +22,73 @@ def ended(answer, *results):
     return w, view(w.state, w.events)
 
 
-def test_the_answer_maps_each_claim_to_its_call():
+def test_the_answer_maps_each_number_to_its_call():
     v = shown("finished")
     rows = {r[0]: (r[1], r[2], plain(r[3])) for r in blocks(v, "table")[0]["rows"]}
-    assert rows["4,716"][::2] == ("from results", "r3.0") and "4716.0" in rows["4,716"][1]
+    assert rows["4,716"][::2] == ("seen", "r3.0") and "4716.0" in rows["4,716"][1]
     assert blocks(v, "lead")[0]["text"] == "Biscoe, and not by chance."
     assert blocks(v, "answer")[0]["markdown"].startswith("Birds on **Biscoe**")
 
 
 def test_the_headline_and_the_line_below_count_alike():
     w, v = ended("There are 342 on Dream.", "n = 342")
-    said = plain(blocks(v, "text")[0]["words"])
-    assert said == f"Claims of the answer: {evidence.headline(evidence.evidence(w.state))}."
-    assert said.removeprefix("Claims of the answer: ").rstrip(".") in v["what"]
+    counted = answers.counted(answers.numbers(w.state))
+    assert plain(blocks(v, "text")[0]["words"]) == f"Numbers of the answer: {counted}."
+    assert v["what"].startswith(f"{counted}; ")
 
 
-def test_no_tick_stands_where_nothing_was_compared():
+def test_nothing_is_said_of_numbers_where_there_are_none():
     _, v = ended("Done.")
-    line = blocks(v, "text")[0]
-    assert plain(line["words"]) == "Claims of the answer: nothing to check." and "glyph" not in line
-    assert v["what"].startswith("nothing to check") and not blocks(v, "table")
+    assert not blocks(v, "text") and not blocks(v, "table") and v["what"].startswith("0 of 4 steps")
 
 
-def test_no_tick_stands_over_a_claim_that_nothing_shows():
-    _, v = ended("There are 343.", "n = 342")
-    line = blocks(v, "text")[0]
-    assert "1 not found" in plain(line["words"]) and "glyph" not in line
-    assert "**343** (not found)" in blocks(v, "answer")[0]["markdown"]
+@pytest.mark.parametrize(
+    "said", ["There are 342.", "There are 343.", "Done.", "**342** (`342`), and 342 % of 343."]
+)
+def test_no_tick_stands_where_nothing_was_declared(said):
+    _, v = ended(said, "n = 342")
+    assert (v["tone"], v["glyph"]) == ("", "answered")
+    assert not [b for b in v["now"] if b.get("glyph")]
 
 
-def test_a_doubt_stands_behind_the_word_and_not_within_it():
-    one = evidence.mark("The Gentoos lead.", "", [evidence.Seen("r1.0", "x", "n = 3")])
-    claim = next(m for m in one if m.claim.text.startswith("Gentoo"))
-    short = replace(claim, mark="same", claim=replace(claim.claim, text="Gentoo", end=claim.claim.start + 6))
-    assert doubted("The Gentoos lead.", [short]) == "The Gentoos (?) lead."
+def test_the_text_of_an_answer_is_not_changed():
+    said = "There are **343**, not 342.\n\n| a | 343 |\n|---|--:|\n| `343` | 9 |"
+    _, v = ended(said, "n = 342")
+    assert blocks(v, "answer")[0]["markdown"] == said
 
 
-def test_a_tick_stands_where_all_is_proven():
-    _, v = ended("There are 342.", "n = 342")
-    line = blocks(v, "text")[0]
-    assert (plain(line["words"]), line["glyph"]) == ("Claims of the answer: 1 from results.", "done")
+def test_what_a_former_version_compared_is_said_in_words():
+    w = Writer().planned("auto").step(1, "n = 342").request().respond(text="There are 342 of 343.")
+    w.add("check.finished", check="grounded", held=True, detail="every number of it was observed", missing=[])
+    v = view(w.end("answered", answer="There are 342 of 343.").state, w.events)
+    assert v["glyph"] == "answered" and not [b for b in v["now"] if b.get("glyph")]
+    said = [plain(b["words"]) for b in blocks(v, "text")]
+    assert "As a former version compared it: every number of it was observed" in said
 
 
-def test_no_tick_stands_over_what_a_small_model_computed():
-    w = Writer().planned("auto").step(1, "n = 342")
-    w.request(model="local/small", small=True).respond(text="There are 342.").end(
-        "answered", answer="There are 342."
-    )
-    line = blocks(view(w.state, w.events), "text")[0]
-    assert "glyph" not in line and "1 from results" in plain(line["words"])
-    assert "whether it answers the question is not checked" in plain(line["words"])
+async def test_a_declared_output_is_ticked_with_its_types_and_not_after_an_undo(script):
+    model = script(python("total = 3.5\nprint(total)"), {"text": "It is 3.5."})
+    proc = await llmos.run("Sum.", model=model, namespace={}, approve="auto", out="total: float")
+    (held,) = [b for b in drawn(proc)["now"] if b.get("glyph") == "done"]
+    assert plain(held["words"]) == "Check held: total: float is there as you declared it."
+    assert (drawn(proc)["tone"], drawn(proc)["glyph"]) == ("ok", "done")
+    proc.undo()
+    assert drawn(proc)["glyph"] == "answered" and not [b for b in drawn(proc)["now"] if b.get("glyph")]
+    said = [plain(b["words"]) for b in blocks(drawn(proc), "text")]
+    assert "Check held before something was undone: total: float is there as you declared it." in said
 
 
-def test_a_larger_model_that_goes_on_for_a_small_one_may_have_its_tick():
-    w = Writer().planned("auto").request(model="local/small", small=True).respond(text="Hm.")
-    w.step(1, "n = 342")
-    w.request(model="large").respond(text="There are 342.").end("answered", answer="There are 342.")
-    assert blocks(view(w.state, w.events), "text")[0]["glyph"] == "done"
+async def test_an_output_that_is_not_as_declared_is_not_said_to_be(script):
+    model = script(python("total = 'much'"), *[{"text": "It is much."}] * 3)
+    proc = await llmos.run("Sum.", model=model, namespace={}, approve="auto", out="total: float")
+    assert proc.reason == "unverified" and "as you declared it" not in str(drawn(proc))
+    assert "`total` must be float" in str(drawn(proc))
 
 
 def test_a_check_is_said_to_hold_only_where_the_user_asked_for_one():
     w = STATES["finished"](check="0 < p < 1")
     said = [plain(b["words"]) for b in blocks(view(w.state, w.events), "text")]
-    assert "Check held: your check 0 < p < 1 is true." in said
+    assert "Check held: 0 < p < 1 is true." in said
     assert not any("held" in plain(b["words"]) for b in blocks(shown("finished"), "text"))
 
 
@@ -112,8 +114,9 @@ def test_an_answer_of_which_a_check_does_not_hold_says_which():
     v = shown("unverified")
     assert blocks(v, "lead")[0]["text"] == "Not verified: the check check does not hold"
     assert blocks(v, "table")[0]["rows"] == [[["`", "mean < 4800"], "it is false"]]
-    assert "**4,999** (not found)" in blocks(v, "answer")[0]["markdown"]
-    assert "**3,713**" not in blocks(v, "answer")[0]["markdown"]
+    block = blocks(v, "answer")[0]
+    known = {block["markdown"][slice(*c["at"])]: c["kind"] for c in block["claims"]}
+    assert known["4,999"] == "typed" and known["3,713"] == "typed"
 
 
 def test_an_expression_that_gave_no_value_is_named_and_no_mark_stands_inside_its_braces():
@@ -123,46 +126,8 @@ def test_an_expression_that_gave_no_value_is_named_and_no_mark_stands_inside_its
     v = view(w.end("unverified", answer=said, detail=failed).state, w.events)
     assert blocks(v, "lead")[0]["text"] == "Not verified: an expression of the answer gave no value"
     assert blocks(v, "table")[0]["rows"] == [[["`", "{{by['West']}}"], "KeyError: 'West'"]]
-    assert (
-        blocks(v, "answer")[0]["markdown"] == "In all **{{by['West']}}** (not found), and **40** (not found)."
-    )
+    assert blocks(v, "answer")[0]["markdown"] == said
     assert v["what"] == failed
-
-
-def test_doubt_marks_a_whole_number_and_leaves_code_alone():
-    found = [m for m in evidence.mark("a 12 and 123", "", []) if m.claim.text == "12"]
-    assert doubted("a 12 and 123", found) == "a **12** (not found) and 123"
-
-
-@pytest.mark.parametrize(
-    ("answer", "shown"),
-    [
-        ("There are 342, not 343, and 342.", "There are 342, not **343** (not found), and 342."),
-        ("**343** are left, `343` of them.", "**343** (not found) are left, `343` (not found) of them."),
-        ("It has 18 % and 18 % more.", "It has **18 %** (not found) and **18 %** (not found) more."),
-        ("So:\n```python\nx = 343\n```", "So:\n```python\nx = 343\n```"),
-    ],
-)  # fmt: skip
-def test_each_doubt_stands_at_its_own_claim(answer, shown):
-    found = evidence.mark(answer, "", [evidence.Seen("r1.0", "", "n = 342")])
-    assert doubted(answer, found) == shown
-
-
-def test_a_first_sentence_that_is_doubted_is_no_title_and_bears_its_mark():
-    _, v = ended("There are 343 of them. So it is, and 342 are shown.", "n = 342")
-    assert blocks(v, "lead")[0]["text"] == "The answer"
-    assert blocks(v, "answer")[0]["markdown"].startswith("There are **343** (not found) of them. So it is")
-    _, v = ended("There are 342 of them. So it is, and 343 are not.", "n = 342")
-    assert blocks(v, "lead")[0]["text"] == "There are 342 of them."
-
-
-@pytest.mark.parametrize(
-    ("answer", "sign"),
-    [("There are 342.", ("ok", "done")), ("There are 343.", ("", "answered")), ("Done.", ("", "answered"))],
-)
-def test_only_what_is_proven_is_green(answer, sign):
-    _, v = ended(answer, "n = 342")
-    assert (v["tone"], v["glyph"]) == sign and all("glyph" not in b for b in blocks(v, "lead"))
 
 
 @given(st.text(max_size=300))
@@ -194,7 +159,7 @@ async def test_undo_all_and_redo_keep_their_places_whichever_of_them_can_be_pres
 
 async def test_an_answer_of_which_a_part_was_undone_says_so_and_is_not_green(script):
     turns = [python("x = 41"), python("x += 1\ny = x"), {"text": "It is {{x}}."}]
-    proc = await llmos.run("Make x.", model=script(*turns), namespace={}, approve="auto")
+    proc = await llmos.run("Make x.", model=script(*turns), namespace={}, approve="auto", check="x == 42")
     assert (drawn(proc)["state"], drawn(proc)["tone"]) == ("Answered", "ok")
     proc.undo()
     assert (drawn(proc)["state"], drawn(proc)["tone"]) == ("Answered, then partly undone", "")
@@ -206,7 +171,7 @@ async def test_an_answer_of_which_a_part_was_undone_says_so_and_is_not_green(scr
 async def test_an_answer_after_calls_that_failed_says_of_how_many(script):
     model = script(python("1 / 0"), python("x = 1"), {"text": "Done."})
     proc = await llmos.run("Make x.", model=model, namespace={}, approve="auto")
-    assert drawn(proc)["what"].endswith("; 1 of 2 calls")
+    assert drawn(proc)["what"] == "1 of 2 calls"
 
 
 async def test_a_further_answer_is_not_called_undone_for_what_was_undone_before_it(script):
@@ -248,7 +213,7 @@ async def test_what_was_written_to_a_file_is_said_to_stay_when_its_step_is_undon
 
 async def test_an_answer_whose_steps_were_all_undone_is_not_green(script):
     model = script(python("x = 41 + 1\nx"), {"text": "It is {{x}}."})
-    proc = await llmos.run("Make x.", model=model, namespace={}, approve="auto")
+    proc = await llmos.run("Make x.", model=model, namespace={}, approve="auto", check="x == 42")
     assert drawn(proc)["tone"] == "ok"
     proc.undo()
     assert drawn(proc)["tone"] != "ok" and drawn(proc)["glyph"] != "done"
@@ -276,11 +241,11 @@ def offered(proc):
     return [b["label"] for b in drawn(proc)["foot"]["buttons"] if not b.get("off")]
 
 
-def test_each_value_of_an_answer_stands_where_its_claim_says_also_behind_a_doubt():
+def test_each_number_of_an_answer_stands_where_its_mark_says():
     _, v = ended("There were 777 at first. 𝔘 342 stayed, of 343 in `n = 342`.", "n = 342")
     block = blocks(v, "answer")[0]
     said = [(block["markdown"][slice(*c["at"])], c["kind"], c["row"]) for c in block["claims"]]
-    assert ("342", "row", 1) in said and "**343** (not found)" in block["markdown"]
+    assert said == [("342", "seen", 1), ("343", "typed", 2)]
     rows = blocks(v, "table")[0]["rows"]
     assert [(rows[c["row"]][0], rows[c["row"]][1]) for c in block["claims"]] == [
         (block["markdown"][slice(*c["at"])], c["mark"]) for c in block["claims"]

@@ -2,7 +2,9 @@
 
 from fixtures_journals import shown, waiting
 from fixtures_writer import Writer
+from turns import call
 
+import llmos_nb as llmos
 from llmos_nb.views.panel.view import view
 from llmos_nb.views.wording import plain
 
@@ -18,7 +20,7 @@ def test_card_shows_call_reason_risks_code_and_coverage():
     assert [kind for kind, _ in c["risks"]] == ["cannot be undone", "external"]
     assert c["code"].startswith("path =") and c["cap"][1] == ["@", "r4.0", 3]
     rows = {plain(r[1]): [plain(x) for x in r] for r in c["table"]["rows"]}
-    assert rows["by_island"] == ["reads", "by_island", "no change seen", "step 2, r3.0"]
+    assert rows["by_island"] == ["reads", "by_island", "may change", "step 2, r3.0"]
     assert rows["results/islands.csv"][2:] == ["118 bytes → replaced", "the model"]
     assert (c["call"], c["digest"], c["step"]) == ("r4.0", "9f3ce1aa", 3)
     assert "9f3c e1" in plain(c["cover"])
@@ -67,7 +69,20 @@ def test_an_argument_says_where_it_comes_from():
     w = Writer().start()
     w.propose().approve_plan()
     w.ask(w.call("send_mail", subject="the heaviest birds"))
-    assert view(w.state, w.events)["card"]["args"][0]["origin"] == "your goal, word for word"
+    assert view(w.state, w.events)["card"]["args"][0]["origin"] == "the model"
+
+
+async def test_an_address_that_the_goal_forbids_is_not_said_to_come_from_the_goal(script):
+    def send(to: str) -> str:
+        """Send it."""
+        return "sent"
+
+    model = script(call("send", to="eve@x.org"), {"text": "done"})
+    goal = "Send it to ann@x.org, never to eve@x.org."
+    proc = await llmos.run(goal, model=model, namespace={}, tools=[send])
+    (argument,) = view(proc.run.state, proc.events)["card"]["args"]
+    assert argument["value"] == "eve@x.org" and argument["origin"] == "the model"
+    assert "goal" not in str(argument) and "your word" not in str(argument)
 
 
 def test_outward_call_can_be_pre_approved_for_exactly_its_arguments():

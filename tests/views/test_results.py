@@ -11,9 +11,10 @@ import llmos_nb as llmos
 from llmos_nb.session.prune import forget
 from llmos_nb.views import page as static
 from llmos_nb.views.counts import Counts
+from llmos_nb.views.outside import outside, stays
 from llmos_nb.views.panel import Projector
 from llmos_nb.views.panel.view import view
-from llmos_nb.views.results import outside, pieces, result, size, stays, wrong
+from llmos_nb.views.results import pieces, result, size, wrong
 from llmos_nb.views.wording import plain
 
 DONE = {"text": "Done."}

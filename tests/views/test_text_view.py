@@ -45,7 +45,7 @@ def test_plan_steps_evidence_and_answer_come_in_order():
         "── penguins · pid 3 · gpt-4o-mini ──", "plan, 4 steps:", "· 1  Keep the birds", "expects: 344 rows",
         "plan approved by you", "▸ step 1, r2.0 python", CODES[0].splitlines()[0], f"→ {RESULTS[0]}", "✓ 1  Keep",
         "Step 3 wants to replace a file", "r4.0 approved by you", "x 4  Test whether", "plan, again, 1 step:",
-        "── Biscoe, and not by chance.", "4,716", "Claims of the answer: 4 from results, 1 derived",
+        "── Biscoe, and not by chance.", "4,716", "Numbers of the answer: ",
     ]  # fmt: skip
     at = [said.find(words) for words in wanted]
     assert -1 not in at and at == sorted(at)
@@ -130,7 +130,7 @@ def test_a_process_shown_again_tells_its_past_without_asking():
     for e in w.events:
         shown(e, w.state)
     said = "".join(out)
-    assert "it asked: replace a file" in said and "Step 3 wants" not in said and "Claims of the answer" in said
+    assert "it asked: replace a file" in said and "Step 3 wants" not in said and "Numbers of the answer" in said
 
 
 def test_pauses_and_ends_say_how_to_go_on():

@@ -9,6 +9,7 @@ from llmos_nb.process.state import excerpt
 from llmos_nb.session import Session, prune
 from llmos_nb.session.memory import Remembered
 from llmos_nb.tools import safe_text
+from llmos_nb.views import few
 
 SHOWN = 400
 
@@ -39,6 +40,8 @@ async def forget(session: Session, command: Command) -> None:
     if len(command.words) == 1:
         text = await asyncio.to_thread(session.memory.forget, command.words[0])
         print(f"{command.words[0]} is forgotten: {safe_text(excerpt(text, '', 80))}")
+        if found := await asyncio.to_thread(session.memory.still_in, text):
+            print(f"the text still stands in {few(found)}, where it was said: what is on record is not changed")
         return
     process = session.find(command.words[0])
     size = prune.forget(process.run, command.words[1])

@@ -16,7 +16,9 @@ from llmos_nb.app.cells import put
 from llmos_nb.app.commands.trust import adopt
 from llmos_nb.app.listing import stands
 from llmos_nb.app.options import Command, names_something
+from llmos_nb.app.present.front import front_end
 from llmos_nb.app.present.presenter import Presenter
+from llmos_nb.app.present.text import TextShown
 from llmos_nb.app.verbs import step_or_call
 from llmos_nb.errors import LlmosError, NotAnswered, UsageError
 from llmos_nb.journal import history
@@ -27,7 +29,7 @@ from llmos_nb.process import beyond_undo, inputs
 from llmos_nb.session import Process, Session, abreast, api, exporting, table
 from llmos_nb.session.commands import kill_children
 from llmos_nb.tools import Call
-from llmos_nb.views import visible
+from llmos_nb.views import left_by, visible
 from llmos_nb.views.text import diff as difference
 
 
@@ -36,6 +38,7 @@ async def approve(session: Session, command: Command) -> None:
     what = command.words[1] if len(command.words) > 1 else "all"
     before, lacks = len(process.events), inputs.lacking(process.run) if process.cold else []
     flags = command.flags
+    await _shown_here(session, process)
     process.approve(step_or_call(what), without=flags["without"], upto=flags["upto"])
     fresh = [e.body for e in process.events[before:]]
     for body in fresh:
@@ -51,6 +54,15 @@ async def approve(session: Session, command: Command) -> None:
     if lacks:
         print(f"process {process.pid} {inputs.needs(lacks)}")
     _tell(process)
+
+
+async def _shown_here(session: Session, process: Process) -> None:
+    """Show what a process that waits does from here on, where no panel and no other cell would show it."""
+    if process.state != "waiting" or process.cold or front_end(session.ip) == "panel":
+        return
+    if not any(isinstance(getattr(x, "__self__", None), TextShown) for x in process.run.listeners):
+        presenter = Presenter(session)
+        await presenter.attend(process, presenter.show(process, past=False), bg=True)
 
 
 def _tell(process: Process, noted: str = "noted") -> None:
@@ -96,6 +108,10 @@ ACTS: dict[str, Callable[[Process, Command], Any]] = {
 }
 
 
+LETS_GO = frozenset(("reject", "edit", "skip", "retry", "reply"))
+"""Verbs that answer what a process asks: it goes on."""
+
+
 def _niceness(command: Command) -> int:
     word = command.words[1]
     if not re.fullmatch(r"[+-]?\d+", word):
@@ -117,6 +133,8 @@ async def act(session: Session, command: Command) -> Any:
     if process.cold:  # one that another interpreter drives is not said to stand still
         with process.journal.held():
             pass
+    if command.verb in LETS_GO:
+        await _shown_here(session, process)
     done = ACTS[command.verb](process, command)
     if command.verb in ("stop", "kill"):
         await done  # so that what is said next is how it stands
@@ -138,6 +156,7 @@ async def resolve(session: Session, command: Command) -> None:
     if command.flags["done"] == command.flags["again"]:
         raise UsageError("%agent resolve: say --done (it took effect) or --again (run it again)")
     process = session.find(command.process)
+    await _shown_here(session, process)
     process.resolve(command.words[1], done=command.flags["done"])
     _tell(process)
 
@@ -165,11 +184,11 @@ async def _go_on(session: Session, process: Process, command: Command) -> None:
 
 
 async def _resume_all(session: Session, given: Command) -> None:
-    """Resume what is unfinished in the home, parents first, and say of each that cannot go on why."""
+    """Resume what is unfinished in the home, parents first, and say of each in one line how it stands then."""
     if given.words:
         raise UsageError("%agent resume: name a process, or say --all")
     left = {e.pid: e for e in table.entries(session.home) if not e.elsewhere}
-    begun, failed = list[Process](), list[str]()
+    begun, failed, bg = list[Process](), dict[int, str](), given.flags["bg"]
     for pid in [p for p, e in left.items() if e.parent not in left]:  # a child goes on with its parent
         try:
             process = session.find(pid)
@@ -177,28 +196,26 @@ async def _resume_all(session: Session, given: Command) -> None:
                 await _go_on(session, process, given)
             begun.append(process)
         except LlmosError as error:
-            failed.append(str(error))
+            failed[pid] = str(error) if str(error).startswith("process ") else f"process {pid}: {error}"
     if not left:
         print("nothing is unfinished in this home")
-    for words in failed:
-        print(words)
-    failed += await _attended(session, begun, given.flags["bg"])
-    if failed:
+    failed |= await _attended(session, begun, bg)
+    told = {p.pid: f"process {p.pid} ({p.run.state.name or p.run.state.goal:.40}): {stands(p)}" for p in begun}
+    for _, words in sorted((told | failed).items()):
+        print(" ".join(words.split()))
+    if failed and not bg:
         raise NotAnswered(f"{len(failed)} of {len(left)} are not answered; %agent ps shows how they stand")
 
 
-async def _attended(session: Session, begun: list[Process], bg: bool) -> list[str]:
-    """Show processes and follow all of them; return what became of those that did not answer."""
+async def _attended(session: Session, begun: list[Process], bg: bool) -> dict[int, str]:
+    """Show from now on what processes do, and follow all of them; return what became of those that did not answer."""
     presenter = Presenter(session)
-    following = [presenter.attend(p, presenter.show(p), bg=bg) for p in begun]
+    following = [presenter.attend(p, presenter.show(p, past=False), bg=bg) for p in begun]
     ends = await asyncio.gather(*following, return_exceptions=True)
     for end in ends:
         if isinstance(end, BaseException) and not isinstance(end, LlmosError):
             raise end
-    found = [str(e) for e in ends if isinstance(e, LlmosError)]
-    for words in found:
-        print(words)
-    return found
+    return {p.pid: str(e) for p, e in zip(begun, ends, strict=True) if isinstance(e, LlmosError)}
 
 
 async def fork(session: Session, command: Command) -> None:
@@ -308,11 +325,11 @@ async def undo(session: Session, command: Command) -> None:
         await done  # until what acted outside is asked for, or taken back
     for event in process.events[mark:]:
         if isinstance(b := event.body, CallUndone | CallRedone):
-            told = "taken back" if isinstance(b, CallUndone) else "put back"
-            call = process.run.state.calls[b.call]
-            left = [str(e).partition(" ") for e in call.facts.get("effects") or ()]
-            files = ", ".join(path for kind, _, path in left if kind == "write")
-            print(f"{told}: {_named_undo(call)}{files and f'; it wrote {files}: that stays as it is'}")
+            call, stays = process.run.state.calls[b.call], list[str]()
+            if isinstance(b, CallUndone) and (call.beyond or b.stays):
+                stays = left_by(process.run.state, b)
+            told = "put back" if isinstance(b, CallRedone) else "taken back"
+            print("; ".join([f"{told}: {_named_undo(call)}", *stays]))
     if command.verb == "undo":
         _tell_outside(process, known)
 

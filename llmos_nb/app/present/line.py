@@ -17,7 +17,7 @@ from llmos_nb.process.state import State
 from llmos_nb.session import Process
 
 _LOOK = "white-space:pre-wrap;font-family:monospace;color:var(--jp-error-color1,#c62828)"
-_MARK = "_llmos_line"
+_MARK, _BEFORE = "_llmos_line", "_llmos_line_before"
 
 
 class Line:
@@ -82,3 +82,11 @@ def install(ip: Any) -> None:
 
     ip.set_custom_exc((NotAnswered, *others), shown)
     setattr(ip, _MARK, ip.CustomTB)  # somebody may put another handler in its place
+    setattr(ip, _BEFORE, (others, before))
+
+
+def uninstall(ip: Any) -> None:
+    """Have IPython show errors as before, unless somebody has put another handler in the place of ours."""
+    ours, before = (vars(ip).pop(name, None) for name in (_MARK, _BEFORE))
+    if ours is not None and ip.CustomTB == ours:
+        ip.custom_exceptions, ip.CustomTB = before

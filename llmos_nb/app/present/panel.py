@@ -181,7 +181,7 @@ class PanelShown(Shown):
         self.display_id = "" if page else f"llmos-{process.pid}-{id(self):x}"
         self.comm_id = self.line = ""
         self._keeping: asyncio.TimerHandle | None = None
-        self._pieces, self._telling = deque[tuple[str, str]](), False
+        self._pieces, self._telling, self._kept = deque[tuple[str, str]](), False, (-1, False)
 
     def view(self) -> Any:
         """Return the view as it stands."""
@@ -206,8 +206,7 @@ class PanelShown(Shown):
 
     def forms(self) -> dict[str, Any]:
         """Return what a notebook keeps of the process as it stands."""
-        run = self.process.run
-        return bundle.bundle(run.state, run.journal.events, self.comm_id, _own_id())
+        return bundle.bundle(self.process.run.state, self.process.events, self.comm_id, _own_id())
 
     def _drawn(self) -> dict[str, Any]:
         """Return the same with the widget, unless it has ended: a saved widget without its state is an error."""
@@ -228,13 +227,13 @@ class PanelShown(Shown):
         run.on_output, run.pictures = lambda call, text: self._stream("printed", text), False
         run.attended = lambda: self.panel.hears
         abreast.follow(self.process, self._went_on)
-        self.panel.show(self.view())
+        self._show()
 
     def _went_on(self, fresh: Sequence[Event]) -> None:
         """Take in what others have written of a process that was only opened here."""
         for event in fresh:
             self.heard(event, self.process.run.state)
-        self.panel.show(self.view())
+        self._show()
 
     def _stream(self, part: str, text: str) -> None:
         """Show what is written or printed, from any thread; what comes at once goes over in one."""
@@ -253,7 +252,7 @@ class PanelShown(Shown):
         """Follow one event; the panel groups what it sends."""
         self.projector.heard(event)
         self.projector.preview(event)
-        self.panel.show(self.view())
+        self._show()
         if event.k == "run.ended":
             asyncio.get_running_loop().call_soon(self._draw_last)
         elif event.k in KEPT_AT or (state.status == "ended" and event.k.startswith("call.")):
@@ -269,7 +268,7 @@ class PanelShown(Shown):
         self.process.dispatch.ask(self._draw_last)
 
     def _draw_last(self) -> None:
-        self.panel.show(self.view())
+        self._show()
         self.panel.flush()
         self._keep()
 
@@ -284,7 +283,9 @@ class PanelShown(Shown):
             self._keeping.cancel()
             self._keeping = None
         ended = self.swapped_at_end and self.process.state == "ended"
-        if self.display_id and (ended or self.panel.followed):
+        told = (self.process.run.state.n, self.panel.followed)
+        if self.display_id and (ended or self.panel.followed) and told != self._kept:
+            self._kept = told
             publish_all(self._drawn(), self.display_id, update=True)
             self._take_line_away()
         if self.panel.followed:
@@ -311,7 +312,7 @@ class PanelShown(Shown):
             self.panel.send(said)
 
     def _show(self) -> None:
-        self.panel.show(self.view())
+        self.panel.show_latest(self.view, self.projector.live(self.process.run.state))
 
 
 def carry_out(process: Process, message: Message, note: Note) -> None:

@@ -119,15 +119,15 @@ class Presenter:
             Line(process, error)
         raise error
 
-    def show(self, process: Process) -> Shown:
-        """Draw a process here, live."""
+    def show(self, process: Process, past: bool = True) -> Shown:
+        """Draw a process here, live; as text with what happened before, or without."""
         view: Shown
         if (kind := front_end(self.ip)) == "panel":
             from llmos_nb.app.present.panel import PanelShown  # ipywidgets is slow to import
 
             view = PanelShown(process)
         else:
-            view = TextShown(process, kind, self.ip)
+            view = TextShown(process, kind, self.ip, past)
         view.open()
         for listener in self.session.on_show:
             listener(process)

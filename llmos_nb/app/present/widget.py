@@ -13,7 +13,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from importlib.resources import files
 from typing import Any, cast
@@ -25,6 +25,7 @@ from llmos_nb.app.lab.panels import Panels, custom
 from llmos_nb.app.present.clicks import listen
 from llmos_nb.errors import LlmosError
 from llmos_nb.views import VERBS, PanelView
+from llmos_nb.views.panel import live_of
 
 LIVE = ("stream", "written", "printed")
 GROWING = ("events", *LIVE)
@@ -93,11 +94,6 @@ OnVerb = Callable[[dict[str, Any]], None]
 Tell = Callable[..., object]
 
 
-def _of(view: Mapping[str, Any]) -> str | None:
-    """Return what the `live` block of a view is about; None where it has none."""
-    return next((block.get("of", "") for block in view.get("now", ()) if block["kind"] == "live"), None)
-
-
 def front_end() -> str:
     """Join the scripts into the one module that anywidget takes.
 
@@ -163,7 +159,8 @@ class Feed:
     def _begin(self, on_verb: OnVerb, view: PanelView | None, tell: Tell | None) -> None:
         self._on_verb, self._tell, self._pacer = on_verb, tell, Pacer()
         self._wanted: dict[str, Any] = {**cast(dict[str, Any], view or {}), "rev": 0, **dict.fromkeys(LIVE, "")}
-        self._of = _of(view or {})
+        self._of = live_of(self._wanted.get("now", ()))
+        self._make: Callable[[], PanelView] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._comms: list[Any] = []
         self.kept: Callable[[], dict[str, Any]] = dict
@@ -213,10 +210,34 @@ class Feed:
         view : PanelView
             The whole view. The panel keeps it, so build a new one (its unchanged rows may be the same objects).
         """
-        before, self._of = self._of, _of(view)
-        live = {key: self._wanted[key] if before == self._of else "" for key in LIVE}
-        self._wanted = {**cast(dict[str, Any], view), "rev": self._wanted["rev"], **live}
+        self._take(view)
         self._send_soon()
+
+    def show_latest(self, make: Callable[[], PanelView], live: str | None) -> None:
+        """Show what `make` returns when it is sent: what comes between two messages costs no view.
+
+        Parameters
+        ----------
+        make : callable
+            Returns the whole view, a new one each time.
+        live : str or None
+            What its `live` block will be about; None where it will have none.
+        """
+        self._live(live)
+        self._make = make
+        self._send_soon()
+
+    def _take(self, view: PanelView) -> None:
+        self._make = None
+        self._live(live_of(view.get("now", ())))
+        kept = {key: self._wanted[key] for key in ("rev", *LIVE)}
+        self._wanted = {**cast(dict[str, Any], view), **kept}
+
+    def _live(self, of: str | None) -> None:
+        """Begin with empty texts where the `live` block is about something else."""
+        before, self._of = self._of, of
+        if before != of:
+            self._wanted |= dict.fromkeys(LIVE, "")
 
     def stream(self, text: str, part: str = LIVE[0]) -> None:
         """Add to what the view's `live` block shows: text, code or prints; of very much the end is kept."""
@@ -227,6 +248,8 @@ class Feed:
     def flush(self) -> None:
         """Send what waits; for the moment before code that holds the main thread."""
         self._cancel_timer()
+        if self._make is not None:
+            self._take(self._make())
         if not (patch := difference(self.view, self._wanted)):
             return
         self._wanted["rev"] = rev = self.view["rev"] + 1

@@ -34,6 +34,8 @@ LOOKS = _set(
     "count describe display head hist info items keys max mean median memory_usage min nunique plot print quantile "
     "sample shape show std sum tail unique value_counts values var"
 )
+# Functions that call their first argument with the others, or with what is in them.
+CALLS_FIRST = _set("map filter reduce starmap submit imap imap_unordered apply apply_async partial")
 DYNAMIC = frozenset(("exec", "eval", "globals", "get_ipython", "__import__"))
 # Methods that take SQL, or an expression of pandas, in which names of variables may stand.
 LOOKS_UP = _set("sql query execute eval from_query read_sql")
@@ -48,6 +50,8 @@ _PLAIN = _set(
     "triangular getrandbits setstate"
 )
 _TORCH = _set("manual_seed rand randn randint randperm normal bernoulli multinomial set_rng_state")
+# Generators, and what they are made of, that take their seed from the machine where they are given none.
+_SEEDED = _set("default_rng RandomState Random SeedSequence PCG64 PCG64DXSM MT19937 Philox SFC64")
 # Draw from numpy's global state unless they are told a state of their own.
 _BY_ARGUMENT = _set(
     "sample train_test_split KFold StratifiedKFold ShuffleSplit KMeans MiniBatchKMeans RandomForestClassifier "
@@ -80,7 +84,7 @@ def random_state(node: ast.Call) -> list[str]:
     if base == "torch" or base.startswith("torch."):
         return [TORCH] if last in _TORCH and not own else []
     if base in ("np.random", "numpy.random"):
-        return [] if last in ("default_rng", "Generator", "RandomState", "SeedSequence") else [NUMPY]
+        return [] if makes_generator(last) else [NUMPY]
     if base == "random" and last in _PLAIN:
         return [PYTHON]
     name = last or getattr(node.func, "attr", "")
@@ -89,7 +93,18 @@ def random_state(node: ast.Call) -> list[str]:
     return [NUMPY] if name in _BY_ARGUMENT and not own else []
 
 
+def makes_generator(name: str) -> bool:
+    """Return whether a name of a module that draws stands for a generator of one's own, or a part of one: a class."""
+    return name[:1].isupper() or name == "default_rng"
+
+
 def unseeded(tree: ast.AST) -> bool:
     """Return whether code makes a generator of its own without a seed, which no seed cell can help."""
-    bare = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and not n.args and not n.keywords]
-    return any(dotted(n.func).endswith(("default_rng", "RandomState", "random.Random")) for n in bare)
+    calls = (n for n in ast.walk(tree) if isinstance(n, ast.Call))
+    made = [n for n in calls if dotted(n.func).rpartition(".")[2] in _SEEDED]
+    return any(isinstance(v, ast.Constant) and v.value is None for n in made for v in [_seed(n)])
+
+
+def _seed(node: ast.Call) -> ast.expr:
+    """Return what a generator is seeded with: None where it is not."""
+    return next(iter([*node.args, *(k.value for k in node.keywords)]), ast.Constant(None))

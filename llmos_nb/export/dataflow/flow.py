@@ -14,7 +14,7 @@ from typing import Any
 from llmos_nb.export.dataflow import effects, scopes
 from llmos_nb.policy.code import bound_by, defaults, parameters, type_parameters
 
-CWD = "$cwd"
+CWD, PATH = "$cwd", "$path"  # the working folder, and where modules are looked for
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Flow:
     passes : list of (str, set of str)
         Plain names handed to a function that may be the user's.
     methods : list of (str, str)
-        Methods that are called, each with the name at the root of their object.
+        Attributes, as methods that are called, each with the name at the root of their object.
     patches : set of str
         Names whose attributes or items it sets; of a module that counts for everybody who uses it.
     late : dict
@@ -116,22 +116,28 @@ class Visitor(ast.NodeVisitor):
 
     def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
         """Names bound to modules and to what they hold."""
+        self.flow.reads.add(PATH)
         for alias in node.names:
             name = alias.asname or alias.name.partition(".")[0]
             self.flow.whole |= name == "*"
             self._bind(name)
             self.flow.imports.add(name)
             module = getattr(node, "module", "") or ""
-            if state := effects.STATE_OF.get(module):  # a function that draws, under a name of its own
+            state = effects.STATE_OF.get(module)
+            if state and not effects.makes_generator(alias.name):  # it draws, under a name of its own
                 self.flow.late[name] = Flow(reads={state}, mutates={state})
 
     visit_ImportFrom = visit_Import
 
     def visit_Attribute(self, node: ast.Attribute | ast.Subscript) -> None:
-        """An attribute or item that is set changes its object."""
+        """An attribute or item that is set changes its object; one that is read may be a method, or computed once."""
+        root = scopes.chain_root(node)
+        if isinstance(node, ast.Attribute) and self._free(root):
+            self.flow.methods.append((node.attr, root))
         if not isinstance(node.ctx, ast.Load):
-            self._mutate(scopes.chain_root(node))
-            self.flow.patches |= {scopes.chain_root(node)} if self._free(scopes.chain_root(node)) else set()
+            self._mutate(root)
+            self.flow.mutates |= _import_path(node)
+            self.flow.patches |= {root} if self._free(root) else set()
         self.generic_visit(node)
 
     visit_Subscript = visit_Attribute
@@ -139,12 +145,15 @@ class Visitor(ast.NodeVisitor):
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         """``x += 1`` may change a list in place."""
         self._mutate(scopes.root_of(node.target))
+        self.flow.mutates |= _import_path(node.target)
         self.generic_visit(node)
 
     def visit_Assign(self, node: ast.Assign) -> None:
         """Names bound, and what they may be other names of."""
         names = _named(*node.targets)
         self._alias(names, scopes.chain_root(node.value))
+        for held in scopes.methods_held(node.value, effects.MUTATORS):
+            self._alias(names, held)
         self.generic_visit(node)
         if isinstance(node.value, ast.Lambda):
             self.flow.late |= {name: self._body(node.value) for name in names}
@@ -215,7 +224,7 @@ class Visitor(ast.NodeVisitor):
         value = node.value.value if isinstance(node.value, ast.Await) else node.value
         if isinstance(value, ast.Call) and not effects.random_state(value):
             method = value.func.attr if isinstance(value.func, ast.Attribute) else ""
-            if method and method not in effects.LOOKS:
+            if not isinstance(value.func, ast.Name) and method not in effects.LOOKS:
                 self._mutate(scopes.chain_root(value.func))
             if method not in effects.LOOKS and getattr(value.func, "id", "") not in effects.HARMLESS:
                 for argument in scopes.names_given(value):
@@ -228,8 +237,6 @@ class Visitor(ast.NodeVisitor):
         if _last(node.func) in effects.LOOKS_UP:
             texts = (n.value for a in node.args for n in ast.walk(a) if isinstance(n, ast.Constant))
             self.flow.mentions |= {w for t in texts if isinstance(t, str) for w in effects.looked_up(t)}
-        if isinstance(node.func, ast.Attribute) and self._free(root := scopes.chain_root(node.func)):
-            self.flow.methods.append((node.func.attr, root))
         for argument in node.args:  # a method handed over, which somebody else calls
             if isinstance(argument, ast.Attribute) and argument.attr in effects.MUTATORS:
                 self._mutate(scopes.chain_root(argument))
@@ -248,6 +255,17 @@ class Visitor(ast.NodeVisitor):
         if isinstance(node.func, ast.Name) and last not in effects.HARMLESS:
             given = {n for n in scopes.names_given(node) if self._free(n)}
             self.flow.passes.append((last, given))
+        if (
+            last in effects.CALLS_FIRST
+            and node.args
+            and isinstance(first := node.args[0], ast.Name | ast.Lambda)
+        ):
+            given = {n for n in scopes.names_given(node) if self._free(n)} - {getattr(first, "id", "")}
+            if isinstance(first, ast.Name):
+                self.flow.passes.append((first.id, given))
+            elif any(m.startswith("*") for m in self._body(first).mutates):
+                for argument in given:
+                    self._mutate(argument)
 
     def _resources(self, node: ast.Call) -> None:
         """Note the use of what has no name of its own: random state and the working folder."""
@@ -257,6 +275,7 @@ class Visitor(ast.NodeVisitor):
         else:
             self.flow.reads |= states
             self.flow.mutates |= states
+        self.flow.mutates |= _import_path(node.func)
         if name == "chdir":
             self.flow.binds.add(CWD)
         elif name.startswith(effects.READS_FILES):
@@ -324,6 +343,14 @@ class Visitor(ast.NodeVisitor):
 
 def _named(*targets: ast.expr) -> list[str]:
     return [n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)]
+
+
+def _import_path(node: ast.expr) -> set[str]:
+    """Return the name of the import path where an expression is a part of it, or what adds to it."""
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    path = f"{effects.dotted(node)}."
+    return {PATH} if path.startswith(("sys.path.", "site.addsitedir.")) else set()
 
 
 def _last(function: ast.expr) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from llmos_nb.policy.code import bound_by, parameters
 
@@ -31,6 +31,15 @@ def chain_root(node: ast.AST) -> str:
 def names_given(node: ast.Call) -> list[str]:
     """Return the names at the roots of a call's arguments."""
     return [n for a in (*node.args, *(k.value for k in node.keywords)) if (n := root_of(a))]
+
+
+def methods_held(node: ast.expr, methods: Container[str]) -> list[str]:
+    """Return the roots of methods of some names that an expression holds and does not call: ``d`` of ``[d.pop]``."""
+    called = {id(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)}
+    held = (
+        n for n in ast.walk(node) if isinstance(n, ast.Attribute) and n.attr in methods and id(n) not in called
+    )
+    return [root for n in held if (root := chain_root(n))]
 
 
 def in_place(node: ast.Call) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from llmos_nb.export.dataflow.flow import Flow, flow_of
@@ -81,7 +81,8 @@ def read(pieces: Sequence[Piece]) -> tuple[list[Line], dict[str, Flow]]:
         Line(i, *found, piece.kept) for i, piece in enumerate(pieces) for found in statements(piece.source)
     ]
     _look_up(lines)
-    late, families = _late(lines), _families(lines)
+    late = _late(lines)
+    families = _families(lines, late)
     hidden = hidden_state((line.node for line in lines), (line.flow for line in lines))
     for line in lines:
         line.touched = _touched(line.flow, late, families, hidden)
@@ -127,16 +128,28 @@ def _late(lines: Iterable[Line]) -> dict[str, Flow]:
     return late
 
 
-def _families(lines: Sequence[Line]) -> dict[str, set[str]]:
+def _families(lines: Sequence[Line], late: Mapping[str, Flow]) -> dict[str, set[str]]:
     """Group names that may be aliases of one object; modules are in no group."""
     modules = {n for line in lines for n in line.flow.imports}
+    classes = {line.node.name for line in lines if isinstance(line.node, ast.ClassDef)}
     family: dict[str, set[str]] = {}
     for line in lines:
-        for one, other in line.flow.aliases:
+        for one, other in (*line.flow.aliases, *_through(line.flow, late, classes)):
             if not {one, other} & (modules | GIVEN | line.flow.late.keys()):
                 joined = family.get(one, {one}) | family.get(other, {other})
                 family.update(dict.fromkeys(joined, joined))
     return family
+
+
+def _through(flow: Flow, late: Mapping[str, Flow], classes: Container[str]) -> Iterator[tuple[str, str]]:
+    """Return each name that is bound to what may call a function later, as a thread, with what that function changes.
+
+    That is what was handed it, and an object of a class, whose methods it is.
+    """
+    called = {name for name, _ in flow.passes if name not in classes}
+    handed = (flow.reads & late.keys()) - called
+    for changed in {m for n in handed for m in late[n].mutates if not m.startswith(("*", "$"))}:
+        yield from ((name, changed) for name in flow.binds if name != changed and name not in late)
 
 
 def _touched(flow: Flow, late: dict[str, Flow], families: dict[str, set[str]], hidden: Hidden) -> set[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from llmos_nb.export.dataflow.flow import Flow, flow_of
 from llmos_nb.export.dataflow.parsed import inside, once
+from llmos_nb.policy.code import defaults
 
 # What gives each item once, by the last name of the call that makes it.
 _ITERATORS = frozenset((
@@ -29,19 +30,23 @@ class Hidden:
     once : set of str
         Names of iterators, which reading uses up.
     methods : set of str
-        Methods of the user's classes that change their object.
+        Methods of the user's classes that change their object, or keep what they gave.
+    keeping : set of str
+        Functions that may keep something from one call to the next: in a default that is no constant, or in what their
+        decorators made of them.
     """
 
     imported: set[str] = field(default_factory=set)
     assigned: set[str] = field(default_factory=set)
     once: set[str] = field(default_factory=set)
     methods: set[str] = field(default_factory=set)
+    keeping: set[str] = field(default_factory=set)
 
     def changed(self, flow: Flow, functions: Iterable[str]) -> set[str]:
         """Return the names whose state a statement may change in this way."""
         called = {name for name, _ in flow.passes} & self.assigned - set(functions) - self.imported
         acted = {root for method, root in flow.methods if method in self.methods}
-        return called | acted | (flow.reads & self.once)
+        return called | acted | (flow.reads & (self.once | self.keeping))
 
 
 def hidden_state(nodes: Iterable[ast.stmt], flows: Iterable[Flow]) -> Hidden:
@@ -50,6 +55,7 @@ def hidden_state(nodes: Iterable[ast.stmt], flows: Iterable[Flow]) -> Hidden:
     for node in nodes:
         own = _own_state(node)
         found.methods |= own.methods
+        found.keeping |= own.keeping
         found.assigned |= own.assigned
         found.once |= own.once
     return found
@@ -59,6 +65,9 @@ def hidden_state(nodes: Iterable[ast.stmt], flows: Iterable[Flow]) -> Hidden:
 def _own_state(node: ast.stmt) -> Hidden:
     """Read what one statement makes of it."""
     found = Hidden(methods=set(_changing(node)))
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        fixed = all(isinstance(d, ast.Constant) for d in defaults(node.args))
+        found.keeping |= set() if fixed and not node.decorator_list else {node.name}
     for inner in inside(node):
         if isinstance(inner, ast.Assign | ast.AnnAssign) and inner.value is not None:
             targets = inner.targets if isinstance(inner, ast.Assign) else [inner.target]
@@ -83,6 +92,12 @@ def _changing(node: ast.stmt) -> list[str]:
             for method in inner.body:
                 if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and method.args.args:
                     body = flow_of(method).late.get(method.name, Flow())
-                    if f"*{method.args.args[0].arg}" in body.mutates:
+                    if f"*{method.args.args[0].arg}" in body.mutates or any(map(_keeps, method.decorator_list)):
                         found.append(method.name)
     return found
+
+
+def _keeps(decorator: ast.expr) -> bool:
+    """Return whether a decorator of a method may keep what the method gave."""
+    last = getattr(decorator, "attr", getattr(decorator, "id", ""))
+    return last not in ("property", "classmethod", "staticmethod", "abstractmethod", "setter", "overload")

@@ -33,7 +33,9 @@ _OF_TEXT = re.compile(  # an address is text for these
     r"|URL|Headers|QueryParams|Request)"
 )
 _OS = r"os\.(getpid|getppid|urandom|getlogin|cpu_count|uname|getcwd)|(.*\.)?Path\.cwd"
-_MACHINE = re.compile(rf"({_OS}|platform\..*|uuid\.(?!uuid[35]$|UUID$).*|secrets\..*|id|hash)")
+_MACHINE = re.compile(
+    rf"({_OS}|(.*\.)?SystemRandom|platform\..*|uuid\.(?!uuid[35]$|UUID$).*|secrets\..*|id|hash)"
+)
 TEMPORARY = "the name of a temporary file or folder"
 _TEMPORARY = re.compile(r"tempfile\..*")
 _TEMPORARY_NAME = re.compile(r"(?<![a-z0-9_])tmp[a-z0-9_]{8}(?![a-z0-9_])")

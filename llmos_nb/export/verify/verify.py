@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import LlmosError, UsageError, nearest
-from llmos_nb.export.cells import CLAIMS, read, text_of, tidy
+from llmos_nb.export.cells import NUMBERS, read, text_of, tidy
 from llmos_nb.export.source import SCHEMA
 from llmos_nb.export.verify import signature
 from llmos_nb.export.verify.compare import COMPARED, bare, between, differences, left, uncompared
@@ -161,16 +161,16 @@ def _beside(climb: _Climb) -> bool:
 
 
 def _nobodys_word(climb: _Climb, lacking: Sequence[str]) -> Iterator[str]:
-    """Say where marks of claims stand that no journal gives and nobody signed for."""
-    marked = [
+    """Say where an answer's numbers are counted, and no journal gives them and nobody signed for them."""
+    counting = [
         cell["id"]
         for cell in climb.book["cells"]
-        if cell["cell_type"] == "markdown" and CLAIMS in text_of(cell["source"])
+        if cell["cell_type"] == "markdown" and NUMBERS in text_of(cell["source"])
         if (of := cell["metadata"].get(KEY, {})).get("role") == "answer"
         and str(of.get("pid", lacking[0])) in lacking
     ]
-    if marked and climb.report.signature.get("state") != signature.VALID:
-        what = f"how cell {', '.join(marked)} marks the claims of the answer stands on nobody's word"
+    if counting and climb.report.signature.get("state") != signature.VALID:
+        what = f"how cell {', '.join(counting)} counts the numbers of the answer stands on nobody's word"
         yield f"{what}: it was compared with no journal, and no signature vouches for it"
 
 

@@ -38,9 +38,10 @@ class AnswerComputed(Fact):
     Parameters
     ----------
     answer : str
-        The answer with what they gave in their places; what failed stands as it was written.
+        The answer with what they gave in their places; what failed stands as code.
     values : list of dict
-        ``{"start", "text", "code"}`` of each value: where it stands in `answer`, as what, and the expression.
+        ``{"start", "text", "code", "format"}`` of each value that was read from the variables: where it stands in
+        `answer`, as what, the expression, and by which format its text came about (former versions have none).
     errors : list of str
         What failed, with the reason.
     place : dict, optional

@@ -28,6 +28,8 @@ class QuestionAsked(Fact):
         ``[kind, sentence]`` of each.
     reads, writes : list, optional
         What it uses: the name of a variable, or of anything ``[name, change, origin]``.
+    lent : list of str, optional
+        Of `reads`, the variables that the call may change, although its text does not tell; None where nobody looked.
     origins : dict of str to str, optional
         Where each argument comes from.
     looked : list of str
@@ -69,6 +71,7 @@ class QuestionAsked(Fact):
     risks: list[list[str]] | None = None
     reads: list[Any] | None = None
     writes: list[Any] | None = None
+    lent: list[str] | None = None
     origins: dict[str, str] | None = None
     looked: list[str] = field(default_factory=list)
     shows: str = ""

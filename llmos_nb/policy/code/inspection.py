@@ -90,6 +90,7 @@ class Visitor(NameVisitor):
         dotted = self.dotted(node.func).replace("()", "")
         self.calls[dotted.removeprefix("?.")] = None
         self._magic(dotted, node) if dotted.startswith("get_ipython") else self._judge(dotted, node)
+        self.lend(node)
         self.generic_visit(node)
 
     def _judge(self, dotted: str, node: ast.Call) -> None:
@@ -189,6 +190,9 @@ class Inspection:
         Of `writes`, those that only imports bind, with the dotted name of what is imported.
     unseen : tuple of Risk
         Of the risks, those of calls whose effects nothing tells when they happen.
+    lent : tuple of str
+        Of `reads`, names that are handed to a call, of which something is called, or that get another name: whether
+        what they hold is changed the text does not tell.
     """
 
     reads: tuple[str, ...] = ()
@@ -199,6 +203,7 @@ class Inspection:
     harmless: bool = True
     imports: tuple[tuple[str, str], ...] = ()
     unseen: tuple[Risk, ...] = ()
+    lent: tuple[str, ...] = ()
 
     @property
     def level(self) -> Level:
@@ -230,7 +235,8 @@ def inspect_code(code: str, around: Surroundings = NOTHING) -> Inspection:
     names = tuple(seen.reads), tuple(seen.writes), tuple(seen.calls)
     risks = tuple(sorted(seen.risks, key=lambda r: r.line))
     imports = tuple((name, origin) for name, origin in seen.writes.items() if origin)
-    return Inspection(*names, risks, seen.everything, seen.harmless, imports, tuple(seen.unseen))
+    lent = tuple(n for n in seen.reads if n in seen.lent or seen.everything)
+    return Inspection(*names, risks, seen.everything, seen.harmless, imports, tuple(seen.unseen), lent)
 
 
 def code_names(code: str) -> frozenset[str] | None:

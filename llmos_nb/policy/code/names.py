@@ -13,6 +13,7 @@ from llmos_nb.policy.code.risks import Risk, in_memory
 
 _KNOWN = frozenset(dir(builtins)) | {"get_ipython"}
 _DEPTH = 4
+_MAKES = (ast.Compare, ast.UnaryOp, ast.JoinedStr, ast.Slice)  # give an object of their own, and hand none on
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
@@ -52,6 +53,7 @@ class NameVisitor(ast.NodeVisitor):
         self.reads: dict[str, None] = {}
         self.writes: dict[str, str] = {}  # with what is imported, where that alone binds the name
         self.calls: dict[str, None] = {}
+        self.lent: dict[str, None] = {}  # what a call or another name may change, unseen here
         self.risks: dict[Risk, None] = {}
         self.harmless, self.everything = True, False
         self.modules = {name for name, origin in around.origins.items() if "." not in origin}
@@ -103,9 +105,19 @@ class NameVisitor(ast.NodeVisitor):
         self.everything |= inner.everything
         self.harmless = False
         self.reads |= {n: None for n in inner.reads if n != name}
+        self.lent |= {n: None for n in inner.lent if n != name}
         for written, origin in inner.writes.items():
             if written != name:
                 self.write(written, origin)
+
+    def lend(self, *given: ast.AST) -> None:
+        """Note the names of which expressions may hold an object that is there already: it can be changed by these."""
+        for node in given:
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                if not self.is_local(node.id) and node.id not in self.modules:
+                    self.lent[node.id] = None
+            elif not isinstance(node, _MAKES):
+                self.lend(*ast.iter_child_nodes(node))
 
     def write(self, name: str, origin: str = "") -> None:
         """Note a name as bound, deleted or changed; with `origin` by the import of that."""
@@ -139,6 +151,7 @@ class NameVisitor(ast.NodeVisitor):
             self.visit(node.annotation)
         if node.value is not None:
             self.visit(node.value)
+            self.lend(node.value)
             for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
                 self._assign(target, node.value)
 
@@ -147,6 +160,7 @@ class NameVisitor(ast.NodeVisitor):
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         """Note what is read and written."""
         self.visit(node.value)
+        self.lend(node.value)
         if isinstance(node.target, ast.Name):
             self.visit_Name(ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target))
         self.visit(node.target)
@@ -155,6 +169,7 @@ class NameVisitor(ast.NodeVisitor):
         """Note what the managers are bound to."""
         for item in node.items:
             self.visit(item.context_expr)
+            self.lend(item.context_expr)
             if item.optional_vars is not None:
                 self._assign(item.optional_vars, item.context_expr)
         self._all(node.body)
@@ -162,6 +177,7 @@ class NameVisitor(ast.NodeVisitor):
     def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
         """Read what is gone through before its names are bound."""
         self.visit(node.iter)
+        self.lend(node.iter)
         self.visit(node.target)
         self._all([*node.body, *node.orelse])
 
@@ -181,6 +197,18 @@ class NameVisitor(ast.NodeVisitor):
         for node in nodes:
             self.visit(node)
 
+    def visit_Return(self, node: ast.Return | ast.Yield | ast.YieldFrom) -> None:
+        """Note what somebody else gets."""
+        self.generic_visit(node)
+        self.lend(*ast.iter_child_nodes(node))
+
+    visit_Yield = visit_YieldFrom = visit_Return
+
+    def visit_Match(self, node: ast.Match) -> None:
+        """Note what patterns take apart."""
+        self.generic_visit(node)
+        self.lend(node.subject)
+
     # scopes
 
     def visit_FunctionDef(self, node: _Function) -> None:
@@ -188,12 +216,13 @@ class NameVisitor(ast.NodeVisitor):
         outside = defaults(node.args)
         if not isinstance(node, ast.Lambda):
             self._all([*node.decorator_list, *outside])
+            self.lend(*node.decorator_list, *outside)
             self.visit_Name(ast.copy_location(ast.Name(node.name, ast.Store()), node))
             own = {a.arg for a in parameters(node.args)} | {p.name for p in type_parameters(node)}
             self._scoped([*type_parameters(node), *node.body], own | _assigned(node.body))
         else:
             self._all(outside)
-            self._scoped([node.body], {a.arg for a in parameters(node.args)})
+            self._scoped([node.body], {a.arg for a in parameters(node.args)}, lent=(node.body,))
 
     visit_AsyncFunctionDef = visit_Lambda = visit_FunctionDef
 
@@ -211,17 +240,18 @@ class NameVisitor(ast.NodeVisitor):
         self.visit(node.name)
         self._scoped([*node.type_params, node.value], {p.name for p in node.type_params})
 
-    def _scoped(self, body: Iterable[ast.AST], names: set[str]) -> None:
+    def _scoped(self, body: Iterable[ast.AST], names: set[str], lent: Iterable[ast.AST] = ()) -> None:
         kept = {n: self.aliases.pop(n) for n in names if n in self.aliases}
         self._locals.append(names)
         self._all(body)
+        self.lend(*lent)
         self._locals.pop()
         self.aliases |= kept
 
     def visit_ListComp(self, node: _Comprehension) -> None:
         """Walk a comprehension: its variables are its own."""
         targets = [n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)]
-        self._scoped(ast.iter_child_nodes(node), set(targets))
+        self._scoped(ast.iter_child_nodes(node), set(targets), lent=[g.iter for g in node.generators])
 
     visit_SetComp = visit_DictComp = visit_GeneratorExp = visit_ListComp
 

@@ -70,6 +70,7 @@ def plain(inspection: Inspection, cwd: str | Path = ".") -> dict[str, Any]:
         "risks": [[w.kind, w.sentence] for w in words],
         "reads": list(inspection.reads),
         "writes": list(inspection.writes),
+        "lent": list(inspection.lent),
         "imports": [list(pair) for pair in inspection.imports],
         "predicted": [[r.kind, r.target] for r in inspection.risks if r.kind not in _SOURCES[:1]],
         "unseen": [

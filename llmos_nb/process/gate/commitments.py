@@ -64,7 +64,7 @@ def origins(run: Run, arguments: Mapping[str, Any]) -> dict[str, str]:
 def _origin(run: Run, value: Any, said: str) -> str:
     values = [v for v in _each(value) if v not in (None, "")]
     if values and all(_stands_in(v, said) for v in values):
-        return "in your words"
+        return "the model"  # what was said of it there, as "never to ann@x.org", nobody has read
     seen = next(
         (c for c in reversed(run.state.surviving) if any(_stands_in(v, c.result) for v in values)), None
     )

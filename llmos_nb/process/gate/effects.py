@@ -77,6 +77,7 @@ class Effects:
         self.brought = Came()
         """What its code took from outside, through declared tools."""
 
+    @reentry.gate
     def permit(self, kind: str, target: str) -> None:
         """Decide on an effect before it happens; called on the step's thread.
 
@@ -85,7 +86,7 @@ class Effects:
         EffectRefused
             It may not happen.
         """
-        effect = Effect(kind, target)
+        effect = Effect(str(kind), str(target))
         if os.getpid() != self._pid:  # a copy of the interpreter, which a step was allowed to start
             if kind in _NOT_IN_COPIES and not (answer := self._judged(effect, alone=True)).allowed:
                 error = EffectRefused(f"not allowed: {effect.words(self._folders[0])}. {answer.why}".strip())
@@ -240,6 +241,7 @@ class Effects:
         ))  # fmt: skip
         return answer if answer.allowed else _refusal(answer.by, answer.why)
 
+    @reentry.gate
     def asked(self, effect: Effect, why: str, foreign: list[dict[str, str]] | None = None) -> str:
         """Ask about an effect whatever the mode says of it, once each; return who allowed it.
 

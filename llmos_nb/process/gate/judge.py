@@ -223,6 +223,7 @@ def ask_human(run: Run, call: Call, why: str, seen: Findings, digest: str) -> No
             risks=[list(risk) for risk in seen.risks],
             reads=list(seen.reads),
             writes=list(seen.writes),
+            lent=None if seen.lent is None else list(seen.lent),
             origins=seen.origins,
             shows=seen.shows,
             each_time=seen.each_time,

@@ -14,10 +14,9 @@ from llmos_nb.process.state.texts import TEXTS
 MANY_MINUTES, MINUTES_A_DAY = 120, 1_440
 
 
-def system(own: Mapping[str, str], namespace: bool, apart: bool = False, asks: bool = False) -> str:
-    """Return the system message; `own` are texts in the place of ours. Where all asks, no answer is computed."""
-    names = ["system", *(["apart" if apart else "namespace"] if apart or namespace else [])]
-    names += ["computed"] if len(names) > 1 and not asks else []
+def system(own: Mapping[str, str], namespace: bool, apart: bool = False) -> str:
+    """Return the system message; `own` are texts in the place of ours."""
+    names = ["system", *(["apart" if apart else "namespace", "computed"] if apart or namespace else [])]
     return "".join(own.get(n) or TEXTS[n] for n in names)
 
 

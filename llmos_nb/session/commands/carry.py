@@ -23,12 +23,12 @@ from llmos_nb.journal.events import (
     SignalReceived,
 )
 from llmos_nb.process import redo_last, undo_calls
-from llmos_nb.process.state import resumes
+from llmos_nb.process.state import State, resumes
 from llmos_nb.session import table
 from llmos_nb.session.commands import files
 from llmos_nb.session.commands.files import Command, Done
 from llmos_nb.tools import reentry
-from llmos_nb.views import standing
+from llmos_nb.views import left_by, standing
 
 SIGNAL: Final = "command"
 BEGUN_S, EVERY_S = 1.0, 0.02
@@ -61,7 +61,7 @@ async def carry(process: Any, command: Command) -> Done:
     except LlmosError as error:
         return Done(False, f"{type(error).__name__}: {error}")
     fresh = [e.body for e in process.events[before:]]
-    said = [words for body in fresh if (words := _happened(body, keys))]
+    said = [words for body in fresh if (words := _happened(body, keys, process.run.state))]
     ok = not any(isinstance(body, SignalReceived) and body.signal == "stale_approval" for body in fresh)
     return Done(ok, "; ".join([*said, stands(process)]))
 
@@ -80,7 +80,7 @@ def stands(process: Any) -> str:
     return f"process {process.pid}: {standing(process.run.state, driven=not process.cold)}"
 
 
-def _happened(body: object, keys: Collection[str]) -> str:
+def _happened(body: object, keys: Collection[str], s: State) -> str:
     match body:
         case SignalReceived(signal="stale_approval", call=call, why=why):
             return f"{call} is not approved: {why or 'nothing is asked of it now'}"
@@ -91,7 +91,8 @@ def _happened(body: object, keys: Collection[str]) -> str:
         case PlanDecided(what="approve"):
             return "the plan is approved"
         case CallUndone(call=call) | CallRedone(call=call):
-            return f"{call} is {'taken' if isinstance(body, CallUndone) else 'put'} back"
+            stays = left_by(s, body) if isinstance(body, CallUndone) else []
+            return "; ".join([f"{call} is {'put' if isinstance(body, CallRedone) else 'taken'} back", *stays])
     return ""
 
 

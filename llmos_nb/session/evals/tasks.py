@@ -16,12 +16,13 @@ import runpy
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import UsageError, check_keys
-from llmos_nb.process import briefing, evidence
+from llmos_nb.process import answers, briefing
 
 KEYS, CHECKS = ("goal", "data", "tools", "plan", "budget", "check"), ("truth", "within", "unlike", "python")
 WITHIN = 0.001
@@ -84,8 +85,9 @@ def says(answer: str, value: Any, within: float) -> bool:
     if isinstance(value, str):
         return f" {_words(value)} " in f" {_words(answer)} "
     number = float(value)
-    readings = (reading for quantity in evidence.quantities(answer) for reading in quantity.readings)
-    return any(abs(read - number) <= max(half, within * abs(number)) * (1 + 1e-9) for read, half in readings)
+    said = [x.value for x in answers.literals(answer, answers.has_decimal_comma(answer))]
+    read = ((float(x), 0.5 * 10.0 ** int(x.as_tuple().exponent)) for x in said if isinstance(x, Decimal))
+    return any(abs(x - number) <= max(half, within * abs(number)) * (1 + 1e-9) for x, half in read)
 
 
 def _words(text: str) -> str:

@@ -7,6 +7,7 @@ is secret is never stored: known values become handles, and words of a process t
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -217,6 +218,16 @@ class Memory:
             db.execute("DELETE FROM memories WHERE rowid = ?", key)
         return str(row["text"])
 
+    def still_in(self, text: str) -> list[str]:
+        """Return the files of runs and notebooks in which a text stands, by their names in the home."""
+        words = {text.encode(errors="replace"), json.dumps(text)[1:-1].encode()}  # of payloads, and of lines
+        files = (
+            p for top in (self.home.runs, self.home.notebooks) for p in sorted(top.rglob("*")) if p.is_file()
+        )
+        return [
+            p.relative_to(self.home.root).as_posix() for p in files if any(w in _bytes_of(p) for w in words)
+        ]
+
     def drop(self, run: str) -> None:
         """Take the words of a run out of the index; what still stands in its journal is read anew."""
         if self.home.remembers:
@@ -246,6 +257,14 @@ def _drop(db: sqlite3.Connection, run: str) -> None:
 
 def _remembered(row: sqlite3.Row, kind: str) -> Remembered:
     return Remembered(f"{kind}{row['rowid']}" if kind else "", *(row[c] for c in _COLUMNS.split(", ")))
+
+
+def _bytes_of(path: Path) -> bytes:
+    """Return what a file holds; of one that is gone by now nothing."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def _search(db: sqlite3.Connection, table: str, query: str, limit: int, without: str) -> list[sqlite3.Row]:

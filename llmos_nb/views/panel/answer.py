@@ -1,27 +1,27 @@
-"""The answer and its evidence: how each claim of it is known, and which checks of the user's held."""
+"""The answer: how each number of it is known, and which checks of the user's held."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from llmos_nb.process import evidence
-from llmos_nb.process.evidence import Marked
+from llmos_nb.process import answers
+from llmos_nb.process.answers import Number
 from llmos_nb.process.state import State
 from llmos_nb.views.contract import Block, Button, Claim, Foot, Words
+from llmos_nb.views.outside import not_put_back, stays
 from llmos_nb.views.panel import blocks
-from llmos_nb.views.results import stays
-from llmos_nb.views.wording import count, listed, ref, short
+from llmos_nb.views.wording import count, listed, ref, sentence, short
 
 MOST_ROWS = 16
 MORE_STEPS = "+20 steps"
+SMALL = "A small model wrote the code; whether it answers the question is not checked: read it."
 _FORMER = "grounded"  # a check that former versions made
-_DOUBT = {"absent": ("**", " (not found)"), "same": ("", " (?)")}  # what stands around a claim, and behind it
-_BOLD = re.compile(r"[*_]+")
-_ENDING = re.compile(r"[^\W\d_]+")
-_CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 LEAD_MOST = 140
 _FIRST = re.compile(r"\A([^\n`*_#|>\[\]-][^\n`*#|\[\]]{8,}?[.!?])\s+(\S.*)\Z", re.DOTALL)
+_OF_SMALL = re.compile(
+    r"\A(?P<value>.*?)\n\n(?P<bar>`{3,})python\n(?P<code>.*?)\n(?P=bar)(?:\n\n(?P<comment>.*))?\Z", re.DOTALL
+)
 
 
 def split(answer: str) -> tuple[str, str]:
@@ -34,17 +34,37 @@ def split(answer: str) -> tuple[str, str]:
 
 def answer(s: State) -> list[Block]:
     """Return the blocks of a process that answered."""
-    found = evidence.evidence(s)
+    found = answers.numbers(s)
     said = (s.answer or "").rstrip()
+    small = _OF_SMALL.match(said) if s.small else None
+    body = _of_small(small, found) if small else _of_strong(said, found)
+    return [*body, *_known(s, found), *checked(s)]
+
+
+def _of_strong(said: str, found: Sequence[Number]) -> list[Block]:
+    """Return the first sentence as the title, and the rest."""
     lead, rest = split(said)
-    if _doubtful(found, len(said) - len(rest)):
-        lead, rest = "", said.strip()
-    text, claims = marked(rest, found, len(said) - len(rest))
+    at = len(said) - len(rest)
+    title = blocks.lead("The answer")
+    if lead:
+        title = {**blocks.lead(lead), "claims": placed(lead, found, len(said) - len(said.lstrip()))}
+    return [title, {"kind": "answer", "markdown": rest, "claims": placed(rest, found, at)}]
+
+
+def _of_small(parts: re.Match[str], found: Sequence[Number]) -> list[Block]:
+    """Return the value large, its code behind a click, and the model's sentence, if it names no other number, small."""
+    value, comment = parts["value"], parts["comment"] or ""
+    plain = re.fullmatch(r"\*\*([^\n]+)\*\*", value)
+    claims = placed(value, found, 0)
+    title: list[Block] = [blocks.lead("The answer"), {"kind": "answer", "markdown": value, "claims": claims}]
+    if plain:
+        title = [{**blocks.lead(plain[1]), "claims": placed(plain[1], found, 2)}]
+    values = {x.value for x in answers.literals(value)}
+    own = {x.value for x in answers.literals(comment)} <= values
     return [
-        {**blocks.lead(lead), "claims": marked(lead, found)[1]} if lead else blocks.lead("The answer"),
-        {"kind": "answer", "markdown": text, "claims": claims},
-        *_evidence(s, found),
-        *_checked(s),
+        *title,
+        blocks.details("The code that gave it", parts["code"], "Code"),
+        *([blocks.text(comment, mute=True)] if comment and own else []),
     ]
 
 
@@ -89,8 +109,10 @@ def _undoing(s: State, names: Sequence[str]) -> str:
         last = s.calls[s.undone[-1]]
         what = f"step {last.step}" if last.step and len(s.plan.steps) > 1 else f"what {last.id} did"
         said.append(f"Redo puts back {what}.")
-    if stands := stays(s, (c for c in s.calls.values() if c.status in ("done", "failed", "undone"))):
+    ended = [c for c in s.calls.values() if c.status in ("done", "failed", "undone")]
+    if stands := stays(s, ended):
         said.append(f"It {stands}: that stays.")
+    said += [sentence(phrase) for phrase in not_put_back(c for c in ended if c.changes.undoable)]
     return " ".join(said)
 
 
@@ -104,47 +126,52 @@ def changed(s: State) -> list[str]:
     return list(dict.fromkeys(n for c in s.surviving for n in c.changes.names))
 
 
-def _evidence(s: State, found: Sequence[Marked]) -> list[Block]:
-    """Return what was compared, and with what: the headline counts it, the table shows it."""
-    ticked = evidence.ticked(s, found)
-    head: Block = {"kind": "text", "words": f"Claims of the answer: {evidence.told(s, found)}"}
-    head = {**head, "glyph": "done"} if ticked else head
+def _known(s: State, found: Sequence[Number]) -> list[Block]:
+    """Count how its numbers are known, and say where each is from; nothing for an answer without numbers."""
+    made: list[Block] = [blocks.text(f"Numbers of the answer: {answers.counted(found)}.")] if found else []
+    if former := s.checks.get(_FORMER):
+        made.append(blocks.text(f"As a former version compared it: {former.get('detail', '')}", mute=True))
     rows: blocks.Rows = [
-        [m.claim.text, evidence.words(m.mark), _shown(m), [ref(s.calls[m.call])] if m.call in s.calls else "–"]
-        for m in found[:MOST_ROWS]
+        [short(n.text), answers.KINDS[n.kind], _from(n), [ref(s.calls[n.call])] if n.call in s.calls else "–"]
+        for n in found[:MOST_ROWS]
     ]
     if len(found) > MOST_ROWS:
         rows.append(["…", f"{len(found) - MOST_ROWS} more", "", "–"])
     heads = ["in the answer", "how it is known", "where", "call"]
-    caption = "Evidence: each claim of the answer, and where it is from"
-    table: Block = {**blocks.table(caption, rows, heads), "evidence": True}
-    return [head, *([table] if rows else [])]
+    if rows:
+        caption = "Where each number of the answer is from"
+        made.append({**blocks.table(caption, rows, heads), "numbers": True})
+    return [*made, *([blocks.text(SMALL, mute=True)] if s.small else [])]
 
 
-def _shown(m: Marked) -> str:
-    """Say where a claim stands: its row and column, the formula, or the expression that gave it."""
-    place = " · ".join(filter(None, (m.row, m.column)))
-    return short(f"{place}: {m.how}" if place and m.how and m.how != place else m.how or place)
+def _from(n: Number) -> Words:
+    told = short(answers.said(n))
+    return [["`", told]] if n.kind == "computed" else told
 
 
-def _checked(s: State) -> list[Block]:
-    """Say which checks of the user's held; nothing where they asked for none."""
+def checked(s: State) -> list[Block]:
+    """Say what of that which the user declared was compared, and held; nothing where they declared nothing."""
     held = [name for name, found in s.checks.items() if found.get("held") and name != _FORMER]
     said: list[str | list[str | int]] = []
     for name in held:
-        said += [", and " if said else "", "your check ", ["`", s.check or name], " is true"]
-    words: Words = ["Check held: " if len(held) == 1 else "Checks held: ", *said, "."]
-    return [{"kind": "text", "glyph": "done", "words": words}] if held else []
+        kinds = ", ".join(f"{n}: {kind}" for n, kind in s.outputs) if name == "outputs" else s.check or name
+        told = "is there as you declared it" if name == "outputs" else "is true"
+        said += [", and " if said else "", ["`", kinds], f" {told}"]
+    undone = bool(s.undone)
+    first = "Check held" if len(held) == 1 else "Checks held"
+    words: Words = [f"{first}{' before something was undone' if undone else ''}: ", *said, "."]
+    block: Block = {"kind": "text", "words": words}
+    return [block if undone else {**block, "glyph": "done"}] if held else []
 
 
 def unverified(s: State) -> list[Block]:
     """Return the blocks of an answer of which a check of the user's does not hold."""
-    found = evidence.evidence(s)
-    failed = [name for name, check in s.checks.items() if not check.get("held")]
+    found = answers.numbers(s)
+    failed = [name for name, check in s.checks.items() if not check.get("held") and name != _FORMER]
     rows: blocks.Rows = [
         [["`", s.check or name], s.checks[name].get("detail", "") or "it is false"] for name in failed
     ]
-    text, claims = marked(s.answer or s.candidate, found)
+    text = s.answer or s.candidate
     lead = f"Not verified: the check {listed(failed) or 'of the answer'} does not hold"
     what = "the check"
     if s.unfilled and not failed:
@@ -152,62 +179,31 @@ def unverified(s: State) -> list[Block]:
         rows = [[["`", f"{code}}}}}"], why] for code, _, why in (e.partition("}}: ") for e in s.unfilled)]
     return [
         {"kind": "lead", "text": lead, "glyph": "failed"},
-        {"kind": "answer", "markdown": text, "claims": claims},
+        {"kind": "answer", "markdown": text, "claims": placed(text, found, 0)},
         *([blocks.table("What did not hold", rows, [what, "what was found"])] if rows else []),
-        *_evidence(s, found),
+        *_known(s, found),
     ]
 
 
-def marked(text: str, found: Sequence[Marked], at: int = 0) -> tuple[str, list[Claim]]:
-    """Mark the claims of Markdown that nothing shows, and say where each claim stands then, and how it is known.
+def placed(text: str, found: Sequence[Number], at: int) -> list[Claim]:
+    """Say where each number stands in a part of the answer, and how it is known.
 
     Parameters
     ----------
     text : str
-        The answer, or the end of it.
-    found : sequence of Marked
-        The claims of the whole answer.
+        The part.
+    found : sequence of Number
+        The numbers of the whole answer.
     at : int
-        Where the text begins in the answer.
+        Where the part begins in the answer.
     """
-    code = [c.span() for c in _CODE.finditer(text)]
-    claims = dict[int, Claim]()
-    for i, m in sorted(enumerate(found), key=lambda each: each[1].claim.start, reverse=True):
-        start, end = m.claim.start - at, m.claim.end - at
-        if start < 0 or text[start:end] != m.claim.text:
-            continue
-        within = next(((a, b) for a, b in code if a < start < b), None)
-        if within is not None and text.startswith("```", within[0]):
-            continue  # the table says it: there is no room in a block of code
-        strong, said = _DOUBT.get(m.mark, ("", ""))
-        strong = "" if within is not None else strong
-        claims[i] = _claim(i, m, start + len(strong))
-        length = len(text)
-        if within is not None:
-            end = within[1]
-        elif ending := _ENDING.match(text, end):  # of a name in the plural
-            end = ending.end()
-        elif bold := _BOLD.match(text, end):
-            end, strong = bold.end(), ""
-        text = f"{text[:start]}{strong}{text[start:end]}{strong}{said}{text[end:]}"
-        for j, later in claims.items():
-            if j != i:
-                later["at"] = [place + len(text) - length for place in later["at"]]
-    return text, [claims[i] for i in sorted(claims)]
+    inside = ((row, n) for row, n in enumerate(found) if at <= n.start and n.end <= at + len(text))
+    return [
+        _claim(row, n, at) for row, n in inside if "\n" not in n.text
+    ]  # a block of code has no room for marks
 
 
-def _claim(row: int, m: Marked, at: int) -> Claim:
-    how: Words = [["`", _shown(m)]] if m.mark == "computed" else _shown(m)
-    place = [at, at + len(m.claim.text)]
-    made: Claim = {"row": row, "at": place, "kind": m.mark, "mark": evidence.words(m.mark), "how": how}
-    return {**made, "call": m.call} if m.call else made
-
-
-def doubted(text: str, found: Sequence[Marked], at: int = 0) -> str:
-    """Return only the text of `marked`."""
-    return marked(text, found, at)[0]
-
-
-def _doubtful(found: Sequence[Marked], upto: int) -> bool:
-    """Whether something is doubted that stands before a place: a lead has no room for marks."""
-    return any(m.mark in _DOUBT and m.claim.start < upto for m in found)
+def _claim(row: int, n: Number, at: int) -> Claim:
+    where = [n.start - at, n.end - at]
+    made: Claim = {"row": row, "at": where, "kind": n.kind, "mark": answers.KINDS[n.kind], "how": _from(n)}
+    return {**made, "call": n.call} if n.call else made

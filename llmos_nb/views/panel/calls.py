@@ -10,9 +10,10 @@ from llmos_nb.process.state import CONTROL, State
 from llmos_nb.tools import Call
 from llmos_nb.views.contract import StepRow, StepStatus
 from llmos_nb.views.counts import Counts
+from llmos_nb.views.outside import taken_back
 from llmos_nb.views.panel.costs import cost_of, facts, verdict_of
 from llmos_nb.views.panel.danger import asked_of, waits_in
-from llmos_nb.views.results import seen, stays, verdict, wrong
+from llmos_nb.views.results import seen, verdict, wrong
 from llmos_nb.views.wording import names, plain, short, upper
 
 TITLE_MOST, SEEN_MOST = 100, 240
@@ -100,12 +101,6 @@ def _note(s: State, call: Call, mine: Sequence[Call], counts: Counts) -> str:
     elif call.facts.get("undo") and call.status == "done":
         found.append("can be compensated")
     return ", ".join(filter(None, found))
-
-
-def taken_back(s: State, calls: Sequence[Call]) -> str:
-    """Say that calls were undone, and what of them stands all the same."""
-    stands = stays(s, calls)
-    return f"undone, except that it {stands}" if stands else "undone"
 
 
 def made(call: Call) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,33 +39,49 @@ def arguments(s: State, call: Call, question: Question) -> list[Argument]:
 
 
 def _origin(s: State, call: Call, name: str, question: Question) -> Words:
-    """Say where an argument comes from: recorded by the gate, typed by you, your goal, a step, or the model."""
+    """Say where an argument comes from: recorded by the gate, typed by you, a step, or the model."""
     if name in question.get("origins", {}):
         return marked(str(question["origins"][name]))
     value = call.arguments[name] if isinstance(call.arguments, dict) else ""
     if isinstance(call.original, dict) and call.original.get(name) != value:
         return "typed by you"
     text = str(value).strip()
-    if len(text) > 1 and re.search(rf"(?<!\w){re.escape(text)}(?!\w)", s.goal):
-        return "your goal, word for word"
     seen = next((c for c in reversed(s.surviving) if len(text) > 1 and text in c.result), None)
     return [f"step {seen.step}, " if seen.step else "", ref(seen)] if seen else "the model"
 
 
 def reads_writes(s: State, call: Call, question: Question) -> Table | None:
     """List what the call reads and writes, with before and after, and where each comes from."""
-    rows = [_touched(s, access, raw) for access in ("reads", "writes") for raw in question.get(access, ())]
+    both = set(map(_name, question.get("reads", ()))) & set(map(_name, question.get("writes", ())))
+    kept = question.get("lent")
+    rows = [
+        _touched(s, "reads, writes" if name in both else access, raw, kept is not None and name not in kept)
+        for access in ("reads", "writes")
+        for raw in question.get(access, ())
+        if (name := _name(raw)) not in both or access == "writes"
+    ]
     heads = ["access", "name", "before → after", "where it comes from"]
     return {"caption": "What this call reads and writes", "heads": heads, "rows": rows} if rows else None
 
 
-def _touched(s: State, access: str, raw: Any) -> list[Words | Button]:
-    """Return one row; `raw` is a name, ``[name, change, origin]`` or a mapping of these."""
-    if not isinstance(raw, Mapping):
-        raw = dict(zip(("name", "change", "origin"), [raw] if isinstance(raw, str) else raw, strict=False))
-    name = str(raw.get("name", ""))
+def _parts(raw: Any) -> Mapping[str, Any]:
+    """Return what is recorded of a use: a name, ``[name, change, origin]`` or a mapping of these."""
+    if isinstance(raw, Mapping):
+        return raw
+    return dict(zip(("name", "change", "origin"), [raw] if isinstance(raw, str) else raw, strict=False))
+
+
+def _name(raw: Any) -> str:
+    return str(_parts(raw).get("name", ""))
+
+
+def _touched(s: State, access: str, use: Any, kept: bool) -> list[Words | Button]:
+    """Return one row; `kept` says that the code does nothing with the name by which it could change."""
+    raw, name = _parts(use), _name(use)
     made = next((c for c in reversed(s.surviving) if name in c.changes.written), None)
-    change = "no change seen" if access == "reads" else "changed" if name in s.versions else "new or changed"
+    change = "changed" if name in s.versions else "new or changed"
+    if access == "reads":
+        change = "no change seen" if kept else "may change"
     origin = _made_by(made, access, name in s.versions)
     if raw.get("origin"):
         origin = marked(str(raw["origin"]))

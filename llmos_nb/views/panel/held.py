@@ -7,7 +7,7 @@ from typing import Any
 
 from llmos_nb.tools import Call
 from llmos_nb.views.contract import Button, Card, Held, Words
-from llmos_nb.views.results import acted
+from llmos_nb.views.outside import acted
 from llmos_nb.views.wording import marked, sentence
 
 Question = Mapping[str, Any]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from llmos_nb.policy import show
-from llmos_nb.process import evidence
+from llmos_nb.process import answers
 from llmos_nb.process.state import CONTROL, FOR_GOOD, State, resumes
 from llmos_nb.tools import Call
 from llmos_nb.views import wording
 from llmos_nb.views.contract import Block, Button, Clock, Foot, Glyph, Tone, Words
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.panel.acts import ranges
-from llmos_nb.views.panel.answer import answer, changed, foot, unverified
+from llmos_nb.views.panel.answer import answer, changed, checked, foot, unverified
 from llmos_nb.views.panel.blocks import Rows, actions, code, details, lead, table, text
 from llmos_nb.views.wording import (
     count,
@@ -222,8 +222,8 @@ MINUTE, LEAD_MOST = 60, 160
 UNIT_WORDS = {"steps": "steps", "calls": "calls", "tokens": "tokens", "$": "money", "s": "time"}
 EXPORT: Button = {"label": "Export notebook", "verb": "export"}
 RESUME: Button = {"label": "Resume", "verb": "resume", "main": True}
-_PROVEN: tuple[Tone, Glyph] = ("ok", "done")
-_OPEN: tuple[Tone, Glyph] = ("", "answered")  # neither green nor ticked: not all that it claims is proven
+_HELD: tuple[Tone, Glyph] = ("ok", "done")  # what the user declared was compared, and holds
+_OPEN: tuple[Tone, Glyph] = ("", "answered")
 
 
 def ended(s: State, counts: Counts) -> Phase:
@@ -242,11 +242,11 @@ def _answered(s: State, counts: Counts) -> Phase:
     told = count(sum(p.status != "replaced" for p in s.plan.steps), "step")
     ran = (told if told == count(done, "step") else f"{done} of {told}") if s.plan.steps else _of_calls(s)
     asked = f", you were asked {times(counts.asked)}" if counts.asked else ""
-    found = evidence.evidence(s)
     gone = bool(counts.undone)
     word = "Answered" if not gone else "Answered, then partly undone" if changed(s) else "Answered, then undone"
-    tone, glyph = _PROVEN if evidence.ticked(s, found) and not gone else _OPEN
-    return Phase("finished", tone, glyph, word, f"{evidence.headline(found)}; {ran}{asked}", [], answer(s))
+    tone, glyph = _HELD if checked(s) and not gone else _OPEN
+    known = answers.counted(answers.numbers(s))
+    return Phase("finished", tone, glyph, word, f"{f'{known}; ' if known else ''}{ran}{asked}", [], answer(s))
 
 
 def _ran(s: State) -> int:

@@ -13,8 +13,9 @@ from llmos_nb.views.contract import Fold, PanelView, StepRow, StepStatus, Words
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.deciders import person
 from llmos_nb.views.loop import dot
+from llmos_nb.views.outside import taken_back
 from llmos_nb.views.panel import calls
-from llmos_nb.views.panel.calls import gave, taken_back
+from llmos_nb.views.panel.calls import gave
 from llmos_nb.views.panel.costs import cost_of, facts, say_cost, verdict_of
 from llmos_nb.views.panel.danger import asked_of, waits_in
 from llmos_nb.views.results import seen, verdict

@@ -101,6 +101,10 @@ class Projector:
         if isinstance(body := told.body, SignalReceived) and body.signal == "previewed":
             self._sheet = lambda state, timeline: previewed(body)
 
+    def live(self, state: State) -> str | None:
+        """Return which request or call the view of the process has a `live` block of; None where it has none."""
+        return live_of(phase_of(state, self.counts).now) if state.status == "running" else None
+
     def view(self, state: State, events: Sequence[Event]) -> PanelView:
         """Return the view of the process as it stands, or at the event looked at."""
         if self._at is not None and state.status == "ended" and self._at < len(events) - 1:
@@ -115,6 +119,11 @@ class Projector:
         if self._sheet:
             made["sheet"] = self._sheet(state, self.timeline)
         return made
+
+
+def live_of(now: Iterable[Block]) -> str | None:
+    """Return what the `live` block of what goes on is about; None where there is none."""
+    return next((block.get("of", "") for block in now if block["kind"] == "live"), None)
 
 
 def _base(s: State, counts: Counts, phase: Phase) -> PanelView:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from llmos_nb.journal import Event, events as ev
 from llmos_nb.process.state import State
 from llmos_nb.views.counts import Counts
+from llmos_nb.views.outside import left_by
 from llmos_nb.views.panel.card import card
 from llmos_nb.views.panel.now import allowed, code_of, ended
 from llmos_nb.views.panel.steps import row as row_of
@@ -49,9 +50,9 @@ class TextView:
         if event.k in ("run.ended", "call.started"):
             self._streamed = ""
 
-    def before(self, events: Sequence[Event], state: State) -> None:
-        """Print what happened before it was shown: of a long run how it began, and its end."""
-        away = max(len(events) - SHOWN, 0)
+    def before(self, events: Sequence[Event], state: State, most: int = SHOWN) -> None:
+        """Print what happened before it was shown: of a run with more events how it began, and the last of them."""
+        away = max(len(events) - most, 0)
         for i, event in enumerate(events):
             if 0 < i < away:
                 self.counts.heard(event)
@@ -204,7 +205,7 @@ _SAY = dict((
     _on(ev.CallInDoubt, lambda v, b, s: _wrap(f"{b.call}: {b.why or 'nobody knows whether it was done'}")),
     _on(ev.StepIntegrated, TextView._integrated),
     _on(ev.CheckFinished, TextView._checked),
-    _on(ev.CallUndone, lambda v, b, s: _wrap(f"{b.call} taken back")),
+    _on(ev.CallUndone, lambda v, b, s: _wrap("; ".join([f"{b.call} taken back", *left_by(s, b)]))),
     _on(ev.CallRedone, lambda v, b, s: _wrap(f"{b.call} put back")),
     _on(ev.RunPaused, lambda v, b, s: _wrap(f"paused: {b.why}. %agent resume {s.pid} goes on")),
     _on(ev.RunResumed, lambda v, b, s: _wrap("goes on")),

@@ -24,15 +24,15 @@ LIVE = (
     "come back."
 )
 COMPUTED = (
-    " In the answer write numbers, names and dates as expressions, evaluated on the live variables: "
-    "`{{top}} is heaviest with {{mass[top]:,.1f}} g`. Keep what they need in variables."
+    " In the answer each figure, count, date and name that the data give stands as an expression over live variables, "
+    "one value each, formatted as in an f-string: `{{top}} is heaviest with {{mass[top]:,.1f}} g`; a whole table as "
+    "`{{t.round(2)}}`. Constants, also where code copies them, and what was only printed count as typed."
 )
 
 
 def test_the_system_message_is_what_it_is_on_purpose():
     assert prompts.system({}, namespace=False) == SYSTEM
     assert prompts.system({}, namespace=True) == SYSTEM + LIVE + COMPUTED
-    assert prompts.system({}, namespace=True, asks=True) == SYSTEM + LIVE
     apart = prompts.system({}, namespace=True, apart=True)
     assert "copies of the user's variables" in apart and "live namespace" not in apart
     assert len(apart.encode()) < LONGEST
@@ -61,12 +61,11 @@ async def test_plan_is_described_by_its_tool_and_only_where_a_plan_is_possible(t
         assert "plan" not in one.run.state.context.messages()[0].text.lower()
 
 
-@pytest.mark.parametrize(("mode", "told"), [("risky", True), ("plan", True), ("auto", True), ("step", False)])
-async def test_expressions_are_asked_for_where_they_would_be_evaluated_and_only_there(mode, told):
-    model = ScriptedModel([{"text": "It is {{x + 1}}."}, {"text": "It is 3."}])
+@pytest.mark.parametrize("mode", ["risky", "plan", "auto", "step", "never"])
+async def test_expressions_are_asked_for_and_evaluated_in_every_mode(mode):
+    model = ScriptedModel([{"text": "It is {{x + 1}}."}])
     one = await llmos.run("go", model=model, namespace={"x": 2}, approve=mode)
-    assert told == ("{{" in one.run.state.context.messages()[0].text) == (model.position == 1)
-    assert one.answer == "It is 3."
+    assert "{{" in one.run.state.context.messages()[0].text and one.answer == "It is 3."
 
 
 async def test_step_to_begin_with_stands_below_the_plan_that_was_approved():
@@ -98,7 +97,7 @@ GOLDEN = [
      "The user undid call r1.0 (x). The namespace is as it was before it."),
     ("refused", {"verb": "rejected", "who": "the user", "why": ": too much"}, "Not run: rejected by the user: too much"),
     ("not_computed", {"errors": "{{x}}: no x"},
-     "These expressions of your answer cannot be evaluated: {{x}}: no x. Answer again."),
+     "These expressions of your answer gave nothing: {{x}}: no x. The rest of it holds: give it again with these mended."),
     ("budget_near", {"left": "3 steps"}, "Over 80 % of the budget is used; 3 steps left. Come to an end."),
 ]  # fmt: skip
 

@@ -50,7 +50,7 @@ def regex():
 
 
 def swallows():
-    while True:
+    while True:  # no end: the fault that is tested
         try:
             time.sleep(60)
         except:  # noqa: E722 - the fault that is tested
@@ -71,7 +71,7 @@ def swallows_deep():
 
 def keeps():
     kept = []
-    while True:
+    while True:  # no end: the fault that is tested
         try:
             time.sleep(60)
         except BaseException as error:
@@ -130,7 +130,8 @@ def test_interrupt_from_outside_counts_as_stop(code):
 
         def insist():
             guard.interrupt_main_thread()
-            while not over.wait(0.2):  # one that comes just before the code blocks does not wake it
+            # one that comes just before the code blocks does not wake it
+            while not over.wait(0.2):  # no end: `finally` ends it
                 guard.interrupt_main_thread()
 
         old = signal.signal(signal.SIGINT, lambda *_: None)  # who takes what comes too late

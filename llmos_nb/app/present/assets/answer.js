@@ -1,4 +1,4 @@
-// The answer: its values are buttons that say how each is known, and light the row of evidence that shows it.
+// The answer: its numbers are buttons that say how each is known, and light the row of the table that shows it.
 import { h } from "./dom.js";
 import { callLink, markdown, words } from "./text.js";
 

@@ -15,10 +15,10 @@ const isButton = (cell) => cell && typeof cell === "object" && !Array.isArray(ce
 const cell = (value) => (isButton(value) ? dataButton(value) : words(value));
 
 /** A table with a caption for those who do not see it. */
-export function table({ caption, heads, rows, plain, evidence }, p) {
+export function table({ caption, heads, rows, plain, numbers }, p) {
   const row = (cells, at) =>
     h(
-      evidence && p?.ui.claim === at ? "tr.hit" : "tr",
+      numbers && p?.ui.claim === at ? "tr.hit" : "tr",
       {},
       cells.map((value, i) => (i ? h("td", {}, cell(value)) : h("th", { scope: "row" }, cell(value)))),
     );

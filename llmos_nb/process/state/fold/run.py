@@ -33,6 +33,7 @@ from llmos_nb.process.state.context import Context
 from llmos_nb.process.state.fold.plan import settle_plan
 from llmos_nb.process.state.state import State, ask_again, flush_notes, note, say
 
+FAILED = 12  # expressions that are told to the model when they gave nothing
 MAX_CHECK_FAILS = {"grounded": 1}  # a check that former versions made
 
 
@@ -181,12 +182,18 @@ def _checked(s: State, b: CheckFinished) -> None:
 
 
 def _computed(s: State, b: AnswerComputed) -> None:
-    """Take the values in; what fails is told to the model once, and stands in the answer as it was written."""
+    """Take the values in; what fails is told to the model once, and stands in the answer as its code."""
     s.candidate, s.computed, s.unfilled = b.answer, b.values, list(b.errors)
     if b.errors and not s.nudges["expression"]:
         s.nudges["expression"] += 1
-        note(s, say(s, "not_computed", errors="; ".join(b.errors)))
+        note(s, say(s, "not_computed", errors=_few(b.errors)))
         s.todo = "ask"
+
+
+def _few(errors: list[str]) -> str:
+    """Name the first of them: the model mends the others by their example."""
+    more = f"; and {len(errors) - FAILED} more" if len(errors) > FAILED else ""
+    return "; ".join(errors[:FAILED]) + more
 
 
 def _label(s: State, e: Event, b: LabelChanged) -> None:

@@ -32,6 +32,14 @@ def result(found: Frame) -> ToolResult:
     return ToolResult(ok, text(found.get("text")), error, tuple(filter(None, parts)), kept, told)
 
 
+def looked(found: Any) -> ToolResult:
+    """Read what one expression gave."""
+    told = found if isinstance(found, dict) else {}
+    ok = told.get("ok") is True
+    error = "" if ok else text(told.get("error"))[:200] or "ChildEnded"
+    return ToolResult(ok, text(told.get("text")), error, facts={"format": text(told.get("format"))[:200]})
+
+
 def _shown(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Read what a cell of the same code would show and hold there, for an export; words only."""
     told: dict[str, Any] = {"quiet": True} if facts.get("quiet") is True else {}

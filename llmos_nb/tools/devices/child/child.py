@@ -10,18 +10,18 @@ import asyncio
 import signal
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
 from llmos_nb.errors import ToolError
 from llmos_nb.heap.plain import decode
 from llmos_nb.messages import ToolResult
-from llmos_nb.tools.devices.child.answers import behind, result, text
+from llmos_nb.tools.devices.child.answers import behind, looked, result, text
 from llmos_nb.tools.devices.child.inputs import Input
 from llmos_nb.tools.devices.child.sandbox.sandbox import Protection
 from llmos_nb.tools.devices.child.worker import Connection, Frame
-from llmos_nb.tools.outcome import Outcome, in_thread, unless_stopped
+from llmos_nb.tools.outcome import Outcome, Stopped, in_thread, unless_stopped
 from llmos_nb.tools.protocol import CallContext
 
 _REACH = ("network", "files", "signals")  # what holds a child back from acting outside
@@ -204,6 +204,29 @@ class Child:
             return ToolResult(False, f"{late}; the variables made there are gone", "ToolTimeout")
         return ToolResult(False, f"{outcome.error}; the variables made there are gone", "ChildEnded")
 
+    async def look(self, asked: Sequence[Mapping[str, str]], each_s: float, all_s: float) -> list[ToolResult]:
+        """Evaluate expressions there, each in a copy of that process: as in `looking.looked`.
+
+        Raises
+        ------
+        ToolError
+            The process ended, or cannot be copied.
+        Stopped
+            The user stopped it.
+        """
+        link = await self._started(all_s)
+        frame: Frame = {"look": list(asked), "each_s": each_s, "deadline_s": all_s}
+        outcome = unless_stopped(await self._exchanged(link, frame, CallContext("look", "look", all_s)))
+        if outcome.error is not None:
+            self._end(link)
+            raise ToolError(str(outcome.error)) from outcome.error
+        if outcome.value.get("stopped") is True:
+            raise Stopped("you")
+        told = outcome.value.get("told")
+        if not isinstance(told, list) or len(told) != len(asked):
+            raise ToolError(text(outcome.value.get("error")) or "it told nothing")
+        return [looked(one) for one in told]
+
     async def _started(self, deadline_s: float) -> _Link:
         """Return the link to the process; where there is none, start one and copy its inputs.
 
@@ -290,7 +313,8 @@ class Child:
         news, self._news = self._news, ""
         prefix = f"[{news}]\n"
         facts = {**behind(result.facts, prefix, result.text), "child": self._holds} if news else result.facts
-        why = f"\n(a child has {self._holds})" if result.error in ("PermissionError", "gaierror") else ""
+        barred = self._holds and result.error in ("PermissionError", "gaierror")
+        why = f"\n(a child has {self._holds})" if barred else ""
         text = (f"{prefix}{result.text}" if news else result.text) + why
         return ToolResult(result.ok, text, result.error, result.parts, result.changes, facts)
 

@@ -25,6 +25,7 @@ from typing import Any, BinaryIO
 from llmos_nb.heap import Snapshots
 from llmos_nb.heap.plain import encode
 from llmos_nb.messages import ToolResult
+from llmos_nb.tools.devices.child.looking import looked
 from llmos_nb.tools.devices.child.sandbox import limits, sandbox
 from llmos_nb.tools.devices.namespace.device import NamespaceDevice
 from llmos_nb.tools.devices.python.device import PythonDevice
@@ -96,7 +97,7 @@ def _nodes(line: bytes) -> int:
     return sum(map(line.count, (b",", b"[", b"{")))
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)  # `signal` has the repr of a handler: it would be that of the whole namespace
 class Worker:
     """Runs calls one after the other.
 
@@ -126,6 +127,7 @@ class Worker:
 
     def __post_init__(self) -> None:
         self.task: asyncio.Task[ToolResult] | None = None
+        self.looking = False
         how: dict[str, Any] = {"show_values": self.show_values, "on_display": lambda bundle: None}
         how["takes_back"] = self.takes_back
         python = PythonDevice(self.namespace, self.ip, snapshots=Snapshots(self.namespace), **how)
@@ -151,12 +153,16 @@ class Worker:
 
     def _heard(self, number: int, frame: object) -> None:
         """End an awaiting step; code that runs without awaiting has a guard that takes the signal itself."""
+        if self.looking:
+            raise Stopped("you")
         if self.task is not None:
             self.task.get_loop().call_soon_threadsafe(self.task.cancel)
 
     def _answer(self, runner: asyncio.Runner, frame: Frame, raw: bytes) -> tuple[Frame, bytes]:
         if "get" in frame:
             return self._given(frame["get"])
+        if "look" in frame:
+            return self._look(frame), b""
         if "tool" not in frame:
             return {"error": _tried(lambda: self._put(frame, raw))}, b""
         limits.bound_processor(frame["deadline_s"])
@@ -170,6 +176,18 @@ class Worker:
         finally:
             self.task = None
             self._sweep(most)
+
+    def _look(self, frame: Frame) -> Frame:
+        """Evaluate expressions, each in a copy; Stop ends them."""
+        try:
+            self.looking = True
+            return {"told": looked(self.namespace, frame["look"], frame["each_s"], frame["deadline_s"])}
+        except Stopped:
+            return {"stopped": True}
+        except (OSError, AttributeError) as error:  # it may start no process
+            return {"error": f"no copy can be made here ({error})"}
+        finally:
+            self.looking = False
 
     def _sweep(self, most: int) -> None:
         """End the processes that a step has left, where they are more than it may leave (such as a pool of workers)."""

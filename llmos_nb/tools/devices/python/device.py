@@ -32,7 +32,8 @@ from llmos_nb.tools.unheard import steering
 
 DESCRIPTION = (
     "Run Python in the live session, where the user's variables are. Gives what it prints and the value of its last"
-    " line. Top-level await, magics and !commands work; input() does not."
+    " line. What the answer will quote, assign to names, do not only print. Top-level await, magics and !commands work;"
+    " input() does not."
 )
 SCHEMA: dict[str, Any] = {
     "type": "object",

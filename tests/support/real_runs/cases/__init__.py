@@ -2,6 +2,7 @@
 
 from real_runs.cases.arrays import ARRAYS
 from real_runs.cases.decided import DECIDED
+from real_runs.cases.followed import FOLLOWED
 from real_runs.cases.forms import FORMS
 from real_runs.cases.gallery import GALLERY
 from real_runs.cases.models import MODELS, PLOTS
@@ -23,5 +24,6 @@ GROUPS: dict[str, tuple[Scenario, ...]] = {
     "chance": CHANCE,
     "forms": FORMS,
     "gallery": GALLERY,
+    "followed": FOLLOWED,
 }
 SCENARIOS: dict[str, Scenario] = {s.name: s for group in GROUPS.values() for s in group}

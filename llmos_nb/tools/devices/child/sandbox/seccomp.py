@@ -46,6 +46,16 @@ _ABOUT_FILES = {
     "futimesat": (261, None), "utimensat": (280, 88), "setxattr": (188, 5), "lsetxattr": (189, 6),
     "fsetxattr": (190, 7), "removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16),
 }  # fmt: skip
+# What changes files, signals others, or starts another program; an `open` for writing is told by its flags.
+_ACTS = {
+    "creat": (85, None), "unlink": (87, None), "unlinkat": (263, 35), "rename": (82, None), "renameat": (264, 38),
+    "renameat2": (316, 276), "mkdir": (83, None), "mkdirat": (258, 34), "rmdir": (84, None), "link": (86, None),
+    "linkat": (265, 37), "symlink": (88, None), "symlinkat": (266, 36), "mknod": (133, None), "mknodat": (259, 33),
+    "truncate": (76, 45), "kill": (62, 129), "tkill": (200, 130), "shmat": (30, 196), "execve": (59, 221),
+    "execveat": (322, 281), "pidfd_send_signal": (424, 424), "openat2": (437, 437),
+}  # fmt: skip
+_OPENS = (("open", (2, None), 1), ("openat", (257, 56), 2))  # with the place of the flags among the arguments
+_WRITING = 0o1 | 0o2 | 0o100 | 0o1000 | 0o2000  # for writing, both; create, truncate, append: the same on both
 _STARTS = {"fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281)}
 _CLONE, _CLONE3 = {"x86_64": 56, "aarch64": 220}, 435
 
@@ -54,7 +64,9 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_char_p))
 
 
-def program(machine: str, *, processes: bool, about_files: bool) -> list[tuple[int, int, int, int]]:
+def program(
+    machine: str, *, processes: bool, about_files: bool, acts: bool = True
+) -> list[tuple[int, int, int, int]]:
     """Write the filter.
 
     Parameters
@@ -65,6 +77,8 @@ def program(machine: str, *, processes: bool, about_files: bool) -> list[tuple[i
         Whether new processes may be started; threads always may.
     about_files : bool
         Whether owner, mode, times and attributes of files may be changed.
+    acts : bool
+        Whether files may be written, others be signalled and programs be started.
 
     Returns
     -------
@@ -73,12 +87,16 @@ def program(machine: str, *, processes: bool, about_files: bool) -> list[tuple[i
     """
     column = list(ARCHES).index(machine)
     named = {**_REFUSED, **({} if processes else _STARTS), **({} if about_files else _ABOUT_FILES)}
+    named |= {} if acts else _ACTS
     numbers = sorted({n for pair in named.values() if (n := pair[column]) is not None})
     # clone: new namespaces never; without processes only threads. clone3 hides its flags, so that the C library
     # is told to fall back on clone.
     tail = [(_LOAD, 0, 0, _FIRST), (_BITS, -1, 0, _NEW_SPACES)]
     tail += [] if processes else [(_BITS, 0, -1, _THREAD)]
     body: list[tuple[int, int, int, int]] = [(_EQUAL, -1, 0, n) for n in numbers]
+    for _, numbers_of, place in () if acts else _OPENS:
+        if (number := numbers_of[column]) is not None:
+            body += [(_EQUAL, 0, 2, number), (_LOAD, 0, 0, _FIRST + 8 * place), (_BITS, -1, -2, _WRITING)]
     body += [(_EQUAL, -3, 0, _CLONE3), (_EQUAL, 0, -2, _CLONE[machine]), *tail]
     if machine == "x86_64":
         body.insert(0, (_AT_LEAST, -1, 0, _X32))
@@ -93,7 +111,7 @@ def program(machine: str, *, processes: bool, about_files: bool) -> list[tuple[i
     return [*head, *made, *((_RETURN, 0, 0, out) for out in outs)]  # type: ignore[list-item]
 
 
-def refuse(*, processes: bool, about_files: bool) -> None:
+def refuse(*, processes: bool, about_files: bool, acts: bool = True) -> None:
     """Refuse these calls to this process and all that it starts; what may be said is as in `program`.
 
     Raises
@@ -103,7 +121,7 @@ def refuse(*, processes: bool, about_files: bool) -> None:
     """
     if MACHINE not in ARCHES:
         raise OSError(errno.ENOSYS, f"the system calls of {MACHINE} are not known here")
-    lines = program(MACHINE, processes=processes, about_files=about_files)
+    lines = program(MACHINE, processes=processes, about_files=about_files, acts=acts)
     code = b"".join(struct.pack("=HBBI", *line) for line in lines)
     no_new_privileges()
     prctl(_SECCOMP, _FILTER, ctypes.byref(_Program(len(code) // 8, code)))

@@ -1,0 +1,29 @@
+from .literals import (
+    Literal as Literal,
+    has_decimal_comma as has_decimal_comma,
+    literals as literals,
+)
+from .markdown import prose as prose
+from .numbers import (
+    KINDS as KINDS,
+    Number as Number,
+    Source as Source,
+    counted as counted,
+    marked as marked,
+    numbers as numbers,
+    said as said,
+)
+
+__all__ = [
+    "KINDS",
+    "Literal",
+    "Number",
+    "Source",
+    "counted",
+    "has_decimal_comma",
+    "literals",
+    "marked",
+    "numbers",
+    "prose",
+    "said",
+]

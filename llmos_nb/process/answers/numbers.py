@@ -1,0 +1,174 @@
+"""How each number of an answer is known. Pure: what was computed, and what results showed, is in the state.
+
+*Computed*: an expression of the answer gave it. *Seen*: its literal stands in a result that the model was shown; that
+says where, and nothing more. *Typed*: neither. None of these says that a sentence is right.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal as OneOf
+
+from llmos_nb.process.answers.literals import Literal, Value, has_decimal_comma, literals
+from llmos_nb.process.answers.markdown import prose
+from llmos_nb.process.state import CONTROL, State
+
+Kind = OneOf["computed", "seen", "typed"]
+KINDS: dict[Kind, str] = {"computed": "computed", "seen": "seen", "typed": "typed by the model"}
+"""Each kind in words, in the order of a headline."""
+
+_DIGIT_BEFORE, _DIGIT_BEHIND = re.compile(r"\d[.,'_]?\Z"), re.compile(r"[.,'_]?\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the model was shown: the result of a call, or what another process handed over (without a call)."""
+
+    call: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number, date or time of an answer, or whatever an expression of it gave.
+
+    Attributes
+    ----------
+    start, end : int
+        Where it stands in the answer.
+    text : str
+        As it stands there.
+    kind : {"computed", "seen", "typed"}
+        How it is known.
+    code : str
+        The expression that gave it.
+    call, line : str
+        Where it was seen last: the call, and the line of its result.
+    places : int
+        In how many lines of results it stands.
+    """
+
+    start: int
+    end: int
+    text: str
+    kind: Kind
+    code: str = ""
+    call: str = ""
+    line: str = ""
+    places: int = 0
+
+
+def numbers(s: State) -> tuple[Number, ...]:
+    """Return the numbers of a process's answer, in order, each with how it is known.
+
+    What was shown counts, whether or not it was undone since; what was refused, or failed, showed nothing.
+    """
+    seen = tuple(
+        Source(c.id, c.result)
+        for c in s.calls.values()
+        if c.status in ("done", "undone") and c.name not in CONTROL
+    )
+    piped = tuple(Source("", str(p["text"])) for p in s.piped)
+    computed = tuple((c["start"], c["start"] + len(c["text"]), c["code"]) for c in s.computed or ())
+    return marked(s.answer or s.candidate, (*piped, *seen), computed)
+
+
+@lru_cache(maxsize=64)
+def marked(
+    answer: str, sources: tuple[Source, ...], computed: tuple[tuple[int, int, str], ...] = ()
+) -> tuple[Number, ...]:
+    """Return the numbers of a text, each with how it is known.
+
+    Parameters
+    ----------
+    answer : str
+        Markdown. Numbers in code, formulas and addresses are left alone.
+    sources : tuple of Source
+        What the model was shown, in order.
+    computed : tuple of (int, int, str)
+        Where each value that an expression gave stands in the answer, and the expression.
+    """
+    comma = has_decimal_comma(answer)
+    found = [
+        Literal(a + each.start, a + each.end, each.value)
+        for a, b in prose(answer)
+        for each in literals(answer[a:b], comma)
+    ]
+    values = [c for c in computed if not _glued(answer, c, found)]
+    made = [number for value in values for number in _computed(answer, value, found)]
+    free = [x for x in found if not any(x.start < b and a < x.end for a, b, _ in values)]
+    made += [_seen_or_typed(answer, x, sources) for x in free]
+    return tuple(sorted(made, key=lambda number: number.start))
+
+
+def _glued(answer: str, value: tuple[int, int, str], found: Sequence[Literal]) -> bool:
+    """Whether what stands beside a value makes another number of it, such as the 9 before the braces of ``9{{x}}``."""
+    start, end, _ = value
+    reaching = any(x.start < end and start < x.end and (x.start < start or end < x.end) for x in found)
+    digits = any(c.isdigit() for c in answer[start:end])
+    before, behind = _DIGIT_BEFORE.search(answer, max(start - 2, 0), start), _DIGIT_BEHIND.match(answer, end)
+    return reaching or (digits and bool(before or behind))
+
+
+def _computed(answer: str, value: tuple[int, int, str], found: Sequence[Literal]) -> Iterator[Number]:
+    """Return one number for a value; of a table, each number in it."""
+    start, end, code = value
+    within = [x for x in found if start <= x.start and x.end <= end]
+    if "\n" not in answer[start:end] or not within:
+        yield Number(start, end, answer[start:end], "computed", code)
+        return
+    for x in within:
+        yield Number(x.start, x.end, answer[x.start : x.end], "computed", code)
+
+
+def _seen_or_typed(answer: str, x: Literal, sources: Sequence[Source]) -> Number:
+    places = [(source, line) for source in sources for line in _lines(source.text, x)]
+    text = answer[x.start : x.end]
+    if not places:
+        return Number(x.start, x.end, text, "typed")
+    source, line = places[-1]
+    return Number(x.start, x.end, text, "seen", call=source.call, line=line, places=len(places))
+
+
+def _lines(text: str, x: Literal) -> list[str]:
+    """Return the lines of a result in which a literal stands."""
+    by_value = _index(text)
+    starts = by_value.get(x.value, ())
+    if isinstance(x.value, tuple) or (not isinstance(x.value, str) and 1000 <= x.value <= 9999):
+        starts = (*starts, *(at for value, ats in by_value.items() if _has(x, value) for at in ats))
+    return list(dict.fromkeys(_line(text, at) for at in sorted(starts)))
+
+
+def _has(x: Literal, value: Value) -> bool:
+    return isinstance(value, tuple) and value != x.value and x.says(value)
+
+
+def _line(text: str, at: int) -> str:
+    return text[text.rfind("\n", 0, at) + 1 :].partition("\n")[0].strip()
+
+
+@lru_cache(maxsize=1024)
+def _index(text: str) -> Mapping[Value, Sequence[int]]:
+    """Return by value where the literals of a result stand."""
+    found: dict[Value, list[int]] = defaultdict(list)
+    for x in literals(text):
+        found[x.value].append(x.start)
+    return found
+
+
+def counted(found: Sequence[Number]) -> str:
+    """Return how many numbers are known in which way: ``7 computed, 4 seen, 1 typed by the model``; empty for none."""
+    n = Counter(number.kind for number in found)
+    return ", ".join(f"{n[kind]} {words}" for kind, words in KINDS.items() if n[kind])
+
+
+def said(number: Number) -> str:
+    """Return where a number is from: its expression, or the line of a result in which it stands."""
+    if number.kind != "seen":
+        return number.code
+    more = f" and in {number.places - 1} more" if number.places > 1 else ""
+    return f"{number.line}{more}"

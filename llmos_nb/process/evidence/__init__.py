@@ -1,5 +1,0 @@
-"""What an answer claims, and the evidence for each claim."""
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,47 @@
+"""A frame or a series as a table in Markdown."""
+
+from typing import Any
+
+TABLE = "markdown"
+
+
+def is_table(value: Any) -> bool:
+    """Return whether a value is a frame or a series, of pandas, polars or what derives from them."""
+    named = any(c.__name__ in ("DataFrame", "Series") for c in type(value).__mro__)
+    return named and hasattr(value, "shape") and hasattr(value, "head")
+
+
+def markdown_table(table: "Any", most: int = 3_600) -> str:  # its source needs no import
+    """Return a frame or a series as a table in Markdown, by whole rows; it stands alone, so that it can be copied."""
+
+    def shown(value: "Any") -> str:
+        if isinstance(value, float):
+            value = format(value, ".0f" if 999_999.5 <= abs(value) < 1e15 else ".6g")
+        return " ".join(str(value).replace("|", "\\|").split())
+
+    def parts(key: "Any") -> "list[Any]":
+        return list(key) if isinstance(key, tuple) else [key]
+
+    frame = table if hasattr(table, "columns") else table.to_frame()
+    heads = [" ".join(str(p) for p in parts(c) if str(p)) for c in frame.columns]
+    heads = ["value" if frame is not table and h in ("0", "") else h for h in heads]
+    kept = frame.head(200)
+    index = getattr(kept, "index", None)
+    rows = [list(r) for r in (kept.rows() if index is None else kept.itertuples(index=False, name=None))]
+    if index is not None and (
+        [*index.names] != [None] or [getattr(index, w, None) for w in ("start", "step")] != [0, 1]
+    ):
+        heads = ["" if n is None else str(n) for n in index.names] + heads
+        rows = [parts(k) + r for k, r in zip(index, rows, strict=True)]
+    right = [bool(rows) and all(hasattr(r[i], "__float__") for r in rows) for i in range(len(heads))]
+    cells = [[shown(h) for h in heads], *([shown(v) for v in r] for r in rows)]
+    widths = [max(3, *(len(r[i]) for r in cells)) for i in range(len(heads))]
+    rules = ["-" * (w + 1) + (":" if n else "-") for w, n in zip(widths, right, strict=True)]
+    lines = []
+    for row in cells:
+        padded = [t.rjust(w) if n else t.ljust(w) for t, w, n in zip(row, widths, right, strict=True)]
+        lines.append(f"| {' | '.join(padded)} |")
+    lines.insert(1, f"|{'|'.join(rules)}|")
+    count = max(min(len(lines), most // (len(lines[0]) + 1)), 3)
+    left = len(frame) - (count - 2)
+    return "\n".join(lines[:count]) + (f"\n\n({left:,} more rows)" if left > 0 else "")

@@ -1,0 +1,107 @@
+"""What calls did outside the namespace, and what of them Undo does not take back, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import PurePath
+
+from llmos_nb.journal.events import CallUndone
+from llmos_nb.process.state import State
+from llmos_nb.tools import Call
+from llmos_nb.views.wording import few
+
+_ACTED = {
+    "write": "wrote", "delete": "deleted", "network": "connected to", "process": "started", "signal": "signalled",
+    "database": "wrote to the database", "call": "called", "setting": "changed for the whole interpreter, by",
+}  # fmt: skip
+_FORETOLD = "(by its code)"
+_SEEN_AS = {
+    "file": ("write", "delete", "database"), "deletion": ("delete",), "network": ("network",),
+    "process": ("process", "signal"),
+}  # fmt: skip
+_CHANGES = f"not undoable {_FORETOLD}"
+
+
+def outside(calls: Iterable[Call]) -> list[str]:
+    """Say what calls did outside the namespace; nothing of a call into which nobody looked."""
+    said: dict[str, None] = {}
+    looked = bool(found := list(calls))
+    for call in found:
+        effects = call.facts.get("effects")
+        looked = looked and effects == [] and not call.facts.get("made") and not call.changes.files
+        reads = call.facts.get("outside", {}).get("files", ())
+        said |= dict.fromkeys(f"read {f['path']}" for f in reads)
+        said |= dict.fromkeys(map(acted, _told(effects or ())))
+        said |= dict.fromkeys(f"called {m['tool']}" for m in call.facts.get("made", ()))
+    if not looked:
+        return list(said)
+    return [*said, "no file written, no network"] if said else ["no file, no network"]
+
+
+def stays(s: State, calls: Iterable[Call]) -> str:
+    """Say what calls did outside that Undo does not take back: ``wrote x.csv and deleted y.csv``."""
+    back = {c.undoes for c in s.calls.values() if c.undoes and c.status == "done"}
+    found = [c for c in calls if c.id not in back and not c.changes.files]
+    told = (effect.partition(" ") for c in found for effect in _told(c.facts.get("effects") or ()))
+    seen = ((kind, target) for kind, _, target in told if kind in _ACTED and not target.endswith(_FORETOLD))
+    on_disk = ("write", "delete")
+    said = (f"{_ACTED[kind]} {PurePath(at).name if kind in on_disk else at}" for kind, at in seen)
+    return few(dict.fromkeys(said))
+
+
+def _told(effects: Iterable[str]) -> list[str]:
+    """Leave out what the text of a step foretold and was then seen."""
+    found = list(map(str, effects))
+    seen = {effect.partition(" ")[0] for effect in found if not effect.endswith(_FORETOLD)}
+    return [
+        e for e in found if not (e.endswith(_FORETOLD) and seen & set(_SEEN_AS.get(e.partition(" ")[0], ())))
+    ]
+
+
+def acted(effect: str) -> str:
+    """Say in words what was noted of an effect: ``wrote x.csv``."""
+    kind, _, target = effect.partition(" ")
+    if kind == "handle":
+        return f"could reach {target}, through which it may act unseen"
+    if effect.endswith(_FORETOLD):
+        return f"its code may act by native code, which is not seen: {effect.removesuffix(_FORETOLD).strip()}"
+    return f"{_ACTED.get(kind, kind)} {target}".strip()
+
+
+def unreached(s: State, calls: Iterable[Call]) -> list[str]:
+    """Say, a phrase each, what of calls stays although they are taken back.
+
+    That is what was seen of them outside; and what nobody can look into or put back, of which it is not known whether
+    it has changed: what a generator gave, a connection, what is set in a module.
+    """
+    found = list(calls)
+    stands = stays(s, found)
+    return [*([f"it {stands}: that stays as it is"] if stands else []), *not_put_back(found)]
+
+
+def left_by(s: State, b: CallUndone) -> list[str]:
+    """Say what stays after a call was taken back, a phrase each."""
+    later = [f"{name} stays as it was left by a later step" for name in b.stays]
+    return [*later, *unreached(s, [s.calls[b.call]])]
+
+
+def not_put_back(calls: Iterable[Call]) -> list[str]:
+    """Say of what nobody knows whether calls changed it that Undo does not put it back, a phrase each."""
+    return list(dict.fromkeys(_not_put_back(calls)))
+
+
+def _not_put_back(calls: Iterable[Call]) -> Iterator[str]:
+    for call in calls:
+        named = call.changes.opaque or {}
+        yield from (f"{name} is not put back, if it changed ({why})" for name, why in named.items())
+        if _CHANGES in (call.facts.get("effects") or ()):
+            more = "something else" if named else "something"
+            yield f"its code may have changed {more} that Undo does not reach, which is not put back"
+
+
+def taken_back(s: State, calls: Iterable[Call]) -> str:
+    """Say that calls were undone, and what of them stands all the same."""
+    found = list(calls)
+    stands = stays(s, found)
+    head = f"undone, except that it {stands}" if stands else "undone"
+    return "; ".join([head, *not_put_back(found)])

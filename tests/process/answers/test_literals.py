@@ -1,0 +1,82 @@
+"""Numbers, dates and times as texts spell them."""
+
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, strategies as st
+
+from llmos_nb.process.answers import has_decimal_comma, literals
+
+
+def read(text, **how):
+    return [(text[x.start : x.end], str(x.value)) for x in literals(text, **how)]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("2,264", "2264"), ("2264", "2264"), ("2'264", "2264"), ("2_264", "2264"), ("2\u202f264", "2264"), ("+2.96", "2.96"),
+        ("-0.09", "-0.09"), ("−0.09", "-0.09"), ("1,234,567.5", "1234567.5"), ("1.234,5", "1234.5"), (".5", "0.5"),
+        ("1.2e-5", "0.000012"), ("1.2×10⁻⁵", "0.000012"), ("3 × 10^4", "3E+4"), ("14:02", "14:02"), ("14:02:33", "14:02:33"),
+        ("2024-03-05", "(2024, 3, 5)"), ("2024/3/5", "(2024, 3, 5)"), ("5.3.2024", "(2024, 3, 5)"), ("5 March 2024", "(2024, 3, 5)"),
+        ("March 5, 2024", "(2024, 3, 5)"), ("5. März 2024", "(2024, 3, 5)"), ("March 5th", "(0, 3, 5)"), ("May 2020", "(2020, 5, 0)"),
+        ("2024-03", "(2024, 3, 0)"), ("date(2024, 3, 5", "(2024, 3, 5)"), ("Dez. 2024", "(2024, 12, 0)"),
+    ],
+)  # fmt: skip
+def test_a_literal_is_read_whole(text, value):
+    closed = ")" if "(" in text else ""
+    assert read(f"It is {text}{closed}.") == [(text, value)]
+
+
+@pytest.mark.parametrize(
+    "text", ["r2", "COVID-19", "7f3a", "1.2.3", "10.0.0.1", "x_2", "Q3", "e5", "v2.0", "a1b2c3"]
+)
+def test_a_name_is_no_number(text):
+    assert read(f"It is {text} there.") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("3,5,7", ["3", "5", "7"]), ("2019-2021", ["2019", "2021"]), ("2019–2021", ["2019", "2021"]), ("5kg and 3rd", ["5", "3"]),
+        ("12 % (12.5%)", ["12", "12.5"]), ("[1, -2]", ["1", "-2"]), ("may 3", ["3"]), ("Sales 2024", ["2024"]), ("n=-3", ["-3"]),
+        ("2024-03-05T14:02:33", ["(2024, 3, 5)", "14:02:33"]), ("45/12/2024 and 2024-13-01", ["45", "12", "2024", "2024", "13", "1"]),
+    ],
+)  # fmt: skip
+def test_numbers_side_by_side_are_told_apart(text, values):
+    assert [str(int(v)) if v.isdigit() else v for _, v in read(text)] == values
+
+
+def test_a_comma_is_decimal_only_in_a_text_that_can_be_read_in_no_other_way():
+    assert has_decimal_comma("3,5 und 1.234") and has_decimal_comma("1.234.567 Zeilen")
+    assert (
+        not has_decimal_comma("2,264")
+        and not has_decimal_comma("1.234")
+        and not has_decimal_comma("3,5 or 2.5")
+    )
+    assert [value for _, value in read("1.234 und 3,5", decimal_comma=True)] == ["1234", "3.5"]
+
+
+@given(st.integers(-(10**9), 10**9), st.sampled_from([",", "_", "", "'"]))
+def test_whole_numbers_are_read_however_their_thousands_are_told(number, separator):
+    spelled = f"{number:,}".replace(",", separator)
+    assert [x.value for x in literals(f"so {spelled} of")] == [number]
+
+
+@given(st.decimals(-(10**6), 10**6, places=3))
+def test_decimals_are_read_exactly(number):
+    assert [x.value for x in literals(f"so {number:,f} of")] == [number]
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read_and_no_two_literals_share_a_letter(text):
+    found = literals(text)
+    assert all(a.end <= b.start for a, b in pairwise(found))
+    assert all(text[x.start : x.end].strip() for x in found)
+
+
+def test_a_year_and_a_month_are_part_of_a_date_and_a_date_no_part_of_a_year():
+    (year,), (month,), (day,) = (literals(t) for t in ("2024", "May 2024", "2024-05-07"))
+    assert year.says(day.value) and month.says(day.value) and day.says(day.value)
+    assert not day.says(month.value) and not day.says(Decimal(2024)) and not month.says((2023, 5, 7))

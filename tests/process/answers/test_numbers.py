@@ -1,0 +1,101 @@
+"""How each number of an answer is known: computed, seen or typed; and where none of these may stand."""
+
+import time
+
+import pytest
+from hypothesis import given, strategies as st
+
+from llmos_nb.process.answers import Source, counted, marked, said
+
+TABLE = """\
+region    orders  share
+Central     2264   0.35
+North       -0.09  2.96
+2024-03-05  1200   12.5%"""
+SHOWN = (Source("r1.0", TABLE),)
+
+
+def kinds(answer, sources=SHOWN, computed=()):
+    spans = []
+    for text, code in computed:
+        at = answer.index(text)
+        spans.append((at, at + len(text), code))
+    return [(n.text, n.kind) for n in marked(answer, tuple(sources), tuple(spans))]
+
+
+@pytest.mark.parametrize(
+    "spelled", ["2,264", "2264", "2'264", "+2.96", "2.96", "−0.09", "-0.09", "12.5 %", "12.5%", "5 March 2024", "2024", "1200"]
+)  # fmt: skip
+def test_a_literal_in_a_common_spelling_is_seen(spelled):
+    number = spelled.removesuffix("%").strip()
+    assert kinds(f"So **{spelled}** it is.") == [(number, "seen")]
+
+
+@pytest.mark.parametrize(
+    "spelled", ["2,265", "226", "2.264", "0.09", "35", "0.125", "4 March 2024", "2023", "96"]
+)
+def test_what_stands_in_no_result_is_typed(spelled):
+    assert kinds(f"So **{spelled}** it is.") == [(spelled, "typed")]
+
+
+def test_it_says_in_which_line_and_in_how_many():
+    (one,) = marked("2,264 orders", (*SHOWN, Source("r2.0", "a 2264\nb 2264.0")))
+    assert (one.call, one.line, one.places, said(one)) == ("r2.0", "b 2264.0", 3, "b 2264.0 and in 2 more")
+
+
+def test_no_mark_stands_in_code_and_one_a_number():
+    text = "`2264`, **2,264** of **2,264**\n\n| a | b |\n|--:|---|\n| 1,200 | `9` |\n\n```\n2264\n```"
+    assert kinds(text) == [("2,264", "seen"), ("2,264", "seen"), ("1,200", "seen")]
+
+
+def test_a_value_of_an_expression_is_computed_and_a_name_too():
+    found = kinds("Gentoo has 7.5.", computed=[("Gentoo", "top"), ("7.5", "x.mean()")])
+    assert found == [("Gentoo", "computed"), ("7.5", "computed")]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["It is 97.5 there.", "It is −7.5 there.", "It is 7.55.", "It is 1,7.5.", "It is 7.5e3.", "It is 7.5×10⁴."],
+)
+def test_what_stands_beside_a_value_and_makes_another_number_of_it_is_not_computed(answer):
+    assert "computed" not in [kind for _, kind in kinds(answer, computed=[("7.5", "x")])]
+
+
+def test_each_number_of_a_computed_table_is_computed_and_a_block_of_code_is_one_value():
+    table = "| a | b |\n|---|---|\n| x | 7 |\n| y | 2,264 |"
+    assert kinds(f"So:\n\n{table}\n\n5", computed=[(table, "t")]) == [
+        ("7", "computed"), ("2,264", "computed"), ("5", "typed")
+    ]  # fmt: skip
+    assert kinds("So:\n\n```text\na 7\nb 8\n```", computed=[("a 7\nb 8", "t")]) == [("a 7\nb 8", "computed")]
+
+
+def test_the_headline_counts_each_kind_and_says_nothing_of_an_answer_without_numbers():
+    found = marked("7 of 2,264 and 31", SHOWN, ((0, 1, "n"),))
+    assert counted(found) == "1 computed, 1 seen, 1 typed by the model"
+    assert counted(marked("None are left.", SHOWN)) == ""
+
+
+@given(st.integers(10**5, 10**9))
+def test_no_number_is_derived(number):
+    """Of 39 of the numbers 1 to 100 a former version said that they followed from such a table."""
+    assert kinds(f"{number} % in July") == [(str(number), "typed")]
+
+
+@given(st.text(alphabet="12,.-% a*|`\n", max_size=60), st.text(alphabet="12,.- \n", max_size=40))
+def test_what_is_said_to_be_seen_stands_in_a_result(answer, result):
+    for n in marked(answer, (Source("r1.0", result),)):
+        assert answer[n.start : n.end] == n.text and (n.kind == "seen") == bool(n.line)
+        assert n.line in result
+
+
+def test_a_long_run_is_marked_in_no_time():
+    """A ratio to splitting the same text in words: an index a result is made once, and not once a number."""
+    rows = [Source(f"r{i}.0", "\n".join(f"row {j} {j * i}" for j in range(1500))) for i in range(1, 41)]
+    answer = " ".join(f"{i * 37},{i:03}" for i in range(1, 300))
+    start = time.process_time()
+    for source in rows:
+        for _ in range(20):
+            source.text.split()
+    floor, start = time.process_time() - start, time.process_time()
+    marked(answer, tuple(rows))
+    assert time.process_time() - start < 60 * floor

@@ -1,0 +1,107 @@
+"""`.ci/run` fails where a part of it does, and its last lines name what: in a small project with a fault of each kind.
+
+Nothing is installed there: its environment is the one of these tests.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TOOLS = ("mypy", "pytest", "ruff", "sphinx-build")
+GIVEN = ("apt-get", "chromium", "pip", "ssh-keygen", "sudo")
+ACTIVATE = """[ "$2" = venv ] || exec {python} "$@"
+mkdir -p "$3/bin"
+echo 'PATH="{tools}:$PATH"' >"$3/bin/activate"
+"""
+PROJECT = {
+    "conftest.py": 'pytest_plugins = ["second_try"]\n',
+    "docs/conf.py": 'def setup(app):\n    app.add_config_value("nb_merge_streams", True, "env")\n',
+    "docs/index.rst": "Title\n=====\n",
+    "mypy.ini": "[mypy]\nfiles = typed.py\n",
+    "pytest.ini": "[pytest]\naddopts = -n 1\nfaulthandler_timeout = 2\nfaulthandler_exit_on_timeout = true\n"
+    "markers =\n    first_try: never again\n",
+    "test_it.py": "def test_right():\n    pass\n",
+    "tests/benchmarks/bench_binder.py": "",
+    "typed.py": "n: int = 1\n",
+}
+WRONG = "def test_wrong():\n    assert 1 == 2\ndef test_right():\n    pass\n"
+HANGS = WRONG.replace("wrong", "hangs").replace("assert 1 == 2", "__import__('threading').Event().wait()")
+
+
+def program(path, text):
+    path.write_text(f"#!/usr/bin/env bash\n{text}\n")
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def ci(tmp_path):
+    """Run `.ci/run` in the project with one file changed, with these tools; return its exit code and its last lines."""
+    project, tools = tmp_path / "project", tmp_path / "tools"
+    tools.mkdir()
+    for name in (".ci/run", "scripts/second-try"):
+        (project / name).parent.mkdir(parents=True)
+        shutil.copy(ROOT / name, project / name)
+    paths = {"PATH": f"{tools}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT / "tests" / "support")}
+    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "xdist.plugin"}
+    environ = {**os.environ, **alone, **paths, "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+
+    def run(name="typed.py", text="n: int = 1\n", real=TOOLS, pip="exit 0"):
+        for tool in (*TOOLS, *GIVEN):
+            path = Path(sys.executable).parent / tool
+            program(tools / tool, f'exec {path} "$@"' if tool in real else pip if tool == "pip" else "exit 0")
+        program(tools / "python", f'exec {sys.executable} "$@"')
+        program(tools / "python3", ACTIVATE.format(python=sys.executable, tools=tools))
+        for file, content in {**PROJECT, name: text}.items():
+            (project / file).parent.mkdir(parents=True, exist_ok=True)
+            (project / file).write_text(content)
+        done = subprocess.run(
+            [".ci/run"], cwd=project, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            timeout=300, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout.rstrip().splitlines()
+
+    return run
+
+
+def test_it_passes_where_nothing_is_wrong(ci):
+    code, said = ci()
+    assert code == 0 and "1 passed" in said[-1], said
+
+
+@pytest.mark.parametrize(
+    ("tool", "name", "text", "named"),
+    [
+        ("ruff", "typed.py", "import os\n", "`os` imported but unused"),
+        ("mypy", "typed.py", 'n: int = "a"\n', "typed.py:1: error: Incompatible types"),
+        ("sphinx-build", "docs/index.rst", "Title\n=====\n\n:doc:`gone`\n", "unknown document: 'gone'"),
+    ],
+    ids=["style", "types", "documentation"],
+)
+def test_what_stands_before_the_tests_fails_and_is_named(ci, tool, name, text, named):
+    code, said = ci(name, text, real=(tool, "pytest"))
+    assert code != 0 and any(named in line for line in said[-20:]), said
+    assert said[-1] == ("failed: the documentation" if tool == "sphinx-build" else "failed: style or types")
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "how"),
+    [
+        (WRONG, "test_wrong", "assert 1 == 2"),
+        (HANGS, "test_hangs", "crashed while running 'test_it.py::test_hangs'"),
+    ],
+    ids=["wrong", "hangs"],
+)
+def test_a_test_that_is_wrong_or_hangs_ends_within_its_bound_and_is_named(ci, text, named, how):
+    code, said = ci("test_it.py", text, real=["pytest"])
+    assert code != 0 and said[-2:] == ["failed:", f"test_it.py::{named}"]
+    assert how in "\n".join(said) and any("1 failed, 1 passed" in line for line in said), "the others go on"
+
+
+def test_what_cannot_be_installed_fails_and_is_named(ci):
+    code, said = ci(real=(), pip='echo "no such package"; exit 1')
+    assert code != 0 and said[-1] == "no such package"
