@@ -61,6 +61,27 @@ def test_what_stands_beside_a_value_and_makes_another_number_of_it_is_not_comput
     assert "computed" not in [kind for _, kind in kinds(answer, computed=[("7.5", "x")])]
 
 
+def test_values_side_by_side_are_computed_and_the_sign_beside_one_is_not():
+    assert kinds("On 2024-03 (5,7)", computed=[("2024", "y"), ("03", "m"), ("5", "a"), ("7", "b")]) == [
+        ("2024", "computed"), ("03", "computed"), ("5", "computed"), ("7", "computed")
+    ]  # fmt: skip
+    assert kinds("It is 2.3 million.", computed=[("2.3", "x / 1e6")]) == [("2.3", "computed")]
+    assert "computed" not in [kind for _, kind in kinds("It is ‑7.5.", computed=[("7.5", "x")])]
+
+
+def test_a_date_is_seen_by_its_year_and_month_and_a_count_is_no_year():
+    shown = (Source("r1.0", "on 2024-05-07 at 14:02:33+02:00"),)
+    assert [kind for _, kind in kinds("2024, May 2024, May 7, 7 May 2024; 14:02:33", shown)] == ["seen"] * 5
+    assert [kind for _, kind in kinds("2,024, May 2023, May 8, 8 May 2024; 14:02", shown)] == ["typed"] * 5
+    assert kinds("7 May 2024", (Source("r1.0", "2024"), Source("r1.0", "May 2024"))) == [
+        ("7 May 2024", "typed")
+    ]
+
+
+def test_a_value_that_code_of_the_answer_spells_does_not_decide_over_the_comma():
+    assert kinds("Es sind 3,5 % (`1.5`).", (Source("r1.0", "3.5"),)) == [("3,5", "seen")]
+
+
 def test_each_number_of_a_computed_table_is_computed_and_a_block_of_code_is_one_value():
     table = "| a | b |\n|---|---|\n| x | 7 |\n| y | 2,264 |"
     assert kinds(f"So:\n\n{table}\n\n5", computed=[(table, "t")]) == [
