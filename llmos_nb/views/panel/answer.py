@@ -45,6 +45,8 @@ def _of_strong(said: str, found: Sequence[Number]) -> list[Block]:
     """Return the first sentence as the title, and the rest."""
     lead, rest = split(said)
     at = len(said) - len(rest)
+    if any(n.start < at < n.end for n in found):  # "vom 5. März": no sentence ends there
+        lead, rest, at = "", said, 0
     title = blocks.lead("The answer")
     if lead:
         title = {**blocks.lead(lead), "claims": placed(lead, found, len(said) - len(said.lstrip()))}

@@ -64,8 +64,10 @@ export function valued(text, claims, p) {
 export function answer(b, p) {
   const claims = b.claims ?? [];
   const made = h("div.answer", {}, markdown(woven(b.markdown, claims), p.callSteps()));
-  for (const code of made.querySelectorAll("code"))
-    if (code.textContent.includes(OPEN)) code.replaceChildren(code.textContent); // its text is in pieces
+  for (const code of made.querySelectorAll("code, .code")) {
+    const within = document.createTreeWalker(code, NodeFilter.SHOW_TEXT);
+    while (within.nextNode()) within.currentNode.data = within.currentNode.data.replace(LEFT_OVER, ""); // no mark
+  }
   const walker = document.createTreeWalker(made, NodeFilter.SHOW_TEXT);
   const texts = [];
   while (walker.nextNode()) if (/[\uE000-\uE002]/.test(walker.currentNode.data)) texts.push(walker.currentNode);

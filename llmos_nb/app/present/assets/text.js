@@ -108,17 +108,18 @@ function codeLine(mark, parts) {
 }
 
 const INLINE =
-  /`([^`]+)`|\*\*(.+?)\*\*|__(.+?)__|\*([^*\s][^*]*)\*|!?\[([^\]]*)\]\(([^)\s]*)[^)]*\)|\b(r\d+\.\d+)\b/g;
+  /\\([!-/:-@[-`{-~])|(?<!`)(`+)(?!`)(.+?)(?<!`)\2(?!`)|\*\*(.+?)\*\*|__(.+?)__|\*([^*\s][^*]*)\*|!?\[([^\]]*)\]\(([^)\s]*)[^)]*\)|\b(r\d+\.\d+)\b/g;
 
 // Links and images become their words and address as text: nothing on the panel leads out or is fetched.
 function inline(text, steps) {
   const out = [];
   let at = 0;
   for (const match of text.matchAll(INLINE)) {
-    const [all, code, strong, strong2, italic, label, address, call] = match;
+    const [all, escaped, , code, strong, strong2, italic, label, address, call] = match;
     out.push(text.slice(at, match.index));
     at = match.index + all.length;
-    if (code) out.push(codeWord(code));
+    if (escaped) out.push(escaped);
+    else if (code) out.push(codeWord(code));
     else if (strong || strong2) out.push(h("strong", {}, inline(strong ?? strong2, steps)));
     else if (italic) out.push(h("em", {}, inline(italic, steps)));
     else if (call) out.push(steps.has(call) ? callLink(call, steps.get(call)) : call);
@@ -178,9 +179,9 @@ function list(lines, steps) {
 function cells(line) {
   return line
     .trim()
-    .replace(/^\||\|$/g, "")
-    .split("|")
-    .map((cell) => cell.trim());
+    .replace(/^\||(?<!\\)\|$/g, "")
+    .split(/(?<!\\)\|/)
+    .map((cell) => cell.trim().replaceAll("\\|", "|"));
 }
 
 function grid(lines, steps) {
