@@ -6,6 +6,9 @@ import { callLink, markdown, words } from "./text.js";
 const [OPEN, NUMBERED, SHUT] = ["\uE000", "\uE001", "\uE002"];
 const VALUE = /\uE000(\d+)\uE001([^\uE002]*)\uE002/g;
 const LEFT_OVER = /\uE000\d*\uE001?|[\uE001\uE002]/g;
+// What no line may begin, or end, with; a button by itself is a word of its own to the browser.
+const OPENS = /[\p{Ps}\p{Pi}\p{Sc}~≈±#]*$/u;
+const CLOSES = /^[\p{Pe}\p{Pf}.,;:!?%…]*/u;
 
 function woven(text, claims) {
   const letters = Array.from(text.replace(/[\uE000-\uE002]/g, "\uFFFD"));
@@ -32,6 +35,7 @@ function valueButton(p, text, claim) {
   const id = p.ref(`claim-${claim.row}`);
   const attrs = {
     type: "button",
+    dir: "auto", // a sign stays before its digits, in a line from right to left too
     "data-act": "claim",
     "data-mark": claim.kind,
     "aria-description": open ? null : claim.mark,
@@ -49,8 +53,13 @@ function valuedParts(p, text, claims) {
   const out = [];
   let at = 0;
   for (const found of text.matchAll(VALUE)) {
-    out.push(text.slice(at, found.index).replace(LEFT_OVER, ""), valueButton(p, found[2], claims[found[1]]));
+    const before = text.slice(at, found.index).replace(LEFT_OVER, "");
+    const [opens] = before.match(OPENS);
     at = found.index + found[0].length;
+    const [closes] = text.slice(at).match(CLOSES);
+    at += closes.length;
+    const button = valueButton(p, found[2], claims[found[1]]);
+    out.push(before.slice(0, before.length - opens.length), opens || closes ? h("span.joined", {}, opens, button, closes) : button);
   }
   return [...out, text.slice(at).replace(LEFT_OVER, "")];
 }

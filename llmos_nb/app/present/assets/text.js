@@ -129,7 +129,8 @@ function inline(text, steps) {
 }
 
 const FENCE = /^\s*(```|~~~)/;
-const ITEM = /^\s*(?:([-*+])|(\d+)[.)])\s+(.*)$/;
+const ITEM = /^(\s*)(?:[-*+]|(\d+)[.)])\s+(.*)$/;
+const QUOTE = /^\s{0,3}> ?/;
 const HEAD = /^(#{1,6})\s+(.*?)\s*#*$/;
 const RULE = /^\s*\|?[\s:|-]*-[\s:|-]*\|?\s*$/;
 const isRow = (line) => line !== undefined && line.includes("|");
@@ -142,7 +143,8 @@ export function markdown(text, steps = new Map()) {
     const line = lines[0];
     if (!line.trim()) lines.shift();
     else if (FENCE.test(line)) out.push(fence(lines));
-    else if (HEAD.test(line)) out.push(h("h3.part", {}, inline(lines.shift().match(HEAD)[2], steps)));
+    else if (HEAD.test(line)) out.push(h("h3.part", {}, h("span", {}, inline(lines.shift().match(HEAD)[2], steps))));
+    else if (QUOTE.test(line)) out.push(blockquote(lines, steps));
     else if (ITEM.test(line)) out.push(list(lines, steps));
     else if (isRow(line) && lines[1] !== undefined && isRow(lines[1]) && RULE.test(lines[1]))
       out.push(grid(lines, steps));
@@ -159,20 +161,28 @@ function fence(lines) {
   return codeBox(body.join("\n"), { label: "Code in the answer" });
 }
 
+function blockquote(lines, steps) {
+  const body = [];
+  while (lines.length && QUOTE.test(lines[0])) body.push(lines.shift().replace(QUOTE, ""));
+  return h("blockquote", {}, markdown(body.join("\n"), steps));
+}
+
 function list(lines, steps) {
-  const tag = lines[0].match(ITEM)[2] ? "ol" : "ul";
+  const [, indent, first] = lines[0].match(ITEM);
   const items = [];
   while (lines.length && lines[0].trim()) {
     const item = lines[0].match(ITEM);
-    if (!item && !items.length) break;
-    if (item) items.push(item[3]);
-    else items[items.length - 1] += ` ${lines[0].trim()}`;
+    if (item && item[1].length <= indent.length + 1) items.push({ text: item[3], inner: [] });
+    else if (item || items.at(-1).inner.length) items.at(-1).inner.push(lines[0]);
+    else items.at(-1).text += ` ${lines[0].trim()}`;
     lines.shift();
   }
   return h(
-    `${tag}.marks`,
-    {},
-    items.map((item) => h("li", {}, inline(item, steps))),
+    `${first ? "ol" : "ul"}.marks`,
+    { start: first > 1 && first },
+    items.map(({ text, inner }) =>
+      h("li", { dir: "auto" }, inline(text, steps), inner.length > 0 && list(inner, steps)),
+    ),
   );
 }
 
@@ -186,14 +196,14 @@ function cells(line) {
 
 function grid(lines, steps) {
   const heads = cells(lines.shift());
-  lines.shift();
+  const sides = cells(lines.shift()).map((rule) => (rule.endsWith(":") ? (rule[0] === ":" ? "center" : "right") : null));
   const rows = [];
   while (isRow(lines[0])) rows.push(cells(lines.shift()));
   const row = (kind, attrs) => (line) =>
     h(
       "tr",
       {},
-      line.map((cell) => h(kind, attrs, inline(cell, steps))),
+      line.map((cell, i) => h(kind, { ...attrs, dir: "auto", "data-side": sides[i] }, inline(cell, steps))),
     );
   return h(
     "table",
@@ -205,7 +215,7 @@ function grid(lines, steps) {
 
 function paragraph(lines, steps) {
   const body = [lines.shift()];
-  while (lines.length && lines[0].trim() && ![FENCE, HEAD, ITEM].some((start) => start.test(lines[0])))
+  while (lines.length && lines[0].trim() && ![FENCE, HEAD, ITEM, QUOTE].some((start) => start.test(lines[0])))
     body.push(lines.shift());
-  return h("p", {}, inline(body.join(" "), steps));
+  return h("p", { dir: "auto" }, inline(body.join(" "), steps));
 }
