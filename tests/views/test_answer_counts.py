@@ -83,11 +83,28 @@ async def test_a_further_turn_has_its_own_counts_and_no_tick_of_the_one_before(s
     assert proc.answer == "Still 2264." and counts(proc) == [{"1 seen"}] * 4
 
 
+async def test_a_check_that_held_after_an_undo_says_nothing_of_it(script):
+    proc = await answered(
+        script, python("a = 1"), python("b = 2"), {"text": "1"}, {"text": "2"}, check="a == 1"
+    )
+    await proc.undo()
+    assert "before something was undone" in form.render(view(proc.run.state, proc.events))
+    await proc.send("and now?")
+    await proc
+    assert ticks(proc) == ("ok", ["done"]) and "undone:" not in form.render(view(proc.run.state, proc.events))
+
+
+async def test_each_declaration_that_does_not_hold_is_named(script):
+    proc = await answered(script, STEP, *[{"text": "7"}] * 5, check="total == 7", out="total: str")
+    said = form.render(view(proc.run.state, proc.events))
+    assert proc.reason == "unverified" and "`total: str" in said and "`total == 7" not in said
+
+
 async def test_what_a_failed_call_showed_is_seen(script):
     """The model is shown a traceback, and what was printed before it."""
-    failing = python("print('there were 417 rows')\n{}[8812]")
-    proc = await answered(script, failing, {"text": "Key 8812 is not in 417 rows; 3 were."})
-    assert counts(proc)[0] == {"2 seen, 1 typed by the model"}
+    failing = python("print('there were 417 rows')\nassert xs[-1] == 48151\n")
+    proc = await answered(script, failing, python("{}[8800 + 12]"), {"text": "8812 and 417, not 48151 or 31."})
+    assert counts(proc)[0] == {"2 seen, 2 typed by the model"}  # of its own code nothing is seen
 
 
 async def test_a_date_is_not_cut_where_the_first_sentence_seems_to_end(script):

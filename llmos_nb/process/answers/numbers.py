@@ -18,12 +18,14 @@ from typing import Literal as OneOf
 from llmos_nb.process.answers.literals import Literal, Value, columns, has_decimal_comma, literals
 from llmos_nb.process.answers.markdown import prose
 from llmos_nb.process.state import CONTROL, State
+from llmos_nb.tools import Call
 
 Kind = OneOf["computed", "seen", "typed"]
 KINDS: dict[Kind, str] = {"computed": "computed", "seen": "seen", "typed": "typed by the model"}
 """Each kind in words, in the order of a headline."""
 
 _SPACED = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?: \d{3})+(?!\d)")  # thousands, where the comma is decimal
+_QUOTED_CODE = re.compile(r"[> ]*\d+ (.*)")
 _ZONE = re.compile(r"[-+]\d\d:\d\d\Z")
 _DIGIT_BEFORE, _DIGIT_BEHIND = re.compile(r"\d[.,'_]?\Z"), re.compile(r"[.,'_]?\d")
 
@@ -73,11 +75,22 @@ def numbers(s: State) -> tuple[Number, ...]:
     """
     shown = ("done", "undone", "failed")
     seen = tuple(
-        Source(c.id, c.result) for c in s.calls.values() if c.status in shown and c.name not in CONTROL
+        Source(c.id, _without_its_code(c))
+        for c in s.calls.values()
+        if c.status in shown and c.name not in CONTROL
     )
     piped = tuple(Source("", str(p["text"])) for p in s.piped)
     computed = tuple((c["start"], c["start"] + len(c["text"]), c["code"]) for c in s.computed or ())
     return marked(s.answer or s.candidate, (*piped, *seen), computed)
+
+
+def _without_its_code(call: Call) -> str:
+    """Return the result of a call; of an error, without the lines of the model's own code that it quotes."""
+    if call.status != "failed" or not call.code:
+        return call.result
+    own = {line.strip() for line in call.code.splitlines()}
+    lines = ((line, _QUOTED_CODE.match(line)) for line in call.result.split("\n"))
+    return "\n".join(line for line, quoted in lines if not (quoted and quoted[1].strip() in own))
 
 
 @lru_cache(maxsize=64)
