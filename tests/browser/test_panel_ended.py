@@ -1,5 +1,6 @@
 """A panel after the end, on a plain page: the answer's values, the line that asks further, and when nobody answers."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from llmos_nb.views.panel.answer import placed
 
 pytestmark = pytest.mark.browser
 LINKS = Path(__file__).parents[2] / "llmos_nb/app/lab/extension/static/links.js"
+CORPUS = Path(__file__).parents[1] / "process/answers/corpus.txt"
 # A session whose process answers on another comm than the saved one, or on none; gives what a panel is told.
 FIND = """async ([source, comms]) => {
   const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
@@ -67,6 +69,21 @@ def test_no_mark_stands_in_code_however_the_code_is_fenced(plain):
     assert answer.locator("button.claim").all_inner_texts() == ["13", "14"]
     assert answer.locator("code").all_inner_texts() == ["a ` 12", "b", "15"]
     assert answer.locator("code button, .code button").count() == 0
+
+
+def test_each_mark_of_sixty_answers_is_one_button_outside_code(plain):
+    lines = CORPUS.read_text("utf-8").partition("=== answers\n")[2].splitlines()
+    for line in lines:
+        text = re.sub(r"\{([^{}=]+)(?:=[^{}]+)?\}", r"\1", line.partition(": ")[2]).replace("⏎", "\n")
+        answer = drawn(plain, text)
+        wanted = [n.text.replace("\u202f", " ").replace("\u00a0", " ") for n in marked(text, ())]
+        shown = [
+            s.replace("\u202f", " ").replace("\u00a0", " ")
+            for s in answer.locator("button.claim").all_inner_texts()
+        ]
+        assert shown == wanted, text
+        assert answer.locator("code button, .code button, button button").count() == 0
+        assert not re.search("[\ue000-\ue002]", answer.inner_text())
 
 
 def test_lists_headings_quotes_and_tables_keep_their_form_around_values(plain):

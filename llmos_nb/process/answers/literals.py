@@ -66,6 +66,8 @@ _POINT_DECIMAL = re.compile(
 )
 _QUOTED = re.compile(r'"[^"\n]*"')
 _HEADER = re.compile(r"\s*(?:[^\s,\d][^,]*)?(?:,[^\s,\d][^,]*)+\s*")
+_POSSIBLE = re.compile(r"\d,\d|\d\.\d{3}\.\d")
+_SIMPLE = re.compile(r"\d+(?:\.\d+)?")
 _LISTED = re.compile(r"[\[{]-?\d+,\d|\w\(-?\d+,\d|\d,\d+,\d")
 
 Value = Decimal | tuple[int, int, int] | str
@@ -128,6 +130,8 @@ def columns(text: str) -> str:
 
 def has_decimal_comma(text: str) -> bool:
     """Return whether a text has numbers that can only be read with a decimal comma, and none with a decimal point."""
+    if not _POSSIBLE.search(text):
+        return False
     bodies = [m["body"] for m in _TOKEN.finditer(text) if m["body"]]
     comma = any(_COMMA_DECIMAL.fullmatch(b) for b in bodies)
     return comma and not any(_POINT_DECIMAL.fullmatch(b) for b in bodies) and not _LISTED.search(text)
@@ -163,7 +167,7 @@ def _numbers(text: str, decimal_comma: bool) -> Iterator[Literal]:
             yield Literal(*m.span(), _time(m))
         elif m["day"]:
             yield Literal(*m.span(), m["day"])
-        elif any(c.isdigit() or c in "_\u20e3" for c in m["tail"]):
+        elif m["tail"] and any(c.isdigit() or c in "_\u20e3" for c in m["tail"]):
             continue
         elif not (
             text[m.start() - 1 : m.start()] in ("-", "/") and _OF_A_NAME.search(text, m.start() - 40, m.start())
@@ -182,7 +186,8 @@ def _time(m: re.Match[str]) -> str:
 def _read(m: re.Match[str], decimal_comma: bool) -> Iterator[Literal]:
     body, sign = m["body"], "" if (m["sign"] or "+")[0] == "+" else "-"
     power = int((m["e"] or m["power"] or m["raised"] or "0").translate(_RAISED))
-    plain, end = _plain(body, decimal_comma), m.end() - len(m["tail"])
+    simple = not decimal_comma and _SIMPLE.fullmatch(body)
+    plain, end = body if simple else _plain(body, decimal_comma), m.end() - len(m["tail"])
     if plain is None and "," in body:  # a list: 3,5,7
         for part in re.finditer(r"(?<![.\d])\d+(?:\.\d+)?(?![.\d])", body):
             start = m.start("body") + part.start()
@@ -192,7 +197,7 @@ def _read(m: re.Match[str], decimal_comma: bool) -> Iterator[Literal]:
                 m.start("body") + part.end(),
                 Decimal(f"{sign if first else ''}{part.group()}"),
             )
-    elif plain is not None and re.match(r"0\d", body) and body.isdigit() and not m["tail"]:
+    elif body[0] == "0" and len(body) > 1 and body.isdigit() and plain is not None and not m["tail"]:
         yield Literal(m.start(), end, body)
     elif plain is not None:
         if scale := _SCALE.match(m.string, end):

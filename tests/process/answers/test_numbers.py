@@ -109,6 +109,12 @@ def test_what_is_said_to_be_seen_stands_in_a_result(answer, result):
         assert n.line in result
 
 
+def test_a_redraw_reads_nothing_again():
+    text = "\n".join(f"row {n}" for n in range(99))
+    first, second = ((Source("r1.0", "".join(list(text))),) for _ in range(2))
+    assert marked("7 rows", first) is marked("7 rows", second)
+
+
 def test_a_long_run_is_marked_in_no_time():
     """A ratio to splitting the same text in words: an index a result is made once, and not once a number."""
     rows = [Source(f"r{i}.0", "\n".join(f"row {j} {j * i}" for j in range(1500))) for i in range(1, 41)]
