@@ -116,6 +116,19 @@ def test_no_line_begins_with_the_comma_behind_a_value_and_a_sign_stays_before_it
     assert answer.locator("p").last.evaluate("(p) => getComputedStyle(p).direction") == "rtl"
 
 
+def test_the_words_of_a_value_at_the_lower_edge_are_not_cut_off(plain):
+    answer = drawn(plain, "\n\n".join(f"Line {n}." for n in range(100, 140)))
+    button = answer.locator("button.claim").nth(20)
+    button.scroll_into_view_if_needed()
+    button.evaluate("(b) => b.scrollIntoView({ block: 'end' })")
+    button.focus()
+    tip = plain.page.get_by_role("tooltip")
+    there = """(t) => { const r = t.getBoundingClientRect();
+      return [r.top + 4, r.bottom - 4].every((y) => t.contains(document.elementFromPoint(r.left + 8, y))); }"""
+    assert tip.evaluate(there)
+    assert tip.bounding_box()["y"] < button.bounding_box()["y"]
+
+
 def test_a_value_is_reached_by_key_and_its_words_go_with_escape(ended):
     ended.page.get_by_role("button", name="4,716 g", exact=True).focus()
     assert "by_island" in ended.page.get_by_role("tooltip").inner_text()

@@ -84,11 +84,21 @@ export function answer(b, p) {
   return made;
 }
 
-/** Keep the words that are open inside the panel. */
+// The part of the panel that scrolls, and cuts off what stands below it.
+function scrolling(element) {
+  for (let each = element.parentElement; each; each = each.parentElement)
+    if (getComputedStyle(each).overflowY !== "visible") return each;
+  return document.documentElement;
+}
+
+/** Keep the words that are open inside the panel: above the value where there is no room below. */
 export function placeTip(p) {
   const open = p.root.querySelector(".tip");
   if (!open) return;
   open.style.left = "0";
+  open.classList.remove("above");
+  const [box, tip, value] = [scrolling(open), open, open.parentElement].map((each) => each.getBoundingClientRect());
+  if (tip.bottom > box.bottom && value.top - tip.height - 4 > box.top) open.classList.add("above");
   const over = open.getBoundingClientRect().right - p.root.getBoundingClientRect().right + 6;
   if (over > 0) open.style.left = `${-over}px`;
 }
