@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-_ALIKE = str.maketrans("‐‑−﹣－٫٬", "-----.,")  # what is read as another sign; never another length
+_ALIKE = str.maketrans("‐‑−﹣－٫٬’", "-----.,'")  # what is read as another sign; never another length
 _BLANK = str.maketrans("\u00a0\u2009\u202f", "   ")
 _GAP = "'_\u2009\u202f\u00a0"  # what may stand between groups of three digits, besides a comma or a point
 _DATE = "\0"  # stands for each letter of a date while numbers are looked for

@@ -24,7 +24,9 @@ Kind = OneOf["computed", "seen", "typed"]
 KINDS: dict[Kind, str] = {"computed": "computed", "seen": "seen", "typed": "typed by the model"}
 """Each kind in words, in the order of a headline."""
 
-_SPACED = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?: \d{3})+(?!\d)")  # thousands, where the comma is decimal
+_SPACED = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?: \d{3})+(?!\d)")
+_COMMA = re.compile(r"(?<![\w.,(\[{])(\d+),(\d{1,2}|\d{4,})(?!\w|[.,]\d)")
+_EMPHASIS = re.compile(r"(?<!\w)_{1,3}(?=\S)|(?<=[^\s_])_{1,3}(?!\w)")
 _QUOTED_CODE = re.compile(r"[> ]*\d+ (.*)")
 _ZONE = re.compile(r"[-+]\d\d:\d\d\Z")
 _DIGIT_BEFORE, _DIGIT_BEHIND = re.compile(r"\d[.,'_]?\Z"), re.compile(r"[.,'_]?\d")
@@ -112,7 +114,7 @@ def marked(
     stretches = prose(answer)
     said = "\n".join("".join(answer[i] for i in range(a, b) if i not in given) for a, b in stretches)
     comma = has_decimal_comma(said)
-    read = _SPACED.sub(lambda m: m.group().replace(" ", "\u202f"), answer) if comma else answer
+    read = _plainer(answer, comma)
     found = [
         Literal(a + each.start, a + each.end, each.value)
         for a, b in stretches
@@ -123,6 +125,17 @@ def marked(
     free = [x for x in found if not any(x.start < b and a < x.end for a, b, _ in values)]
     made += [_seen_or_typed(answer, x, sources) for x in free]
     return tuple(sorted(made, key=lambda number: number.start))
+
+
+def _plainer(answer: str, comma: bool) -> str:
+    """Return an answer, letter by letter, in fewer spellings: thousands that spaces part, 3,5 beside 1.5, _12_."""
+    read = _EMPHASIS.sub(lambda m: "*" * len(m.group()), answer)
+    read = read if comma else _COMMA.sub(r"\1.\2", read)
+
+    def joined(m: re.Match[str]) -> str:
+        return m.group().replace(" ", "\u202f") if comma or " 0" in m.group() else m.group()
+
+    return _SPACED.sub(joined, read)
 
 
 def _glued(answer: str, value: tuple[int, int, str], found: Sequence[Literal], given: Container[int]) -> bool:

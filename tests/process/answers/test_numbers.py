@@ -65,6 +65,7 @@ def test_values_side_by_side_are_computed_and_the_sign_beside_one_is_not():
     assert kinds("On 2024-03 (5,7)", computed=[("2024", "y"), ("03", "m"), ("5", "a"), ("7", "b")]) == [
         ("2024", "computed"), ("03", "computed"), ("5", "computed"), ("7", "computed")
     ]  # fmt: skip
+    assert kinds("At 5,7 here", computed=[("5", "a"), ("7", "b")]) == [("5", "computed"), ("7", "computed")]
     assert kinds("It is 2.3 million.", computed=[("2.3", "x / 1e6")]) == [("2.3", "computed")]
     assert "computed" not in [kind for _, kind in kinds("It is ‑7.5.", computed=[("7.5", "x")])]
 
@@ -107,6 +108,18 @@ def test_what_is_said_to_be_seen_stands_in_a_result(answer, result):
     for n in marked(answer, (Source("r1.0", result),)):
         assert answer[n.start : n.end] == n.text and (n.kind == "seen") == bool(n.line)
         assert n.line in result
+
+
+@pytest.mark.parametrize(
+    ("answer", "literal", "result"),
+    [
+        ("Mit Python 3.11 sind es 2,5 %, dann mehr.", "2,5", "2.5"), ("5’000 CHF", "5’000", "5000"), ("Of 1 000 rows", "1 000", "1000"),
+        ("_12_ rows", "12", "12"), ("__12__ rows", "12", "12"), ("Es sind 12 345, das sind 3,5 %", "12 345", "12345"),
+    ],
+)  # fmt: skip
+def test_a_number_of_an_answer_is_not_cut_however_its_groups_are_told(answer, literal, result):
+    assert (literal, "seen") in kinds(answer, (Source("r1.0", result),))
+    assert len(kinds(answer)) == 1 + ("3.11" in answer) + ("3,5" in answer)
 
 
 def test_a_redraw_reads_nothing_again():
