@@ -137,12 +137,12 @@ def _families(lines: Sequence[Line], late: Mapping[str, Flow] = NOTHING) -> dict
 
     With `late`, what calling each function may do, a name is grouped also with what it may change when it is used.
     """
-    modules = {n for line in lines for n in line.flow.imports}
+    apart = GIVEN.union(*(line.flow.imports for line in lines))
     classes = {line.node.name for line in lines if isinstance(line.node, ast.ClassDef)}
     family: dict[str, set[str]] = {}
     for line in lines:
         for one, other in (*line.flow.aliases, *_through(line.flow, late, classes)):
-            if not {one, other} & (modules | GIVEN | line.flow.late.keys()):
+            if not {one, other} & apart and not {one, other} & line.flow.late.keys():
                 joined = family.get(one, {one}) | family.get(other, {other})
                 family.update(dict.fromkeys(joined, joined))
     return family

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 from llmos_nb.export.dataflow import effects
@@ -46,11 +46,10 @@ class Hidden:
     keeping: set[str] = field(default_factory=set)
     memo: set[str] = field(default_factory=set)
 
-    def changed(self, flow: Flow, functions: Iterable[str]) -> set[str]:
+    def changed(self, flow: Flow, functions: Container[str]) -> set[str]:
         """Return the names whose state a statement may change in this way."""
-        called = {name for name, _ in (*flow.passes, *flow.hands)} & self.assigned - set(
-            functions
-        ) - self.imported
+        given = {name for name, _ in (*flow.passes, *flow.hands)} & self.assigned
+        called = {name for name in given if name not in functions and name not in self.imported}
         acted = {root for method, root in flow.methods if method in self.methods}
         return called | acted | (flow.reads & (self.once | self.keeping))
 
