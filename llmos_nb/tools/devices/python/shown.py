@@ -47,24 +47,26 @@ def pieces(sink: Sink, text: str, value: str | None) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``outputs``: a list of ``[kind, characters]`` over the text; a ``value`` has its own text behind, where that is
-        another one. Empty where all is ``stdout``, None where it is not kept whole.
+        ``outputs``: a list of ``[kind, characters]`` over the text; a ``value`` or ``display`` has its own text behind,
+        where that is another one. Empty where all is ``stdout``, None where it is not kept whole.
     """
     found: list[list[Any]] = []
     for kind, run in groupby(sink.pieces, lambda piece: piece[0]):
-        parts = [part for _, part in run]
+        parts = [(part, own) for _, part, own in run]
         # pictures stand one by one, so that each finds its own; what is printed in parts is one text
-        for part in parts if kind in ("image", "display", "value") else ["".join(parts)]:
-            found.append([kind, part])
-    whole = "".join(safe_text(part) for _, part in found)
+        for part, own in (
+            parts if kind in ("image", "display", "value") else [("".join(p for p, _ in parts), "")]
+        ):
+            found.append([kind, part, *([safe_text(own)] if own else [])])
+    whole = "".join(safe_text(part) for _, part, *_ in found)
     if not sink.record.whole or whole.removesuffix("\n") != text:
         return {"outputs": None}
-    made = [[kind, len(safe_text(part))] for kind, part in found]
-    said = next((safe_text(part) for kind, part in found if kind == "value"), None)
+    made = [[kind, len(safe_text(part)), *own] for kind, part, *own in found]
+    said = next((safe_text(part) for kind, part, *_ in found if kind == "value"), None)
     if value is not None and said is None:
         made.append(["value", 0, value])
     elif value is not None and said is not None and said.removesuffix("\n") != value:
-        made = [[*m, value] if m[0] == "value" else m for m in made]
+        made = [[*m[:2], value] if m[0] == "value" else m for m in made]
     return {"outputs": made if any(m[0] != "stdout" for m in made) else []}
 
 
