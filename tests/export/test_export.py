@@ -641,6 +641,14 @@ def test_values_without_a_plain_form_are_not_asserted():
         ("from random import Random\nr = Random()\nx = r.random()", "a draw"),
         ("import random\nr = random.SystemRandom()\nx = r.random()", "the machine"),
         ("x = ts.v.resample('MS').sum()", ""),
+        (
+            "import time\nfrom functools import cache\n@cache\ndef f(n):\n    return n\nt = f(time.time())\nx = f(3)",
+            "",
+        ),
+        (
+            "import time\ndef f(n, seen=[]):\n    seen.append(n)\n    return seen\nt = f(time.time())\nx = f(3)",
+            "the time",
+        ),
         ("import pandas as pd\nx = pd.read_csv('https://example.org/a.csv')", "the network"),
         ("def f():\n    import uuid\n    return uuid.uuid4()\nx = f()", "the machine"),
         ("x = input()\nx = 1", ""),

@@ -47,25 +47,28 @@ def pieces(sink: Sink, text: str, values: Sequence[str | None]) -> dict[str, Any
     Returns
     -------
     dict
-        ``outputs``: a list of ``[kind, characters]`` over the text; a ``value`` has its own text behind, where that is
-        another one. Empty where all is ``stdout``, None where it is not kept whole.
+        ``outputs``: a list of ``[kind, characters]`` over the text; a ``value`` or ``display`` has its own text behind,
+        where that is another one. Empty where all is ``stdout``, None where it is not kept whole.
     """
     found: list[list[Any]] = []
     for kind, run in groupby(sink.pieces, lambda piece: piece[0]):
-        parts = [part for _, part in run]
+        parts = [(part, own) for _, part, own in run]
         # pictures stand one by one, so that each finds its own; what is printed in parts is one text
-        for part in parts if kind in ("image", "display", "value") else ["".join(parts)]:
-            found.append([kind, part])
-    whole = "".join(safe_text(part) for _, part in found)
+        for part, own in (
+            parts if kind in ("image", "display", "value") else [("".join(p for p, _ in parts), "")]
+        ):
+            found.append([kind, part, *([safe_text(own)] if own else [])])
+    whole = "".join(safe_text(part) for _, part, *_ in found)
     if not sink.record.whole or whole.removesuffix("\n") != text:
         return {"outputs": None}
-    made = [[kind, len(safe_text(part))] for kind, part in found]
-    said = [(one, safe_text(part)) for one, (kind, part) in zip(made, found, strict=True) if kind == "value"]
+    made = [[kind, len(safe_text(part)), *own] for kind, part, *own in found]
+    pairs = zip(made, found, strict=True)
+    said = [(one, safe_text(part)) for one, (kind, part, *_) in pairs if kind == "value"]
     if not said and values and values[-1] is not None:
         made.append(["value", 0, values[-1]])
     for (one, part), value in zip(said, values, strict=False):
         if value is not None and part.removesuffix("\n") != value:
-            one.append(value)
+            one[2:] = [value]
     return {"outputs": made if any(m[0] != "stdout" for m in made) else []}
 
 
