@@ -34,6 +34,7 @@ class Again:
     failed: str = ""
     values: dict[str, Value] = field(default_factory=dict)
     shown: dict[Step, str | None] = field(default_factory=dict)
+    answers: dict[int, str] = field(default_factory=dict)
 
 
 def run_again(notebook: Path, folder: Path, names: Iterable[str]) -> Again:
@@ -48,6 +49,8 @@ def run_again(notebook: Path, folder: Path, names: Iterable[str]) -> Again:
             if ran.error:
                 found.failed = f"cell {cell['id']}: {ran.error}"
                 return found
+            if pid := answer_of(cell):
+                found.answers[pid] = shown(ran) or ""
             if step := step_of(cell):
                 said = shown(ran, errors=step not in quiet)
                 found.shown[step] = "\n".join(filter(None, (found.shown.get(step), said))) or None
@@ -106,6 +109,17 @@ def step_of(cell: Book) -> Step | None:
     if cell["cell_type"] != "code" or not mine.get("call"):
         return None
     return int(mine.get("pid", 1)), str(mine["call"])
+
+
+def answer_of(cell: Book) -> int:
+    """Return the process whose answer a cell computes; 0 for another cell."""
+    return int(cell["metadata"].get("llmos_nb", {}).get("pid", 1)) if re.match(r"answer\b", cell["id"]) else 0
+
+
+def answers_free(book: Book) -> set[int]:
+    """Return the processes of whose answers the file says, with a reason, that they are not the same each time."""
+    cells = ((answer_of(c), c["metadata"].get("llmos_nb", {})) for c in code_cells(book))
+    return {pid for pid, about in cells if pid and about.get("volatile") and about.get("left")}
 
 
 def varying(book: Book) -> set[Step]:

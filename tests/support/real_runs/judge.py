@@ -60,6 +60,10 @@ class Seen:
         Steps of which both the notebook and verify's report say what of them is not compared, and why.
     bare : set
         Steps whose code binds no name and ends in no value, so that there is none to be compared.
+    answers, answers_again : mapping
+        By process, an answer with something computed in it, and what the cell shows that computes it again.
+    answers_free : set of int
+        Processes of whose answers the notebook says that they are not the same each time, and why.
     outputs, values : mapping
         By step, how many outputs and values stand in the notebook to be compared.
     report : mapping, optional
@@ -85,6 +89,9 @@ class Seen:
     clock: Mapping[Step, str] = field(default_factory=dict)
     left: AbstractSet[Step] = frozenset()
     bare: AbstractSet[Step] = frozenset()
+    answers: Mapping[int, str] = field(default_factory=dict)
+    answers_again: Mapping[int, str] = field(default_factory=dict)
+    answers_free: AbstractSet[int] = frozenset()
     outputs: Mapping[Step, int] = field(default_factory=dict)
     values: Mapping[Step, int] = field(default_factory=dict)
     report: Mapping[str, Any] | None = None
@@ -111,7 +118,7 @@ def judge(seen: Seen) -> Verdict:
         return _refuted(seen, seen.report)
     if seen.report["reached"] != _TOP:
         return Verdict("raised", f"verify is content with {seen.report['reached']!r}")
-    if wrong := [*_values_apart(seen), *_outputs_apart(seen)]:
+    if wrong := [*_values_apart(seen), *_outputs_apart(seen), *_answers_apart(seen)]:
         return Verdict("SILENT", "; ".join(wrong))
     return _compared(seen, Verdict("same"))
 
@@ -119,6 +126,11 @@ def judge(seen: Seen) -> Verdict:
 def _compared(seen: Seen, best: Verdict) -> Verdict:
     """Return the best verdict, unless too little was compared: with a good reason that is said, or without."""
     thin, excused = _thin(seen)
+    thin += [
+        f"the answer of process {pid} called unrepeatable, and came out the same"
+        for pid in seen.answers_free
+        if same_text(seen.answers.get(pid), seen.answers_again.get(pid))
+    ]
     if excused and not thin and not _moves(seen, excused):
         thin = [f"{_names(excused)} called unrepeatable, and came out the same"]
     if thin:
@@ -175,6 +187,15 @@ def _outputs_apart(seen: Seen) -> list[str]:
         if (pid, call) in seen.shown_again and (pid, call) not in seen.varying
         for other in [seen.shown_again[pid, call]]
         if not same_text(_said_of((pid, call), text, seen), other)
+    ]
+
+
+def _answers_apart(seen: Seen) -> list[str]:
+    """Say which answers come out otherwise where they are computed again, with no word of that in the notebook."""
+    return [
+        f"the answer of process {pid} is {_line(again)!r}, not {_line(seen.answers.get(pid, ''))!r}"
+        for pid, again in seen.answers_again.items()
+        if pid not in seen.answers_free and not same_text(seen.answers.get(pid), again)
     ]
 
 

@@ -44,6 +44,8 @@ class Live:
         Those of them that leave no value.
     aside : dict
         What the steps bind besides, which the scenario does not ask for.
+    answers : dict
+        By exported process, the answer that it gave, where something in it was computed.
     """
 
     notebook: Path
@@ -54,6 +56,7 @@ class Live:
     shown: dict[Step, str | None] = field(default_factory=dict)
     bare: set[Step] = field(default_factory=set)
     aside: dict[str, Value] = field(default_factory=dict)
+    answers: dict[int, str] = field(default_factory=dict)
 
 
 class NotAsPlanned(AssertionError):
@@ -73,6 +76,7 @@ def live(scenario: Scenario, folder: Path) -> Live:
         if not found.values:
             _look(book, scenario, work, found)
         found.shown = {s.key: s.shown for s in steps(work, scenario.exported) if s.code}
+        found.answers = dict(answers(work, scenario.exported))
         found.bare = {s.key for s in steps(work, scenario.exported) if s.code and leaves_nothing(s.code)}
         if scenario.export not in ("journal", "home"):
             ran = book.run(f"%agent export {_words(scenario)} {found.notebook.absolute()}", EXPORT_S)
@@ -199,6 +203,14 @@ def steps(work: Path, pids: Sequence[int]) -> Iterator[Ran]:
     for journal in sorted(work.glob("**/.llmos/runs/*/journal.jsonl"), key=_pid):
         if _pid(journal) in pids:
             yield from _standing(_pid(journal), history(journal))
+
+
+def answers(work: Path, pids: Sequence[int]) -> Iterator[tuple[int, str]]:
+    """Return the last answer of each process that computed something of it."""
+    for journal in sorted(work.glob("**/.llmos/runs/*/journal.jsonl"), key=_pid):
+        told = [e["d"] for e in history(journal) if e["k"] in ("answer.computed", "run.ended")]
+        if _pid(journal) in pids and any(d.get("values") for d in told):
+            yield _pid(journal), next((d["answer"] for d in reversed(told) if d.get("answer")), "")
 
 
 def history(journal: Path) -> list[dict[str, Any]]:

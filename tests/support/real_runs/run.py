@@ -49,7 +49,7 @@ def look_at(found: Live, folder: Path, change: Change | None = None) -> Seen:
         Takes the copy and changes it, which the judge must see.
     """
     seen = Seen(found.said, found.error, found.error in OURS, found.written, found.values, shown=found.shown)
-    seen.bare, seen.aside = found.bare, found.aside
+    seen.bare, seen.aside, seen.answers = found.bare, found.aside, found.answers
     if not found.written:
         return seen
     shutil.copytree(found.notebook.parent, folder / "out")
@@ -60,6 +60,7 @@ def look_at(found: Live, folder: Path, change: Change | None = None) -> Seen:
     fresh = again.run_again(notebook, folder / "again", [*seen.live, *seen.aside])
     seen.failed, seen.shown_again = fresh.failed, fresh.shown
     seen.again, seen.aside_again = fresh.values, {n: v for n, v in fresh.values.items() if n in seen.aside}
+    seen.answers_again, seen.answers_free = fresh.answers, again.answers_free(book)
     seen.clock, seen.stderr = again.clock(book), again.stderr(book)
     seen.unchecked, seen.varying = again.unchecked(book), again.varying(book)
     seen.outputs, seen.values = again.outputs(book), again.values(book)
