@@ -89,7 +89,7 @@ NO_CLAIM = {
         pythonhashseed reduced resumed integrated registered installed
         executed proposed expected""",
     "what stands there, without saying that it is right": """noted showed observed opened offered planned refreshed removed exported used
-        acted adopted counted decided ended pruned remembered""",
+        acted adopted counted decided ended pruned remembered stored""",
 }
 """Words of that shape that claim nothing about what was compared, done or decided by whom, with the reason."""
 

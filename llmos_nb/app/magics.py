@@ -21,6 +21,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 
 from llmos_nb.app.notice import unfinished
 from llmos_nb.app.present.front import front_end
+from llmos_nb.app.present.queued import Queued
 from llmos_nb.app.traits import LLMOS
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.journal import Home, home_of, host, look
@@ -66,6 +67,7 @@ class AgentMagics(Magics):
         super().__init__(ip)
         self.ip, self.configured, self.woken = ip, Configured(config), False
         self.unsaid = ""
+        self.queued: Queued | None = None  # where a line can be said in a cell before it runs
         self.panels: Panels | None = None  # where pages of a front end may draw them
         self.pages: Service | None = None  # where a front end may show all processes beside the cells
         self.early = False  # whether the cell that loads the extension is under way
@@ -278,6 +280,8 @@ def load(ip: Any) -> None:
         magics.panels = panels.Panels(lambda: magics.session)
         magics.panels.begin()
         magics.pages = processes.offer(ip, lambda: home_of(None, magics.configured))
+        magics.queued = Queued(ip.kernel, magics.processes)
+        magics.queued.begin()
         host.beside(_prepare, name="llmos-prepare")
     magics.keep_awake()
     magics.look()
@@ -355,28 +359,31 @@ def _prepare() -> None:
     prepare()
 
 
+_ENDS: dict[str, Callable[[Any, Any], object]] = {
+    "session.notebook.recorder": lambda module, ip: module.leave(ip),
+    "session.goals.waker": lambda module, _: module.stop_all(),
+    "tools.effects": lambda module, _: module.unwatch(),
+    "app.lab.processes": lambda module, _: module.withdraw(),
+    "app.present.clicks": lambda module, _: module.restore(),
+    "tools.devices.python.capture": lambda module, ip: module.uninstall(ip),
+    "app.present.line": lambda module, ip: module.uninstall(ip),
+}
+"""What modules have put in place, where they were loaded."""
+
+
 def unload(ip: Any) -> None:
     """Take away the transformers, completion, the timer of goals, and all that stands before streams and libraries."""
     magics = getattr(ip.magics_manager.magics["cell"].get("agent"), "__self__", None)
     if isinstance(magics, AgentMagics):
         if magics.panels is not None:
             magics.panels.end()
+        if magics.queued is not None:
+            magics.queued.end()
         if magics.again is not None:
             magics.again.cancel()
-    if (recording := sys.modules.get("llmos_nb.session.notebook.recorder")) is not None:
-        recording.leave(ip)
-    if (waking := sys.modules.get("llmos_nb.session.goals.waker")) is not None:
-        waking.stop_all()
-    if (watching := sys.modules.get("llmos_nb.tools.effects")) is not None:
-        watching.unwatch()
-    if (pages := sys.modules.get("llmos_nb.app.lab.processes")) is not None:
-        pages.withdraw()
-    if (clicks := sys.modules.get("llmos_nb.app.present.clicks")) is not None:
-        clicks.restore()
-    if (capture := sys.modules.get("llmos_nb.tools.devices.python.capture")) is not None:
-        capture.uninstall(ip)
-    if (line := sys.modules.get("llmos_nb.app.present.line")) is not None:
-        line.uninstall(ip)
+    for name, end in _ENDS.items():
+        if (module := sys.modules.get(f"llmos_nb.{name}")) is not None:
+            end(module, ip)
     matchers = getattr(getattr(ip, "Completer", None), "custom_matchers", [])
     for hooks in (ip.input_transformers_cleanup, ip.input_transformers_post, matchers):
         hooks[:] = [h for h in hooks if not getattr(h, "__module__", "").startswith("llmos_nb.app.")]

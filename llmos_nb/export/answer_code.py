@@ -44,7 +44,9 @@ def _field(value: dict[str, Any], name: str, before: list[str]) -> str:
     match inner:
         case ast.Call(func=ast.Name("format"), args=[of, ast.Constant(str(spec))]):
             inner = of
-        case ast.Call(func=ast.Lambda(), args=[of]):  # it had no format
+        case ast.Call(func=ast.Lambda(args=ast.arguments(args=[ast.arg("value")])), args=[of]) if (
+            value.get("format") is None  # of an earlier version, and it had no format of its own
+        ):
             inner, told = of, _number(value["text"])
     code = ast.unparse(inner)
     simple = isinstance(inner, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp | ast.Constant)

@@ -52,7 +52,7 @@ def recorded(call: Call, run: ExportSource) -> tuple[Outputs, str]:
                 {"output_type": "execute_result", "data": said, "metadata": {}, "execution_count": None}
             )
         elif kind == "display":
-            said = {"text/plain": part.removesuffix("\n")}
+            said = {"text/plain": str(own[0]) if own else part.removesuffix("\n")}
             found.append({"output_type": "display_data", "data": said, "metadata": {}})
         elif kind == "image":
             found += _picture(next(images, {}), run)

@@ -7,4 +7,5 @@ from .catalogue import (
     window_bytes as window_bytes,
 )
 from .openai.network import is_loopback as is_loopback, proxy_of as proxy_of
+from .providers import may_ask as may_ask
 from .spec import SCHEMES as SCHEMES, anywhere as anywhere, place_of as place_of, resolve as resolve

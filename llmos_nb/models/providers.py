@@ -50,6 +50,12 @@ def key_for(url: str) -> tuple[str | None, str]:
     return _set(ANY_KEY), "OPENAI_API_KEY" if same_origin(url, home()) else ANY_KEY
 
 
+def may_ask(url: str) -> bool:
+    """Return whether a URL can be asked though nobody has named it now: it is on this machine, or its key is there."""
+    key, variable = key_for(url) if url else (None, "")
+    return is_loopback(url) or (bool(key) and variable != ANY_KEY)
+
+
 def openai(name: str, base_url: str | None) -> OpenAIModel:
     """Return a model of OpenAI, or of the endpoint that stands in its place."""
     url = base_url or home()

@@ -25,7 +25,7 @@ from llmos_nb.journal.events import (
     RunStarted,
     SignalReceived,
 )
-from llmos_nb.models import Model, catalogue, place_of, resolve
+from llmos_nb.models import Model, catalogue, may_ask, place_of, resolve
 from llmos_nb.policy import Approver
 from llmos_nb.policy.secrets import redact
 from llmos_nb.process import (
@@ -123,6 +123,8 @@ def _model(
 ) -> Model:
     """Return the model that goes on with a run: the one that is named, else the one it had, where it had it.
 
+    That is where its journal says, whatever stands in the environment by now, if no key is lacking there.
+
     Raises
     ------
     ConfigError
@@ -132,10 +134,17 @@ def _model(
     if model is not None:
         return resolve(model, **how)
     began = journal.began
-    spec = began.spec if state.model in ("", began.model) else state.model
+    spec = (began.spec if state.model in ("", began.model) else state.model) or began.model or None
+    place = state.endpoint or began.endpoint or ""
     try:
-        found = resolve(spec or began.model or None, **how)
-        _hold_to_place(found, state.endpoint or began.endpoint or "", state.pid)
+        try:
+            found = resolve(spec, **how)
+            _hold_to_place(found, place, state.pid)
+        except ConfigError:
+            if "<" in place or not may_ask(place):  # a secret of its path stands in no journal
+                raise
+            found = resolve(spec, **how | {"base_url": place})
+            _hold_to_place(found, place, state.pid)
     except LlmosError as error:
         if not absent:
             raise

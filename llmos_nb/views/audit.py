@@ -12,6 +12,7 @@ from typing import Any
 from llmos_nb.errors import JournalError, UsageError
 from llmos_nb.journal import (
     Event,
+    Glance,
     Home,
     events as ev,
     history,
@@ -327,10 +328,7 @@ def _proof(path: Path) -> str:
         lost += lost_values(file)
         saved.check(part, file)
     known = last_known(path)
-    last = events[-1].at if events else ""
-    if (
-        known is not None and known.size > path.stat().st_size and known.at > last
-    ):  # not a torn line that was dropped
+    if known is not None and known.size > path.stat().st_size and _later(known, events):
         cut = f"the home's index knows {known.size:,} bytes of it, to an event of {known.at}"
         raise JournalError(f"{path}: {count(len(events), 'event')}, and lines are gone from its end: {cut}")
     head = events[-1].hash[:HEAD] if events else "none"
@@ -338,6 +336,12 @@ def _proof(path: Path) -> str:
     shown = ", ".join(map(visible, lost[:VALUES])) + (", …" if lost[VALUES:] else "")
     values = f"; of the stored values {shown}, and no resume can read it" if lost else ""
     return f"{len(events)} events, the chain holds (head {head}{more}); {_end(events)}{values}"
+
+
+def _later(known: Glance, events: Sequence[Event]) -> bool:
+    """Return whether an index knew more than these events, rather than a torn line behind them that was dropped."""
+    ended = any(isinstance(e.body, ev.RunEnded) for e in events)
+    return known.at > (events[-1].at if events else "") or (bool(known.reason) and not ended)
 
 
 def _end(events: Sequence[Event]) -> str:

@@ -17,11 +17,12 @@ _INLINE = re.compile(
     r"|!?\[(?P<label>[^\]]{0,400})\]\((?P<to>[^)\s]{0,400})[^)]{0,400}\)|\b(?P<call>r\d+\.\d+)\b"
 )
 _FENCE = re.compile(r"^\s*(```|~~~)")
-_ITEM = re.compile(r"^\s*(?:[-*+]|(?P<n>\d+)[.)])\s+(?P<text>.*)$")
+_ITEM = re.compile(r"^(?P<indent>\s*)(?:[-*+]|(?P<n>\d+)[.)])\s+(?P<text>.*)$")
 _HEAD = re.compile(r"^#{1,6}\s+(?P<text>.*?)\s*#*$")
 _RULE = re.compile(r"^\s*\|?[\s:|-]*-[\s:|-]*\|?\s*$")
 PRE = "margin:6px 0;padding:8px;border:1px solid #8888;white-space:pre-wrap"
 TABLE = "border-collapse:collapse;margin:6px 0"
+DEEPEST = 40  # letters before an item, so that no text nests without end
 LEFT = "text-align:left;padding:2px 14px 2px 0;vertical-align:top"
 
 
@@ -93,30 +94,44 @@ def pre(code: str) -> str:
 
 
 def _list(lines: list[str]) -> str:
-    first, items = _ITEM.match(lines[-1]), list[str]()
+    first, items = _ITEM.match(lines[-1]), list[tuple[list[str], list[str]]]()
+    indent, start = (min(len(first["indent"]), DEEPEST), first["n"]) if first else (0, None)
     while lines and lines[-1].strip():
         line = lines.pop()
-        if item := _ITEM.match(line):
-            items.append(item["text"])
+        item = _ITEM.match(line)
+        if item and min(len(item["indent"]), DEEPEST) <= indent + 1:
+            items.append(([item["text"]], []))
+        elif item or items[-1][1]:
+            items[-1][1].append(line)
         else:
-            items[-1] += f" {line.strip()}"
-    tag = "ol" if first and first["n"] else "ul"
-    return f"<{tag}>" + "".join(f"<li>{inline(i)}</li>" for i in items) + f"</{tag}>"
+            items[-1][0].append(line.strip())
+    tag, begins = ("ol" if start else "ul"), int((start or "1")[:9])
+    at = f' start="{begins}"' if begins > 1 else ""
+    told = (inline(" ".join(words)) + (_list(inner[::-1]) if inner else "") for words, inner in items)
+    return f"<{tag}{at}>" + "".join(f"<li>{each}</li>" for each in told) + f"</{tag}>"
 
 
 def _table(lines: list[str]) -> str:
     heads = _cells(lines.pop())
-    lines.pop()
-    top = "".join(f'<th scope="col" style="{LEFT}">{inline(c)}</th>' for c in heads)
+    sides = [rule.endswith(":") and not rule.startswith(":") for rule in _cells(lines.pop())]
+
+    def row(cells: list[str], tag: str) -> str:
+        right = [i < len(sides) and sides[i] for i in range(len(cells))]
+        styles = [LEFT.replace("left", "right", 1) if r else LEFT for r in right]
+        return "".join(
+            f'<{tag} style="{s}">{inline(c)}</{tag[:2]}>' for c, s in zip(cells, styles, strict=True)
+        )
+
     body = ""
     while lines and "|" in lines[-1]:
-        row = "".join(f'<td style="{LEFT}">{inline(c)}</td>' for c in _cells(lines.pop()))
-        body += f"<tr>{row}</tr>"
+        body += f"<tr>{row(_cells(lines.pop()), 'td')}</tr>"
+    top = row(heads, 'th scope="col"')
     return f'<table style="{TABLE}"><tr>{top}</tr>{body}</table>'
 
 
 def _cells(line: str) -> list[str]:
-    return [c.strip() for c in line.strip().removeprefix("|").removesuffix("|").split("|")]
+    bare = re.sub(r"(?<!\\)\|\Z", "", line.strip().removeprefix("|"))
+    return [c.strip().replace("\\|", "|") for c in re.split(r"(?<!\\)\|", bare)]
 
 
 def _paragraph(lines: list[str]) -> str:

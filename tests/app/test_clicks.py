@@ -6,6 +6,7 @@ import pytest
 from notebook_driver import Notebook
 from page_driver import Page
 from turns import call, python
+from waits import until
 
 from llmos_nb.app.present.clicks import ASKED, listen
 
@@ -145,3 +146,29 @@ def test_question_is_asked_by_the_installed_ipykernel():
     from ipykernel.comm.comm import BaseComm
 
     assert callable(getattr(BaseComm, ASKED, None))
+
+
+def test_a_command_behind_a_busy_step_says_why_it_waits_and_one_behind_nothing_does_not(tmp_path):
+    with Notebook(tmp_path, stdin=True) as book:
+        spec = book.script(
+            python(f"open('begun', 'w').close()\nimport time; time.sleep({BUSY_S})"), {"text": "done"}
+        )
+        assert "this cell waits" not in book.run("%agent ps").text
+        assert book.run(f"%%agent -a auto --plan none --bg -m {spec}\nSleep.").status == "ok"
+        until(lambda: (tmp_path / "begun").exists())
+        said = {book.send("x = 1"): [], (ours := book.send("%agent ps")): []}
+        while "idle" not in said[ours]:
+            message = book.client.get_iopub_msg(timeout=60)
+            content, sent = message["content"], message["parent_header"].get("msg_id")
+            if sent in said:
+                told = content.get("text") or content.get("data", {}).get("text/plain")
+                said[sent].append(told or content.get("execution_state", ""))
+        line, *table = said.pop(ours)
+        assert line.startswith(
+            "this cell waits: r1.0 of process 1 runs on the notebook's thread until it ends."
+        )
+        assert "`llmos stop 1`" in line and "goal" in "".join(table)
+        assert "waits" not in str(said)
+        until(lambda: "answered" in book.run("%agent ps").text)
+        assert "this cell waits" not in book.run("%agent ps").text
+        assert book.run("%unload_ext llmos_nb").status == "ok"

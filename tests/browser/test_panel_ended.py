@@ -1,5 +1,6 @@
 """A panel after the end, on a plain page: the answer's values, the line that asks further, and when nobody answers."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,12 @@ from deeds import keys
 from journeys import FINISHED
 from states import RUNNING
 
+from llmos_nb.process.answers import marked
+from llmos_nb.views.panel.answer import placed
+
 pytestmark = pytest.mark.browser
 LINKS = Path(__file__).parents[2] / "llmos_nb/app/lab/extension/static/links.js"
+CORPUS = Path(__file__).parents[1] / "process/answers/corpus.txt"
 # A session whose process answers on another comm than the saved one, or on none; gives what a panel is told.
 FIND = """async ([source, comms]) => {
   const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
@@ -50,6 +55,80 @@ def test_a_value_says_how_it_is_known_and_lights_its_row(ended):
     assert page.locator("tr.hit").count() == 0
 
 
+def drawn(plain, markdown):
+    """Show an answer whose numbers, in whatever text, are marked as the process would mark them."""
+    found = marked(markdown, ())
+    plain.show(
+        FINISHED | {"now": [{"kind": "answer", "markdown": markdown, "claims": placed(markdown, found, 0)}]}
+    )
+    return plain.page.locator(".answer")
+
+
+def test_no_mark_stands_in_code_however_the_code_is_fenced(plain):
+    answer = drawn(plain, "``a ` 12`` and 13 `b` and \\`14\\`\n\n- x `15`\n\n```\n16\n```")
+    assert answer.locator("button.claim").all_inner_texts() == ["13", "14"]
+    assert answer.locator("code").all_inner_texts() == ["a ` 12", "b", "15"]
+    assert answer.locator("code button, .code button").count() == 0
+
+
+def test_each_mark_of_sixty_answers_is_one_button_outside_code(plain):
+    lines = CORPUS.read_text("utf-8").partition("=== answers\n")[2].splitlines()
+    for line in lines:
+        text = re.sub(r"\{([^{}=]+)(?:=[^{}]+)?\}", r"\1", line.partition(": ")[2]).replace("⏎", "\n")
+        answer = drawn(plain, text)
+        wanted = [n.text.replace("\u202f", " ").replace("\u00a0", " ") for n in marked(text, ())]
+        shown = [
+            s.replace("\u202f", " ").replace("\u00a0", " ")
+            for s in answer.locator("button.claim").all_inner_texts()
+        ]
+        assert shown == wanted, text
+        assert answer.locator("code button, .code button, button button").count() == 0
+        assert not re.search("[\ue000-\ue002]", answer.inner_text())
+
+
+def test_lists_headings_quotes_and_tables_keep_their_form_around_values(plain):
+    answer = drawn(
+        plain,
+        "# Part 2\n\n3. a 4\n   - b 5\n4. c 6\n\n> 7\n\n| a | n |\n|---|--:|\n| x \\| y | **−8** |\n| z | 9 |",
+    )
+    assert answer.locator("ol > li").count() == 2 and answer.locator("ol").get_attribute("start") == "3"
+    assert answer.locator("ol ul > li button").all_inner_texts() == ["5"]
+    assert answer.locator("blockquote button").all_inner_texts() == ["7"]
+    assert answer.locator("tbody tr").first.locator("td").all_inner_texts() == ["x | y", "−8"]
+    right = [box["x"] + box["width"] for box in (b.bounding_box() for b in answer.locator("td button").all())]
+    assert abs(right[0] - right[1]) < 1
+    head = answer.locator("h3").evaluate(
+        "(h) => h.querySelector('button').getBoundingClientRect().x - h.getBoundingClientRect().x"
+    )
+    assert head < 80
+
+
+def test_no_line_begins_with_the_comma_behind_a_value_and_a_sign_stays_before_its_digits(plain):
+    plain.look("light", 420)
+    answer = drawn(plain, ", ".join(str(2000 + n) for n in range(60)) + "\n\nשלום −2018 הזמנות")
+    tops = """(p) => [...p.querySelectorAll('.joined')].filter((each) => {
+      const range = document.createRange();
+      range.selectNodeContents(each.lastChild);
+      return range.getBoundingClientRect().top > each.querySelector('button').getBoundingClientRect().bottom;
+    }).length"""
+    assert answer.locator(".joined").count() == 59 and answer.evaluate(tops) == 0
+    assert answer.locator("button", has_text="−2018").evaluate("(b) => getComputedStyle(b).direction") == "ltr"
+    assert answer.locator("p").last.evaluate("(p) => getComputedStyle(p).direction") == "rtl"
+
+
+def test_the_words_of_a_value_at_the_lower_edge_are_not_cut_off(plain):
+    answer = drawn(plain, "\n\n".join(f"Line {n}." for n in range(100, 140)))
+    button = answer.locator("button.claim").nth(20)
+    button.scroll_into_view_if_needed()
+    button.evaluate("(b) => b.scrollIntoView({ block: 'end' })")
+    button.focus()
+    tip = plain.page.get_by_role("tooltip")
+    there = """(t) => { const r = t.getBoundingClientRect();
+      return [r.top + 4, r.bottom - 4].every((y) => t.contains(document.elementFromPoint(r.left + 8, y))); }"""
+    assert tip.evaluate(there)
+    assert tip.bounding_box()["y"] < button.bounding_box()["y"]
+
+
 def test_a_value_is_reached_by_key_and_its_words_go_with_escape(ended):
     ended.page.get_by_role("button", name="4,716 g", exact=True).focus()
     assert "by_island" in ended.page.get_by_role("tooltip").inner_text()
@@ -87,18 +166,26 @@ def test_text_that_looks_like_the_marks_of_values_makes_no_button(plain):
 @pytest.mark.parametrize(
     ("markdown", "value", "shown"),
     [
-        ("Rows: `len(df) = 342`.", "342", "Rows: len(df) = 342."),
         ("**It is 4.5 kg** there.", "4.5 kg", "It is 4.5 kg there."),
         ("| a | b |\n|---|---|\n| x | 7.25 |", "7.25", "7.25"),
         ("𝔘 is 12 long.", "12", "𝔘 is 12 long."),
     ],
 )
-def test_a_value_in_code_bold_or_a_table_is_a_button_there(plain, markdown, value, shown):
+def test_a_value_in_bold_or_a_table_is_a_button_there(plain, markdown, value, shown):
     at = markdown.index(value)
     claim = {"row": 0, "at": [at, at + len(value)], "kind": "seen", "mark": "seen", "how": "x"}
     plain.show({**FINISHED, "now": [{"kind": "answer", "markdown": markdown, "claims": [claim]}]})
     assert plain.page.locator(".claim").all_inner_texts() == [value]
     assert shown in plain.page.locator(".answer").inner_text()
+
+
+def test_a_value_that_a_former_version_placed_in_code_is_no_button(plain):
+    claim = {"row": 0, "at": [17, 20], "kind": "seen", "mark": "seen", "how": "x"}
+    plain.show(
+        FINISHED | {"now": [{"kind": "answer", "markdown": "Rows: `len(df) = 342`.", "claims": [claim]}]}
+    )
+    assert plain.page.locator(".claim").count() == 0
+    assert plain.page.locator(".answer").inner_text() == "Rows: len(df) = 342."
 
 
 def test_enter_in_the_last_line_asks_further_and_empties_it(ended):

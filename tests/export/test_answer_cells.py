@@ -165,7 +165,7 @@ def test_an_answer_that_comes_out_otherwise_stops_the_notebook_in_the_cell_that_
 
 
 def test_an_answer_that_rests_on_which_names_there_are_says_so(tmp_path):
-    run = process(tmp_path, "Count", "n = 1", answer="There are {{len(globals()) + n}} names.")
+    run = process(tmp_path, "Count", "n = len(str(7))", answer="There are {{len(globals()) + n}} names.")
     report = verify(path := export(run.source(), "x.ipynb"))
     assert report.ok and "answer-check" not in [c["id"] for c in read(path)["cells"]]
     assert {"cell": "answer-2", "what": "its output", "why": f"it rests on {NAMES}"} in report.left

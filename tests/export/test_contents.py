@@ -208,6 +208,17 @@ def test_outputs_stand_as_a_notebook_shows_them(fresh):
     assert {c["metadata"]["llmos_nb"]["shown"] for c in cells} == {"observed"}
 
 
+@pytest.mark.parametrize(("interactivity", "values"), [("last_expr", ["2"]), ("all", ["5", "2"])])
+def test_values_of_a_step_stand_as_the_notebook_is_set_to_show_them(fresh, interactivity, values):
+    sets = f"from IPython.core.interactiveshell import InteractiveShell as S\nS.ast_node_interactivity = {interactivity!r}"
+    path, _ = ran(fresh, [sets, "xs = [0, 1, 5]"], ["xs.pop()\nlen(xs)"])
+    [step] = of_steps(path)
+    assert step["source"] == "xs.pop()\nlen(xs)"
+    assert [text_of(o["data"]["text/plain"]) for o in step["outputs"]] == values
+    report = llmos.verify(path)
+    assert report.exit_code == 0, report.text()
+
+
 def test_an_output_that_was_altered_is_found_though_all_hashes_were_made_anew(fresh):
     path, _ = ran(fresh, [], ["print('five')"])
     book = read(path)

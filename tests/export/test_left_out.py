@@ -392,6 +392,16 @@ def test_openings_of_files_that_could_not_be_noted_are_said_in_notebook_report_a
             "take()",
             "got = sorted(d)",
         ),
+        (
+            "from functools import partial\nout = []\ndef work(n):\n    out.append(n)\np = partial(work, 1)",
+            "p()",
+            "got = list(out)",
+        ),
+        (
+            "out = []\ndef work(n):\n    out.append(n)\nlazy = map(work, [1, 2])",
+            "list(lazy)",
+            "got = list(out)",
+        ),
         ("rows = [{}]", "list(map(lambda r: r.update(x=1), rows))", "got = rows[0]['x']"),
         ("rows = [{}]\ndef fix(r):\n    r['x'] = 1", "done = list(map(fix, rows))", "got = rows[0]['x']"),
         (

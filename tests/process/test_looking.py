@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from turns import call, python, same_as_folded
+from waits import until_async
 
 import llmos_nb as llmos
 from llmos_nb.journal.events import LabelChanged
@@ -172,7 +173,7 @@ async def test_an_endless_expression_costs_itself_and_not_the_answer(script, mon
             pass
 
     def stubborn():
-        while True:
+        while True:  # no end: the fault that is tested
             try:
                 time.sleep(60)
             except BaseException:
@@ -388,8 +389,7 @@ def test_no_braces_are_shown_while_an_answer_is_written(said, shown):
 async def test_stop_while_an_expression_runs_pauses_the_process(script):
     model = script({"text": "{{time.sleep(60)}}"})
     proc = llmos.start("go", model=model, namespace={"time": time})
-    while not proc.run.tasks or "{{" not in proc.run.state.candidate:
-        await asyncio.sleep(0.01)
+    await until_async(lambda: proc.run.tasks and "{{" in proc.run.state.candidate)
     await asyncio.sleep(0.3)
     began = time.monotonic()
     await proc.stop()

@@ -32,38 +32,48 @@ def loaded(process):
 
 
 @pytest.mark.parametrize("spec", ["openai/m", None])
-async def test_a_resume_goes_nowhere_else(monkeypatch, spec):
-    async with Endpoint([ASKS], models=("m",)) as server, Endpoint([DONE], models=("m",)) as other:
+async def test_a_resume_goes_on_where_the_run_began_whatever_the_environment_says_by_now(monkeypatch, spec):
+    async with Endpoint([ASKS, DONE], models=("m",)) as server, Endpoint([DONE], models=("m",)) as other:
         process = await waiting_run(server, monkeypatch, spec)
         monkeypatch.setenv("OPENAI_BASE_URL", other.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-of-another-company")
         again = loaded(process)
-        with pytest.raises(ConfigError, match=f"set OPENAI_BASE_URL={server.url}") as caught:
-            await again.resume()
-        assert other.url in str(caught.value) and f"resume {again.pid} -m SPEC" in str(caught.value)
-        assert other.requests == []
+        await again.resume()
+        again.reply("the blue one")
+        await again
+        assert (again.reason, len(server.requests), other.requests) == ("answered", 2, [])
+        assert "sk-of-another-company" not in str([r.headers for r in server.requests])
+        assert again.run.state.endpoint == server.url
 
 
-async def test_a_resume_never_takes_a_local_run_to_the_public_endpoint(monkeypatch):
-    async with Endpoint([ASKS]) as server:
-        process = await waiting_run(server, monkeypatch)
-    monkeypatch.delenv("OPENAI_BASE_URL")
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-another-company")
-    with pytest.raises(ConfigError, match=r"openai/m is at https://api\.openai\.com/v1 now"):
-        await loaded(process).resume()
-
-
-async def test_a_resume_goes_on_where_the_endpoint_is_the_same_again(monkeypatch):
-    async with Endpoint([ASKS, DONE]) as server:
-        process = await waiting_run(server, monkeypatch)
-        monkeypatch.delenv("OPENAI_BASE_URL")
+async def test_a_resume_needs_nothing_where_the_run_was_begun_with_a_base_url(monkeypatch):
+    async with Endpoint([ASKS, DONE], models=("m",)) as server:
+        process = await llmos.run("choose", model="openai/m", base_url=server.url, namespace={}, plan="none")
         again = loaded(process)
-        with pytest.raises(ConfigError, match="OPENAI_API_KEY is not set"):
-            await again.resume()
-        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         await again.resume()
         again.reply("the blue one")
         await again
         assert (again.reason, len(server.requests)) == ("answered", 2)
+
+
+@pytest.mark.parametrize("key", ["OPENAI_API_KEY", "LLMOS_API_KEY"])
+async def test_a_resume_goes_nowhere_else_and_sends_no_key_where_the_one_of_that_place_is_lacking(
+    monkeypatch, key
+):
+    monkeypatch.setattr("llmos_nb.models.providers.is_loopback", lambda url: False)
+    async with Endpoint([ASKS], models=("m",)) as server, Endpoint([DONE], models=("m",)) as other:
+        process = await waiting_run(server, monkeypatch)
+        monkeypatch.setenv("OPENAI_BASE_URL", other.url)
+        monkeypatch.setenv(key, "sk-of-another-company")
+        again = loaded(process)
+        with pytest.raises(ConfigError, match=f"set OPENAI_BASE_URL={server.url}") as caught:
+            await again.resume()
+        assert other.url in str(caught.value) and f"resume {again.pid} -m SPEC" in str(caught.value)
+        assert (len(server.requests), other.requests) == (1, [])
+        monkeypatch.delenv("OPENAI_BASE_URL")
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-of-another-company")
+        with pytest.raises(ConfigError, match=r"openai/m is at https://api\.openai\.com/v1 now"):
+            await loaded(process).resume()
 
 
 async def test_a_resume_goes_elsewhere_where_somebody_says_so(monkeypatch):
@@ -84,8 +94,7 @@ async def test_the_endpoint_stands_in_the_first_event_before_anything_is_asked(m
         monkeypatch.setenv("OPENAI_BASE_URL", MOCK)
         with process.run.journal.held():
             pass
-        with pytest.raises(ConfigError, match=server.url):
-            await loaded(process).resume()
+        assert loaded(process).run.model.endpoint == server.url
 
 
 async def test_a_run_that_has_ended_is_looked_at_with_no_key(monkeypatch):

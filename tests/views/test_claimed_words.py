@@ -123,6 +123,19 @@ async def test_what_was_put_back_is_not_said_to_be_undone():
     assert "undone" not in str(drawn(proc)["steps"])
 
 
+async def test_what_undo_does_not_reach_is_named_in_panel_and_text():
+    namespace = {"rows": (i for i in range(9))}
+    proc = await ran(python("first = next(rows)"), DONE, namespace=namespace)
+    proc.undo()
+    told = "rows is not put back, if it changed (a generator or coroutine: what it gave cannot be given again)"
+    assert drawn(proc)["steps"][0]["note"].startswith(f"undone; {told}")
+    assert told in drawn(proc)["foot"]["note"].replace("Rows is", "rows is")
+    assert f"r1.0 taken back; {told}" in " ".join(printed(proc).split())
+    plain = await ran(python("x = 1"), DONE)
+    plain.undo()
+    assert drawn(plain)["steps"][0]["note"] == "undone" and "not put back" not in str(drawn(plain))
+
+
 def test_a_process_whose_journal_cannot_be_written_is_not_said_to_lose_nothing():
     w = Writer().two_steps()
     stopped = fold(Writer(list(w.events), w.state, w.clock).add("run.paused", why="you paused it").events)

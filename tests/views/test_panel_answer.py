@@ -112,7 +112,7 @@ async def test_resume_is_offered_only_where_it_goes_on(script):
 
 def test_an_answer_of_which_a_check_does_not_hold_says_which():
     v = shown("unverified")
-    assert blocks(v, "lead")[0]["text"] == "Not verified: the check check does not hold"
+    assert blocks(v, "lead")[0]["text"] == "Not verified: what you declared does not hold"
     assert blocks(v, "table")[0]["rows"] == [[["`", "mean < 4800"], "it is false"]]
     block = blocks(v, "answer")[0]
     known = {block["markdown"][slice(*c["at"])]: c["kind"] for c in block["claims"]}

@@ -32,7 +32,7 @@ EXPECTED = {
     "paused": ("paused", "", "Paused by Stop", ""),
     "budget": ("budget", "bad", "Budget reached", ""),
     "failed": ("failed", "bad", "Failed", ""),
-    "finished": ("finished", "ok", "Answered", "answer"),
+    "finished": ("finished", "", "Answered", "answer"),
     "unverified": ("unverified", "bad", "Not verified", ""),
     "rejected": ("ended", "", "Rejected", ""),
     "many": ("running", "go", "Running", "integrate"),

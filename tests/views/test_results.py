@@ -174,7 +174,7 @@ async def test_of_a_table_that_is_not_as_expected_its_dimensions_are_said_and_th
     steps = [{"title": "A", "expect": "len(out) == 3"}, {"title": "B", "depends_on": [1]}]
     proc = await ran(script, {"plan": steps}, python("print('rows:', 11)\nout = df.dropna()\nout"))
     assert plain(rows(proc)[1]["ev"]).startswith("out, 11 × 3 · rows: 11")
-    assert "; 0 of 2 steps" in view(proc.run.state, proc.events)["what"]
+    assert "0 of 2 steps" in view(proc.run.state, proc.events)["what"]
 
 
 async def test_failed_attempts_are_kept_with_the_line_that_names_the_error(script):

@@ -94,7 +94,7 @@ def test_tokens_are_printed_on_arrival_and_the_answer_only_once():
     n = next(e.n for e in w.events if e.k == "model.responded" and e.d["text"])
     said = printed(w, {n: ["\n", *ANSWER.split(" ", 1)[0:1], " " + ANSWER.split(" ", 1)[1]]})
     assert said.count("Birds on **Biscoe**") == 1 and "── Biscoe" not in said
-    assert "\n  Biscoe, and not by chance. Birds" in said and "Evidence:" in said
+    assert "\n  Biscoe, and not by chance. Birds" in said and "Numbers of the answer:" in said
 
 
 def test_code_that_was_streamed_is_not_printed_again():

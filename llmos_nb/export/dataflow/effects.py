@@ -36,6 +36,8 @@ LOOKS = _set(
 )
 # Functions that call their first argument with the others, or with what is in them.
 CALLS_FIRST = _set("map filter reduce starmap submit imap imap_unordered apply apply_async partial")
+# Decorators that keep what a function gave, by what it was given.
+MEMOIZES = _set("cache lru_cache")
 DYNAMIC = frozenset(("exec", "eval", "globals", "get_ipython", "__import__"))
 # Methods that take SQL, or an expression of pandas, in which names of variables may stand.
 LOOKS_UP = _set("sql query execute eval from_query read_sql")

@@ -35,6 +35,8 @@ class Flow:
         Names that it binds to modules or to what they hold.
     passes : list of (str, set of str)
         Plain names handed to a function that may be the user's.
+    hands : list of (str, set of str)
+        Functions that are handed over to be called, as to `map`, each with the names that it may be given.
     methods : list of (str, str)
         Attributes, as methods that are called, each with the name at the root of their object.
     patches : set of str
@@ -55,6 +57,7 @@ class Flow:
     mutates: set[str] = field(default_factory=set)
     imports: set[str] = field(default_factory=set)
     passes: list[tuple[str, set[str]]] = field(default_factory=list)
+    hands: list[tuple[str, set[str]]] = field(default_factory=list)
     methods: list[tuple[str, str]] = field(default_factory=list)
     patches: set[str] = field(default_factory=set)
     late: dict[str, Flow] = field(default_factory=dict)
@@ -68,6 +71,7 @@ class Flow:
         for name in ("reads", "binds", "mutates", "imports", "patches", "mentions"):
             getattr(self, name).update(getattr(other, name))
         self.passes += other.passes
+        self.hands += other.hands
         self.methods += other.methods
         self.aliases += other.aliases
         self.late.update(other.late)
@@ -262,7 +266,7 @@ class Visitor(ast.NodeVisitor):
         ):
             given = {n for n in scopes.names_given(node) if self._free(n)} - {getattr(first, "id", "")}
             if isinstance(first, ast.Name):
-                self.flow.passes.append((first.id, given))
+                self.flow.hands.append((first.id, given))
             elif any(m.startswith("*") for m in self._body(first).mutates):
                 for argument in given:
                     self._mutate(argument)

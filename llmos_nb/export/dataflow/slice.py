@@ -13,6 +13,7 @@ from llmos_nb.export.dataflow.state import Hidden, hidden_state
 
 # Names that IPython defines in every notebook.
 GIVEN = {*dir(builtins), "display", "get_ipython", "__name__", "__file__", "__doc__"} - {"_"}
+NOTHING: Mapping[str, Flow] = {}
 
 
 @dataclass
@@ -38,7 +39,8 @@ class Piece:
 class Line:
     """One statement of a piece, with what it does.
 
-    `touched` are the names that it may change in any way; `patches` says that it sets something in a module.
+    `touched` are the names that it may change in any way, `reached` also those that it changes by what it started, as a
+    thread, or of which it fills a cache; `patches` says that it sets something in a module.
     """
 
     piece: int
@@ -47,6 +49,7 @@ class Line:
     keep: bool = False
     patches: bool = False
     touched: set[str] = field(default_factory=set)
+    reached: set[str] = field(default_factory=set)
 
     def reads(self, late: Mapping[str, Flow]) -> set[str]:
         """Return the names whose value it uses, also through the functions that it uses."""
@@ -82,10 +85,11 @@ def read(pieces: Sequence[Piece]) -> tuple[list[Line], dict[str, Flow]]:
     ]
     _look_up(lines)
     late = _late(lines)
-    families = _families(lines, late)
+    families, wide = _families(lines), _families(lines, late)
     hidden = hidden_state((line.node for line in lines), (line.flow for line in lines))
     for line in lines:
         line.touched = _touched(line.flow, late, families, hidden)
+        line.reached = _touched(line.flow, late, wide, hidden) | (line.flow.reads & hidden.memo)
         line.patches = bool(line.flow.patches & hidden.imported)
     return lines, late
 
@@ -128,14 +132,17 @@ def _late(lines: Iterable[Line]) -> dict[str, Flow]:
     return late
 
 
-def _families(lines: Sequence[Line], late: Mapping[str, Flow]) -> dict[str, set[str]]:
-    """Group names that may be aliases of one object; modules are in no group."""
-    modules = {n for line in lines for n in line.flow.imports}
+def _families(lines: Sequence[Line], late: Mapping[str, Flow] = NOTHING) -> dict[str, set[str]]:
+    """Group names that may be aliases of one object; modules are in no group.
+
+    With `late`, what calling each function may do, a name is grouped also with what it may change when it is used.
+    """
+    apart = GIVEN.union(*(line.flow.imports for line in lines))
     classes = {line.node.name for line in lines if isinstance(line.node, ast.ClassDef)}
     family: dict[str, set[str]] = {}
     for line in lines:
         for one, other in (*line.flow.aliases, *_through(line.flow, late, classes)):
-            if not {one, other} & (modules | GIVEN | line.flow.late.keys()):
+            if not {one, other} & apart and not {one, other} & line.flow.late.keys():
                 joined = family.get(one, {one}) | family.get(other, {other})
                 family.update(dict.fromkeys(joined, joined))
     return family
@@ -158,7 +165,7 @@ def _touched(flow: Flow, late: dict[str, Flow], families: dict[str, set[str]], h
     for name in flow.reads & late.keys():
         changed |= {m for m in late[name].mutates if not m.startswith("*")}
         bound |= late[name].binds
-    for name, given in flow.passes:
+    for name, given in (*flow.passes, *flow.hands):
         if name in late and any(m.startswith("*") for m in late[name].mutates):
             changed |= given
     return bound | changed | {n for c in changed for n in families.get(c, ())}
@@ -170,7 +177,7 @@ def _walk_back(lines: Sequence[Line], late: dict[str, Flow], given: Collection[s
     perhaps: set[str] = set()  # bound by a branch or loop before they are read
     everything = any_kept = False
     for line in reversed(lines):
-        line.keep |= everything or bool(line.touched & needed) or (line.flow.whole and bool(needed))
+        line.keep |= everything or bool(line.reached & needed) or (line.flow.whole and bool(needed))
         line.keep |= line.patches and any_kept  # whoever uses the module finds it so
         any_kept |= line.keep
         if line.keep:

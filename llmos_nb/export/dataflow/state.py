@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
+from llmos_nb.export.dataflow import effects
 from llmos_nb.export.dataflow.flow import Flow, flow_of
 from llmos_nb.export.dataflow.parsed import inside, once
 from llmos_nb.policy.code import defaults
@@ -34,6 +35,8 @@ class Hidden:
     keeping : set of str
         Functions that may keep something from one call to the next: in a default that is no constant, or in what their
         decorators made of them.
+    memo : set of str
+        Functions that only keep what they gave, by what they were given: a call bears on no call that is another.
     """
 
     imported: set[str] = field(default_factory=set)
@@ -41,10 +44,12 @@ class Hidden:
     once: set[str] = field(default_factory=set)
     methods: set[str] = field(default_factory=set)
     keeping: set[str] = field(default_factory=set)
+    memo: set[str] = field(default_factory=set)
 
-    def changed(self, flow: Flow, functions: Iterable[str]) -> set[str]:
+    def changed(self, flow: Flow, functions: Container[str]) -> set[str]:
         """Return the names whose state a statement may change in this way."""
-        called = {name for name, _ in flow.passes} & self.assigned - set(functions) - self.imported
+        given = {name for name, _ in (*flow.passes, *flow.hands)} & self.assigned
+        called = {name for name in given if name not in functions and name not in self.imported}
         acted = {root for method, root in flow.methods if method in self.methods}
         return called | acted | (flow.reads & (self.once | self.keeping))
 
@@ -56,6 +61,7 @@ def hidden_state(nodes: Iterable[ast.stmt], flows: Iterable[Flow]) -> Hidden:
         own = _own_state(node)
         found.methods |= own.methods
         found.keeping |= own.keeping
+        found.memo |= own.memo
         found.assigned |= own.assigned
         found.once |= own.once
     return found
@@ -67,7 +73,9 @@ def _own_state(node: ast.stmt) -> Hidden:
     found = Hidden(methods=set(_changing(node)))
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         fixed = all(isinstance(d, ast.Constant) for d in defaults(node.args))
-        found.keeping |= set() if fixed and not node.decorator_list else {node.name}
+        memo = fixed and bool(node.decorator_list) and {*map(_last, node.decorator_list)} <= effects.MEMOIZES
+        found.memo |= {node.name} if memo else set()
+        found.keeping |= set() if memo or (fixed and not node.decorator_list) else {node.name}
     for inner in inside(node):
         if isinstance(inner, ast.Assign | ast.AnnAssign) and inner.value is not None:
             targets = inner.targets if isinstance(inner, ast.Assign) else [inner.target]
@@ -97,7 +105,19 @@ def _changing(node: ast.stmt) -> list[str]:
     return found
 
 
+def _last(decorator: ast.expr) -> str:
+    """Return the last name of a decorator: ``lru_cache`` of ``functools.lru_cache(maxsize=9)``."""
+    function = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return str(getattr(function, "attr", getattr(function, "id", "")))
+
+
 def _keeps(decorator: ast.expr) -> bool:
     """Return whether a decorator of a method may keep what the method gave."""
-    last = getattr(decorator, "attr", getattr(decorator, "id", ""))
-    return last not in ("property", "classmethod", "staticmethod", "abstractmethod", "setter", "overload")
+    return _last(decorator) not in (
+        "property",
+        "classmethod",
+        "staticmethod",
+        "abstractmethod",
+        "setter",
+        "overload",
+    )

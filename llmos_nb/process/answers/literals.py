@@ -9,27 +9,43 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
-from functools import lru_cache
+from decimal import Decimal
 
+_ALIKE = str.maketrans("‐‑−﹣－٫٬’", "-----.,'")  # what is read as another sign; never another length
+_BLANK = str.maketrans("\u00a0\u2009\u202f", "   ")
 _GAP = "'_\u2009\u202f\u00a0"  # what may stand between groups of three digits, besides a comma or a point
 _DATE = "\0"  # stands for each letter of a date while numbers are looked for
 _NAME = r"[A-ZÄÖÜ][a-zäöü]{2,8}\.?"
+_YEAR = r"(?P<y>(?:1[6-9]|2[01])\d\d)\b"
 _DAYS = (
     re.compile(r"(?P<y>\d{4})([-/])(?P<m>\d{1,2})\2(?P<d>\d{1,2})(?!\d)"),
     re.compile(r"(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>\d{4})\b"),
     re.compile(
         r"(?:datetime\.)?(?:date|datetime)\((?P<y>\d{4}), (?P<m>\d{1,2}), (?P<d>\d{1,2})(?=\)|, )"
     ),  # as Python shows one
-    re.compile(rf"(?P<d>\d{{1,2}})(?:st|nd|rd|th|\.)? (?:of )?(?P<name>{_NAME}),?(?: (?P<y>\d{{4}})\b)?"),
-    re.compile(rf"(?P<name>{_NAME}) (?P<d>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,? (?P<y>\d{{4}})\b)?"),
-    re.compile(rf"(?P<name>{_NAME}),? (?P<y>\d{{4}})\b"),
+    re.compile(rf"(?P<d>\d{{1,2}})(?:st|nd|rd|th|\.)? (?:of )?(?P<name>{_NAME}),?(?: {_YEAR})?"),
+    re.compile(rf"(?P<name>{_NAME}) (?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?![\w:]|[.,]\d| ?%)(?:,? {_YEAR})?"),
+    re.compile(rf"(?P<name>{_NAME}),? {_YEAR}"),
     re.compile(r"(?P<y>\d{4})-(?P<m>0[1-9]|1[0-2])(?![-\d])"),
 )
+_BEFORE = r"(?<![\w.^])(?<!\d,)"  # no name, version, power, footnote or list goes on here
 _TOKEN = re.compile(
-    rf"(?P<time>(?:(?<![\w.,:])|(?<={_DATE}T))\d{{1,2}}:\d\d(?::\d\d(?:\.\d+)?)?(?![\w:]))"
-    rf"|(?P<sign>(?<![\w)\]])[-+−])?(?<![\w.,])(?P<body>(?:\d+|(?=\.\d))(?:[.,{_GAP}]\d+)*)"
-    r"(?:[eE](?P<e>[-+−]?\d+)|\s?[×·]\s?10(?:\^|\*\*)?(?P<power>[-+−]?\d+|[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+))?(?P<tail>\w*)"
+    rf"(?P<time>(?:(?<![\w.:/])(?<!\d,)|(?<={_DATE}T))(?P<h>\d{{1,2}}):(?P<min>\d\d)(?::(?P<s>\d\d(?:\.\d+)?))?"
+    r"(?: ?(?P<half>[aApP])\.?[mM]\b|Z\b|(?P<zone>[-+]\d\d:\d\d)?(?![\w:])))"
+    r"|(?P<day>(?<![\w./])(?:(?:0?\d|1[0-2])/(?:[0-2]?\d|3[01])|(?:[0-2]?\d|3[01])/(?:0?\d|1[0-2]))/(?:\d{4}|\d\d)(?![\w/]))"
+    r"|(?P<sign>(?<![\w)\]])[-+][$€£¥]?|(?<![^\s([|*:=<>≈~])(?<!\d\s)–(?=[$€£¥]?[\d.]))?"
+    rf"{_BEFORE}(?P<body>(?:\d+|(?=\.\d))(?:[.,{_GAP}]\d+)*)"
+    r"(?:[eE](?P<e>[-+]?\d{1,3})(?!\d)|\s?[×·x]\s?10(?:(?:\^|\*\*)(?P<power>[-+]?\d{1,3})(?!\d)"
+    r"|(?P<raised>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3})))?(?P<tail>[\w^\ufe0f\u20e3]*)"
+)
+_ADDRESS = re.compile(
+    r"(?:https?://|www\.)[^\s<>)|]+|\b[\da-fA-F]{8}-(?:[\da-fA-F]{4}-){3}[\da-fA-F]{12}\b|&#\w+;"
+)
+_OF_A_NAME = re.compile(r"[^\W\d_][\w./-]*[-/]\Z")
+_SCALE = re.compile(
+    r"(?:(?P<k>[kK]|[ \u00a0\u202f]?(?:thousand|[tT]ausend|[tT]sd\.?))"
+    r"|(?P<M>M|[ \u00a0\u202f]?(?:[mM]illion(?:en)?|[mM]io\.?))"
+    r"|(?P<B>bn|[ \u00a0\u202f]?(?:billion|bn|[mM]rd\.?|[mM]illiarden?)))(?!\w)"
 )
 _MONTH_NAMES = {
     spelled: n
@@ -43,14 +59,19 @@ _MONTH_NAMES = {
     for name in names.split()
     for spelled in (name, name[:3])
 }  # fmt: skip
-_RAISED = str.maketrans("−⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹", "--+0123456789")
+_RAISED = str.maketrans("⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹", "-+0123456789")
 _COMMA_DECIMAL = re.compile(r"\d+,\d{1,2}|\d+,\d{4,}|\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}")
 _POINT_DECIMAL = re.compile(
     r"\d*\.\d{1,2}|\d*\.\d{4,}|\d{4,}\.\d+|\d{1,3}(?:,\d{3})+\.\d+|\d{1,3}(?:,\d{3}){2,}|0\.\d+"
 )
+_QUOTED = re.compile(r'"[^"\n]*"')
+_HEADER = re.compile(r"\s*(?:[^\s,\d][^,]*)?(?:,[^\s,\d][^,]*)+\s*")
+_POSSIBLE = re.compile(r"\d,\d|\d\.\d{3}\.\d")
+_SIMPLE = re.compile(r"\d+(?:\.\d+)?")
+_LISTED = re.compile(r"[\[{]-?\d+,\d|\w\(-?\d+,\d|\d,\d+,\d")
 
 Value = Decimal | tuple[int, int, int] | str
-"""A number; year, month and day, with 0 for what is not said; a time of day as it is spelled."""
+"""A number; year, month and day, with 0 for what is not said; a time of day, or what is compared as it is spelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +90,7 @@ class Literal:
     end: int
     value: Value
 
-    def says(self, other: Value) -> bool:
-        """Return whether another value has all that this one says: less of a date than is there, such as its year."""
-        if isinstance(other, tuple):
-            if isinstance(self.value, tuple):
-                return all(mine in (0, its) for mine, its in zip(self.value, other, strict=True))
-            return bool(self.value == other[0])
-        return type(self.value) is type(other) and self.value == other
 
-
-@lru_cache(maxsize=512)
 def literals(text: str, decimal_comma: bool = False) -> tuple[Literal, ...]:
     """Return the literals of a text, in order.
 
@@ -86,42 +98,62 @@ def literals(text: str, decimal_comma: bool = False) -> tuple[Literal, ...]:
     ----------
     text : str
         Any text. What has letters before its digits is a name (``r2``, ``COVID-19``), and so is what has more digits
-        behind letters (``7f3a``); ``1.2.3`` is no number.
+        behind letters (``7f3a``), or stands in an address; ``1.2.3`` is no number. Days with slashes (``3/5/2024``)
+        and digits behind a zero (``0042``) say what is spelled: which is the month, and whether it counts, is unknown.
     decimal_comma : bool
         Whether ``1,234`` is one and a bit, as in German, rather than a thousand; see `has_decimal_comma`.
     """
-    dates = [*_dates(text)]
-    rest = text
-    for date in dates:
-        rest = f"{rest[: date.start]}{_DATE * (date.end - date.start)}{rest[date.end :]}"
-    found = [*dates, *_numbers(rest, decimal_comma)]
+    plain = _ADDRESS.sub(lambda m: "x" * len(m.group()), text.translate(_ALIKE))
+    dates = [*_dates(plain.translate(_BLANK))]
+    parts, at = [], 0
+    for date in sorted(dates, key=lambda each: each.start):
+        parts += [plain[at : date.start], _DATE * (date.end - date.start)]
+        at = date.end
+    found = [*dates, *_numbers("".join((*parts, plain[at:])), decimal_comma)]
     return tuple(sorted(found, key=lambda each: each.start))
+
+
+def columns(text: str) -> str:
+    """Return a text in which the commas between the columns of CSV, below a line of names, are semicolons."""
+    lines, most = text.split("\n"), 0
+    for i, line in enumerate(lines):
+        bare = _QUOTED.sub(lambda m: m.group().replace(",", "\1"), line)
+        if not (n := bare.count(",")):
+            most = 0
+        elif n == most or _HEADER.fullmatch(bare):
+            most = n
+            lines[i] = bare.replace(",", ";").replace("\1", ",")
+        else:
+            most = 0
+    return "\n".join(lines)
 
 
 def has_decimal_comma(text: str) -> bool:
     """Return whether a text has numbers that can only be read with a decimal comma, and none with a decimal point."""
+    if not _POSSIBLE.search(text):
+        return False
     bodies = [m["body"] for m in _TOKEN.finditer(text) if m["body"]]
     comma = any(_COMMA_DECIMAL.fullmatch(b) for b in bodies)
-    return comma and not any(_POINT_DECIMAL.fullmatch(b) for b in bodies)
+    return comma and not any(_POINT_DECIMAL.fullmatch(b) for b in bodies) and not _LISTED.search(text)
 
 
 def _dates(text: str) -> Iterator[Literal]:
-    taken: list[tuple[int, int]] = []
+    taken = set[int]()
     for pattern in _DAYS:
         for m in pattern.finditer(text):
             start, end = m.span()
-            if any(start < b and a < end for a, b in taken) or (start and _joins(text[start - 1])):
+            if start in taken or end - 1 in taken or (start and _joins(text[start - 1])):
                 continue
             g = m.groupdict()
             month = _month(g["name"]) if g.get("name") else int(g["m"])
             day = int(g.get("d") or 0)
             if 1 <= month <= 12 and day <= 31:
-                taken.append((start, end))
+                taken.update(range(start, end))
                 yield Literal(start, end, (int(g.get("y") or 0), month, day))
 
 
 def _joins(letter: str) -> bool:
-    return letter.isalnum() or letter in "_.,-/"
+    return letter.isalnum() or letter in "_.-/"
 
 
 def _month(name: str) -> int:
@@ -132,30 +164,45 @@ def _month(name: str) -> int:
 def _numbers(text: str, decimal_comma: bool) -> Iterator[Literal]:
     for m in _TOKEN.finditer(text):
         if m["time"]:
-            yield Literal(*m.span(), m["time"])
-        elif not any(c.isdigit() or c == "_" for c in m["tail"]) and not _of_a_name(text, m.start()):
+            yield Literal(*m.span(), _time(m))
+        elif m["day"]:
+            yield Literal(*m.span(), m["day"])
+        elif m["tail"] and any(c.isdigit() or c in "_\u20e3" for c in m["tail"]):
+            continue
+        elif not (
+            text[m.start() - 1 : m.start()] in ("-", "/") and _OF_A_NAME.search(text, m.start() - 40, m.start())
+        ):
             yield from _read(m, decimal_comma)
 
 
-def _of_a_name(text: str, at: int) -> bool:
-    """Whether a hyphen joins it to a word before it, as in ``COVID-19``."""
-    return text[at - 1 : at] == "-" and text[max(at - 2, 0) : at - 1].isalpha()
+def _time(m: re.Match[str]) -> str:
+    """Return a time of day in the shortest way: ``9:05``, ``14:02:33``, ``14:02+01:00``."""
+    hour = int(m["h"]) if not m["half"] else int(m["h"]) % 12 + 12 * (m["half"] in "pP")
+    second = (m["s"] or "00").rstrip("0").rstrip(".") if "." in (m["s"] or "") else m["s"] or "00"
+    told = f"{hour}:{m['min']}" if second in ("00", "") else f"{hour}:{m['min']}:{second}"
+    return told + (m["zone"] or "")
 
 
 def _read(m: re.Match[str], decimal_comma: bool) -> Iterator[Literal]:
-    body = m["body"]
-    power = int((m["e"] or m["power"] or "0").translate(_RAISED))
-    plain = _plain(body, decimal_comma)
-    if plain is not None:
-        sign = -1 if m["sign"] in ("-", "−") else 1
-        end = m.end() - len(m["tail"])
-        try:
-            yield Literal(m.start(), end, (sign * Decimal(plain)).scaleb(power))
-        except InvalidOperation:  # an exponent of another world
-            return
-    elif set(re.sub(r"\d", "", body)) == {","}:  # a list: 3,5,7
-        for part in re.finditer(r"\d+", body):
-            yield Literal(m.start("body") + part.start(), m.start("body") + part.end(), Decimal(part.group()))
+    body, sign = m["body"], "" if (m["sign"] or "+")[0] == "+" else "-"
+    power = int((m["e"] or m["power"] or m["raised"] or "0").translate(_RAISED))
+    simple = not decimal_comma and _SIMPLE.fullmatch(body)
+    plain, end = body if simple else _plain(body, decimal_comma), m.end() - len(m["tail"])
+    if plain is None and "," in body:  # a list: 3,5,7
+        for part in re.finditer(r"(?<![.\d])\d+(?:\.\d+)?(?![.\d])", body):
+            start = m.start("body") + part.start()
+            first = not part.start()
+            yield Literal(
+                m.start() if first else start,
+                m.start("body") + part.end(),
+                Decimal(f"{sign if first else ''}{part.group()}"),
+            )
+    elif body[0] == "0" and len(body) > 1 and body.isdigit() and plain is not None and not m["tail"]:
+        yield Literal(m.start(), end, body)
+    elif plain is not None:
+        if scale := _SCALE.match(m.string, end):
+            power += 3 * (1 + ("k", "M", "B").index(scale.lastgroup or "k"))
+        yield Literal(m.start(), end, Decimal(f"{sign}{plain}E{power}"))
 
 
 def _plain(body: str, decimal_comma: bool) -> str | None:

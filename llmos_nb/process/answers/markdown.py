@@ -6,6 +6,7 @@ where they matched.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from typing import Any
@@ -18,6 +19,8 @@ from mdit_py_plugins.dollarmath.index import math_inline_dollar
 
 Span = tuple[int, int]
 _Rule = Callable[[StateInline, bool], bool]
+_FORMULA = re.compile(r"\\\(.+?\\\)|\\\[.+?\\\]", re.DOTALL)
+_RAISED = re.compile(r"<(su[bp])>[^<\n]*</\1>")
 _NOT_PROSE: dict[str, _Rule] = {
     "backticks": backtick,
     "math_inline": math_inline_dollar(allow_space=False, allow_digits=False, allow_double=True),
@@ -36,10 +39,22 @@ def _noting(rule: _Rule, from_label: bool = False) -> _Rule:
         found = rule(state, silent)
         only_text = len(state.tokens) == known and state.pending != pending
         if found and not silent and not only_text:
-            state.env["not_prose"].append((end, state.pos))
+            raised = _RAISED.match(state.src, start)  # 10<sup>5</sup>, CO<sub>2</sub>
+            state.env["not_prose"].append((end, max(state.pos, raised.end() if raised else 0)))
         return found
 
     return noted
+
+
+def _bracketed(state: StateInline, silent: bool) -> bool:
+    r"""Take a formula between ``\(`` and ``\)``, or ``\[`` and ``\]``."""
+    found = _FORMULA.match(state.src, state.pos, state.posMax)
+    if found is None:
+        return False
+    if not silent:
+        state.push("math_inline", "math", 0).content = found.group()
+    state.pos = found.end()
+    return True
 
 
 @cache
@@ -47,6 +62,7 @@ def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark").enable("table").use(dollarmath_plugin)
     for name, rule in _NOT_PROSE.items():
         parser.inline.ruler.at(name, _noting(rule))
+    parser.inline.ruler.before("escape", "brackets", _noting(_bracketed))
     parser.inline.ruler.at("link", _noting(link, from_label=True))
     parser.core.ruler.disable(["inline"])
     return parser
@@ -61,25 +77,26 @@ def prose(text: str) -> tuple[Span, ...]:
     text : str
         Markdown: CommonMark, with tables and formulas between dollars.
     """
-    lines = text.split("\n")
-    starts = [0]
-    for each in lines:
-        starts.append(starts[-1] + len(each) + 1)
+    starts = [0, *(m.end() for m in re.finditer(r"\r\n?|\n", text)), len(text)]
     found: list[Span] = []
-    parser, at = _parser(), 0
+    parser, at, cell = _parser(), 0, False
     known: dict[str, Any] = {}
     for token in parser.parse(text, known):
         if token.type != "inline" or not token.map:
+            cell = token.type in ("th_open", "td_open")
             continue
         env: dict[str, Any] = {"references": known.get("references", {}), "not_prose": []}
         parser.inline.parse(token.content, parser, env, [])
         offset = 0
-        for content, line in zip(token.content.split("\n"), range(token.map[0], len(lines)), strict=False):
-            place = text.find(content, max(at, starts[line]), starts[line + 1])
-            if place >= 0:  # a cell with an escaped bar does not stand there as it is read
-                at = place + len(content)
+        for content, line in zip(token.content.split("\n"), range(token.map[0], len(starts) - 1), strict=False):
+            find = text.find if cell else text.rfind  # of "1. 1" the last one
+            escaped = content.replace("|", "\\|") if cell else content
+            place = find(escaped, max(at, starts[line]), starts[line + 1])
+            if place >= 0:
+                at = place + len(escaped)
                 within = _without(offset, offset + len(content), env["not_prose"])
-                found += [(place + a - offset, place + b - offset) for a, b in within]
+                if escaped == content:  # else a cell does not stand there as it is read
+                    found += [(place + a - offset, place + b - offset) for a, b in within]
             offset += len(content) + 1
     return tuple(found)
 

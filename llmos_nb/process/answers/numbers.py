@@ -7,20 +7,28 @@ says where, and nothing more. *Typed*: neither. None of these says that a senten
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 from typing import Literal as OneOf
 
-from llmos_nb.process.answers.literals import Literal, Value, has_decimal_comma, literals
+from llmos_nb.process.answers.literals import Literal, Value, columns, has_decimal_comma, literals
 from llmos_nb.process.answers.markdown import prose
 from llmos_nb.process.state import CONTROL, State
+from llmos_nb.tools import Call
 
 Kind = OneOf["computed", "seen", "typed"]
 KINDS: dict[Kind, str] = {"computed": "computed", "seen": "seen", "typed": "typed by the model"}
 """Each kind in words, in the order of a headline."""
 
+_SPACED = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?: \d{3})+(?!\d)")
+_COMMA = re.compile(r"(?<![\w.,(\[{])(\d+),(\d{1,2}|\d{4,})(?!\w|[.,]\d)")
+_EMPHASIS = re.compile(r"(?<!\w)_{1,3}(?=\S)|(?<=[^\s_])_{1,3}(?!\w)")
+_QUOTED_CODE = re.compile(r"[> ]*\d+ (.*)")
+_ZONE = re.compile(r"[-+]\d\d:\d\d\Z")
 _DIGIT_BEFORE, _DIGIT_BEHIND = re.compile(r"\d[.,'_]?\Z"), re.compile(r"[.,'_]?\d")
 
 
@@ -65,16 +73,26 @@ class Number:
 def numbers(s: State) -> tuple[Number, ...]:
     """Return the numbers of a process's answer, in order, each with how it is known.
 
-    What was shown counts, whether or not it was undone since; what was refused, or failed, showed nothing.
+    What was shown counts, whether or not it was undone, or failed, since; what was refused showed nothing.
     """
+    shown = ("done", "undone", "failed")
     seen = tuple(
-        Source(c.id, c.result)
+        Source(c.id, _without_its_code(c))
         for c in s.calls.values()
-        if c.status in ("done", "undone") and c.name not in CONTROL
+        if c.status in shown and c.name not in CONTROL
     )
     piped = tuple(Source("", str(p["text"])) for p in s.piped)
     computed = tuple((c["start"], c["start"] + len(c["text"]), c["code"]) for c in s.computed or ())
     return marked(s.answer or s.candidate, (*piped, *seen), computed)
+
+
+def _without_its_code(call: Call) -> str:
+    """Return the result of a call; of an error, without the lines of the model's own code that it quotes."""
+    if call.status != "failed" or not call.code:
+        return call.result
+    own = {line.strip() for line in call.code.splitlines()}
+    lines = ((line, _QUOTED_CODE.match(line)) for line in call.result.split("\n"))
+    return "\n".join(line for line, quoted in lines if not (quoted and quoted[1].strip() in own))
 
 
 @lru_cache(maxsize=64)
@@ -92,26 +110,49 @@ def marked(
     computed : tuple of (int, int, str)
         Where each value that an expression gave stands in the answer, and the expression.
     """
-    comma = has_decimal_comma(answer)
+    given = {i for start, end, _ in computed for i in range(start, end)}
+    stretches = prose(answer)
+    said = "\n".join("".join(answer[i] for i in range(a, b) if i not in given) for a, b in stretches)
+    comma = has_decimal_comma(said)
+    read = _plainer(answer, comma)
     found = [
         Literal(a + each.start, a + each.end, each.value)
-        for a, b in prose(answer)
-        for each in literals(answer[a:b], comma)
+        for a, b in stretches
+        for each in literals(read[a:b], comma)
     ]
-    values = [c for c in computed if not _glued(answer, c, found)]
+    values = [c for c in computed if not _glued(answer, c, found, given)]
     made = [number for value in values for number in _computed(answer, value, found)]
     free = [x for x in found if not any(x.start < b and a < x.end for a, b, _ in values)]
     made += [_seen_or_typed(answer, x, sources) for x in free]
     return tuple(sorted(made, key=lambda number: number.start))
 
 
-def _glued(answer: str, value: tuple[int, int, str], found: Sequence[Literal]) -> bool:
-    """Whether what stands beside a value makes another number of it, such as the 9 before the braces of ``9{{x}}``."""
+def _plainer(answer: str, comma: bool) -> str:
+    """Return an answer, letter by letter, in fewer spellings: thousands that spaces part, 3,5 beside 1.5, _12_."""
+    read = _EMPHASIS.sub(lambda m: "*" * len(m.group()), answer)
+    read = read if comma else _COMMA.sub(r"\1.\2", read)
+
+    def joined(m: re.Match[str]) -> str:
+        return m.group().replace(" ", "\u202f") if comma or " 0" in m.group() else m.group()
+
+    return _SPACED.sub(joined, read)
+
+
+def _glued(answer: str, value: tuple[int, int, str], found: Sequence[Literal], given: Container[int]) -> bool:
+    """Whether what stands beside a value makes another number of it, such as the 9 before the braces of ``9{{x}}``.
+
+    What other values of expressions add, as in ``{{year}}-{{month:02d}}``, does not.
+    """
     start, end, _ = value
-    reaching = any(x.start < end and start < x.end and (x.start < start or end < x.end) for x in found)
-    digits = any(c.isdigit() for c in answer[start:end])
+    for x in found:
+        if x.start < end and start < x.end and (x.start < start or end < x.end):
+            signed = answer[x.start] in "+-−–‑" and x.start not in given
+            if signed or any(answer[i].isdigit() and i not in given for i in range(x.start, x.end)):
+                return True
+    if not any(c.isdigit() for c in answer[start:end]):
+        return False
     before, behind = _DIGIT_BEFORE.search(answer, max(start - 2, 0), start), _DIGIT_BEHIND.match(answer, end)
-    return reaching or (digits and bool(before or behind))
+    return bool(before and before.start() not in given) or bool(behind and behind.end() - 1 not in given)
 
 
 def _computed(answer: str, value: tuple[int, int, str], found: Sequence[Literal]) -> Iterator[Number]:
@@ -126,38 +167,41 @@ def _computed(answer: str, value: tuple[int, int, str], found: Sequence[Literal]
 
 
 def _seen_or_typed(answer: str, x: Literal, sources: Sequence[Source]) -> Number:
-    places = [(source, line) for source in sources for line in _lines(source.text, x)]
     text = answer[x.start : x.end]
+    value = x.value
+    key = (int(value), 0, 0) if isinstance(value, Decimal) and len(text) == 4 and text.isdigit() else value
+    places = [(source, at) for source in sources for at in _places(_index(source.text), {value, key})]
     if not places:
         return Number(x.start, x.end, text, "typed")
-    source, line = places[-1]
+    source, at = places[-1]
+    line = source.text[at:].partition("\n")[0].strip()
     return Number(x.start, x.end, text, "seen", call=source.call, line=line, places=len(places))
 
 
-def _lines(text: str, x: Literal) -> list[str]:
-    """Return the lines of a result in which a literal stands."""
-    by_value = _index(text)
-    starts = by_value.get(x.value, ())
-    if isinstance(x.value, tuple) or (not isinstance(x.value, str) and 1000 <= x.value <= 9999):
-        starts = (*starts, *(at for value, ats in by_value.items() if _has(x, value) for at in ats))
-    return list(dict.fromkeys(_line(text, at) for at in sorted(starts)))
+def _places(index: Mapping[Value, Sequence[int]], values: set[Value]) -> list[int]:
+    """Return where the lines begin in which one of some values stands."""
+    return sorted({at for value in values for at in index.get(value, ())})
 
 
-def _has(x: Literal, value: Value) -> bool:
-    return isinstance(value, tuple) and value != x.value and x.says(value)
-
-
-def _line(text: str, at: int) -> str:
-    return text[text.rfind("\n", 0, at) + 1 :].partition("\n")[0].strip()
-
-
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _index(text: str) -> Mapping[Value, Sequence[int]]:
-    """Return by value where the literals of a result stand."""
+    """Return by value where the lines begin in which the literals of a result stand.
+
+    A date is there by its year, by its month and as a day of any year as well, and a time without its zone.
+    """
     found: dict[Value, list[int]] = defaultdict(list)
-    for x in literals(text):
-        found[x.value].append(x.start)
-    return found
+    lines = [0, *(m.end() for m in re.finditer("\n", text))]
+    apart = columns(text)
+    for x in literals(apart, has_decimal_comma(apart)):
+        at = lines[bisect_right(lines, x.start) - 1]
+        found[x.value].append(at)
+        if isinstance(x.value, tuple):
+            year, month, day = x.value
+            for less in {(year, 0, 0), (year, month, 0), (0, month, day)} - {x.value}:
+                found[less].append(at)
+        elif isinstance(x.value, str) and (zone := _ZONE.search(x.value)):
+            found[x.value[: zone.start()]].append(at)
+    return dict(found)
 
 
 def counted(found: Sequence[Number]) -> str:

@@ -11,7 +11,7 @@ from llmos_nb.process.state import State
 from llmos_nb.views.contract import Block, Button, Claim, Foot, Words
 from llmos_nb.views.outside import not_put_back, stays
 from llmos_nb.views.panel import blocks
-from llmos_nb.views.wording import count, listed, ref, sentence, short
+from llmos_nb.views.wording import count, ref, sentence, short
 
 MOST_ROWS = 16
 MORE_STEPS = "+20 steps"
@@ -32,19 +32,21 @@ def split(answer: str) -> tuple[str, str]:
     return found[1], found[2]
 
 
-def answer(s: State) -> list[Block]:
-    """Return the blocks of a process that answered."""
+def answer(s: State, undone: bool = False) -> list[Block]:
+    """Return the blocks of a process that answered; `undone` tells that something of it was since."""
     found = answers.numbers(s)
     said = (s.answer or "").rstrip()
     small = _OF_SMALL.match(said) if s.small else None
     body = _of_small(small, found) if small else _of_strong(said, found)
-    return [*body, *_known(s, found), *checked(s)]
+    return [*body, *_known(s, found), *checked(s, undone)]
 
 
 def _of_strong(said: str, found: Sequence[Number]) -> list[Block]:
     """Return the first sentence as the title, and the rest."""
     lead, rest = split(said)
     at = len(said) - len(rest)
+    if any(n.start < at < n.end for n in found):  # "vom 5. März": no sentence ends there
+        lead, rest, at = "", said, 0
     title = blocks.lead("The answer")
     if lead:
         title = {**blocks.lead(lead), "claims": placed(lead, found, len(said) - len(said.lstrip()))}
@@ -149,19 +151,23 @@ def _from(n: Number) -> Words:
     return [["`", told]] if n.kind == "computed" else told
 
 
-def checked(s: State) -> list[Block]:
+def checked(s: State, undone: bool = False) -> list[Block]:
     """Say what of that which the user declared was compared, and held; nothing where they declared nothing."""
     held = [name for name, found in s.checks.items() if found.get("held") and name != _FORMER]
     said: list[str | list[str | int]] = []
     for name in held:
-        kinds = ", ".join(f"{n}: {kind}" for n, kind in s.outputs) if name == "outputs" else s.check or name
         told = "is there as you declared it" if name == "outputs" else "is true"
-        said += [", and " if said else "", ["`", kinds], f" {told}"]
-    undone = bool(s.undone)
+        said += [", and " if said else "", ["`", _declared(s, name)], f" {told}"]
     first = "Check held" if len(held) == 1 else "Checks held"
     words: Words = [f"{first}{' before something was undone' if undone else ''}: ", *said, "."]
     block: Block = {"kind": "text", "words": words}
     return [block if undone else {**block, "glyph": "done"}] if held else []
+
+
+def _declared(s: State, name: str) -> str:
+    """Return what the user declared under the name of a check."""
+    kinds = ", ".join(f"{n}: {kind}" for n, kind in s.outputs)
+    return (kinds if name == "outputs" else s.check) or name
 
 
 def unverified(s: State) -> list[Block]:
@@ -169,10 +175,10 @@ def unverified(s: State) -> list[Block]:
     found = answers.numbers(s)
     failed = [name for name, check in s.checks.items() if not check.get("held") and name != _FORMER]
     rows: blocks.Rows = [
-        [["`", s.check or name], s.checks[name].get("detail", "") or "it is false"] for name in failed
+        [["`", _declared(s, name)], s.checks[name].get("detail", "") or "it is false"] for name in failed
     ]
     text = s.answer or s.candidate
-    lead = f"Not verified: the check {listed(failed) or 'of the answer'} does not hold"
+    lead = "Not verified: what you declared does not hold" if failed else "Not verified"
     what = "the check"
     if s.unfilled and not failed:
         lead, what = "Not verified: an expression of the answer gave no value", "the expression"

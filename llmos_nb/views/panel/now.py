@@ -246,7 +246,9 @@ def _answered(s: State, counts: Counts) -> Phase:
     word = "Answered" if not gone else "Answered, then partly undone" if changed(s) else "Answered, then undone"
     tone, glyph = _HELD if checked(s) and not gone else _OPEN
     known = answers.counted(answers.numbers(s))
-    return Phase("finished", tone, glyph, word, f"{f'{known}; ' if known else ''}{ran}{asked}", [], answer(s))
+    return Phase(
+        "finished", tone, glyph, word, f"{f'{known}; ' if known else ''}{ran}{asked}", [], answer(s, gone)
+    )
 
 
 def _ran(s: State) -> int:

@@ -29,6 +29,9 @@ def numbers(text):
         ("$x^{12}$ but $13 and $14, or $$\\sum_{15}$$\n\n$$\n16\n$$", ["13", "14"]),
         ("a \\`12\\` b", ["12"]),
         ("12\r\n13", ["12", "13"]),
+        (r"\(x = 12\) and \[13\] and 14", ["14"]),
+        ("CO<sub>2</sub> 12", ["12"]),
+        ("12\r```\r13\r```\r14", ["12", "14"]),
         ("", []),
     ],
 )
@@ -39,6 +42,11 @@ def test_code_formulas_and_addresses_are_no_prose(text, found):
 def test_a_cell_that_does_not_stand_as_it_is_read_is_left_alone_and_those_behind_it_are_not():
     text = "| a | b |\n|---|---|\n| 12 \\| 13 | 14 |\n\n15"
     assert numbers(text)[-1] == "15" and set(numbers(text)) <= {"14", "15"}
+    assert prose("|a|b|\n|-|-|\n|12\\|3|2|")[-1] == (19, 20)
+
+
+def test_a_number_is_not_taken_for_the_mark_of_its_item():
+    assert prose("1. 1\n2. 2") == ((3, 4), (8, 9))
 
 
 @given(st.text(alphabet="1 a`*_|[]()<>$\\-#>\n.~!&;", max_size=80))

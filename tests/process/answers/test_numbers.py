@@ -61,6 +61,28 @@ def test_what_stands_beside_a_value_and_makes_another_number_of_it_is_not_comput
     assert "computed" not in [kind for _, kind in kinds(answer, computed=[("7.5", "x")])]
 
 
+def test_values_side_by_side_are_computed_and_the_sign_beside_one_is_not():
+    assert kinds("On 2024-03 (5,7)", computed=[("2024", "y"), ("03", "m"), ("5", "a"), ("7", "b")]) == [
+        ("2024", "computed"), ("03", "computed"), ("5", "computed"), ("7", "computed")
+    ]  # fmt: skip
+    assert kinds("At 5,7 here", computed=[("5", "a"), ("7", "b")]) == [("5", "computed"), ("7", "computed")]
+    assert kinds("It is 2.3 million.", computed=[("2.3", "x / 1e6")]) == [("2.3", "computed")]
+    assert "computed" not in [kind for _, kind in kinds("It is ‑7.5.", computed=[("7.5", "x")])]
+
+
+def test_a_date_is_seen_by_its_year_and_month_and_a_count_is_no_year():
+    shown = (Source("r1.0", "on 2024-05-07 at 14:02:33+02:00"),)
+    assert [kind for _, kind in kinds("2024, May 2024, May 7, 7 May 2024; 14:02:33", shown)] == ["seen"] * 5
+    assert [kind for _, kind in kinds("2,024, May 2023, May 8, 8 May 2024; 14:02", shown)] == ["typed"] * 5
+    assert kinds("7 May 2024", (Source("r1.0", "2024"), Source("r1.0", "May 2024"))) == [
+        ("7 May 2024", "typed")
+    ]
+
+
+def test_a_value_that_code_of_the_answer_spells_does_not_decide_over_the_comma():
+    assert kinds("Es sind 3,5 % (`1.5`).", (Source("r1.0", "3.5"),)) == [("3,5", "seen")]
+
+
 def test_each_number_of_a_computed_table_is_computed_and_a_block_of_code_is_one_value():
     table = "| a | b |\n|---|---|\n| x | 7 |\n| y | 2,264 |"
     assert kinds(f"So:\n\n{table}\n\n5", computed=[(table, "t")]) == [
@@ -86,6 +108,24 @@ def test_what_is_said_to_be_seen_stands_in_a_result(answer, result):
     for n in marked(answer, (Source("r1.0", result),)):
         assert answer[n.start : n.end] == n.text and (n.kind == "seen") == bool(n.line)
         assert n.line in result
+
+
+@pytest.mark.parametrize(
+    ("answer", "literal", "result"),
+    [
+        ("Mit Python 3.11 sind es 2,5 %, dann mehr.", "2,5", "2.5"), ("5’000 CHF", "5’000", "5000"), ("Of 1 000 rows", "1 000", "1000"),
+        ("_12_ rows", "12", "12"), ("__12__ rows", "12", "12"), ("Es sind 12 345, das sind 3,5 %", "12 345", "12345"),
+    ],
+)  # fmt: skip
+def test_a_number_of_an_answer_is_not_cut_however_its_groups_are_told(answer, literal, result):
+    assert (literal, "seen") in kinds(answer, (Source("r1.0", result),))
+    assert len(kinds(answer)) == 1 + ("3.11" in answer) + ("3,5" in answer)
+
+
+def test_a_redraw_reads_nothing_again():
+    text = "\n".join(f"row {n}" for n in range(99))
+    first, second = ((Source("r1.0", "".join(list(text))),) for _ in range(2))
+    assert marked("7 rows", first) is marked("7 rows", second)
 
 
 def test_a_long_run_is_marked_in_no_time():

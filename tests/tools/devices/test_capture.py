@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from llmos_nb.tools.devices.python import capture
-from llmos_nb.tools.devices.python.capture import Record, captured, outside_steps
+from llmos_nb.tools.devices.python.capture import Record, Sink, captured, outside_steps
+from llmos_nb.tools.devices.python.shown import pieces
 
 
 class Page:
@@ -172,3 +173,21 @@ def test_a_long_record_keeps_head_and_tail_within_the_limit(texts, limit):
     whole = "".join(texts)
     if whole.isascii() and whole.isprintable() and len(whole) > limit:
         assert record.text[:20] == whole[:20] and record.text[-20:] == whole[-20:] and "left out" in record.text
+
+
+@pytest.mark.parametrize(
+    ("plain", "read", "own"),
+    [
+        ("<IPython.core.display.Markdown object>", "**b**", ["<IPython.core.display.Markdown object>"]),
+        ("<acme.Report object at 0x7f1c>", "**b**", ["<acme.Report object at 0x7f1c>"]),
+        ("Report of May", "Report of May", []),
+    ],
+)
+def test_markdown_whose_object_has_no_text_of_its_own_is_read_and_a_cell_keeps_its_own(plain, read, own):
+    shown = []
+    sink = Sink(shown.append, lambda bundle: None)
+    sink.write("p\n")
+    sink.display({"text/plain": plain, "text/markdown": "**b**"})
+    assert "".join(shown) == f"p\n{read}\n"
+    kept = pieces(sink, f"p\n{read}", None)["outputs"]
+    assert kept == [["stdout", 2], ["display", len(read) + 1, *own]]

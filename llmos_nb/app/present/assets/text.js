@@ -108,17 +108,18 @@ function codeLine(mark, parts) {
 }
 
 const INLINE =
-  /`([^`]+)`|\*\*(.+?)\*\*|__(.+?)__|\*([^*\s][^*]*)\*|!?\[([^\]]*)\]\(([^)\s]*)[^)]*\)|\b(r\d+\.\d+)\b/g;
+  /\\([!-/:-@[-`{-~])|(?<!`)(`+)(?!`)(.+?)(?<!`)\2(?!`)|\*\*(.+?)\*\*|__(.+?)__|\*([^*\s][^*]*)\*|!?\[([^\]]*)\]\(([^)\s]*)[^)]*\)|\b(r\d+\.\d+)\b/g;
 
 // Links and images become their words and address as text: nothing on the panel leads out or is fetched.
 function inline(text, steps) {
   const out = [];
   let at = 0;
   for (const match of text.matchAll(INLINE)) {
-    const [all, code, strong, strong2, italic, label, address, call] = match;
+    const [all, escaped, , code, strong, strong2, italic, label, address, call] = match;
     out.push(text.slice(at, match.index));
     at = match.index + all.length;
-    if (code) out.push(codeWord(code));
+    if (escaped) out.push(escaped);
+    else if (code) out.push(codeWord(code));
     else if (strong || strong2) out.push(h("strong", {}, inline(strong ?? strong2, steps)));
     else if (italic) out.push(h("em", {}, inline(italic, steps)));
     else if (call) out.push(steps.has(call) ? callLink(call, steps.get(call)) : call);
@@ -128,7 +129,8 @@ function inline(text, steps) {
 }
 
 const FENCE = /^\s*(```|~~~)/;
-const ITEM = /^\s*(?:([-*+])|(\d+)[.)])\s+(.*)$/;
+const ITEM = /^(\s*)(?:[-*+]|(\d+)[.)])\s+(.*)$/;
+const QUOTE = /^\s{0,3}> ?/;
 const HEAD = /^(#{1,6})\s+(.*?)\s*#*$/;
 const RULE = /^\s*\|?[\s:|-]*-[\s:|-]*\|?\s*$/;
 const isRow = (line) => line !== undefined && line.includes("|");
@@ -141,7 +143,8 @@ export function markdown(text, steps = new Map()) {
     const line = lines[0];
     if (!line.trim()) lines.shift();
     else if (FENCE.test(line)) out.push(fence(lines));
-    else if (HEAD.test(line)) out.push(h("h3.part", {}, inline(lines.shift().match(HEAD)[2], steps)));
+    else if (HEAD.test(line)) out.push(h("h3.part", {}, h("span", {}, inline(lines.shift().match(HEAD)[2], steps))));
+    else if (QUOTE.test(line)) out.push(blockquote(lines, steps));
     else if (ITEM.test(line)) out.push(list(lines, steps));
     else if (isRow(line) && lines[1] !== undefined && isRow(lines[1]) && RULE.test(lines[1]))
       out.push(grid(lines, steps));
@@ -158,41 +161,49 @@ function fence(lines) {
   return codeBox(body.join("\n"), { label: "Code in the answer" });
 }
 
+function blockquote(lines, steps) {
+  const body = [];
+  while (lines.length && QUOTE.test(lines[0])) body.push(lines.shift().replace(QUOTE, ""));
+  return h("blockquote", {}, markdown(body.join("\n"), steps));
+}
+
 function list(lines, steps) {
-  const tag = lines[0].match(ITEM)[2] ? "ol" : "ul";
+  const [, indent, first] = lines[0].match(ITEM);
   const items = [];
   while (lines.length && lines[0].trim()) {
     const item = lines[0].match(ITEM);
-    if (!item && !items.length) break;
-    if (item) items.push(item[3]);
-    else items[items.length - 1] += ` ${lines[0].trim()}`;
+    if (item && item[1].length <= indent.length + 1) items.push({ text: item[3], inner: [] });
+    else if (item || items.at(-1).inner.length) items.at(-1).inner.push(lines[0]);
+    else items.at(-1).text += ` ${lines[0].trim()}`;
     lines.shift();
   }
   return h(
-    `${tag}.marks`,
-    {},
-    items.map((item) => h("li", {}, inline(item, steps))),
+    `${first ? "ol" : "ul"}.marks`,
+    { start: first > 1 && first },
+    items.map(({ text, inner }) =>
+      h("li", { dir: "auto" }, inline(text, steps), inner.length > 0 && list(inner, steps)),
+    ),
   );
 }
 
 function cells(line) {
   return line
     .trim()
-    .replace(/^\||\|$/g, "")
-    .split("|")
-    .map((cell) => cell.trim());
+    .replace(/^\||(?<!\\)\|$/g, "")
+    .split(/(?<!\\)\|/)
+    .map((cell) => cell.trim().replaceAll("\\|", "|"));
 }
 
 function grid(lines, steps) {
   const heads = cells(lines.shift());
-  lines.shift();
+  const sides = cells(lines.shift()).map((rule) => (rule.endsWith(":") ? (rule[0] === ":" ? "center" : "right") : null));
   const rows = [];
   while (isRow(lines[0])) rows.push(cells(lines.shift()));
   const row = (kind, attrs) => (line) =>
     h(
       "tr",
       {},
-      line.map((cell) => h(kind, attrs, inline(cell, steps))),
+      line.map((cell, i) => h(kind, { ...attrs, dir: "auto", "data-side": sides[i] }, inline(cell, steps))),
     );
   return h(
     "table",
@@ -204,7 +215,7 @@ function grid(lines, steps) {
 
 function paragraph(lines, steps) {
   const body = [lines.shift()];
-  while (lines.length && lines[0].trim() && ![FENCE, HEAD, ITEM].some((start) => start.test(lines[0])))
+  while (lines.length && lines[0].trim() && ![FENCE, HEAD, ITEM, QUOTE].some((start) => start.test(lines[0])))
     body.push(lines.shift());
-  return h("p", {}, inline(body.join(" "), steps));
+  return h("p", { dir: "auto" }, inline(body.join(" "), steps));
 }

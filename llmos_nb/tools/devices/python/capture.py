@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -72,6 +73,9 @@ class Record:
 
 
 SHOWN_CHARS, IMAGES, IMAGE_BYTES, PIECES = 65_536, 8, 4 << 20, 20_000
+_BARE = re.compile(
+    r"<[\w.]+ object(?: at 0x[0-9a-fA-F]+)?>"
+)  # the text of what has none: its Markdown says more
 Bundle = Mapping[str, Any]
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -91,15 +95,20 @@ class Sink:
     def __init__(self, on_text: Callable[[str], None], on_display: Callable[[Bundle], None]) -> None:
         self._on_text, self._on_display = outside_steps(on_text), outside_steps(on_display)
         self.record, self.images, self.open = Record(), list[Part](), True
-        self.pieces: list[tuple[str, str]] = []  # what it was, for the cell that shows it again
+        self.pieces: list[
+            tuple[str, str, str]
+        ] = []  # what it was, for the cell that shows it again, with its own text
         self.describe: Callable[[str], str] = lambda plain: plain
         self._shown = 0
 
-    def write(self, text: str, kind: str = "stdout") -> None:
-        """Take what was printed, or what else is to be read: a ``value``, a ``display``, an ``image``'s words."""
+    def write(self, text: str, kind: str = "stdout", own: str = "") -> None:
+        """Take what was printed, or what else is to be read: a ``value``, a ``display``, an ``image``'s words.
+
+        `own` is the plain text that a cell has of it, where that is another one.
+        """
         self.record.add(text)
         if len(self.pieces) < PIECES and self.record.whole:
-            self.pieces.append((kind, text))
+            self.pieces.append((kind, text, own))
         room = SHOWN_CHARS - self._shown
         if kind == "image" or room <= 0:  # what a picture shows is seen
             return
@@ -112,10 +121,11 @@ class Sink:
         """Take what was displayed; the model gets its text and its images."""
         plain = str(bundle.get("text/plain", ""))
         image = next((m for m in ("image/png", "image/jpeg") if m in bundle), "")
-        words = self.describe(plain) if image else plain
+        source = str(bundle.get("text/markdown", "")) if _BARE.fullmatch(plain) else ""
+        words = self.describe(plain) if image else source or plain
         data = _raw(bundle[image]) if image and len(self.images) < IMAGES else b""
         if not update and words:
-            self.write(words + "\n", "image" if data else kind)
+            self.write(words + "\n", "image" if data else kind, plain if source and not image else "")
         if data:
             self.images.append(Part("image", words or "image", image, data))
         if bundle.keys() - {"text/plain"}:

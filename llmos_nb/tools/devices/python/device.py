@@ -191,7 +191,7 @@ class Step:
         self._device, self._sink, self._runner, self._watch = device, sink, runner, watch
         self._figures, self._filename, self._parts = Figures(), "", list[Part]()
         self._value: Any = None  # of the last expression, where a cell shows it
-        self._plain: str | None = None
+        self._plain = list[str | None]()  # as a cell shows what was shown; None of a picture
         self._quiet, self._told = False, ""
         sink.describe = self._figures.words
 
@@ -259,13 +259,16 @@ class Step:
         shows = chunk.shows and value is not None and not (self._figures.new() and _is_artist(value))
         if chunk.last:
             self._value, self._quiet = value if shows else None, value is not None and not shows
-            self._plain = in_a_cell(value, self._device.ip) if shows else None
         if shows:
+            if chunk.last or not self._device.show_values:
+                self._plain.append(in_a_cell(value, self._device.ip))
             pictures = len(self._sink.images)
             for item in value if self._device.show_values and type(value) is tuple else (value,):
                 self._show_value(item)
-            if len(self._sink.images) > pictures:  # a cell shows it as that, and has no text besides
-                self._plain = None
+            if (
+                len(self._sink.images) > pictures and self._plain
+            ):  # a cell shows it as that, with no text besides
+                self._plain[-1] = None
         namespace = self._runner.namespace
         for name in chunk.names:
             if name in namespace and not isinstance(namespace[name], DEFINITIONS):

@@ -256,8 +256,10 @@ def compile_step(source: str, filename: str, ip: Any = None, every: bool = False
         flags |= getattr(__future__, future.name).compiler_flag
     quiet = source.rstrip().endswith(";")
     ends = bool(tree.body) and isinstance(tree.body[-1], ast.Expr)
-    if every:
-        chunks = [_chunk([s], filename, flags, True, quiet and s is tree.body[-1]) for s in tree.body]
+    alike = getattr(ip, "ast_node_interactivity", "") == "all"  # so each cell of this notebook shows
+    if every or alike:
+        silent = [quiet and (alike or s is tree.body[-1]) for s in tree.body]
+        chunks = [_chunk([s], filename, flags, every, q) for s, q in zip(tree.body, silent, strict=True)]
         return [*chunks[:-1], replace(chunks[-1], last=True)] if ends else chunks
     if ends:
         # also a head of one expression shows nothing, as in a cell

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -32,7 +32,7 @@ def _pretty(value: object) -> str:
     return str(pretty(value))
 
 
-def pieces(sink: Sink, text: str, value: str | None) -> dict[str, Any]:
+def pieces(sink: Sink, text: str, values: Sequence[str | None]) -> dict[str, Any]:
     """Say of which kinds the recorded text is made, in order, as ``outputs``; nothing where that is not known.
 
     Parameters
@@ -41,30 +41,34 @@ def pieces(sink: Sink, text: str, value: str | None) -> dict[str, Any]:
         What took the step's output.
     text : str
         The text as it is recorded, without its last line end.
-    value : str, optional
-        The value of the last expression as a cell shows it; None where a cell would show none.
+    values : sequence of str or None
+        The values that a cell shows, as it shows them: of the last expression, or of each where the notebook is set so.
 
     Returns
     -------
     dict
-        ``outputs``: a list of ``[kind, characters]`` over the text; a ``value`` has its own text behind, where that is
-        another one. Empty where all is ``stdout``, None where it is not kept whole.
+        ``outputs``: a list of ``[kind, characters]`` over the text; a ``value`` or ``display`` has its own text behind,
+        where that is another one. Empty where all is ``stdout``, None where it is not kept whole.
     """
     found: list[list[Any]] = []
     for kind, run in groupby(sink.pieces, lambda piece: piece[0]):
-        parts = [part for _, part in run]
+        parts = [(part, own) for _, part, own in run]
         # pictures stand one by one, so that each finds its own; what is printed in parts is one text
-        for part in parts if kind in ("image", "display", "value") else ["".join(parts)]:
-            found.append([kind, part])
-    whole = "".join(safe_text(part) for _, part in found)
+        for part, own in (
+            parts if kind in ("image", "display", "value") else [("".join(p for p, _ in parts), "")]
+        ):
+            found.append([kind, part, *([safe_text(own)] if own else [])])
+    whole = "".join(safe_text(part) for _, part, *_ in found)
     if not sink.record.whole or whole.removesuffix("\n") != text:
         return {"outputs": None}
-    made = [[kind, len(safe_text(part))] for kind, part in found]
-    said = next((safe_text(part) for kind, part in found if kind == "value"), None)
-    if value is not None and said is None:
-        made.append(["value", 0, value])
-    elif value is not None and said is not None and said.removesuffix("\n") != value:
-        made = [[*m, value] if m[0] == "value" else m for m in made]
+    made = [[kind, len(safe_text(part)), *own] for kind, part, *own in found]
+    pairs = zip(made, found, strict=True)
+    said = [(one, safe_text(part)) for one, (kind, part, *_) in pairs if kind == "value"]
+    if not said and values and values[-1] is not None:
+        made.append(["value", 0, values[-1]])
+    for (one, part), value in zip(said, values, strict=False):
+        if value is not None and part.removesuffix("\n") != value:
+            one[2:] = [value]
     return {"outputs": made if any(m[0] != "stdout" for m in made) else []}
 
 
