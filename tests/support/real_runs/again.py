@@ -113,7 +113,8 @@ def step_of(cell: Book) -> Step | None:
 
 def answer_of(cell: Book) -> int:
     """Return the process whose answer a cell computes; 0 for another cell."""
-    return int(cell["metadata"].get("llmos_nb", {}).get("pid", 1)) if re.match(r"answer\b", cell["id"]) else 0
+    own = re.fullmatch(r"answer(-\d+)?", cell["id"])
+    return int(cell["metadata"].get("llmos_nb", {}).get("pid", 1)) if own else 0
 
 
 def answers_free(book: Book) -> set[int]:

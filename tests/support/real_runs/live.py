@@ -75,7 +75,7 @@ def live(scenario: Scenario, folder: Path) -> Live:
         _cells(book, scenario, work, found)
         if not found.values:
             _look(book, scenario, work, found)
-        found.shown = {s.key: s.shown for s in steps(work, scenario.exported) if s.code}
+        found.shown = {s.key: found.shown.get(s.key, s.shown) for s in steps(work, scenario.exported) if s.code}
         found.answers = dict(answers(work, scenario.exported))
         found.bare = {s.key for s in steps(work, scenario.exported) if s.code and leaves_nothing(s.code)}
         if scenario.export not in ("journal", "home"):
@@ -112,6 +112,8 @@ def _cells(book: Notebook, scenario: Scenario, work: Path, found: Live) -> None:
         if cell.turns:
             started += 1
             code = code.replace("{spec}", _script(work, started, cell.turns))
+        if code.startswith("%agent forget"):  # what it forgets is noted before
+            found.shown |= {s.key: s.shown for s in steps(work, scenario.exported) if s.code}
         ran = book.run(code, CELL_S)
         if ran.error.partition(":")[0] not in cell.raises.split("|"):
             raise NotAsPlanned(
@@ -216,6 +218,9 @@ def answers(work: Path, pids: Sequence[int]) -> Iterator[tuple[int, str]]:
 def history(journal: Path) -> list[dict[str, Any]]:
     """Return a process's events, with those of the process that it was forked from before them."""
     events = [json.loads(line) for line in journal.read_text().splitlines()]
+    for d in (e["d"] for e in events if e["k"] == "call.finished" and isinstance(e["d"]["result"], dict)):
+        beside = journal.parent / "blobs" / d["result"]["blob"]
+        d["result"] = beside.read_text("utf-8") if beside.is_file() else ""
     parent = events[0]["d"].get("parent") or {}
     if "at" not in parent:
         return events

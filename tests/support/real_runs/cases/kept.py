@@ -218,17 +218,16 @@ KEPT = (
     study(
         "threads_and_a_queue",
         "threads of one process fill a dictionary and a queue, which another empties",
-        "import threading, queue\nbox, done = {}, queue.Queue()\ndef measure(n):\n    box[n] = n * n % 17\n    done.put(n)",
+        "import threading, queue\nbox, done = {}, queue.Queue()\ndef measure(n):\n    box[n] = n * n % 17\n    done.put(n)\ndef start_and_join(count):\n    crew = [threading.Thread(target=measure, args=(n,)) for n in range(count)]\n    for t in crew:\n        t.start()\n    for t in crew:\n        t.join()",
         agent(
             "Start them",
-            "crew = [threading.Thread(target=measure, args=(n,)) for n in range(6)]\nfor t in crew:\n    t.start()\nfor t in crew:\n    t.join()\nlen(box)",
+            "start_and_join(6)\nlen(box)",
         ),
         agent(
             "Collect",
             "ended = sorted(done.get() for _ in range(done.qsize()))\nended",
             "total = sum(box.values())\ntotal",
         ),
-        skip=("crew", "t"),
     ),
     study(
         "methods_handed_over",
