@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import ExportDoesNotRun, LlmosError
-from llmos_nb.export.assertions import compared
+from llmos_nb.export.assertions import VALUE_NAME, compared
 from llmos_nb.export.cells import read, text_of
 from llmos_nb.export.environ import LACKS
 from llmos_nb.export.inputs import digest_file
@@ -30,7 +30,7 @@ from llmos_nb.tools import Call
 
 _WORDS, _PIECE = 300, 100  # of an error, of what stands in it
 _AT = re.compile(r"Cell In\s?\[\d+\], line (\d+)|File \"[^\"]*\", line (\d+), in <module>")
-_VALUE = re.compile(r"_r\d+_\d+")
+
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _OURS = re.compile(r"(?:_content|type)\((\w+)\)(?:\.__name__)?")
 
@@ -103,7 +103,7 @@ def _reason(source: str, error: str, traceback: str) -> str:
     if test is None:
         return f"{error[:_WORDS]} (at `{_short(ast.unparse(node))}`)"
     name, said = _OURS.sub(r"\1", test[0]), error.partition(": ")[2].strip()
-    named = "its value" if _VALUE.fullmatch(name) else f"`{name}`"
+    named = "its value" if name == VALUE_NAME else f"`{name}`"
     now = f"is {_short(said)}, and" if said else "is another here; it"
     unseen = "what made it so was not followed, as what other programs or threads did, or what no name shows"
     return f"{named} {now} was {_short(str(test[1]))} in the run: {unseen}"

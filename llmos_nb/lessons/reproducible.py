@@ -163,13 +163,24 @@ def _is_of(notebook: Path, process: Process) -> None:
     wrong_if(not any(head in named for head in heads), told, 3)
 
 
+_BY_ITSELF = """
+import json, sys
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+cells = [c for c in json.load(open(sys.argv[1], encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
+ip = InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
+for cell in cells:
+    ip.run_cell("".join(cell["source"]), store_history=True).raise_error()
+"""
+
+
 def _runs(notebook: Path) -> None:
-    """Run the code cells of a notebook as a plain program, in its own folder."""
+    """Run the code cells of a notebook in IPython alone, in its own folder."""
     wrong_if(not notebook.exists(), f"{notebook.name} is not there; export the process", 3)
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     program = "\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
     wrong_if("llmos" in program or "%%" in program, "it needs llmos_nb or a magic; an export does not", 3)
-    command = [sys.executable, "-c", program]
+    command = [sys.executable, "-c", _BY_ITSELF, str(notebook.absolute())]
     done = subprocess.run(  # noqa: S603 - the learner's own program
         command, cwd=notebook.parent, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )

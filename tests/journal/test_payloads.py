@@ -105,7 +105,7 @@ async def test_verify_names_stored_values_that_are_damaged_or_gone_and_no_others
     first, y, last, z = (
         p for n in ("x", "y", "x", "z") for p in [place.pop([m for m, _ in place].index(n))[1]]
     )
-    assert told().endswith(")") and "stored value" not in told()
+    assert told().endswith("is its last event") and "stored value" not in told()
     first.unlink()
     assert "stored value" not in told(), "an earlier one may be deleted to make room"
     damaged(y), last.unlink()

@@ -189,5 +189,5 @@ def test_markdown_whose_object_has_no_text_of_its_own_is_read_and_a_cell_keeps_i
     sink.write("p\n")
     sink.display({"text/plain": plain, "text/markdown": "**b**"})
     assert "".join(shown) == f"p\n{read}\n"
-    kept = pieces(sink, f"p\n{read}", None)["outputs"]
+    kept = pieces(sink, f"p\n{read}", ())["outputs"]
     assert kept == [["stdout", 2], ["display", len(read) + 1, *own]]
