@@ -248,6 +248,7 @@ def _whole_steps(draft: Draft) -> None:
         for unit in new:
             unit.kept = True
     draft.units = [u for u in draft.units if u.role != "step" or u.kept]
+    _, draft.boundary = cut(draft.pieces()[draft.first_step :])  # of what is left
 
 
 def _no_history(draft: Draft, unit: Unit) -> None:

@@ -354,3 +354,23 @@ def test_steps_of_two_forks_are_followed_by_both_answers(tmp_path):
     path = export([shared, other], "x.ipynb")
     assert [c["id"] for c in code(path)] == ["r1-0", "answer", "answer-2", "answer-3", "answer-4"]
     assert verify(path).ok and about(read(path))["processes"][1]["pid"] == 2
+
+
+def test_a_shape_is_asserted_only_of_what_the_notebook_makes(tmp_path):
+    """The step of another process, which is left out, took `a`; the cell that made it is needed in part alone."""
+    for name, rows in (("a", "x\n1\n2\n"), ("b", "y\n3\n4\n5\n")):
+        (tmp_path / f"{name}.csv").write_text(rows)
+    first = ProcessRun("Look at a", tmp_path, "one")
+    first.user("import pandas as pd\na = pd.read_csv('a.csv')")
+    first.begin()
+    first.step("p = a.copy()\np['x'] = pd.to_numeric(p['x'])")
+    first.end("It has {{len(a)}} rows.")
+    second = ProcessRun("Look at b", tmp_path, "two", after=first)
+    second.user("b = pd.read_csv('b.csv')")
+    second.begin()
+    second.step("total = int(b['y'].sum())\ntotal")
+    second.end("It is {{total}}.")
+    path = export([first.source(pid=1, wanted=False), second.source(pid=2)], "x.ipynb")
+    shapes = [c["source"] for c in read(path)["cells"] if c["metadata"]["llmos_nb"]["role"] == "shapes"]
+    assert "b.shape" in shapes[0] and " a.shape" not in shapes[0]
+    assert verify(path).ok

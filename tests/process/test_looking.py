@@ -402,3 +402,14 @@ async def test_an_answer_of_a_dry_run_is_computed_on_what_the_run_made(script):
     model = script(python("ys = [x * 2 for x in xs]"), {"text": "{{ys.pop()}} {{ys.pop()}} {{len(ys)}}"})
     proc = await llmos.run("go", model=model, namespace=names, preview=True)
     assert proc.answer == "4 4 2" and names.keys() - {"__builtins__"} == {"xs"}
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(93753.99, "93753.99"), (1234567.89, "1234567.89"), (1 / 3, "0.333333"), (2 / 3e-7, "6666667"), (12.0, "12"), (2.5e-9, "2.5e-09")],
+)  # fmt: skip
+async def test_what_was_rounded_is_told_as_it_was_rounded_also_in_tables(script, value, shown):
+    names = {"x": value, "table": pd.DataFrame({"a": [value]})}
+    proc = await answered(script, "It is {{x}}.\n\n{{table}}", names=names)
+    assert proc.answer.startswith(f"It is {shown}.")
+    assert shown in proc.answer.partition("|")[2] and str(value * 3) not in proc.answer

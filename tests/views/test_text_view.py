@@ -12,6 +12,7 @@ import llmos_nb as llmos
 from llmos_nb.process.state import State
 from llmos_nb.process.state.fold.fold import apply
 from llmos_nb.views.panel.view import view
+from llmos_nb.views.text import form
 from llmos_nb.views.text.form import render
 from llmos_nb.views.text.view import SHOWN, TextView
 
@@ -155,3 +156,12 @@ def test_the_first_sentence_of_an_answer_stands_whole(words):
     w = STATES["finished"](answer=f"{words} The rest follows.")
     said = " ".join(render(view(w.state, w.events)).split())
     assert words in said and "The rest follows." in said
+
+
+def test_the_rows_of_a_table_in_an_answer_stay_whole():
+    row = f"| {'a' * 60} | {'b' * 30} |"
+    said = form.blocks(
+        [{"kind": "answer", "markdown": f"So it is:\n\n{row}\n|---|--:|\n| x | 7 |\n\n{'long ' * 30}"}]
+    )
+    assert f"  {row}" in said and "  |---|--:|" in said and max(map(len, said)) == len(row) + 2
+    assert said[0] == "  So it is:" and len([line for line in said if "long" in line]) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import groupby
 
 from llmos_nb.journal.events import ActData
 from llmos_nb.views.contract import Block, Button, Card, Danger, Fold, Held, PanelView, Sheet, StepRow, Words
@@ -220,6 +221,15 @@ def _lead(b: Block) -> list[str]:
     return [line] if visible(" ".join(b["text"].split())) in line else [rule(""), *wrap(b["text"], "  ")]
 
 
+def _answer(markdown: str) -> list[str]:
+    """Return an answer; the rows of its tables stay whole, so that their columns stay one under the other."""
+    found: list[str] = []
+    for rows, group in groupby(markdown.splitlines(), lambda line: line.lstrip().startswith("|")):
+        lines = list(group)
+        found += [f"  {visible(line.strip())}" for line in lines] if rows else wrap("\n".join(lines), "  ")
+    return found
+
+
 def _table_block(b: Block) -> list[str]:
     rows = [*([b["heads"]] if b.get("heads") else []), *([cell(c) for c in row] for row in b["rows"])]
     above = [] if b.get("plain") else wrap(b["caption"], "  ")  # a heading stands above a plain one
@@ -230,7 +240,7 @@ _BLOCKS: dict[str, Callable[[Block], list[str]]] = {
     "lead": _lead,
     "heading": lambda b: wrap(b["text"], "  "),
     "text": lambda b: wrap(plain(b["words"]), "  "),
-    "answer": lambda b: wrap(b["markdown"], "  "),
+    "answer": lambda b: _answer(b["markdown"]),
     "table": _table_block,
     "code": _code_block,
     "details": lambda b: [f"  {b['summary']}", *verbatim(b["code"])],

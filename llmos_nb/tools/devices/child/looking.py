@@ -29,6 +29,7 @@ from llmos_nb.tools.text import safe_text
 
 GRACE_S = 0.5
 LONGEST = 4_000  # characters that an expression may give
+ROUNDED = 12  # digits of a float that somebody has rounded: what is computed has more
 SIX = 999_999.5  # from here on six digits would cut the whole part
 LARGEST = 1e15  # a float beyond it is written with an exponent
 TICK_S, IDLE_S = 0.25, 2.0  # of a copy that only waits; what it waits for is not in the copy
@@ -190,7 +191,8 @@ def _looked(namespace: dict[str, Any], asked: Asked, seconds: float, regions: Se
 def said(value: Any, conversion: str, spec: str) -> tuple[str, str]:
     """Return the text of a value as an f-string has it, and by which format it came about.
 
-    Without a format, a float is told by six digits (its whole part is never cut), and a frame or a series as a table.
+    Without a format, a float is told by six digits (its whole part is never cut) unless it has at most twelve, and a
+    frame or a series as a table.
     """
     if conversion:
         value = repr(value) if conversion == "r" else ascii(value) if conversion == "a" else str(value)
@@ -202,7 +204,10 @@ def said(value: Any, conversion: str, spec: str) -> tuple[str, str]:
 
 
 def digits(value: Any) -> str:
-    """Return the format by which a float is told that has none; empty for what is no float."""
+    """Return the format by which a float is told that has none; empty for what is no float, and for a rounded one."""
     if not isinstance(value, Real) or isinstance(value, Rational):
+        return ""
+    told = repr(float(value)).partition("e")[0].replace(".", "").lstrip("-0")
+    if 6 < len(told) <= ROUNDED and not float(value).is_integer():
         return ""
     return ".0f" if SIX <= float(abs(value)) < LARGEST else ".6g"

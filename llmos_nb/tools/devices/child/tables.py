@@ -16,7 +16,10 @@ def markdown_table(table: "Any", most: int = 3_600) -> str:  # its source needs 
 
     def shown(value: "Any") -> str:
         if isinstance(value, float):
-            value = format(value, ".0f" if 999_999.5 <= abs(value) < 1e15 else ".6g")
+            told = repr(float(value))
+            rounded = 6 < len(told.partition("e")[0].replace(".", "").lstrip("-0")) <= 12
+            form = ".0f" if 999_999.5 <= abs(value) < 1e15 else ".6g"
+            value = told if rounded and not value.is_integer() else format(value, form)
         return " ".join(str(value).replace("|", "\\|").split())
 
     def parts(key: "Any") -> "list[Any]":
