@@ -117,7 +117,7 @@ async def test_calls_before_a_plan_stand_above_its_steps():
 async def test_text_and_page_show_the_calls():
     proc = await ran(python("# load it\nx = 1"), DONE)
     text, html = form.render(drawn(proc)), page.html(proc.run.state, proc.events)
-    assert "Calls, 1 of 1 done" in text and "✓ r1.0 Load it" in text and "made x" in text
+    assert "Calls, 1 of 1 done" in text and "● r1.0 Load it" in text and "made x" in text
     assert "<ul" in html and "<b>Load it</b> (done" in html and "Make all of it" in html
 
 

@@ -6,7 +6,7 @@ import pytest
 from fixtures_journals import STATES, hostile
 from fixtures_writer import ANSWER, CODES, GOAL, RESULTS, Writer
 from hypothesis import given, settings, strategies as st
-from turns import python
+from turns import call, python
 
 import llmos_nb as llmos
 from llmos_nb.process.state import State
@@ -44,7 +44,7 @@ def test_plan_steps_evidence_and_answer_come_in_order():
     said = printed(STATES["finished"]())
     wanted = [
         "── penguins · pid 3 · gpt-4o-mini ──", "plan, 4 steps:", "· 1  Keep the birds", "expects: 344 rows",
-        "plan approved by you", "▸ step 1, r2.0 python", CODES[0].splitlines()[0], f"→ {RESULTS[0]}", "✓ 1  Keep",
+        "plan approved by you", "▸ step 1, r2.0 python", CODES[0].splitlines()[0], f"→ {RESULTS[0]}", "● 1  Keep",
         "Step 3 wants to replace a file", "r4.0 approved by you", "x 4  Test whether", "plan, again, 1 step:",
         "── Biscoe, and not by chance.", "4,716", "Numbers of the answer: ",
     ]  # fmt: skip
@@ -86,7 +86,7 @@ def test_the_form_marks_the_stage_and_the_state():
     w = STATES["waiting"]()
     said = render(view(w.state, w.events))
     assert "plan → [YOU] → act" in said and "waiting for you: step 3 wants" in said
-    assert re.search(r"✓ 2  Average body mass on each island +after 1  0.2 s  \$0.0005\n", said)
+    assert re.search(r"● 2  Average body mass on each island +after 1  0.2 s  \$0.0005\n", said)
     assert re.search(r"\n +342 of 344 rows kept, 2 had no mass +r2.0\n", said)
 
 
@@ -165,3 +165,14 @@ def test_the_rows_of_a_table_in_an_answer_stay_whole():
     )
     assert f"  {row}" in said and "  |---|--:|" in said and max(map(len, said)) == len(row) + 2
     assert said[0] == "  So it is:" and len([line for line in said if "long" in line]) == 2
+
+
+async def test_a_step_has_a_check_mark_only_where_what_it_expected_was_compared(script):
+    plan = [{"title": "Load"}, {"title": "Count", "expect": "len(xs) == 2", "depends_on": [1]}]
+    turns = [{"plan": plan}, call("python", code="xs = [1, 2]", step=1), call("python", code="len(xs)", step=2)]
+    model = script(*turns, {"text": "Two."})
+    proc = await llmos.run("Count.", model=model, namespace={}, approve="auto")
+    drawn = view(proc.run.state, proc.events)
+    assert [form.step(row)[0].split()[:2] for row in drawn["steps"]] == [["●", "1"], ["✓", "2"]]
+    less = {**drawn, "fold": {"upto": 2, "text": "2 steps"}}
+    assert "  ● 2 steps" in render(less).splitlines()

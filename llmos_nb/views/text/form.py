@@ -10,8 +10,9 @@ from llmos_nb.views.contract import Block, Button, Card, Danger, Fold, Held, Pan
 from llmos_nb.views.text.lines import WIDTH, pieces, rule, table, verbatim, wrap
 from llmos_nb.views.wording import LOOP, plain, visible
 
+HELD = "✓"  # of a step whose expectation was evaluated, and was true
 GLYPHS = {
-    "done": "✓", "waiting": "◇", "pending": "·", "running": "▸", "failed": "x",
+    "done": "●", "waiting": "◇", "pending": "·", "running": "▸", "failed": "x",
     "skipped": "-", "rejected": "x", "replaced": "-", "pause": "‖", "undone": "-", "left": "·",
 }  # fmt: skip
 
@@ -65,7 +66,8 @@ def _plan(view: PanelView) -> list[str]:
     head = ", ".join(filter(None, (view.get("planhead", "Plan"), view.get("planside"))))
     away = folded(rows, fold)
     inside = {r["n"] for r in away}
-    less = wrap(f"✓ {fold['text']}", "  ") if fold and away else []
+    sign = HELD if all(r.get("held") for r in away) else GLYPHS["done"]
+    less = wrap(f"{sign} {fold['text']}", "  ") if fold and away else []
     return [f"  {head}", *less, *(line for row in rows if row["n"] not in inside for line in step(row)), ""]
 
 
@@ -73,7 +75,7 @@ def step(r: StepRow) -> list[str]:
     """Return a step: glyph, number, title, what it needs, time, cost; then expectation, evidence and note."""
     after = f"after {r['after']}" if r.get("after") else ""
     right = "  ".join(filter(None, (after, r.get("dur"), r.get("cost"))))
-    first = f"  {GLYPHS[r['s']]} {r['n']:<2} "
+    first = f"  {HELD if r.get('held') and r['s'] == 'done' else GLYPHS[r['s']]} {r['n']:<2} "
     room = WIDTH - len(first)
     title = wrap(r["t"], width=max(room - len(right) - 2, 30) if right else room)
     lines = [f"{first}{title[0]}".ljust(WIDTH - len(right)) + right, *(" " * len(first) + t for t in title[1:])]

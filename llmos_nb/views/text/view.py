@@ -162,7 +162,7 @@ class TextView:
         row = row_of(s, b.step, self.counts)
         if row is None:
             return []
-        shown: Any = {key: row.get(key, "") for key in ("n", "t", "verdict", "dur", "cost")}
+        shown: Any = {key: row.get(key, "") for key in ("n", "t", "verdict", "dur", "cost", "held")}
         shown["s"] = "done" if b.met else "failed"
         return [*form.step(shown), ""]
 

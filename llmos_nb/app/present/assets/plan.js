@@ -100,6 +100,9 @@ function body(p, step, tab) {
   );
 }
 
+/** A check mark stands only where what the step expected was evaluated, and was true. */
+const markOf = (step) => (step.s === "done" && !step.held ? "ran" : step.s);
+
 function row(p, step) {
   const form = p.ui.form?.n === step.n ? p.ui.form.kind : null;
   const here = p.ui.tab === step.n;
@@ -115,12 +118,13 @@ function row(p, step) {
       "data-s": step.danger ? "danger" : step.s,
       tabindex: tab,
       "aria-current": now ? "step" : null,
+      "data-held": step.held ? "" : null,
       "data-open": open,
     };
     const li = h(
       `li.step${hit ? ".hit" : ""}`,
       attrs,
-      icon(step.danger ? "danger" : step.s),
+      icon(step.danger ? "danger" : markOf(step)),
       form ? stepForm(form, step) : body(p, step, tab),
     );
     for (const link of li.querySelectorAll("a")) link.tabIndex = tab;
@@ -171,7 +175,7 @@ export function plan(p) {
     { "aria-label": view.planhead?.startsWith("Calls") ? "Calls" : "Plan" },
     h("h3", {}, h("span", {}, view.planhead ?? "Plan"), view.planside && h("span", {}, view.planside)),
     view.planside === "being written" && skeleton(),
-    folded(p, "ended", "done", view.fold?.text, ended),
+    folded(p, "ended", ended.every((step) => step.held) ? "done" : "ran", view.fold?.text, ended),
     h(
       "ol",
       { "data-key": "near" },
