@@ -173,10 +173,8 @@ class PanelShown(Shown):
         events = process.events
         self.process, self.projector, self.seen = process, Projector(events), len(events)
         self.swapped_at_end = process.state != "ended"  # one shown after its end is there to be looked through
-        tell = process.dispatch.tell
-        self.panel = (
-            Feed(self.verb, self.view(), tell) if page else Panel(self.verb, self.view(), loop.svg(), tell)
-        )
+        first, tell = process.dispatch.ask(self.view), process.dispatch.tell  # a cell has a thread of its own
+        self.panel = Feed(self.verb, first, tell) if page else Panel(self.verb, first, loop.svg(), tell)
         self.panel.kept, self.panel.on_followed = self.forms, self._keep_soon
         self.display_id = "" if page else f"llmos-{process.pid}-{id(self):x}"
         self.comm_id = self.line = ""
@@ -206,7 +204,8 @@ class PanelShown(Shown):
 
     def forms(self) -> dict[str, Any]:
         """Return what a notebook keeps of the process as it stands."""
-        return bundle.bundle(self.process.run.state, self.process.events, self.comm_id, _own_id())
+        made = partial(bundle.bundle, comm=self.comm_id, kernel_id=_own_id())
+        return self.process.dispatch.ask(lambda: made(self.process.run.state, self.process.events))
 
     def _drawn(self) -> dict[str, Any]:
         """Return the same with the widget, unless it has ended: a saved widget without its state is an error."""
