@@ -20,7 +20,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import NamedTuple
 
-from llmos_nb.errors import EffectRefused
+from llmos_nb.errors import CallDenied, EffectRefused
 from llmos_nb.journal.events import EffectDecided, QuestionAsked, SignalReceived
 from llmos_nb.policy import APPROVER, NOBODY, TRUSTED, Came, Effect, Ruling, covered, rule_on
 from llmos_nb.process.findings import Findings
@@ -259,6 +259,7 @@ class Effects:
         EffectRefused
             It may not happen.
         """
+        effect, why = Effect(str(effect.kind), str(effect.target)), str(why)  # a step may have made up either
         with self._lock:
             known = [effect.kind, effect.target] in self._run.state.grants
             answer = Answer(True, "you") if known else self._ask(effect, why, foreign)
@@ -273,7 +274,15 @@ class Effects:
             self.brought = Came(self.brought.label.join(came.label), came.why or why)
 
     def decided(self, body: EffectDecided) -> None:
-        """Let the step go on, or fail, as somebody has decided; on the thread that drives the process."""
+        """Let the step go on, or fail, as somebody has decided; on the thread that drives the process.
+
+        Raises
+        ------
+        CallDenied
+            Code of the step decides.
+        """
+        if reentry.inside():
+            raise CallDenied(reentry.DENIED)
         allowed = body.what == "allow"
         self._settle(body.question, Answer(True, body.by) if allowed else _refusal(body.by, body.why))
 
