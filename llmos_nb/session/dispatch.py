@@ -335,7 +335,10 @@ class Dispatch:
         runtime().post(self.halt_here, how, by, anew, context=Context())
 
     def halt_here(self, how: str, by: str, anew: bool = False) -> None:
-        """End what is under way, on the thread that drives the process."""
+        """End what is under way, on the thread that drives the process; what nobody meant ends no wait for a person."""
+        state = self.run.state
+        if anew and state.waiting and not any(call.status == "running" for call in state.open_calls):
+            return
         self.run.anew = anew
         self._halt(how, by)
         self.go_on()

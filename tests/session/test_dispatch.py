@@ -90,6 +90,14 @@ async def test_stop_of_a_process_that_is_paused_already_is_not_on_the_record(wai
     assert (waiting.state, len(waiting.events)) == ("paused", before)
 
 
+async def test_the_end_of_a_service_in_the_moment_after_a_question_leaves_it_open(waiting):
+    waiting.dispatch.halt_soon("paused", "the end of the service", anew=True)
+    await waiting.dispatch.there(waiting.dispatch.idle)
+    assert waiting.state == "waiting" and waiting.events[-1].k == "question.asked"
+    waiting.approve()
+    assert (await waiting).reason == "answered"
+
+
 @pytest.mark.parametrize("acts", [True, False])
 async def test_what_a_step_did_outside_before_stop_is_told(tmp_path, acts):
     began, path = threading.Event(), tmp_path / "sent.txt"
