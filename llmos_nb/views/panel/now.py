@@ -151,16 +151,7 @@ def _running_call(call: Call) -> Phase:
 
 def allowed(call: Call) -> str:
     """Say by which decision a call runs."""
-    kind, _, which = call.by.partition(":")
-    known = {
-        "you": "Approved by you.",
-        "plan": "Allowed by the plan you approved.",
-        "act": f"Planned, act {which}.",
-        "words": "Your own words said so.",
-        "mode": f"Allowed by the mode “{which}”.",
-        "rule": f"Allowed by rule {which}.",
-    }
-    return known.get(kind, f"Allowed by {call.by}." if call.by else "")
+    return f"{'Approved' if call.by.looked else 'Allowed'} by {call.by.describe()}." if call.by else ""
 
 
 def _thinking(s: State, counts: Counts, step: int) -> Phase:
