@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from llmos_nb.errors import UsageError
-from llmos_nb.journal.events import Decider, RunResumed, SignalReceived
+from llmos_nb.journal.events import FOR_GOOD, Decider, RunResumed, SignalReceived
 from llmos_nb.process.run import Run
 from llmos_nb.process.scheduling.queue import LEAST_NICE, NICEST
-from llmos_nb.process.state import FOR_GOOD
 
 
 def send(run: Run, text: str, by: Decider) -> None:

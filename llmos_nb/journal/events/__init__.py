@@ -44,6 +44,7 @@ from llmos_nb.journal.events.decider import (
     person,
     typed,
 )
+from llmos_nb.journal.events.end import FOR_GOOD, SINCE, AfterEnd, may_follow
 from llmos_nb.journal.events.heap import HeapChanged, HeapRestored
 from llmos_nb.journal.events.message import (
     MessageArrived,
@@ -167,6 +168,7 @@ __all__ = [
     "BUDGET",
     "CONFLICT",
     "DEADLINE",
+    "FOR_GOOD",
     "FURTHER",
     "KINDS",
     "MODEL",
@@ -174,11 +176,13 @@ __all__ = [
     "PLAN",
     "REPEAT",
     "SCHEMA",
+    "SINCE",
     "VERSION",
     "YOU",
     "ActData",
     "ActUsed",
     "ActsMoved",
+    "AfterEnd",
     "AnswerComputed",
     "Body",
     "BudgetReserved",
@@ -243,6 +247,7 @@ __all__ = [
     "UndoProposed",
     "Unknown",
     "former",
+    "may_follow",
     "migrated",
     "parse",
     "person",

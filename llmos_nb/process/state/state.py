@@ -32,7 +32,7 @@ class State:
 
     Attributes
     ----------
-    goal, name, pid, model : str, str, int, str
+    goal, name, pid, version, model : str, str, int, int, str
         What is wanted; what the process and its model are called; its number, unique in its home.
     endpoint : str
         The URL at which the model was asked last; empty for none.
@@ -147,6 +147,7 @@ class State:
     goal: str = ""
     name: str = ""
     pid: int = 0
+    version: int = 1
     model: str = ""
     endpoint: str = ""
     small: bool = False
@@ -287,9 +288,8 @@ class State:
     def _at_work(self, held: bool = False) -> bool:
         """Return whether a call runs, or the first that is open can go on; those behind it wait for their turn."""
         calls = self.open_calls
-        return any(c.status == "running" for c in calls) or bool(
-            not held and calls and calls[0].status in ("approved", "proposed")
-        )
+        first = not held and calls and calls[0].status in ("approved", "proposed")
+        return any(c.status == "running" for c in calls) or bool(first)
 
     def refuses(self, by: Decider, question: str = "") -> str:
         """Say why somebody's approval does not count here; nothing where it does."""

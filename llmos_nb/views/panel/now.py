@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from llmos_nb.journal.events import FOR_GOOD
 from llmos_nb.policy import show
 from llmos_nb.process import answers
-from llmos_nb.process.state import CONTROL, FOR_GOOD, State, resumes
+from llmos_nb.process.state import CONTROL, State, resumes
 from llmos_nb.tools import Call
 from llmos_nb.views import wording
 from llmos_nb.views.contract import Block, Button, Clock, Foot, Glyph, Tone, Words

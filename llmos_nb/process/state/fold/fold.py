@@ -14,6 +14,7 @@ from functools import lru_cache
 from llmos_nb.errors import JournalError
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import RunResumed
+from llmos_nb.process.state.ends import follows
 from llmos_nb.process.state.fold.call import fold_calls, fold_questions
 from llmos_nb.process.state.fold.heap import fold_heap
 from llmos_nb.process.state.fold.model import fold_model
@@ -34,6 +35,8 @@ def fold(events: Iterable[Event], state: State | None = None, path: str = "") ->
     event = None
     try:
         for event in events:
+            if not follows(state, event.body):
+                raise ValueError("it comes after run.ended")
             apply(state, event)
     except JournalError:
         raise
