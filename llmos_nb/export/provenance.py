@@ -160,5 +160,7 @@ def _granted(by: Decider, reason: str) -> str:
     told = f": {reason}" if reason else ""
     if by.kind == "plan":
         return f"inside the plan that was approved{told}"
-    how = {"commitment": "covered", "mode": "let through", "rule": "let through"}.get(by.kind, "approved")
-    return f"{how} by {by.describe('the user')}{told}"
+    how = {"commitment": "covered by", "mode": "let through by", "rule": "let through by"}.get(
+        by.kind, "approved by"
+    )
+    return f"{how} {by.describe('the user')}{told}"

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from llmos_nb.errors import SnapshotConflict, UsageError
 from llmos_nb.journal import who
 from llmos_nb.journal.events import (
+    REBUILD,
     YOU,
     ActUsed,
     CallDecided,
@@ -28,7 +29,7 @@ from llmos_nb.policy import Rule, approval, in_advance, parse_rule
 from llmos_nb.process.gate.plan import decide_plan
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.plan import Plan
-from llmos_nb.process.state.rebuild import AGAIN, REBUILD, WITHOUT
+from llmos_nb.process.state.rebuild import AGAIN, WITHOUT
 from llmos_nb.process.state.state import State
 
 

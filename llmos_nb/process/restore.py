@@ -10,14 +10,14 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.errors import CallDenied, LlmosError, SnapshotConflict
-from llmos_nb.journal.events import NO_ONE, YOU, Decider, HeapRestored, QuestionAsked, SignalReceived
+from llmos_nb.journal.events import NO_ONE, REBUILD, YOU, Decider, HeapRestored, QuestionAsked, SignalReceived
 from llmos_nb.messages import ToolResult
 from llmos_nb.process import values
 from llmos_nb.process.gate.quarantine import restored
 from llmos_nb.process.recover import missing_inputs, standing
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import RunAgain
-from llmos_nb.process.state.rebuild import REBUILD, Made, effects, harmless, last_digests, plan, question
+from llmos_nb.process.state.rebuild import Made, effects, harmless, last_digests, plan, question
 from llmos_nb.tools import Call, CallContext, Tool, invoke, reads
 from llmos_nb.tools.devices.python import interruptible
 

@@ -81,14 +81,14 @@ async def test_work_that_was_cut_off_says_who_cut_it_off(tmp_path, by, words):
     await process
     stopping.join()
     assert process.run.state.calls["r1.0"].result.partition(";")[0] == f"stopped by {words}"
-    assert process.detail == f"stopped by {by}"
+    assert process.detail == f"stopped by {by.describe()}"
 
 
 async def test_stop_of_a_process_that_is_paused_already_is_not_on_the_record(waiting):
     waiting.stop()
     await waiting
     before = len(waiting.events)
-    waiting.dispatch.halt_soon("paused", "the end of the interpreter")
+    waiting.dispatch.halt_soon("paused", Decider("process", "the end of the interpreter"))
     await waiting.dispatch.there(waiting.dispatch.idle)
     assert (waiting.state, len(waiting.events)) == ("paused", before)
 

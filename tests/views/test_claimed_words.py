@@ -114,6 +114,10 @@ def test_a_running_call_says_by_which_decision_it_runs(by):
     w.allow(w.call(code="x = 1"))
     call = replace(next(c for c in w.state.calls.values() if c.name == "python"), by=former(by))
     assert allowed(call) != "Approved by you." and allowed(replace(call, by=YOU)) == "Approved by you."
+    people = by in ("approver:ci", "Prof. X")
+    assert allowed(call).startswith("Approved by") == people and ("Allowed by" in allowed(call)) == bool(
+        by and not people
+    )
 
 
 async def test_what_was_put_back_is_not_said_to_be_undone():

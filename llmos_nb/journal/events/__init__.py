@@ -44,7 +44,7 @@ from llmos_nb.journal.events.decider import (
     person,
     typed,
 )
-from llmos_nb.journal.events.end import FOR_GOOD, SINCE, AfterEnd, may_follow
+from llmos_nb.journal.events.end import FOR_GOOD, REBUILD, SINCE, AfterEnd, may_follow
 from llmos_nb.journal.events.heap import HeapChanged, HeapRestored
 from llmos_nb.journal.events.message import (
     MessageArrived,
@@ -174,6 +174,7 @@ __all__ = [
     "MODEL",
     "NO_ONE",
     "PLAN",
+    "REBUILD",
     "REPEAT",
     "SCHEMA",
     "SINCE",

@@ -15,7 +15,9 @@ from llmos_nb.journal.events.call import (
     ToolReturned,
     UndoProposed,
 )
+from llmos_nb.journal.events.heap import HeapRestored
 from llmos_nb.journal.events.model import BudgetSettled
+from llmos_nb.journal.events.question import QuestionAnswered, QuestionAsked
 from llmos_nb.journal.events.run import LabelChanged, RunEnded, RunResumed, RunStarted, SignalReceived
 from llmos_nb.journal.events.state import StateSaved
 
@@ -23,7 +25,8 @@ FOR_GOOD = ("stopped", "killed", "forked")
 """Ends after which nothing goes on."""
 SINCE = 3  # the version of the format from which on this holds
 _BACK = (CallUndone, CallRedone, UndoProposed)
-_KEPT = (StateSaved, BudgetSettled, LabelChanged, ActsMoved)  # books, which begin nothing
+_KEPT = (StateSaved, BudgetSettled, LabelChanged, ActsMoved, HeapRestored)  # books, which begin nothing
+REBUILD = "rebuild"  # what is asked before anything goes on: the namespace comes first
 _GAVE = (CallFinished, CallInDoubt, NamesChanged, ToolReturned)  # how it went on with what was under way
 _DRIVES = ("pause", "resume", "stop", "kill", "approve_step")
 
@@ -53,8 +56,9 @@ def may_follow(reason: str, body: object, undoing: Container[str], under_way: Co
         return True
     calls = [getattr(body, name, None) for name in ("within", "call")]
     calls.append(str(getattr(body, "question", "")).partition("!")[0])
+    asks = isinstance(body, QuestionAsked | QuestionAnswered) and body.question == REBUILD
     named = [c for c in calls if c]
-    return any(c in undoing or (isinstance(body, _GAVE) and c in under_way) for c in named)
+    return asks or any(c in undoing or (isinstance(body, _GAVE) and c in under_way) for c in named)
 
 
 class AfterEnd:

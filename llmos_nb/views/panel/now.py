@@ -152,7 +152,8 @@ def _running_call(call: Call) -> Phase:
 
 def allowed(call: Call) -> str:
     """Say by which decision a call runs."""
-    return f"{'Approved' if call.by.looked else 'Allowed'} by {call.by.describe()}." if call.by else ""
+    did = "Approved by" if call.by.looked else "Allowed by"
+    return f"{did} {call.by.describe()}." if call.by else ""
 
 
 def _thinking(s: State, counts: Counts, step: int) -> Phase:

@@ -13,6 +13,7 @@ from llmos_nb.journal import Event
 from llmos_nb.journal.events import (
     CONFLICT,
     PLAN,
+    REBUILD,
     SCHEMA,
     CallDecided,
     CallFinished,
@@ -37,7 +38,7 @@ from llmos_nb.process.state import acts
 from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.fold.heap import heap_decided
 from llmos_nb.process.state.prompts import took_long
-from llmos_nb.process.state.rebuild import AGAIN, REBUILD
+from llmos_nb.process.state.rebuild import AGAIN
 from llmos_nb.process.state.state import CONTROL, State, flush_notes, note, say
 from llmos_nb.tools import Call, shown
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from llmos_nb.journal import Event
-from llmos_nb.journal.events import HeapChanged, HeapRestored
+from llmos_nb.journal.events import REBUILD, HeapChanged, HeapRestored
 from llmos_nb.process.state import prompts
-from llmos_nb.process.state.rebuild import REBUILD
 from llmos_nb.process.state.state import State, note, say
 
 
