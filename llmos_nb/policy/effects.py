@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-from llmos_nb.journal.events import Decider
+from llmos_nb.journal import Decider
 from llmos_nb.policy.rules import NOBODY, Mode, Ruling
 
 Kind = Literal[

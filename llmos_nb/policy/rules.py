@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any, Literal
 
 from llmos_nb.errors import UsageError, check_keys, nearest
-from llmos_nb.journal.events import PLAN, Decider
+from llmos_nb.journal import PLAN, Decider
 from llmos_nb.messages import canonical
 from llmos_nb.policy.labels import TRUSTED, Label
 

@@ -11,17 +11,7 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.errors import UsageError
-from llmos_nb.journal.events import (
-    BUDGET,
-    CONFLICT,
-    PLAN,
-    REPEAT,
-    SCHEMA,
-    CheckFinished,
-    RunEnded,
-    RunPaused,
-    StepIntegrated,
-)
+from llmos_nb.journal.events import PLAN, CheckFinished, RunEnded, RunPaused, StepIntegrated
 from llmos_nb.process import compute
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import Check, End, Integrate, Pause
@@ -167,7 +157,6 @@ def _listed(value: Any) -> Any:
     return {k: _listed(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
-_NOT_REFUSED = (SCHEMA, REPEAT, BUDGET, CONFLICT, PLAN)  # the call failed, and nobody was against it
 EVIDENCE = 240
 
 
@@ -197,7 +186,7 @@ def _integrate(run: Run, command: Integrate, compared: str = "", found: tuple[bo
     bad = next((c for c in calls if c.status != "done"), None)
     status = detail = ""
     met = bad is None
-    if bad is not None and bad.status in ("rejected", "skipped") and bad.by not in _NOT_REFUSED:
+    if bad is not None and bad.status in ("rejected", "skipped") and not (bad.by.to_mend or bad.by == PLAN):
         status = bad.status
     if met and compared:
         met, why = found

@@ -33,10 +33,10 @@ from llmos_nb.process import saved, serving
 from llmos_nb.process.findings import Findings
 from llmos_nb.process.scheduling.queue import Limits
 from llmos_nb.process.scheduling.resource import NamespaceLock, Sight, Wait
-from llmos_nb.process.state import State, follows
 from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.decide import Command
-from llmos_nb.process.state.fold.fold import apply
+from llmos_nb.process.state.fold.fold import apply, follows
+from llmos_nb.process.state.state import State
 from llmos_nb.process.values import Values
 from llmos_nb.tools import Tool, reentry
 
@@ -314,7 +314,7 @@ class Run:
         """Do it; of a long run the state is saved now and then."""
         if len(self.journal.events) >= self._save_at and not reentry.inside():
             self._save_state()
-        if not follows(self.state, body):
+        if self.state.status == "ended" and not follows(self.state, body):
             raise JournalError(f"process {self.state.pid} has ended, and no {body.kind} may follow that")
         event = self.journal.append(body, payloads)
         apply(self.state, event)

@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from llmos_nb.errors import ToolTimeout
-from llmos_nb.journal import host
-from llmos_nb.journal.events import YOU, Decider
+from llmos_nb.journal import YOU, Decider, host
 from llmos_nb.messages import ToolResult
 from llmos_nb.tools.text import preview, safe_text
 

@@ -99,13 +99,8 @@ class TextView:
         steps = [raw for raw in b.steps if raw.get("status", "pending") == "pending"]
         if b.by.kind == "process" or not steps:
             return []
-        again = (
-            ""
-            if isinstance(b, ev.PlanProposed)
-            else "again, "
-            if b.by == ev.MODEL
-            else f"edited by {b.by.describe()}, "
-        )
+        edited = "again, " if b.by == ev.MODEL else f"edited by {b.by.describe()}, "
+        again = "" if isinstance(b, ev.PlanProposed) else edited
         lines = [f"  plan, {again}{count(len(steps), 'step')}:"]
         for raw in steps:
             row: Any = {"n": raw["n"], "t": raw["title"], "s": "pending", "x": raw.get("expect", "")}

@@ -354,7 +354,7 @@ def _say_refused(s: State, what: str, by: Decider, why: str) -> str:
     """Say that a call did not run."""
     if by == CONFLICT:
         return say(s, "not_run", why=why)
-    if by.kind == "check" and by.name not in ("deadline", "label"):
+    if by.to_mend:
         return say(s, "error", text=why)
     verb = "skipped" if what == "skip" else "rejected"
     return say(s, "refused", verb=verb, who=by.describe("the user"), why=f": {why}" if why else ".")

@@ -23,8 +23,7 @@ from types import FrameType, TracebackType
 from typing import Any, Protocol
 
 from llmos_nb.errors import ToolTimeout
-from llmos_nb.journal import host
-from llmos_nb.journal.events import NO_ONE, YOU, Decider
+from llmos_nb.journal import NO_ONE, YOU, Decider, host
 from llmos_nb.tools.outcome import Stopped
 from llmos_nb.tools.protocol import current_call
 

@@ -84,6 +84,11 @@ class Decider:
         """Whether nobody was asked: a mode, a rule, the plan or an act of it lets such calls through."""
         return self.kind in ("mode", "rule", "plan", "commitment")
 
+    @property
+    def to_mend(self) -> bool:
+        """Whether a check sends a call back to the model, and nobody is against it."""
+        return self.kind == "check" and self.name not in ("deadline", "label")
+
     def describe(self, user: str = "you") -> str:
         """Say who it is; `user` is what whoever sits at the notebook is called there."""
         name = self.name
