@@ -44,7 +44,7 @@ from llmos_nb.journal.events.call import (
     ToolReturned,
     UndoProposed,
 )
-from llmos_nb.journal.events.end import FOR_GOOD, REBUILD, SINCE, AfterEnd, may_follow
+from llmos_nb.journal.events.end import BACK, FOR_GOOD, REBUILD, SINCE, AfterEnd, may_follow
 from llmos_nb.journal.events.heap import HeapChanged, HeapRestored
 from llmos_nb.journal.events.message import (
     MessageArrived,
@@ -165,7 +165,7 @@ def parse(kind: str, d: dict[str, Any], version: int = VERSION) -> Body:
 
 
 __all__ = [
-    "BUDGET", "CONFLICT", "DEADLINE", "FOR_GOOD", "FURTHER", "KINDS", "MODEL", "NO_ONE", "PLAN", "REBUILD",
+    "BACK", "BUDGET", "CONFLICT", "DEADLINE", "FOR_GOOD", "FURTHER", "KINDS", "MODEL", "NO_ONE", "PLAN", "REBUILD",
     "REPEAT", "SCHEMA", "SINCE", "VERSION", "YOU", "ActData", "ActUsed", "ActsMoved", "AfterEnd",
     "AnswerComputed", "Body", "BudgetReserved", "BudgetSettled", "CallDecided", "CallFinished", "CallInDoubt",
     "CallRedone", "CallResolved", "CallStarted", "CallUndone", "CellRan", "Changes", "CheckFinished",

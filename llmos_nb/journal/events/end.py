@@ -24,7 +24,7 @@ from llmos_nb.journal.events.state import StateSaved
 FOR_GOOD = ("stopped", "killed", "forked")
 """Ends after which nothing goes on."""
 SINCE = 3  # the version of the format from which on this holds
-_BACK = (CallUndone, CallRedone, UndoProposed)
+BACK = (CallUndone, CallRedone, UndoProposed)
 _KEPT = (StateSaved, BudgetSettled, LabelChanged, ActsMoved, HeapRestored)  # books, which begin nothing
 REBUILD = "rebuild"  # what is asked before anything goes on: the namespace comes first
 _GAVE = (CallFinished, CallInDoubt, NamesChanged, ToolReturned)  # how it went on with what was under way
@@ -52,7 +52,7 @@ def may_follow(reason: str, body: object, undoing: Container[str], under_way: Co
             return reason not in FOR_GOOD
         case SignalReceived(signal=signal):
             return signal not in _DRIVES
-    if isinstance(body, (*_BACK, *_KEPT)):
+    if isinstance(body, (*BACK, *_KEPT)):
         return True
     calls = [getattr(body, name, None) for name in ("within", "call")]
     calls.append(str(getattr(body, "question", "")).partition("!")[0])

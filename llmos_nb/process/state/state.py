@@ -300,7 +300,7 @@ class State:
 
     def left(self, unit: str) -> float:
         """Return what is left of a unit of the budget; infinity where it has no bound."""
-        return self.budget.left(unit, self.committed) if unit in self.budget.limits else math.inf
+        return self.budget.limits.get(unit, math.inf) - self.committed.get(unit, 0.0)
 
     @property
     def committed(self) -> dict[str, float]:
