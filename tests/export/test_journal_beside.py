@@ -226,6 +226,14 @@ def test_answer_of_a_process_that_gave_none_is_named(tmp_path):
     assert [d.where for d in found] == ["cell answer"]
 
 
+def test_a_notebook_of_a_former_version_names_by_a_text_who_decided(pair):
+    path, _ = pair
+    report, found = check(changed(path, put("r1-0", by="you")))
+    assert report.ok and found.held and found.counts["decisions"] == 2
+    report, _ = check(changed(path, put("r1-0", by="mode:auto")))
+    assert report.difference.where == "cell r1-0" and "'kind': 'mode'" in report.difference.what
+
+
 def test_another_journal_is_named(pair, tmp_path):
     path, _ = pair
     kept(run(tmp_path, "total = 4\nprint(total)"), tmp_path / "home")
