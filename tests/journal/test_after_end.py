@@ -38,6 +38,13 @@ REFUSED = {
 }
 FOLLOWS = {
     "words": [ANSWERED, ("signal.received", {"signal": "steer", "by": BY, "text": "More."}), RESUMED, ANSWERED],
+    "a rule for what comes": [ANSWERED, REFUSED["a rule"], RESUMED, ANSWERED],
+    "a plan that a person edits": [
+        ANSWERED,
+        ("plan.edited", {"version": 1, "steps": [], "by": BY}),
+        RESUMED,
+        ANSWERED,
+    ],
     "a budget": [("run.ended", {**ENDED[1], "reason": "budget"}), RESUMED, ANSWERED],
     "payloads go": [ENDED, ("signal.received", {"signal": "forget", "by": BY, "call": "all", "bytes": 1})],
     "a command is noted": [ENDED, ("signal.received", {"signal": "command", "by": BY, "text": "kill"})],
@@ -75,16 +82,23 @@ def test_former_versions_still_load(tmp_path, version):
 def test_after_it_has_gone_on_the_end_is_behind_it(tmp_path):
     path = journal(tmp_path, *FOLLOWS["words"][:3], REFUSED["a rule"])
     assert [r.tool for r in fold(read(path)).rules] == ["pay"]
-    path = journal(tmp_path, *FOLLOWS["words"], REFUSED["a rule"])
+    path = journal(tmp_path, *FOLLOWS["words"], REFUSED["a call is decided"])
     with pytest.raises(JournalTampered, match="line 6"):
         read(path)
+
+
+@pytest.mark.parametrize("who", [Decider("mode", "auto"), Decider("model"), Decider("unknown", "ops:anna")])
+def test_nobody_but_a_person_prepares_what_comes_after_an_end(tmp_path, who):
+    rule = {"rule": {"tool": "pay", "do": "allow"}, "by": who.plain()}
+    with pytest.raises(JournalTampered, match="line 3"):
+        read(journal(tmp_path, ANSWERED, ("policy.changed", rule)))
 
 
 async def test_nothing_is_written_after_the_end_of_a_live_process(script):
     process = await llmos.run("Say it.", model=script({"text": "It."}))
     before = process.journal.path.read_bytes()
     for body in (
-        PolicyChanged(rule={"tool": "pay", "do": "allow"}, by=YOU),
+        PolicyChanged(rule={"tool": "pay", "do": "allow"}, by=Decider("rule", "1")),
         CallDecided(call="r1.0", digest="", what="approve", by=Decider("mode", "auto"), why=""),
         SignalReceived(signal="approve_step", by=YOU, step=1),
     ):

@@ -17,8 +17,16 @@ from llmos_nb.journal.events.call import (
 )
 from llmos_nb.journal.events.heap import HeapRestored
 from llmos_nb.journal.events.model import BudgetSettled
+from llmos_nb.journal.events.plan import PlanEdited
 from llmos_nb.journal.events.question import QuestionAnswered, QuestionAsked
-from llmos_nb.journal.events.run import LabelChanged, RunEnded, RunResumed, RunStarted, SignalReceived
+from llmos_nb.journal.events.run import (
+    LabelChanged,
+    PolicyChanged,
+    RunEnded,
+    RunResumed,
+    RunStarted,
+    SignalReceived,
+)
 from llmos_nb.journal.events.state import StateSaved
 
 FOR_GOOD = ("stopped", "killed", "forked")
@@ -50,6 +58,8 @@ def may_follow(reason: str, body: object, undoing: Container[str], under_way: Co
             return True
         case RunResumed():
             return reason not in FOR_GOOD
+        case PolicyChanged(by=by) | PlanEdited(by=by):  # with what a person lets it go on
+            return by.is_person and reason not in FOR_GOOD
         case SignalReceived(signal=signal):
             return signal not in _DRIVES
     if isinstance(body, (*BACK, *_KEPT)):
