@@ -278,7 +278,7 @@ def _asked(call: Call) -> str:
 
 
 def _let(grant: provenance.Grant) -> str:
-    through, program = grant.who.describe("the user"), grant.who.kind in ("mode", "rule")
+    through, program = grant.who.describe("the user"), not grant.who.looked
     if grant.by.kind == "plan":
         return "stood in the plan that " + (f"{through} let through" if program else "was approved")
     if grant.by.kind == "commitment":

@@ -106,7 +106,7 @@ def _plans(run: ExportSource) -> Iterator[str]:
         elif isinstance(body, PlanDecided) and body.version in listed:
             why = f": {words(body.why)}" if body.why else ""
             by, done = body.by.describe("the user"), "approved" if body.what == "approve" else "rejected"
-            done = "let through" if done == "approved" and body.by.kind == "mode" else done
+            done = "let through" if done == "approved" and not body.by.looked else done
             yield f"Plan, version {body.version}, {done} by {words(by)}, {at}{why}"
 
 

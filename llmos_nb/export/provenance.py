@@ -145,13 +145,13 @@ def _decision(
         yield f"{done} by {who}, {at}: {b.why or _CHECKS.get(b.by.name, 'no reason was given')}"
     elif b.by.kind == "plan" and plan is not None:
         version, through = plan[0].version, plan[0].by.describe("the user")
-        how = "let through by" if plan[0].by.kind == "mode" else "approved by"
+        how = "approved by" if plan[0].by.looked else "let through by"
         yield f"inside version {version} of the plan, {how} {through}, {plan[1]}{reason}"
     elif b.by.is_person and step is not None:  # nobody was asked: the step was approved before it began
         yield f"approved with its step by {step[0].by.describe('the user')}, {step[1]}{reason}"
     else:
         yield f"{_granted(b.by, '')}, {at}{reason}"
-        if b.by.kind == "mode" and plan is not None and plan[0].by.kind != "mode":
+        if b.by.kind == "mode" and plan is not None and plan[0].by.looked:
             yield f"version {plan[0].version} of the plan was approved by {plan[0].by.describe('the user')}, {plan[1]}"
 
 
@@ -160,7 +160,5 @@ def _granted(by: Decider, reason: str) -> str:
     told = f": {reason}" if reason else ""
     if by.kind == "plan":
         return f"inside the plan that was approved{told}"
-    how = {"commitment": "covered by", "mode": "let through by", "rule": "let through by"}.get(
-        by.kind, "approved by"
-    )
+    how = "approved by" if by.looked else "covered by" if by.kind == "commitment" else "let through by"
     return f"{how} {by.describe('the user')}{told}"
