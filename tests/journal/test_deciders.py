@@ -1,7 +1,8 @@
 """Who decided: a typed value in each event that decides, and what former versions wrote in its place."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
+from types import SimpleNamespace
 from typing import get_args, get_type_hints
 
 import pytest
@@ -198,3 +199,15 @@ async def test_nobody_but_a_person_approves_by_a_verb(script):
     with pytest.raises(UsageError, match="the mode auto approves nothing here"):
         process.approve("all", by=Decider("mode", "auto"))
     assert process.state == "waiting"
+
+
+@pytest.mark.parametrize("kind", sorted(DECIDES))
+def test_nothing_but_a_decider_says_who_decided_and_nothing_else_is_called(kind):
+    class Posing(Decider):
+        def plain(self):
+            raise AssertionError("it was called")
+
+    made = parse(kind, {**data(kind), "by": YOU.plain()})
+    for by in ("you", Posing("mode", "auto"), SimpleNamespace(plain=lambda: {"kind": "person", "name": "you"})):
+        with pytest.raises(TypeError, match="`by` must be a Decider"):
+            replace(made, by=by).plain()

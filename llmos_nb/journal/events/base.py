@@ -41,6 +41,8 @@ class Fact:
         found: dict[str, Any] = {}
         for name, key, default, who in _writing(cls):
             value = getattr(self, name)
+            if who and type(value) is not Decider:  # nothing else is asked what it says of itself
+                raise TypeError(f"{cls.kind}: `{key}` must be a Decider")
             if default is MISSING or value != default:
                 found[key] = value.plain() if who else value
         return found
