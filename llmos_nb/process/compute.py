@@ -70,7 +70,7 @@ async def compute(run: Run, command: Compute) -> None:
     try:
         place, given = await run.visit(partial(_placed, run, [parsed(x.code) for x in found[:MOST]]))
     except Stopped as stop:
-        run.halt("paused", str(stop) or "you")
+        run.halt("paused", stop.by)
         return
     given += [Given(_denied(TOO_MANY)) for _ in found[MOST:]]
     before = _earlier(run)
@@ -236,8 +236,8 @@ def hindrance(run: Run, code: str) -> tuple[str, Came]:
         return "this process runs no Python", Came()
     seen = judge.inspect(run, tool, arguments)
     ruled = judge.ruling(run, Call("answer", "python", arguments), tool, arguments, seen)
-    if ruled.what == "deny" and ruled.by.startswith("rule:"):
-        return f"a rule denies it ({ruled.by})", Came()
+    if ruled.what == "deny" and ruled.by.kind == "rule":
+        return f"{ruled.by.describe()} denies it", Came()
     if seen.sources:
         return "it takes something from outside; do that in a step", Came()
     came, context = gate_labels.reading(run, tool, arguments, seen), labels.context(run.state.labels)
@@ -282,7 +282,7 @@ async def _looking(run: Run) -> AsyncIterator[Look]:
 
 
 async def _condition(run: Run, field: Field) -> ToolResult:
-    why = hindrance(run, field.asked["value"])[0] if run.state.plan_by != "you" else ""
+    why = hindrance(run, field.asked["value"])[0] if not run.state.plan_by.is_person else ""
     if why:  # of what a person has seen, or written, nothing is asked
         return _denied(why)
     async with _looking(run) as look:

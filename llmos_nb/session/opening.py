@@ -13,6 +13,7 @@ from llmos_nb.errors import CallDenied, ConfigError, UsageError
 from llmos_nb.journal import who
 from llmos_nb.journal.events import (
     VERSION,
+    YOU,
     HeadMessage,
     LabelChanged,
     OutputsDeclared,
@@ -263,7 +264,7 @@ def give_plan(run: Run, steps: tuple[Step, ...]) -> None:
 
         steps = gate_acts.steps_of_person(steps, run)
     if steps:
-        run.append(PlanProposed(version=1, steps=[p.plain() for p in steps], by="you"))
+        run.append(PlanProposed(version=1, steps=[p.plain() for p in steps], by=YOU))
 
 
 def check_name(check: Any) -> str:

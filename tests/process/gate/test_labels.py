@@ -9,6 +9,7 @@ from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.errors import ConfigError
+from llmos_nb.journal.events import Decider
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import CONTEXT, FILE, TRUSTED, UNTRUSTED, Act, Came, Label, judge, labels
 from llmos_nb.session import Session
@@ -244,7 +245,7 @@ async def test_after_an_untrusted_read_python_that_acts_asks_and_says_why(script
         namespace={},
         tools=[read_mail],
     )
-    assert proc.state == "waiting" and proc.run.state.calls["r1.0"].by == "mode:risky"
+    assert proc.state == "waiting" and proc.run.state.calls["r1.0"].by == Decider("mode", "risky")
     assert (
         proc.run.state.calls["r3.0"].status == "done"
     )  # it has no effect but on variables, which are labelled
@@ -449,7 +450,7 @@ async def test_secret_and_untrusted_context_blocks_outward_calls(script, tmp_pat
         approve="auto",
     )
     denied = proc.run.state.calls["r3.0"]
-    assert (denied.status, denied.by) == ("rejected", "label")
+    assert (denied.status, denied.by) == ("rejected", Decider("check", "label"))
 
 
 def test_unknown_label_is_named(tmp_path, monkeypatch):

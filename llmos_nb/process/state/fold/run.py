@@ -41,6 +41,7 @@ def fold_run(s: State, e: Event) -> None:  # noqa: C901 - one a kind
     """Take in what happened to the run as a whole."""
     match e.body:
         case RunStarted() as b:
+            s.version = b.version
             _forked(s, b) if b.parent and "at" in b.parent else _started(s, b)
         case PolicyLoaded() as b:
             s.tools, s.mode = dict(b.tools), cast("Mode", b.mode or s.mode)
