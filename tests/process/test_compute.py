@@ -4,10 +4,12 @@ import datetime
 import decimal
 import math
 import os
+import re
 import tempfile
 from functools import partial
 
 import pytest
+from hypothesis import given, strategies as st
 from turns import python, same_as_folded
 
 import llmos_nb as llmos
@@ -56,7 +58,7 @@ async def test_an_expression_that_reads_no_variable_is_the_models_word(script, c
 @pytest.mark.parametrize(
     "code",
     [
-        "min(xs) and 9999", "9999 if True else x", "[9999][0]", "int('9999')", "x*0+9999", "x - x + 9999", "[x, 9999][1]",
+        "min(xs) and 9999", "9999 if True else x", "[9999][0]", "int('9999')", "eval('9999')", "(lambda: globals() and 9999)()", "x*0+9999", "x - x + 9999", "[x, 9999][1]",
         "{'a': x, 'b': 9999}['b']", "x**0 * 9999", "9999 if x else 0", "max(xs and [9999])", "next(9999 for _ in xs)",
         "9999 if x == x else x", "names.get('none', 9999)", "f'{x and 9999}'", "min(xs) and 9999:.0f", "str(9999 or x)",
         "False and x or 9999", "dict(a=9999, b=x)['a']", "'9999' if x else str(x)",
@@ -76,6 +78,8 @@ async def test_a_literal_that_an_expression_gives_is_the_models_word(script, cod
         ("x * 2", "2468"), ("x + 0", "1234"), ("max(0, x)", "1234"), ("round(x / 1, 2)", "1234"), ("x or 0", "1234"),
         ("sum(1 for v in xs if v > 5)", "1"), ("len(xs)", "2"), ("xs[1]", "7"), ("names['a']", "5"), ("x if x > 1 else 0", "1234"),
         ("f'{x} of 1234'", "1234 of 1234"), ("x:,.1f", "1,234.0"), ("[v for v in xs if v == 7][0]", "7"), ("x % 1000", "234"),
+        ("sum(n[:2] != '__' for n in globals())", "3"), ("len(globals()) // 3", "1"), ("globals()['x']", "1234"), ("sum(type(v) is list for v in locals().values())", "1"),
+        ("eval('x')", "1234"), ("(lambda: globals().get('x'))()", "1234"),
     ],
 )  # fmt: skip
 async def test_what_the_data_give_is_computed_whatever_literals_stand_beside(script, code, shown):
@@ -227,11 +231,26 @@ async def test_expressions_are_evaluated_where_the_variables_are(script):
         ("{{x = 1:.1f}}", ["x = 1:.1f"]),
         ("{{x!r}} {{x=}} {{x=:.1f}} {{a != r}}", ["x!r", "x=", "x=:.1f", "a != r"]),
         ("$x^{{2}}$ and $$\n\\frac{{a}}{{b}}\n$$ and \\(y_{{i}}\\)", []),
+        ("{{x} and {{y}}", ["x}", "y"]),
+        ("{{x:.1f} and {{y:d}}, {{z", ["x:.1f}", "y:d"]),
+        ("{{x\n\nand }} {{y}}", ["y"]),
+        ("a\n\n    {{x}}\n\n<div>\n{{x}}\n</div>\n\n[a]({{x}}) {{f[0](3)}}", ["f[0](3)"]),
+        ("| a | b |\n|---|---|\n| {{ (a|b).sum() }} | `{{x}}` \\| {{y}} |", ["(a|b).sum()", "y"]),
+        ("{{by['`']}} and {{by['`']}}", ["by['`']"] * 2),
         ("${{price:.2f}} and ${{tax}}, or $5–${{most}}/${{least}}", ["price:.2f", "tax", "most", "least"]),
     ],
 )
 def test_expressions_are_found_by_what_parses(text, codes):
     assert [e.code for e in expressions(text)] == codes
+
+
+@given(st.text(alphabet="{x}`$*_|<a>[1](\\\n -~:'", max_size=60))
+def test_an_expression_is_found_only_where_its_value_is_prose(text):
+    shown = text
+    for x in expressions(text):
+        shown = shown[: x.start] + re.sub(r"[^\n]", "7", text[x.start : x.end]) + shown[x.end :]
+    stretches = answers.prose(shown)
+    assert all(any(a <= x.start < b for a, b in stretches) for x in expressions(text))
 
 
 def test_an_expression_as_code_gives_its_text():

@@ -10,7 +10,7 @@ import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 from typing import Literal as OneOf
@@ -58,6 +58,8 @@ class Number:
         Where it was seen last: the call, and the line of its result.
     places : int
         In how many lines of results it stands.
+    undone : str
+        The call that changed what it was computed from, and was undone since.
     """
 
     start: int
@@ -68,6 +70,7 @@ class Number:
     call: str = ""
     line: str = ""
     places: int = 0
+    undone: str = ""
 
 
 def numbers(s: State) -> tuple[Number, ...]:
@@ -83,7 +86,16 @@ def numbers(s: State) -> tuple[Number, ...]:
     )
     piped = tuple(Source("", str(p["text"])) for p in s.piped)
     computed = tuple((c["start"], c["start"] + len(c["text"]), c["code"]) for c in s.computed or ())
-    return marked(s.answer or s.candidate, (*piped, *seen), computed)
+    found = marked(s.answer or s.candidate, (*piped, *seen), computed)
+    gone = {code: call for _, _, code in computed if (call := undone_below(s, code))}
+    return tuple(replace(n, undone=gone[n.code]) if n.code in gone else n for n in found) if gone else found
+
+
+def undone_below(s: State, code: str) -> str:
+    """Return the call that changed a name which an expression of the answer holds, and was undone since; or nothing."""
+    names = set(re.findall(r"\w+", code))
+    over = (s.calls[i] for i in s.computed_over if s.calls[i].status == "undone")
+    return next((c.id for c in over if not names.isdisjoint(c.changes.names)), "")
 
 
 def _without_its_code(call: Call) -> str:
@@ -207,12 +219,15 @@ def _index(text: str) -> Mapping[Value, Sequence[int]]:
 def counted(found: Sequence[Number]) -> str:
     """Return how many numbers are known in which way: ``7 computed, 4 seen, 1 typed by the model``; empty for none."""
     n = Counter(number.kind for number in found)
-    return ", ".join(f"{n[kind]} {words}" for kind, words in KINDS.items() if n[kind])
+    gone = sum(bool(number.undone) for number in found)
+    of_them = f" ({gone if gone < n['computed'] else 'all'} from what was undone since)" if gone else ""
+    words = {**KINDS, "computed": f"{KINDS['computed']}{of_them}"}
+    return ", ".join(f"{n[kind]} {told}" for kind, told in words.items() if n[kind])
 
 
 def said(number: Number) -> str:
     """Return where a number is from: its expression, or the line of a result in which it stands."""
     if number.kind != "seen":
-        return number.code
+        return f"{number.code} ({number.undone} was undone since)" if number.undone else number.code
     more = f" and in {number.places - 1} more" if number.places > 1 else ""
     return f"{number.line}{more}"

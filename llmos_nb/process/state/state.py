@@ -100,8 +100,9 @@ class State:
         What a person is asked, by call or ``plan:{version}``: the data of `QuestionAsked`, and ``since``.
     candidate, checks, check_fails : str, dict, Counter
         The text that may become the answer, what its checks found, and how often each check failed.
-    computed, unfilled : list of dict, optional; list of str
-        Of the candidate: ``{"start", "text", "code"}`` of each stretch that an expression gave; which failed, and why.
+    computed, computed_over, unfilled : list of dict, optional; list of str; list of str
+        Of the candidate: ``{"start", "text", "code"}`` of each stretch that an expression gave; the calls that stood
+        then; which failed, and why.
     ending : tuple of (Reason, str), optional
         Reason and detail with which it ends, once no call runs.
     budget, spent, warned : Budget, dict of str to float, bool
@@ -212,6 +213,7 @@ class State:
     # the end
     candidate: str = ""
     computed: list[dict[str, Any]] | None = None
+    computed_over: list[str] = field(default_factory=list)
     unfilled: list[str] = field(default_factory=list)
     checks: dict[str, dict[str, Any]] = field(default_factory=dict)
     check_fails: Counter[str] = field(default_factory=Counter)

@@ -148,7 +148,7 @@ def _known(s: State, found: Sequence[Number]) -> list[Block]:
 
 def _from(n: Number) -> Words:
     told = short(answers.said(n))
-    return [["`", told]] if n.kind == "computed" else told
+    return [["`", told]] if n.kind == "computed" and not n.undone else told
 
 
 def checked(s: State, undone: bool = False) -> list[Block]:
