@@ -6,6 +6,7 @@ says where, and nothing more. *Typed*: neither. None of these says that a senten
 
 from __future__ import annotations
 
+import ast
 import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
@@ -15,8 +16,9 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Literal as OneOf
 
-from llmos_nb.process.answers.literals import Literal, Value, columns, has_decimal_comma, literals
+from llmos_nb.process.answers.literals import Literal, Value, clocks, columns, has_decimal_comma, literals
 from llmos_nb.process.answers.markdown import prose
+from llmos_nb.process.fields import parsed
 from llmos_nb.process.state import CONTROL, State
 from llmos_nb.tools import Call
 
@@ -29,6 +31,9 @@ _COMMA = re.compile(r"(?<![\w.,(\[{])(\d+),(\d{1,2}|\d{4,})(?!\w|[.,]\d)")
 _EMPHASIS = re.compile(r"(?<!\w)_{1,3}(?=\S)|(?<=[^\s_])_{1,3}(?!\w)")
 _QUOTED_CODE = re.compile(r"[> ]*\d+ (.*)")
 _ZONE = re.compile(r"[-+]\d\d:\d\d\Z")
+_PERCENT = re.compile(r"[ \u00a0\u202f]?[%٪]")
+_HEAD = re.compile(r"\|[^\n]*\|\n\|[-:| ]+\|(?:\n|\Z)")
+_WORD = re.compile(r"[^\W\d_]{2}")
 _DIGIT_BEFORE, _DIGIT_BEHIND = re.compile(r"\d[.,'_]?\Z"), re.compile(r"[.,'_]?\d")
 
 
@@ -132,10 +137,11 @@ def marked(
         for a, b in stretches
         for each in literals(read[a:b], comma)
     ]
-    values = [c for c in computed if not _glued(answer, c, found, given)]
-    made = [number for value in values for number in _computed(answer, value, found)]
-    free = [x for x in found if not any(x.start < b and a < x.end for a, b, _ in values)]
-    made += [_seen_or_typed(answer, x, sources) for x in free]
+    glued = [c for c in computed if _glued(answer, c, found, given)]
+    made = [n for value in computed if value not in glued for n in _computed(answer, value, found)]
+    free = [x for x in found if not any(x.start < n.end and n.start < x.end for n in made)]
+    partly = {x: code for a, b, code in glued for x in free if x.start < b and a < x.end}
+    made += [replace(_seen_or_typed(answer, x, sources), code=partly.get(x, "")) for x in free]
     return tuple(sorted(made, key=lambda number: number.start))
 
 
@@ -168,21 +174,44 @@ def _glued(answer: str, value: tuple[int, int, str], found: Sequence[Literal], g
 
 
 def _computed(answer: str, value: tuple[int, int, str], found: Sequence[Literal]) -> Iterator[Number]:
-    """Return one number for a value; of a table, each number in it."""
+    """Return one number for a value; of one of several lines each number in it, but for those that only label others.
+
+    Those stand in the head of a table or beside words in a cell, or the expression itself has them in a text or a list.
+    """
     start, end, code = value
+    text = answer[start:end]
     within = [x for x in found if start <= x.start and x.end <= end]
-    if "\n" not in answer[start:end] or not within:
-        yield Number(start, end, answer[start:end], "computed", code)
+    if "\n" not in text or not within:
+        yield Number(start, end, text, "computed", code)
         return
+    head, labels = _HEAD.match(text), _labels(code)
     for x in within:
-        yield Number(x.start, x.end, answer[x.start : x.end], "computed", code)
+        before, behind = answer[start : x.start].rpartition("|")[2], answer[x.end : end].partition("|")[0]
+        fills = head is None or (x.start - start >= head.end() and not _WORD.search(before + behind))
+        if fills and x.value not in labels:
+            yield Number(x.start, x.end, answer[x.start : x.end], "computed", code)
+
+
+def _labels(code: str) -> set[Value]:
+    """Return what an expression has in its texts, and as parts of its lists and tables."""
+    field, parts = parsed(code), list[ast.expr | None]()
+    for node in ast.walk(field.value) if field else ():
+        match node:
+            case ast.List(elts=inner) | ast.Tuple(elts=inner) | ast.Set(elts=inner):
+                parts += inner
+            case ast.Dict(keys=keys, values=values):
+                parts += [*keys, *values]
+            case ast.Constant(value=str()):
+                parts.append(node)
+    return {x.value for p in parts if isinstance(p, ast.Constant) for x in literals(str(p.value))}
 
 
 def _seen_or_typed(answer: str, x: Literal, sources: Sequence[Source]) -> Number:
     text = answer[x.start : x.end]
     value = x.value
     key = (int(value), 0, 0) if isinstance(value, Decimal) and len(text) == 4 and text.isdigit() else value
-    places = [(source, at) for source in sources for at in _places(_index(source.text), {value, key})]
+    share = value.scaleb(-2) if isinstance(value, Decimal) and _PERCENT.match(answer, x.end) else value
+    places = [(source, at) for source in sources for at in _places(_index(source.text), {value, key, share})]
     if not places:
         return Number(x.start, x.end, text, "typed")
     source, at = places[-1]
@@ -203,7 +232,7 @@ def _index(text: str) -> Mapping[Value, Sequence[int]]:
     """
     found: dict[Value, list[int]] = defaultdict(list)
     lines = [0, *(m.end() for m in re.finditer("\n", text))]
-    apart = columns(text)
+    apart = clocks(columns(text))
     for x in literals(apart, has_decimal_comma(apart)):
         at = lines[bisect_right(lines, x.start) - 1]
         found[x.value].append(at)
@@ -227,6 +256,8 @@ def counted(found: Sequence[Number]) -> str:
 
 def said(number: Number) -> str:
     """Return where a number is from: its expression, or the line of a result in which it stands."""
+    if number.kind == "typed" and number.code:
+        return f"digits beside {number.code}"
     if number.kind != "seen":
         return f"{number.code} ({number.undone} was undone since)" if number.undone else number.code
     more = f" and in {number.places - 1} more" if number.places > 1 else ""
