@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from llmos_nb.process import answers
 from llmos_nb.tools.devices.child import TABLE, float_format, markdown_table
 
 OPEN, CLOSE = "{{", "}}"
@@ -66,6 +65,8 @@ class Expression:
 
 def expressions(answer: str) -> list[Expression]:
     """Return the expressions of an answer, those that do not parse included; empty ones are none."""
+    from llmos_nb.process.answers.markdown import prose  # the parser is slow to import
+
     if OPEN not in answer:
         return []
     spans, shown, at = list[tuple[int, int]](), answer, 0
@@ -75,7 +76,7 @@ def expressions(answer: str) -> list[Expression]:
         if end:  # Markdown is read as it will be: with a value in the place of the field
             spans.append((start, end))
             shown = f"{shown[:start]}{_PART.sub(_like_a_value, answer[start:end])}{shown[end:]}"
-    stretches = answers.prose(shown)
+    stretches = prose(shown)
     spans = [s for s in spans if any(a <= s[0] < b for a, b in stretches)]
     for a, b in stretches:
         at = a
