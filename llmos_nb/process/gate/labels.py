@@ -288,7 +288,7 @@ def settle_labels(run: Run, call: Call, came: Came, result: ToolResult, seen: Fi
 
 
 def _only_imported(code: str, seen: Findings) -> set[str]:
-    """Return the names of a library's modules and functions that code imports and only reads or calls: no data is there."""
+    """Return the names of what code imports of libraries and only reads or calls: no data is held there."""
     if not seen.imports or seen.everything or labels.reaches_all(code):
         return set()
     nodes = [*ast.walk(ast.parse(code))]

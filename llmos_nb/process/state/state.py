@@ -121,7 +121,7 @@ class State:
     served, altered : dict of str to str, list of str
         By tool, the digest of what its server says; tools of which it says something else than before.
     effects, undone, undoing : list of str
-        Calls that ran well, as they ended, those that were taken back, and compensations that are not settled, in order.
+        Calls that ran well, as they ended; those taken back; and compensations that are not settled yet, in order.
     versions : Counter
         How often each variable changed.
     lost, again : dict of str to str, list of str
