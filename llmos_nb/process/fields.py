@@ -1,6 +1,7 @@
 """The fields of an answer: where ``{{expression}}`` stands in it, and what it says, as the field of an f-string does.
 
-What stands in code or in mathematics is no field. What does not parse is one that fails, and ends on its line.
+What stands in code or in mathematics is no field. What does not parse is one that fails, and ends on its line; one
+that only its last brace is wrong with, as ``{{x:.1f} }``, says all the same what is meant.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from llmos_nb.tools.devices.child import TABLE, float_format, markdown_table
 OPEN, CLOSE = "{{", "}}"
 LONGEST = 400  # characters of what does not parse, and may be a field all the same
 TRIES = 20  # braces that may end a field
+_BRACES, _BRACE = re.compile(r"\}\}+"), re.compile(r"\}(?: \})?")
 _PART = re.compile(r"[^\n]+")
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _HEAD = re.compile(r"(?P<value>.*?)(?P<same>\s*=\s*)?(?:!(?P<conversion>[rsa])\s*)?", re.DOTALL)
@@ -84,8 +86,14 @@ def expressions(answer: str) -> list[Expression]:
             end = _on_its_line(shown, start + len(OPEN), b)
             at = end or start + len(OPEN)
             spans += [(start, end)] if end else []
-    found = [Expression(a, b, answer[a + len(OPEN) : b].removesuffix(CLOSE).strip()) for a, b in sorted(spans)]
+    found = [Expression(a, b, _inside(answer[a + len(OPEN) : b])) for a, b in sorted(spans)]
     return [x for x in found if x.code]
+
+
+def _inside(field: str) -> str:
+    """Return what stands between the braces of a field; one that is closed by one brace, or by three, is plain, too."""
+    code = field.removesuffix(CLOSE).strip()
+    return code if parsed(code) is not None else field.rstrip("} ").strip()
 
 
 def _like_a_value(part: re.Match[str]) -> str:
@@ -106,10 +114,10 @@ def _parses(text: str, at: int) -> int:
 
 
 def _on_its_line(text: str, at: int, stop: int) -> int:
-    """Return where a field ends that does not parse: behind its first braces, or else its first one; 0 for nowhere."""
+    """Return where a field ends that is not closed as it should be: behind the braces on its line; 0 for nowhere."""
     inside = text[at:stop].partition("\n")[0].partition(OPEN)[0]
-    brace = CLOSE if CLOSE in inside else CLOSE[0]
-    return at + inside.index(brace) + len(brace) if brace in inside else 0
+    found = _BRACES.search(inside) or _BRACE.search(inside)
+    return at + found.end() if found else 0
 
 
 def closes(text: str, start: int, last: bool) -> tuple[int, bool]:

@@ -231,8 +231,9 @@ async def test_expressions_are_evaluated_where_the_variables_are(script):
         ("{{x = 1:.1f}}", ["x = 1:.1f"]),
         ("{{x!r}} {{x=}} {{x=:.1f}} {{a != r}}", ["x!r", "x=", "x=:.1f", "a != r"]),
         ("$x^{{2}}$ and $$\n\\frac{{a}}{{b}}\n$$ and \\(y_{{i}}\\)", []),
-        ("{{x} and {{y}}", ["x}", "y"]),
-        ("{{x:.1f} and {{y:d}}, {{z", ["x:.1f}", "y:d"]),
+        ("{{x} and {{y}}", ["x", "y"]),
+        ("{{x:.1f} and {{y:d}}, {{z", ["x:.1f", "y:d"]),
+        ("{{x:,.2f} } of {{y:.1f}}} and {{d[1} of {{z}}", ["x:,.2f", "y:.1f", "d[1", "z"]),
         ("{{x\n\nand }} {{y}}", ["y"]),
         ("a\n\n    {{x}}\n\n<div>\n{{x}}\n</div>\n\n[a]({{x}}) {{f[0](3)}}", ["f[0](3)"]),
         ("| a | b |\n|---|---|\n| {{ (a|b).sum() }} | `{{x}}` \\| {{y}} |", ["(a|b).sum()", "y"]),
@@ -295,3 +296,8 @@ async def test_an_expression_changes_nothing_in_a_child(script):
     said = "{{ys.pop()}}, {{ys.pop()}}, {{len(ys)}}"
     proc = await answered(script, said, names={}, turns=turns, isolate=True, approve="auto")
     assert proc.answer == "4, 4, 3"
+
+
+async def test_a_slip_in_the_last_brace_costs_no_request(script):
+    proc = await answered(script, "It is {{x:.1f} } of {{x:.2f}}}, and {{x:.3f}; so.", names={"x": 2 / 3})
+    assert (proc.answer, proc.run.state.requests) == ("It is 0.7 of 0.67, and 0.667; so.", 1)
