@@ -33,7 +33,7 @@ _QUOTED_CODE = re.compile(r"[> ]*\d+ (.*)")
 _ZONE = re.compile(r"[-+]\d\d:\d\d\Z")
 _PERCENT = re.compile(r"[ \u00a0\u202f]?[%٪]")
 _HEAD = re.compile(r"\|[^\n]*\|\n\|[-:| ]+\|(?:\n|\Z)")
-_WORD = re.compile(r"[^\W\d_]{2}")
+_UNIT = re.compile(r"[\s%٪‰€$£¥°*_]*")  # what stands beside a number in a cell that says nothing else
 _DIGIT_BEFORE, _DIGIT_BEHIND = re.compile(r"\d[.,'_]?\Z"), re.compile(r"[.,'_]?\d")
 
 
@@ -176,7 +176,7 @@ def _glued(answer: str, value: tuple[int, int, str], found: Sequence[Literal], g
 def _computed(answer: str, value: tuple[int, int, str], found: Sequence[Literal]) -> Iterator[Number]:
     """Return one number for a value; of one of several lines each number in it, but for those that only label others.
 
-    Those stand in the head of a table or beside words in a cell, or the expression itself has them in a text or a list.
+    Those stand in the head of a table or with more in a cell, or the expression itself has them in a text or a list.
     """
     start, end, code = value
     text = answer[start:end]
@@ -185,9 +185,11 @@ def _computed(answer: str, value: tuple[int, int, str], found: Sequence[Literal]
         yield Number(start, end, text, "computed", code)
         return
     head, labels = _HEAD.match(text), _labels(code)
+    bare = "".join(" " if any(x.start <= i < x.end for x in within) else answer[i] for i in range(start, end))
     for x in within:
-        before, behind = answer[start : x.start].rpartition("|")[2], answer[x.end : end].partition("|")[0]
-        fills = head is None or (x.start - start >= head.end() and not _WORD.search(before + behind))
+        at = x.start - start
+        cell = bare[:at].rpartition("|")[2] + bare[at:].partition("|")[0]
+        fills = head is None or (at >= head.end() and _UNIT.fullmatch(cell))
         if fills and x.value not in labels:
             yield Number(x.start, x.end, answer[x.start : x.end], "computed", code)
 

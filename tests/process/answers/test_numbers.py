@@ -97,6 +97,8 @@ def test_each_number_of_a_computed_table_is_computed_and_a_block_of_code_is_one_
         ("t", "| in 2024 | top 3 |\n|---|--:|\n| x | 7 |\n| Station 12 | 8% |", ["7", "8"]),
         ("t.quantile([0.5, 0.9])", "| | a |\n|--:|--:|\n| 0.5 | 7 |\n| 0.9 | 0.25 |", ["7", "0.25"]),
         ("t.rename({'a': '2024'})", "| year | n |\n|--:|--:|\n| 2024 | 7 |", ["7"]),
+        ("t", "| age | n |\n|---|--:|\n| 18-29 | 7 |\n| 50+ | 8 |\n| (5, 10] | 9 % |", ["7", "8", "9"]),
+        ("t", "| q1 | at |\n|--:|--:|\n| top 2 | 2024-05-01 07:30:00 |", ["2024-05-01", "07:30:00"]),
         ("'\\n'.join(f'- top 3 of {k}: {v}' for k, v in d)", "- top 3 of a: 7\n- top 3 of b: 8", ["7", "8"]),
         (
             "t.round(2)",
