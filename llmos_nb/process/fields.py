@@ -93,7 +93,8 @@ def expressions(answer: str) -> list[Expression]:
 def _inside(field: str) -> str:
     """Return what stands between the braces of a field; one that is closed by one brace, or by three, is plain, too."""
     code = field.removesuffix(CLOSE).strip()
-    return code if parsed(code) is not None else field.rstrip("} ").strip()
+    meant = field.rstrip("} ").strip()
+    return meant if parsed(code) is None and parsed(meant) is not None else code
 
 
 def _like_a_value(part: re.Match[str]) -> str:

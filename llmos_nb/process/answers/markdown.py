@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 from markdown_it.helpers import parseLinkLabel
 from markdown_it.rules_inline import StateInline, autolink, backtick, html_inline, image, link
 from mdit_py_plugins.dollarmath import dollarmath_plugin
+from mdit_py_plugins.footnote import footnote_plugin
 
 Span = tuple[int, int]
 _Rule = Callable[[StateInline, bool], bool]
@@ -64,7 +65,12 @@ def _noting(rule: _Rule, from_label: bool = False) -> _Rule:
 
 @cache
 def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark").enable("table").use(dollarmath_plugin)
+    parser = (
+        MarkdownIt("commonmark")
+        .enable("table")
+        .use(dollarmath_plugin)
+        .use(footnote_plugin, inline=False, move_to_end=False)
+    )
     for name, rule in _NOT_PROSE.items():
         parser.inline.ruler.at(name, _noting(rule))
     parser.inline.ruler.at("link", _noting(link, from_label=True))

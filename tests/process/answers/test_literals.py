@@ -30,7 +30,7 @@ def test_a_literal_is_read_whole(text, value):
 
 
 @pytest.mark.parametrize(
-    "text", ["r2", "COVID-19", "7f3a", "1.2.3", "10.0.0.1", "x_2", "Q3", "e5", "v2.0", "a1b2c3"]
+    "text", ["r2", "COVID-19", "10^2.5", "7f3a", "1.2.3", "10.0.0.1", "x_2", "Q3", "e5", "v2.0", "a1b2c3"]
 )
 def test_a_name_is_no_number(text):
     assert read(f"It is {text} there.") == []
