@@ -65,16 +65,12 @@ def _noting(rule: _Rule, from_label: bool = False) -> _Rule:
 
 @cache
 def _parser() -> MarkdownIt:
-    parser = (
-        MarkdownIt("commonmark")
-        .enable("table")
-        .use(dollarmath_plugin)
-        .use(footnote_plugin, inline=False, move_to_end=False)
-    )
+    parser = MarkdownIt("commonmark").enable("table").use(dollarmath_plugin).use(footnote_plugin)
     for name, rule in _NOT_PROSE.items():
         parser.inline.ruler.at(name, _noting(rule))
     parser.inline.ruler.at("link", _noting(link, from_label=True))
-    parser.core.ruler.disable(["inline"])
+    parser.inline.ruler.disable("footnote_inline")
+    parser.core.ruler.disable(["inline", "footnote_tail"])
     return parser
 
 
