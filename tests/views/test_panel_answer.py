@@ -325,3 +325,15 @@ async def test_what_was_computed_from_what_was_undone_since_says_so_wherever_num
     proc.redo()
     proc.redo()
     assert counted() == ("2 computed, 1 typed by the model", True)
+
+
+@pytest.mark.parametrize(
+    ("value", "marked"), [("5 kg", True), ("`a` 5", False), ("<b>5</b>", False), ("5\n6", False)]
+)
+async def test_a_value_is_marked_only_where_no_code_stands_in_it(script, value, marked):
+    proc = await llmos.run(
+        "Say it.", model=script({"text": "- It is {{s}}."}), namespace={"s": value}, approve="auto"
+    )
+    assert answers.counted(answers.numbers(proc.run.state)) == "1 computed"
+    (answer,) = blocks(drawn(proc), "answer")
+    assert bool(answer["claims"]) is marked

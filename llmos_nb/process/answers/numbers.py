@@ -186,6 +186,7 @@ def _computed(answer: str, value: tuple[int, int, str], found: Sequence[Literal]
         return
     head, labels = _HEAD.match(text), _labels(code)
     bare = "".join(" " if any(x.start <= i < x.end for x in within) else answer[i] for i in range(start, end))
+    bare = bare.replace("\\|", "xx")  # a bar in a cell
     for x in within:
         at = x.start - start
         cell = bare[:at].rpartition("|")[2] + bare[at:].partition("|")[0]
