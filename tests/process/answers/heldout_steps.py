@@ -82,4 +82,44 @@ text = lambda b: f"{b:,.2f}".replace(",", "x").replace(".", ",").replace("x", ".
 print("\\n".join(f"{o};{text(s)}" for o, s in summen.items()))
 print(f"{len(zeilen)} Zeilen, Mittel {text(mittel)}, erste {zeilen[0][0]}: {text(zeilen[0][2])}")
 """,
+    "trips": """
+import numpy as np, pandas as pd
+rng = np.random.default_rng(5201)
+trips = pd.DataFrame({"bike": rng.integers(100, 130, 900), "start": pd.Timestamp("2024-05-01") + pd.to_timedelta(rng.integers(0, 31 * 1440, 900), "min"), "min": rng.gamma(2.2, 9, 900).round(1), "km": rng.gamma(1.8, 2.1, 900).round(2)})
+top = trips.groupby("bike").km.sum().nlargest(3)
+hours = trips.start.dt.hour.value_counts().head(3)
+fast = trips[trips.km / trips["min"] * 60 > 45]
+print(top, hours, f"{len(fast)} of {len(trips)} trips over 45 km/h; longest {trips['min'].max()} min", sep="\\n")
+print(trips.describe().loc[["mean", "50%"], ["min", "km"]])
+""",
+    "tests": """
+import random
+random.seed(5202)
+runs = [{"name": f"test_{i:03d}", "s": round(random.expovariate(2), 3), "ok": random.random() > 0.04} for i in range(214)]
+failed = [r["name"] for r in runs if not r["ok"]]
+total = sum(r["s"] for r in runs)
+print(f"{len(failed)} failed, {len(runs) - len(failed)} passed in {total:.2f}s (version 3.11.9, build 20240612)")
+print("\\n".join(f"FAILED tests/test_core.py::{n} - ValueError: {400 + i}" for i, n in enumerate(failed[:3])))
+print("slowest:", sorted(((r["s"], r["name"]) for r in runs), reverse=True)[:2])
+""",
+    "polar": """
+import numpy as np, pandas as pd
+rng = np.random.default_rng(5203)
+ice = pd.DataFrame({"year": np.repeat(np.arange(2015, 2021), 12), "extent": (11 + 3 * np.cos(np.tile(np.arange(12), 6) / 12 * 2 * np.pi) - np.repeat(np.arange(6), 12) * 0.11 + rng.normal(0, 0.2, 72)).round(2)})
+low = ice.groupby("year").extent.min()
+slope = np.polyfit(low.index, low, 1)[0]
+r = np.corrcoef(low.index, low)[0, 1]
+print(low.to_string()); print(f"slope {slope:.4f} per year, r = {r:.3f}, r2 = {r * r:.3f}, p < 0.05")
+print(ice.pivot_table(index="year", values="extent", aggfunc=["mean", "std"]).round(3))
+""",
+    "cart": """
+import json, random
+random.seed(5204)
+orders = [{"id": 70000 + i, "items": [{"sku": random.choice("ABCD"), "qty": random.randint(1, 5), "price": random.choice([4.99, 12.5, 19.0, 249.95])} for _ in range(random.randint(1, 4))]} for i in range(160)]
+value = {o["id"]: round(sum(x["qty"] * x["price"] for x in o["items"]), 2) for o in orders}
+big = max(value, key=value.get)
+gross = sum(value.values())
+refund = -round(gross * 0.0125, 2)
+print(json.dumps({"orders": len(orders), "gross": round(gross, 2), "refund": refund, "biggest": {"id": big, "value": value[big]}, "rate": 0.0125}, indent=1))
+""",
 }

@@ -1,4 +1,4 @@
-"""Forty answers about tables that real steps made, judged by hand before anybody saw how they are marked.
+"""Sixty answers about tables that real steps made, judged by hand before anybody saw how they are marked.
 
 ``[[spelled|raw]]`` stands in the result as raw, ``[[spelled]]`` in none; ``{{expression}}[[=a;b]]`` gives a and b, of which
 ``~`` says that it is typed, and ``?`` that it is seen; ``[[written→shown|raw]]`` is shown in another way. ⏎ is a line's end.
