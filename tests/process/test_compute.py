@@ -8,6 +8,7 @@ import re
 import tempfile
 from functools import partial
 
+import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
 from turns import python, same_as_folded
@@ -16,6 +17,7 @@ import llmos_nb as llmos
 from llmos_nb.process import answers, compute
 from llmos_nb.process.compute import expressions
 from llmos_nb.tools import places
+from llmos_nb.tools.devices import child
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
@@ -263,6 +265,9 @@ def test_an_expression_as_code_gives_its_text():
     assert eval(compute.as_code("1 + 1", ""), {}) == 2
     assert eval(compute.as_code("x!r:>20", ">20"), {"x": "a"}) == f"{'a'!r:>20}"
     assert eval(compute.as_code("when:%H:%M"), {"when": datetime.time(14, 30)}) == "14:30"
+    space = {"t": pd.DataFrame({"a": [2 / 3, 2.0]})}
+    exec(compute.definitions([{"format": child.TABLE}]), space)
+    assert eval(compute.as_code("t", child.TABLE), space) == child.markdown_table(space["t"])
 
 
 @pytest.mark.parametrize(
