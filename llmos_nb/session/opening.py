@@ -164,6 +164,7 @@ def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mappin
         )
     _label_attached(run)
     said = run.state.context.head[-1].text if run.state.context.head else ""
+    said = said.replace(run.state.goal.strip(), "", 1)  # what it says is the user's: only what it shows is not
     shown = [n for n in labels.marked(run.state.labels) if re.search(rf"\b{re.escape(n)}\b", said)]
     if shown:
         came = labels.Came(labels.of(shown, run.state.labels), f"the goal's variables: {', '.join(shown)}")

@@ -100,8 +100,8 @@ class State:
         What a person is asked, by call or ``plan:{version}``: the data of `QuestionAsked`, and ``since``.
     candidate, checks, check_fails : str, dict, Counter
         The text that may become the answer, what its checks found, and how often each check failed.
-    computed, unfilled : list of dict, optional; list of str
-        Of the candidate: ``{"start", "text", "code"}`` of each stretch that an expression gave; which failed, and why.
+    computed, computed_over, unfilled : list of dict, optional; list of str; list of str
+        Of the candidate: each stretch that an expression gave, the calls that stood then; which failed, and why.
     ending : tuple of (Reason, str), optional
         Reason and detail with which it ends, once no call runs.
     budget, spent, warned : Budget, dict of str to float, bool
@@ -121,8 +121,7 @@ class State:
     served, altered : dict of str to str, list of str
         By tool, the digest of what its server says; tools of which it says something else than before.
     effects, undone, undoing : list of str
-        Calls that ran well, in the order in which they ended, those that were taken back, and compensations that are
-        not settled yet, in order.
+        Calls that ran well, as they ended; those taken back; and compensations that are not settled yet, in order.
     versions : Counter
         How often each variable changed.
     lost, again : dict of str to str, list of str
@@ -213,6 +212,7 @@ class State:
     # the end
     candidate: str = ""
     computed: list[dict[str, Any]] | None = None
+    computed_over: list[str] = field(default_factory=list)
     unfilled: list[str] = field(default_factory=list)
     checks: dict[str, dict[str, Any]] = field(default_factory=dict)
     check_fails: Counter[str] = field(default_factory=Counter)

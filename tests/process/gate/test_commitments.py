@@ -414,7 +414,7 @@ async def test_card_lists_acts_with_who_chooses_and_leaves_one_out():
     shown = card(proc.run.state, "plan:1")
     assert shown["table"]["caption"] == "Before it reads anything of others, it commits to 2 acts"
     (one, says, who), (two, _, others) = shown["table"]["rows"]
-    assert (one, two) == ("1", "2") and FRIEND in str(says) and "your word" in str(says)
+    assert (one, two) == ("1", "2") and FRIEND in str(says) and "as you said" in str(says)
     assert "you, in your words" in str(who) and "others" in str(others) and "read_mail" in str(others)
     assert [b["label"] for b in shown["buttons"]] == ["Approve", "Approve all but 2", "Edit", "Reject"]
     await proc.approve("plan", without=[2])

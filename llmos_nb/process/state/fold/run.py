@@ -185,6 +185,7 @@ def _checked(s: State, b: CheckFinished) -> None:
 def _computed(s: State, b: AnswerComputed) -> None:
     """Take the values in; what fails is told to the model once, and stands in the answer as its code."""
     s.candidate, s.computed, s.unfilled = b.answer, b.values, list(b.errors)
+    s.computed_over = [c.id for c in s.surviving]
     if b.errors and not s.nudges["expression"]:
         s.nudges["expression"] += 1
         note(s, say(s, "not_computed", errors=_few(b.errors)))
