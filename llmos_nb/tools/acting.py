@@ -112,3 +112,8 @@ def _finds(code: CodeType) -> bool:
 def by_library(frame: FrameType) -> bool:
     """Return whether it is a library that acts."""
     return any(site in caller(frame) for site in SITES)
+
+
+def names_folder(frame: FrameType) -> bool:
+    """Return whether code opens files in a folder that it gives by its descriptor, which the event does not say."""
+    return any("dir_fd" in names for names in frame.f_code.co_consts if isinstance(names, tuple))

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from llmos_nb.policy.code import UNHEARD, ordinary
 from llmos_nb.tools import databases, reentry, unheard
-from llmos_nb.tools.acting import by_library, caller, in_stdlib, libraries
+from llmos_nb.tools.acting import by_library, caller, in_stdlib, libraries, names_folder
 from llmos_nb.tools.commands import OURS, Said, command, worker
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -138,12 +138,16 @@ def opens_kept(given: object, mode: object, frame: FrameType) -> str:
         mode is not None
         or not isinstance(given, str | bytes)
         or given[:1] in ("/", b"/")
-        or not _names_folder(frame)
+        or not names_folder(frame)
     ):
         return ""
+    return next(filter(kept, in_open_folders(os.fsdecode(given))), "")
+
+
+def in_open_folders(name: str) -> list[str]:
+    """Return where a relative name may lead that is opened in a folder by its descriptor."""
     fds = os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ()  # noqa: PTH112, PTH208
-    folders = filter(None, (_path(int(fd)) for fd in fds))
-    return next((at for f in folders if kept(at := os.path.join(f, os.fsdecode(given)))), "")  # noqa: PTH118
+    return [os.path.join(folder, name) for fd in fds if (folder := _path(int(fd)))]  # noqa: PTH118
 
 
 def _holds_kept(folder: str) -> bool:
@@ -162,17 +166,12 @@ def _opened(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | list[
     if key := opens_kept(args[0], args[1], frame):
         said = _whose_key(key, frame)
         return [said, ("write", said[1])] if said is not None and writes(*args[1:]) else said
-    if args[1] is None and not os.path.isabs(os.fsdecode(args[0])) and _names_folder(frame):  # noqa: PTH117 - a text
+    if args[1] is None and not os.path.isabs(os.fsdecode(args[0])) and names_folder(frame):  # noqa: PTH117 - a text
         return "write", f"{os.fsdecode(args[0])} in a folder that is known when it runs"
     path = _path(args[0])
     if os.path.isdir(path) or _harmless(path, frame, made):  # noqa: PTH112 - of a folder, an opener follows
         return None
     return "write", path
-
-
-def _names_folder(frame: FrameType) -> bool:
-    """Return whether code opens files in a folder that it gives by its descriptor, which the event does not say."""
-    return any("dir_fd" in names for names in frame.f_code.co_consts if isinstance(names, tuple))
 
 
 def _made_by_tempfile(args: tuple[Any, ...], frame: FrameType, made: Made) -> None:
@@ -307,8 +306,8 @@ def scratch(path: str, made: Made) -> bool:
     return path in made.scratch or any(path.startswith(f"{one}{os.sep}") for one in made.scratch)
 
 
-def _always(kind: str) -> Reader:
-    return lambda args, frame, made: (kind, "")
+def _always(kind: str, what: str = "") -> Reader:
+    return lambda args, frame, made: (kind, what)
 
 
 def _by_itself(kind: str) -> Reader:
@@ -368,7 +367,8 @@ EVENTS: dict[str, Reader] = {
     "webbrowser.open": lambda args, frame, made: ("network", str(args[0])),
     **dict.fromkeys(("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "pty.spawn"), command),
     "os.spawn": lambda args, frame, made: command(args[1:], frame, made),
-    **dict.fromkeys(("os.fork", "os.forkpty", "os.startfile", "os.startfile/2"), _always("process")),
+    **dict.fromkeys(("os.forkpty", "os.startfile", "os.startfile/2"), _always("process", "unnamed")),
+    "os.fork": _always("process"),
     **dict.fromkeys(("os.kill", "os.killpg", "signal.pthread_kill"), _always("signal")),
     **dict.fromkeys(
         ("llmos.mkfifo", "llmos.mknod", "llmos.write_history_file", "llmos.append_history_file"), _first_path

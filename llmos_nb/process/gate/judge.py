@@ -111,7 +111,7 @@ def _judge(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> Await
         return ask_approvers(run, call, tool, arguments, seen, verdict.why, digest)
     if verdict.what == "ask":
         changed = conflicts.found(run, tool, seen)
-        ask_human(run, call, conflicts.asks(changed) if changed else verdict.why, seen, digest)
+        ask_human(run, call, conflicts.asks(changed) if changed else verdict.why, seen, digest, arguments)
     else:
         use(run, call, seen.use if verdict.what == "allow" else None)
         run.append(
@@ -145,7 +145,7 @@ async def ask_approvers(
     by, said = f"{APPROVER}{name}", "" if decision is None else approvers.words(decision)
     said = " ".join(w for w in (said, *trouble) if w)
     if decision is None:
-        ask_human(run, call, " ".join([why, *trouble]), seen, digest)
+        ask_human(run, call, " ".join([why, *trouble]), seen, digest, arguments)
     elif decision.what == "reject":
         reject(run, call, by, said)
     elif decision.what == "edit":
@@ -211,8 +211,10 @@ def _repeated(run: Run, call: Call) -> bool:
     return True
 
 
-def ask_human(run: Run, call: Call, why: str, seen: Findings, digest: str) -> None:
-    """Ask a person about a call; what they will see is on the record."""
+def ask_human(
+    run: Run, call: Call, why: str, seen: Findings, digest: str, arguments: Mapping[str, Any] | None = None
+) -> None:
+    """Ask a person about a call, and about its arguments as they fit the tool; what they will see is on the record."""
     run.append(
         QuestionAsked(
             question=call.id,
@@ -229,6 +231,7 @@ def ask_human(run: Run, call: Call, why: str, seen: Findings, digest: str) -> No
             each_time=seen.each_time,
             foreign=_foreign(run, call),
             act=dict(seen.use) if seen.use is not None else None,
+            arguments=dict(arguments) if arguments is not None and arguments != call.arguments else None,
             **approval.bounds(run.state.approval),
         )
     )
@@ -273,6 +276,10 @@ def ruling(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: Fi
     if outward and gate_labels.exposed(run):
         label = label.join(labels.UNTRUSTED)
     kinds = frozenset(kind for kind, _ in seen.risks)
+    if any(rule.risks for rule in s.rules):
+        from llmos_nb.process.gate.effects import elsewhere  # few have approved what is to come
+
+        kinds |= {"elsewhere"} if elsewhere(seen) else set()
     act = Act(
         call.name,
         arguments,

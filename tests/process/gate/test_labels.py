@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import pandas
 import pytest
 from hypothesis import given, strategies as st
 from turns import call, python, same_as_folded
@@ -430,6 +431,23 @@ async def test_looking_at_an_untrusted_variable_taints(script, tmp_path, monkeyp
         "look at `safe`", model=script(call("names", pattern="s*"), DONE), namespace=fresh(), approve="auto"
     )
     assert not labels.context(proc.run.state.labels).untrusted
+
+
+async def test_looking_at_what_the_user_has_labels_nothing_however_long_it_is(script):
+    table = pandas.DataFrame({f"a_column_with_a_long_name_{n}": [1, 2] for n in range(20)})
+    space = {"table": table, "words": "w" * 500} | {f"a_variable_{n}": n for n in range(20)}
+    looks = [{"calls": [{"name": "describe", "arguments": {"name": name}}]} for name in ("table", "words")]
+    proc = await llmos.run(
+        "look at `table`",
+        model=script(*looks, call("names", pattern="*"), call("calculator", expression="[1] * 90"), call("ask", question="Which?"), DONE),
+        namespace=space,
+        approve="auto",
+    )  # fmt: skip
+    await proc.reply(
+        "The one with the many columns, of which I have told you so often that you should know it by now."
+    )
+    assert all(len(c.result) > 64 for c in proc.run.state.calls.values() if c.name != "calculator")
+    assert proc.reason == "answered" and proc.run.state.labels == {}
 
 
 async def test_secret_and_untrusted_context_blocks_outward_calls(script, tmp_path, monkeypatch):
