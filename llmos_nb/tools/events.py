@@ -9,27 +9,21 @@ import linecache
 import os
 import re
 import socket
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from functools import lru_cache
 from types import FrameType
 from typing import Any, Protocol
 
 from llmos_nb.policy.code import UNHEARD, ordinary
 from llmos_nb.tools import databases, reentry, unheard
 from llmos_nb.tools.acting import by_library, caller, in_stdlib, libraries, names_folder
+from llmos_nb.tools.caching import places
 from llmos_nb.tools.commands import OURS, Said, command, worker
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CHANGING = frozenset("wax+")
 _DEVICES = (
     "/dev/null", "/dev/tty", "/dev/zero", "/dev/full", "/dev/pts/", "/dev/stdout", "/dev/stderr", "/proc/self/"
-)  # fmt: skip
-_DATA = ("seaborn-data", "nltk_data", ".keras", ".torch", ".skimage")  # as libraries fetch them
-_CACHES = (
-    "XDG_CACHE_HOME", "SCIKIT_LEARN_DATA", "HF_HOME", "TORCH_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR",
-    "JOBLIB_TEMP_FOLDER",
 )  # fmt: skip
 _SHARED = (
     f"{os.sep}joblib_memmapping_folder_{os.getpid()}_"  # arrays for the workers of a pool, removed with it
@@ -74,28 +68,6 @@ def _harmless(path: str, frame: FrameType, made: Made) -> bool:
         return any(f"{c}{os.sep}".startswith(f"{path}{os.sep}") for c in found)
     shared = os.path.basename(at) in (".cache", "matplotlib", ".matplotlib")  # noqa: PTH119 - a text
     return not shared or any(one in path[len(os.path.dirname(at)) :].lower() for one in libraries(frame))  # noqa: PTH120
-
-
-def caches() -> list[str]:
-    """Return the folders in which libraries keep what they can make again, and IPython what it knows of sessions."""
-    home = os.path.expanduser("~")  # noqa: PTH111 - a text
-    found = [
-        f"{home}{os.sep}{n}"
-        for n in (".cache", ".matplotlib", ".config/matplotlib", ".fontconfig", "scikit_learn_data", *_DATA)
-    ]
-    found += [os.environ[n].rstrip(os.sep) for n in _CACHES if os.environ.get(n)]
-    profiles = os.environ.get("IPYTHONDIR", "").rstrip(os.sep) or f"{home}{os.sep}.ipython"
-    return [*found, os.path.join(profiles, "profile_default", "db")]  # noqa: PTH118 - texts; nothing there is run
-
-
-@lru_cache(maxsize=1)
-def places() -> tuple[str, tuple[str, ...]]:
-    """Return the folder of temporary files, and those of caches, as they are before a step could name others."""
-    try:
-        temporary = tempfile.gettempdir()
-    except FileNotFoundError:  # there is none that can be written to, and so none of its files
-        temporary = os.devnull
-    return os.path.realpath(temporary), tuple(caches())
 
 
 Reader = Callable[[tuple[Any, ...], FrameType, Made], Said | list[Said] | None]
@@ -147,7 +119,8 @@ def opens_kept(given: object, mode: object, frame: FrameType) -> str:
 def in_open_folders(name: str) -> list[str]:
     """Return where a relative name may lead that is opened in a folder by its descriptor."""
     fds = os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ()  # noqa: PTH112, PTH208
-    return [os.path.join(folder, name) for fd in fds if (folder := _path(int(fd)))]  # noqa: PTH118
+    folders = {os.getcwd(), *(_path(int(fd)) for fd in fds)}  # noqa: PTH109
+    return [os.path.join(folder, name) for folder in folders if os.path.isdir(folder)]  # noqa: PTH112, PTH118
 
 
 def _holds_kept(folder: str) -> bool:
@@ -180,12 +153,15 @@ def _made_by_tempfile(args: tuple[Any, ...], frame: FrameType, made: Made) -> No
         made.scratch.add(path)
 
 
-def _on_paths(kind: str, *places: tuple[int, int]) -> Reader:
-    """Read events whose arguments name paths: where each stands, and the descriptor of its folder."""
+def _on_paths(kind: str, *places: tuple[int, int], folder: bool = False) -> Reader:
+    """Read events whose arguments name paths: where each stands, and the descriptor of its folder.
+
+    Where a `folder` is to be made and stands already, nothing happens.
+    """
 
     def read(args: tuple[Any, ...], frame: FrameType, made: Made) -> list[Said]:
-        found = (_path(args[at], args[folder] if 0 <= folder < len(args) else -1) for at, folder in places)
-        there = [path for path in found if not _harmless(path, frame, made)]
+        found = (_path(args[at], args[of] if 0 <= of < len(args) else -1) for at, of in places)
+        there = [p for p in found if not (_harmless(p, frame, made) or (folder and os.path.isdir(p)))]  # noqa: PTH112
         return [*(("secret", path) for path in there if kept(path)), *((kind, path) for path in there)]
 
     return read
@@ -205,11 +181,8 @@ def _linked(args: tuple[Any, ...], frame: FrameType, made: Made) -> list[Said]:
 def _address(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
     to = args[1]
     if isinstance(to, tuple):
-        return (
-            None
-            if to[0] in _LOOPBACK and to[1] == 0
-            else ("network", f"{made.hosts.get(to[0], to[0])}:{to[1]}")
-        )
+        own = to[0] in _LOOPBACK and to[1] == 0
+        return None if own else ("network", f"{made.hosts.get(to[0], to[0])}:{to[1]}")
     where = os.fsdecode(to) if isinstance(to, str | bytes) else ""
     own = by_library(frame) or not caller(frame)  # of a pool of processes
     if not to or (own and os.path.realpath(where).startswith(places()[0] + os.sep)):
@@ -249,6 +222,12 @@ def _by_descriptor(name: str) -> Reader:
         return None if _harmless(path, frame, made) else ("write", path)
 
     return read
+
+
+def _logged(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
+    """Read that the step's own code writes to a log whose file may have been open before."""
+    path = _path(args[0])
+    return None if by_library(frame) or not caller(frame) or _harmless(path, frame, made) else ("write", path)
 
 
 def _first_path(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
@@ -354,11 +333,13 @@ EVENTS: dict[str, Reader] = {
     **dict.fromkeys(("os.putenv", "os.unsetenv"), _set),
     "os.rename": _on_paths("write", (0, 2), (1, 3)),
     "os.link": _on_paths("write", (0, 2), (1, 3)),  # what is written by the one name is written by the other
-    **dict.fromkeys(("os.mkdir", "os.chmod"), _on_paths("write", (0, 2))),
+    "os.mkdir": _on_paths("write", (0, 2), folder=True),
+    "os.chmod": _on_paths("write", (0, 2)),
     "os.symlink": _linked,
     **dict.fromkeys(("os.chown", "os.utime"), _on_paths("write", (0, 3))),
     **dict.fromkeys(("os.truncate", "os.setxattr", "os.removexattr"), _on_paths("write", (0, 9))),
     "mmap.__new__": _mapped,
+    "llmos.logged": _logged,
     **dict.fromkeys(("socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"), _address),
     **dict.fromkeys(("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"), _looked_up),
     **dict.fromkeys(("http.client.connect", "smtplib.connect", "ftplib.connect", "imaplib.open"), _host),
@@ -375,7 +356,7 @@ EVENTS: dict[str, Reader] = {
     ),
     **{
         f"llmos.{name}": _by_descriptor(name)
-        for name in ("writev", "pwrite", "pwritev", "sendfile", "splice", "copy_file_range")
+        for name in ("write", "writev", "pwrite", "pwritev", "sendfile", "splice", "copy_file_range")
     },
     **{
         f"llmos.{name.lstrip('_')}": _process_wide(kind, name)

@@ -25,7 +25,8 @@ from typing import Any
 from llmos_nb.journal import MARK
 from llmos_nb.policy.secrets import secret_name
 from llmos_nb.tools.acting import names_folder
-from llmos_nb.tools.events import caches, in_open_folders, writes
+from llmos_nb.tools.caching import caches
+from llmos_nb.tools.events import in_open_folders, writes
 from llmos_nb.tools.protocol import CallContext, current_call
 
 MOST = 200  # files
