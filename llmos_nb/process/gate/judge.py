@@ -360,4 +360,8 @@ def digest_of(run: Run, call: Call, tool: Tool, arguments: object, seen: Finding
         from llmos_nb.process.gate.bound import surroundings  # most calls are decided on by no person
 
         versions = {**versions, "(around)": surroundings(str(arguments.get("code", "")), run.namespace or {})}
+    elif person and tool.runner is None and not tool.elsewhere:
+        from llmos_nb.process.gate.bound import settings  # as above
+
+        versions = {**versions, **settings(tool.fn)}
     return call_digest(call.id, tool.name, tool.digest, arguments, versions)
