@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import linecache
 import os
-import re
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,10 +14,11 @@ from types import FrameType
 from typing import Any, Protocol
 
 from llmos_nb.policy.code import UNHEARD, ordinary
-from llmos_nb.tools import databases, reentry, unheard
+from llmos_nb.tools import databases, natives, reentry, unheard
 from llmos_nb.tools.acting import by_library, caller, in_stdlib, libraries, names_folder
 from llmos_nb.tools.caching import places
-from llmos_nb.tools.commands import OURS, Said, command, worker
+from llmos_nb.tools.commands import Said, command, worker
+from llmos_nb.tools.keys import KEPT, holds_kept, kept
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CHANGING = frozenset("wax+")
@@ -79,29 +79,6 @@ def writes(mode: Any, flags: Any) -> bool:
     return by_flags or (isinstance(mode, str) and not _CHANGING.isdisjoint(mode))
 
 
-# Files of keys and passwords, also those of this package and of the kernel, and the libraries whose own they are.
-_KEPT = (
-    (re.compile(r"(?:^|/)\.(?:ssh|gnupg)/(?!known_hosts|config$|.*\.pub$)."), ("paramiko", "asyncssh")),
-    (re.compile(r"(?:^|/)\.aws/|\.boto$"), ("botocore", "boto3")),
-    (re.compile(r"(?:^|/)\.config/(?:gcloud|gh|rclone)/"), ("google", "gcsfs")),
-    (re.compile(r"(?:^|/)\.(?:kube/config|docker/config\.json)$"), ("kubernetes", "docker")),
-    (
-        re.compile(r"(?:^|/)[._](?:netrc|pgpass|git-credentials|npmrc|pypirc)$"),
-        ("requests", "httpx", "aiohttp", "psycopg"),
-    ),
-    (OURS, ()),
-    (re.compile(r"/jupyter/runtime/|(?:^|/)kernel-[\w-]+\.json$"), ()),
-)
-_ANY_KEPT = re.compile("|".join(pattern.pattern for pattern, _ in _KEPT))
-
-
-def kept(given: object) -> bool:
-    """Return whether a path, as it is spelled, is that of a file of keys or passwords."""
-    if not isinstance(given, str | bytes):
-        return False
-    return _ANY_KEPT.search(os.fsdecode(given).replace("\\", "/")) is not None
-
-
 def opens_kept(given: object, mode: object, frame: FrameType) -> str:
     """Return the path of a file of keys that is opened, also in a folder by its descriptor; empty for any other."""
     if kept(given):
@@ -123,14 +100,9 @@ def in_open_folders(name: str) -> list[str]:
     return [os.path.join(folder, name) for folder in folders if os.path.isdir(folder)]  # noqa: PTH112, PTH118
 
 
-def _holds_kept(folder: str) -> bool:
-    """Return whether files of keys are known by their place in a folder."""
-    return any(kept(f"{folder}/{name}") for name in ("x", "gcloud/x", "config", "config.json", "export.key"))
-
-
 def _whose_key(path: str, frame: FrameType) -> Said | None:
     place = path.replace("\\", "/")
-    keepers = next((names for pattern, names in _KEPT if pattern.search(place)), ())
+    keepers = next((names for pattern, names in KEPT if pattern.search(place)), ())
     opener = caller(frame).replace("\\", "/")
     return None if any(f"/{name}/" in opener for name in keepers) else ("secret", path)
 
@@ -171,7 +143,7 @@ def _linked(args: tuple[Any, ...], frame: FrameType, made: Made) -> list[Said]:
     """Read that a link is made; one to a folder of keys is another name of each of them."""
     path, to = _path(args[1], args[2]), os.fsdecode(args[0])
     place = os.path.realpath(os.path.join(os.path.dirname(path), to))  # noqa: PTH118, PTH120 - texts
-    told = kept(place) or _holds_kept(place)
+    told = kept(place) or holds_kept(place)
     return [
         *([("secret", place)] if told else []),
         *([] if _harmless(path, frame, made) else [("write", path)]),
@@ -201,6 +173,12 @@ def _sent(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
     return "network", f"{host}:{port}" if port else str(host or "an open connection")
 
 
+def _itself(frame: FrameType) -> bool:
+    """Return whether the step's own code has called this, and no library."""
+    by_stdlib = frame.f_back is not None and in_stdlib(frame.f_back)
+    return not by_stdlib and bool(caller(frame)) and not by_library(frame)
+
+
 def _looked_up(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
     """Read a look-up of a name, which tells others by itself that somebody asked."""
     host, port = os.fsdecode(args[0]) if args[0] else "", args[1] if len(args) > 1 else None
@@ -214,7 +192,7 @@ def _by_descriptor(name: str) -> Reader:
 
     def read(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
         number = unheard.written(name, *args)
-        if by_library(frame) or not caller(frame) or (frame.f_back is not None and in_stdlib(frame.f_back)):
+        if not _itself(frame):
             return None
         if unheard.is_connection(number):
             return "network", "an open connection"
@@ -222,6 +200,15 @@ def _by_descriptor(name: str) -> Reader:
         return None if _harmless(path, frame, made) else ("write", path)
 
     return read
+
+
+def _native(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
+    """Read what native code is about to do, as its library has said."""
+    kind, target = args
+    if kind == "network":
+        return kind, target
+    path = _path(target)
+    return None if _harmless(path, frame, made) else (kind, path)
 
 
 def _logged(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
@@ -240,7 +227,7 @@ def _first_path(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | N
 def _moved(args: tuple[Any, ...], frame: FrameType, made: Made) -> list[Said]:
     """Read that the working folder becomes another: what is written there from then on is the user's own."""
     path = _path(args[0]) or str(args[0])
-    return [*([("secret", path)] if _holds_kept(path) else []), ("folder", path)]
+    return [*([("secret", path)] if holds_kept(path) else []), ("folder", path)]
 
 
 def _set(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
@@ -274,6 +261,7 @@ def _imported(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | Non
     root = str(args[0]).partition(".")[0]
     if root not in UNHEARD:
         return None
+    natives.follow(root)
     while frame.f_back is not None and (frame.f_code.co_filename.startswith("<frozen") or in_stdlib(frame)):
         frame = frame.f_back  # of importlib
     hidden = root not in "".join(linecache.getlines(frame.f_code.co_filename))
@@ -340,6 +328,7 @@ EVENTS: dict[str, Reader] = {
     **dict.fromkeys(("os.truncate", "os.setxattr", "os.removexattr"), _on_paths("write", (0, 9))),
     "mmap.__new__": _mapped,
     "llmos.logged": _logged,
+    "llmos.native": _native,
     **dict.fromkeys(("socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"), _address),
     **dict.fromkeys(("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"), _looked_up),
     **dict.fromkeys(("http.client.connect", "smtplib.connect", "ftplib.connect", "imaplib.open"), _host),
