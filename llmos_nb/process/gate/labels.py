@@ -297,7 +297,8 @@ def files_written(run: Run, seen: Findings, result: ToolResult) -> list[str]:
 
 
 def learn(run: Run, arguments: Mapping[str, Any], result: ToolResult) -> None:
-    """Take in the secrets that a step brought into the namespace or the environment."""
+    """Take in the secrets that a call has given, and that a step brought into the namespace or the environment."""
+    vault.read(result.text, str(arguments))
     if run.namespace is None or not result.changes:
         return
     changed = [n for kind in _CHANGES for n in result.changes.get(kind, ())]
