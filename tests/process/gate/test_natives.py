@@ -93,6 +93,20 @@ async def test_what_a_native_library_reads_is_known_by_the_file(place, way):
     assert (await ran(place, READS[way], where=str(place / "work"))).labels == {}
 
 
+KEYS = {
+    "DuckDB": "import duckdb\ny = list(map(duckdb.sql, [f\"select * from read_csv('{where}/.ssh/id')\"]))[0].fetchall()",
+    "polars": "import polars as pl\ny = getattr(pl, 'read_' + 'csv')(where + '/.ssh/id')",
+}
+
+
+@pytest.mark.parametrize("way", KEYS)
+async def test_native_library_reads_no_file_of_keys(place, way):
+    (place / "work" / ".ssh").mkdir()
+    (place / "work" / ".ssh" / "id").write_text("a\n1\n")
+    call = (await ran(place, KEYS[way], where=str(place / "work"))).calls["r1.0"]
+    assert call.status == "failed" and "keys or passwords" in call.result
+
+
 async def test_work_in_memory_is_no_effect(place):
     state = await ran(
         place,
