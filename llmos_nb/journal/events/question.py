@@ -61,6 +61,8 @@ class QuestionAsked(Fact):
         Of an effect: the line of the step's code that stands still, and where in other files that is.
     act : dict, optional
         The act that an approved call would use: the data of `ActUsed`, without the call.
+    arguments : dict, optional
+        The call's arguments as they are from now on, where these are others than before.
     """
 
     kind: ClassVar[str] = "question.asked"
@@ -89,6 +91,7 @@ class QuestionAsked(Fact):
     line: int = 0
     place: str = ""
     act: dict[str, Any] | None = None
+    arguments: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,7 +123,7 @@ def _judge(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> Await
         return ask_approvers(run, call, tool, arguments, seen, verdict.why, digest)
     if verdict.what == "ask":
         changed = conflicts.found(run, tool, seen)
-        ask_human(run, call, conflicts.asks(changed) if changed else verdict.why, seen, digest)
+        ask_human(run, call, conflicts.asks(changed) if changed else verdict.why, seen, digest, arguments)
     else:
         use(run, call, seen.use if verdict.what == "allow" else None)
         run.append(
@@ -157,7 +157,7 @@ async def ask_approvers(
     by, said = Decider("approver", name), "" if decision is None else approvers.words(decision)
     said = " ".join(w for w in (said, *trouble) if w)
     if decision is None:
-        ask_human(run, call, " ".join([why, *trouble]), seen, digest)
+        ask_human(run, call, " ".join([why, *trouble]), seen, digest, arguments)
     elif decision.what == "reject":
         reject(run, call, by, said)
     elif decision.what == "edit":
@@ -225,8 +225,10 @@ def _repeated(run: Run, call: Call) -> bool:
     return True
 
 
-def ask_human(run: Run, call: Call, why: str, seen: Findings, digest: str) -> None:
-    """Ask a person about a call; what they will see is on the record."""
+def ask_human(
+    run: Run, call: Call, why: str, seen: Findings, digest: str, arguments: Mapping[str, Any] | None = None
+) -> None:
+    """Ask a person about a call, and about its arguments as they fit the tool; what they will see is on the record."""
     run.append(
         QuestionAsked(
             question=call.id,
@@ -243,6 +245,7 @@ def ask_human(run: Run, call: Call, why: str, seen: Findings, digest: str) -> No
             each_time=seen.each_time,
             foreign=_foreign(run, call),
             act=dict(seen.use) if seen.use is not None else None,
+            arguments=dict(arguments) if arguments is not None and arguments != call.arguments else None,
             **approval.bounds(run.state.approval),
         )
     )
@@ -287,6 +290,10 @@ def ruling(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: Fi
     if outward and gate_labels.exposed(run):
         label = label.join(labels.UNTRUSTED)
     kinds = frozenset(kind for kind, _ in seen.risks)
+    if any(rule.risks for rule in s.rules):
+        from llmos_nb.process.gate.effects import elsewhere  # few have approved what is to come
+
+        kinds |= {"elsewhere"} if elsewhere(seen) else set()
     act = Act(
         call.name,
         arguments,
@@ -366,4 +373,8 @@ def digest_of(run: Run, call: Call, tool: Tool, arguments: object, seen: Finding
         from llmos_nb.process.gate.bound import surroundings  # most calls are decided on by no person
 
         versions = {**versions, "(around)": surroundings(str(arguments.get("code", "")), run.namespace or {})}
+    elif person and tool.runner is None and not tool.elsewhere:
+        from llmos_nb.process.gate.bound import settings  # as above
+
+        versions = {**versions, **settings(tool.fn)}
     return call_digest(call.id, tool.name, tool.digest, arguments, versions)

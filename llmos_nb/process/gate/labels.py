@@ -147,7 +147,7 @@ def _of_home(run: Run, target: str) -> bool:
 
 
 def took(run: Run, tool: Tool, seen: Findings, result: ToolResult) -> Came:
-    """Say what a call has taken from outside, by what it opened and connected to.
+    """Say what a call has taken from files; from where it connected to, the gate of its effects says it.
 
     Where nothing of a kind was seen, and the code calls a reader of a library, that may have read by itself.
     """
@@ -158,9 +158,8 @@ def took(run: Run, tool: Tool, seen: Findings, result: ToolResult) -> Came:
     files = [("foreign file", "open", str(path)) for path in opened]
     effects = (str(e).partition(" ") for e in result.facts.get("effects", ()))
     reached = [to for kind, _, to in effects if kind == "network"]
-    seen_there = [to for to in reached if to != FORETOLD] or ["an address that was not seen"][: len(reached)]
-    network = [("network", tool.name, to) for to in seen_there]
-    native = [s for s in seen.sources if "." not in s[1] and not (network if s[0] == "network" else files)]
+    network = [("network", tool.name, "an address that was not seen")] if reached == [FORETOLD] else []
+    native = [s for s in seen.sources if "." not in s[1] and not (reached if s[0] == "network" else files)]
     return _outside(run, [*files, *network, *native])
 
 
@@ -226,7 +225,8 @@ def _of_function(tool: Tool, namespace: dict[str, Any]) -> set[str]:
 
 def joined(*several: Came) -> Came:
     """Join what came from several sources."""
-    return Came(TRUSTED.join(*(c.label for c in several)), "; ".join(c.why for c in several if c.why))
+    whys = dict.fromkeys(c.why for c in several if c.why)
+    return Came(TRUSTED.join(*(c.label for c in several)), "; ".join(whys))
 
 
 def brought(came: Came, result: ToolResult) -> Came:
@@ -315,7 +315,8 @@ def files_written(run: Run, seen: Findings, result: ToolResult) -> list[str]:
 
 
 def learn(run: Run, arguments: Mapping[str, Any], result: ToolResult) -> None:
-    """Take in the secrets that a step brought into the namespace or the environment."""
+    """Take in the secrets that a call has given, and that a step brought into the namespace or the environment."""
+    vault.read(result.text, str(arguments))
     if run.namespace is None or not result.changes:
         return
     changed = [n for kind in _CHANGES for n in result.changes.get(kind, ())]

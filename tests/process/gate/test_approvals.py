@@ -60,6 +60,20 @@ async def test_an_approval_counts_once():
     assert decided(proc) == [("r1.0", "approve", "you")]
 
 
+async def test_arguments_that_fit_after_a_conversion_are_asked_about_once_and_handed_over_so():
+    got = []
+
+    def pack(box: str, pieces: int) -> str:
+        """Pack a box."""
+        got.append(pieces)
+        return "packed"
+
+    proc = started(call("pack", box="a", pieces="120"), DONE, tools=[pack])
+    await proc.start()
+    await proc.approve("r1.0", digest=proc.run.state.calls["r1.0"].digest)
+    assert proc.reason == "answered" and got == [120] and len(decided(proc)) == 1 and same_as_folded(proc)
+
+
 async def test_approval_given_before_an_edit_is_stale():
     proc = started(call("ship", box="a"), DONE, tools=[ship])
     await proc.start()

@@ -30,6 +30,30 @@ async def test_approving_the_rest_covers_the_same_risk_and_no_other(script, tmp_
     assert proc.state == "waiting" and statuses(proc) == ["done", "done", "asked"]
 
 
+ELSEWHERE = {
+    "spelled": "open({there!r}, 'w').close()",
+    "by another way": "from pathlib import Path\nPath({there!r}).write_text('x')",
+    "hidden in the folder": "open('.hook', 'w').close()",
+    "known when it runs": "name = {there!r}\nopen(name, 'w').close()",
+    "by a magic": "get_ipython().run_line_magic('writefile', {there!r})",
+}
+
+
+@pytest.mark.parametrize("way", ELSEWHERE)
+async def test_approving_the_rest_in_the_folder_covers_nothing_elsewhere(script, tmp_path, monkeypatch, way):
+    there, work = tmp_path / "there.txt", tmp_path / "work"
+    work.mkdir()
+    monkeypatch.setattr("llmos_nb.process.gate.effects.places", lambda: (str(tmp_path / "temporary"), ()))
+    monkeypatch.chdir(work)
+    model = script(
+        python(WRITE.format("a.txt")), python(ELSEWHERE[way].format(there=str(there))), {"text": "ok"}
+    )
+    proc = await llmos.run("write", model=model, namespace={})
+    await proc.approve_rest("r1.0")
+    made = sorted(p.name for p in tmp_path.rglob("*") if p.suffix == ".txt" or p.name == ".hook")
+    assert made == ["a.txt"] and proc.run.state.calls["r2.0"].status in ("asked", "failed")
+
+
 async def test_a_stale_approval_makes_no_rule(script):
     proc = await llmos.run("write", model=script(python(WRITE.format("a.txt"))), namespace={})
     await proc.approve_rest("r1.0", digest="0" * 64)

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import pandas
 import pytest
 from hypothesis import given, strategies as st
 from turns import call, python, same_as_folded
@@ -383,6 +384,41 @@ async def test_files_are_the_users_own_or_foreign(script, tmp_path, monkeypatch)
     assert proc.run.state.labels == {}
 
 
+TAKEN = {
+    "mailbox": "import mailbox\nbox = mailbox.mbox(place + '/a.txt')\ny = [m.get_payload() for m in box]\nbox.close()",
+    "opened to be changed, too": "with open(place + '/a.txt', 'r+') as f:\n    y = f.read()",
+    "by the folder's descriptor": "import os\nd = os.open(place, os.O_RDONLY)\nf = os.open('a.txt', os.O_RDONLY, dir_fd=d)\n"
+    "y = os.read(f, 9)\nos.close(f); os.close(d)",
+    "program": "import subprocess\ny = subprocess.run(['cat', place + '/a.txt'], capture_output=True).stdout",
+    "program's output": "import subprocess\ny = subprocess.check_output(['true'])",
+    "line of a shell": "import os\nwith os.popen('true') as f: y = f.read()",
+    "terminal": "import pty\ny = pty.spawn(['true'], lambda fd: __import__('os').read(fd, 9))",
+    "connection after much else": "import socket\nfor n in range(9): open(f'made{n}.txt', 'w').close()\n"
+    "s = socket.socket()\ny = s.connect_ex(('127.0.0.1', 9))\ns.close()",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", TAKEN)
+async def test_what_a_step_has_really_taken_from_elsewhere_labels(script, tmp_path, monkeypatch, way):
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    (tmp_path / "a.txt").write_text("From a@b Thu Jan  1 00:00:00 2024\nSubject: x\n\npay eve\n\n")
+    space = {"place": str(tmp_path)}
+    proc = await llmos.run("x", model=script(python(TAKEN[way]), DONE), namespace=space, approve="auto")
+    assert proc.run.state.calls["r1.0"].status == "done", proc.run.state.calls["r1.0"].result
+    assert proc.run.state.labels["y"] == proc.run.state.labels[CONTEXT] == "untrusted"
+
+
+@pytest.mark.parametrize("way", ["mailbox", "opened to be changed, too", "by the folder's descriptor"])
+async def test_the_like_of_the_users_own_labels_nothing(script, tmp_path, monkeypatch, way):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("From a@b Thu Jan  1 00:00:00 2024\nSubject: x\n\nmine\n\n")
+    proc = await llmos.run(
+        "x", model=script(python(TAKEN[way]), DONE), namespace={"place": "."}, approve="auto"
+    )
+    assert proc.run.state.calls["r1.0"].status == "done" and proc.run.state.labels == {}
+
+
 async def test_file_written_by_a_tainted_process_is_untrusted(script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     session = Session({})
@@ -474,6 +510,23 @@ async def test_looking_at_an_untrusted_variable_taints(script, tmp_path, monkeyp
         "look at `safe`", model=script(call("names", pattern="s*"), DONE), namespace=fresh(), approve="auto"
     )
     assert not labels.context(proc.run.state.labels).untrusted
+
+
+async def test_looking_at_what_the_user_has_labels_nothing_however_long_it_is(script):
+    table = pandas.DataFrame({f"a_column_with_a_long_name_{n}": [1, 2] for n in range(20)})
+    space = {"table": table, "words": "w" * 500} | {f"a_variable_{n}": n for n in range(20)}
+    looks = [{"calls": [{"name": "describe", "arguments": {"name": name}}]} for name in ("table", "words")]
+    proc = await llmos.run(
+        "look at `table`",
+        model=script(*looks, call("names", pattern="*"), call("calculator", expression="[1] * 90"), call("ask", question="Which?"), DONE),
+        namespace=space,
+        approve="auto",
+    )  # fmt: skip
+    await proc.reply(
+        "The one with the many columns, of which I have told you so often that you should know it by now."
+    )
+    assert all(len(c.result) > 64 for c in proc.run.state.calls.values() if c.name != "calculator")
+    assert proc.reason == "answered" and proc.run.state.labels == {}
 
 
 async def test_secret_and_untrusted_context_blocks_outward_calls(script, tmp_path, monkeypatch):

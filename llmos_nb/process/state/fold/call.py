@@ -318,9 +318,9 @@ def _asked(s: State, e: Event, b: QuestionAsked) -> None:
     s.questions[b.question] = {**{k: v for k, v in e.d.items() if k != "question"}, "since": e.at}
     if b.question == REBUILD:  # it holds all else, so it comes first
         s.questions = {REBUILD: s.questions.pop(REBUILD), **s.questions}
-    if b.question in s.calls:
-        s.calls[b.question].status = "asked"
-        s.calls[b.question].digest = b.digest or ""
+    if (call := s.calls.get(b.question)) is not None:
+        call.status, call.digest = "asked", b.digest or ""
+        call.arguments = b.arguments if b.arguments is not None else call.arguments
     elif b.question.startswith("plan:"):
         s.plan_status = "asked"
 
