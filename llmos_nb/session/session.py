@@ -74,7 +74,8 @@ class Session:
         self.writes = NamespaceLock()
         self.snapshots = toolbox.snapshots(namespace)
         self.sharing = Sharing()
-        self.sharing.follow_cells(ip)
+        if hasattr(ip, "events"):
+            ip.events.register("post_run_cell", self.sharing.cell)
         self.parts = Parts(self)
         self.on_start: list[Callable[[Process], None]] = []
         self.on_show: list[Callable[[Process], None]] = []
