@@ -215,8 +215,7 @@ async def _resume(session: Sessions, process: ProcessLike, model: str | Model | 
 
 async def _go_on(session: Sessions, process: ProcessLike, model: str | Model | None) -> None:
     run = process.run
-    if process.cold:
-        process.dispatch.ask(partial(abreast.catch_up, process))
+    process.dispatch.ask(process.dispatch.catch_up)
     if run.state.status == "ended" and run.state.undoing:
         with run.journal.held():
             compensate.settle_unfinished(run)

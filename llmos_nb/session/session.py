@@ -17,7 +17,7 @@ from llmos_nb.policy import Approver, Budget, labels
 from llmos_nb.process import Run, briefing, inputs, open_journal, recall
 from llmos_nb.process.scheduling import NamespaceLock, Sharing, Sight
 from llmos_nb.process.state import State, prompts
-from llmos_nb.session import abreast, config, revive, table, toolbox
+from llmos_nb.session import config, revive, table, toolbox
 from llmos_nb.session.notebook import Recorder, recorder_of
 from llmos_nb.session.opening import (
     bounds_of,
@@ -278,8 +278,7 @@ class Session:
 
     def _abreast(self, process: Process) -> Process:
         """Return a process as its journal is by now, where somebody else has gone on with it."""
-        if process.cold:
-            process.dispatch.ask(partial(abreast.catch_up, process))
+        process.dispatch.ask(process.dispatch.catch_up)
         return process
 
     def find_live(self, key: str) -> Process:

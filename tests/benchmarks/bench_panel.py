@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
 
 from bench_long import fill, started
-from harness import FLAGS, LOOP_SVG, PlainPage, chromium
 from comm.base_comm import BaseComm
+from harness import FLAGS, LOOP_SVG, PlainPage, chromium
 from playwright.sync_api import sync_playwright
 
 import llmos_nb as llmos

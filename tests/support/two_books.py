@@ -16,9 +16,9 @@ import multiprocessing
 import os
 import random
 import threading
-import urllib.request
 from collections import Counter
 
+from killed import counting_server
 from notebook_driver import Notebook
 from programs import run_llmos
 from served import rows, script
@@ -57,11 +57,18 @@ def goal_turns(name):
 class Child:
     """A notebook without a kernel: a session in an interpreter of its own.
 
-    It says `%agent` lines, and now and then calls the method of a process.
+    It says `%agent` lines, or calls the methods of a process that it has held since it saw it first.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it works.
+    lines : float
+        Which part of what it says are lines.
     """
 
-    def __init__(self, folder):
-        self._folder, self.lock, self._random = folder, threading.Lock(), random.Random(0)
+    def __init__(self, folder, lines=0.8):
+        self._folder, self.lock, self._random, self._lines = folder, threading.Lock(), random.Random(0), lines
         self._begin()
 
     def _begin(self):
@@ -86,7 +93,7 @@ class Child:
             with self.lock:
                 self.close()
                 return self._begin()
-        return self._ask("line" if self._random.random() < 0.8 else "act", verb, pid, *words)
+        return self._ask("line" if self._random.random() < self._lines else "act", verb, pid, *words)
 
     def stands(self, pid):
         """Return how a process stands, as this side tells it."""
@@ -106,17 +113,17 @@ def _live(pipe, other, folder):
 
 
 async def _serve(pipe):
-    names = {}
+    names, kept = {}, {}
     exec(PAYS, names)
     session, loop = Session(names), asyncio.get_running_loop()
     with contextlib.suppress(EOFError):
         while True:
             what, *words = await loop.run_in_executor(None, pipe.recv)
-            pipe.send(await _answer(session, what, *words))
+            pipe.send(await _answer(session, kept, what, *words))
     os._exit(0)
 
 
-async def _answer(session, what, *words):
+async def _answer(session, kept, what, *words):
     if what == "start":
         name, mode = words
         model, tools = script(f"{name}.json", *goal_turns(name)), [session.namespace["pay"]]
@@ -131,7 +138,9 @@ async def _answer(session, what, *words):
             if what == "line":
                 await carry_out(session, line(*words))
             else:
-                await asyncio.wait_for(_called(session.find(words[1]), words[0], words[2:]), 60)
+                verb, pid, *more = words
+                process = kept[pid] if pid in kept else kept.setdefault(pid, session.find(pid))
+                await asyncio.wait_for(_called(process, verb, more), 60)
     except LlmosError as error:
         return f"{said.getvalue()} {type(error).__name__}: {error}"
     return said.getvalue()
@@ -201,27 +210,35 @@ class Sequence:
         The two notebooks.
     paid : list of str
         Paths that the server was asked for, in order; it grows.
+    seed : int
+        Of all choices.
+    acts : list, optional
+        Instead of drawn ones, what is said to a process that the first notebook began: lists of verb and side.
     """
 
-    def __init__(self, books, paid, seed):
-        self.books, self.paid, self.random = books, paid, random.Random(seed)
+    patience_s = 60
+
+    def __init__(self, books, paid, seed, acts=None):
+        self.books, self.paid, self.random, self.acts = books, paid, random.Random(seed), acts
         self.name, self.said, self.wrong, self.done = f"s{seed}", [], Counter(), Counter()
         self.sides = {"A": books[0], "B": books[1], "terminal": Terminal()}
         self.killed = None  # what had been paid when it was known to have ended for good
 
     def run(self):
         """Say it all, let the process end, and count."""
-        owner = self.random.choice(self.books)
+        owner = self.books[0] if self.acts else self.random.choice(self.books)
         self.pid = owner.start(self.name, self.random.choice(["risky", "step"]))
         self.path = home_of().find(self.pid) / "journal.jsonl"
-        for _ in range(self.random.randrange(5, 11)):
-            acts = [self._drawn() for _ in range(1 + (self.random.random() < 0.3))]
-            if len({side for _, side in acts}) < len(acts):
-                acts.pop()
+        for acts in self.acts or (self._together() for _ in range(self.random.randrange(5, 11))):
             self._say(acts)
         self._finish()
         self._count()
         return self
+
+    def _together(self):
+        """Draw a verb and its side; now and then two, on two sides."""
+        first, second = self._drawn(), self._drawn()
+        return [first, second] if first[1] != second[1] and self.random.random() < 0.4 else [first]
 
     def _drawn(self):
         verb, side = self.random.choices([*VERBS], VERBS.values())[0], self.random.choice([*self.sides])
@@ -278,7 +295,12 @@ class Sequence:
 
     def _rest(self):
         """Wait until nothing more happens by itself."""
-        return until(lambda: (row := rows()[self.pid])["status"] != "running" and row, lambda: (self.pid, self.said))
+        return until(lambda: (row := rows()[self.pid])["status"] != "running" and row, "", self.patience_s)
+
+    @property
+    def payments(self):
+        """How often it has paid."""
+        return self._mine().total()
 
     def _count(self):
         s, mine, wrong = self.state(), self._mine(), self.wrong
@@ -292,7 +314,12 @@ class Sequence:
         self._count_order()
         told = [sorted_plain(book.stands(self.pid)) for book in self.books]
         row = rows()[self.pid]
-        truth = (s.status, s.reason or None, sorted(s.questions), sorted((c.id, c.status) for c in s.calls.values()))
+        truth = (
+            s.status,
+            s.reason or None,
+            sorted(s.questions),
+            sorted((c.id, c.status) for c in s.calls.values()),
+        )
         wrong["notebooks that tell another state"] += sum(t != sorted_plain(truth) for t in told)
         wrong["the table tells another state"] += row["status"] != s.status
         if +wrong:
@@ -320,16 +347,14 @@ def sorted_plain(stands):
     return [state, reason, list(questions), [list(c) for c in calls]]
 
 
-def sequences(folder, seeds, real=False):
+def sequences(folder, seeds, real=False, acts=None, lines=0.8):
     """Run sequences on one home, all with the same two notebooks, and give them."""
-    from killed import counting_server
-
     with counting_server() as (port, paid):
         os.environ["PORT"], os.environ["LLMOS_HOME"] = str(port), str(folder / "home")
         os.chdir(folder)
-        books = [Book(folder) for _ in range(2)] if real else [Child(folder) for _ in range(2)]
+        books = [Book(folder) for _ in range(2)] if real else [Child(folder, lines) for _ in range(2)]
         try:
-            return [Sequence(books, paid, seed).run() for seed in seeds]
+            return [Sequence(books, paid, seed, acts).run() for seed in seeds]
         finally:
             for book in books:
                 book.close()
