@@ -71,7 +71,9 @@ class Dispatch:
         )
         self._begun = asyncio.Event()
         self.moved = asyncio.Event()  # something happened that whoever waits beside it may wait for
-        self.catch_up: Callable[[], object] = dict  # takes in what others have written, where nobody drives it here
+        self.catch_up: Callable[[], object] = (
+            dict  # takes in what others have written, where nobody drives it here
+        )
         run.visit, run.relay = self.visits, self
         if isinstance(run.journal.guard, reentry.Guard):
             run.journal.guard.note = self._note_forgery

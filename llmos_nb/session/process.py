@@ -16,7 +16,6 @@ from llmos_nb.journal import Event, Journal
 from llmos_nb.policy import approval, budget as budgets
 from llmos_nb.process import Run, decisions, drive, redo_last, signals, undo_calls
 from llmos_nb.process.state import Plan
-from llmos_nb.session import abreast
 from llmos_nb.session.commands.watch import SOON_S, watch
 from llmos_nb.session.dispatch import Deadlines, Dispatch
 from llmos_nb.session.parts import Parts
@@ -66,13 +65,7 @@ class Process:
         self.cold = self._unmarked = False
         self.watcher: asyncio.Task[None] | None = None
         self.dispatch = Dispatch(run, self._drive, session.parts.review, partial(session.parts.hopeful, self))
-        self.dispatch.catch_up = self._catch_up
         self.deadlines = Deadlines(self.dispatch)
-
-    def _catch_up(self) -> None:
-        """Take in what others have done to it since it was opened here, before anything is said to it."""
-        if self.cold:
-            abreast.catch_up(self)
 
     def __repr__(self) -> str:
         end = f", {self.reason}" if self.reason else ""

@@ -17,7 +17,7 @@ from llmos_nb.policy import Approver, Budget, labels
 from llmos_nb.process import Run, briefing, inputs, open_journal, recall
 from llmos_nb.process.scheduling import NamespaceLock, Sharing, Sight
 from llmos_nb.process.state import State, prompts
-from llmos_nb.session import config, revive, table, toolbox
+from llmos_nb.session import abreast, config, revive, table, toolbox
 from llmos_nb.session.notebook import Recorder, recorder_of
 from llmos_nb.session.opening import (
     bounds_of,
@@ -239,7 +239,7 @@ class Session:
         if run.sight is not None:
             run.sight.saw(shown)
         process = Process(run, self)
-        process.cold = cold
+        process.cold, process.dispatch.catch_up = cold, partial(abreast.catch_up, process)
         self.processes[process.pid] = process
         for listener in self.on_start:
             listener(process)
