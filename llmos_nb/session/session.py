@@ -239,7 +239,9 @@ class Session:
         if run.sight is not None:
             run.sight.saw(shown)
         process = Process(run, self)
-        process.cold, process.dispatch.catch_up = cold, partial(abreast.catch_up, process)
+        process.cold = cold
+        if cold:
+            process.dispatch.catch_up = partial(abreast.catch_up, process)
         self.processes[process.pid] = process
         for listener in self.on_start:
             listener(process)
