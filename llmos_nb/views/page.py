@@ -83,7 +83,9 @@ def step(state: State, key: int | str, events: Sequence[Event]) -> tuple[str, st
 
 
 def shown(b: Block) -> str:
-    """Return a piece of what a call gave; what was printed stands with no label."""
+    """Return a piece of what a call gave; what was printed or displayed stands with no label."""
+    if b["kind"] == "markdown":
+        return markdown(b["markdown"])
     return pre(b["code"]) if b["kind"] == "printed" else _block(b)
 
 
@@ -252,6 +254,7 @@ _BLOCKS: dict[str, Callable[[Block], str]] = {
     "image": _image,
     "grid": _grid,
     "printed": lambda b: f"<p>{text(b['label'])}</p>{pre(b['code'])}",
+    "markdown": lambda b: f"<p>{text(b['label'])}</p>{shown(b)}",
     "pairs": lambda b: _table(b["label"], None, [[*pair] for pair in b["pairs"]]),
     "columns": lambda b: "\n".join(map(_block, [*b["left"], *b["right"]])),
     "details": lambda b: f"<details><summary>{text(b['summary'])}</summary>{pre(b['code'])}</details>",

@@ -159,7 +159,7 @@ def print_raw(words: str) -> None:
 
 def publish_piece(block: Block) -> None:
     """Display a piece of what a call gave: Markdown, a table, a picture."""
-    text = "\n".join(form.blocks([block])).strip("\n")
+    text = block["markdown"] if block["kind"] == "markdown" else "\n".join(form.blocks([block])).strip("\n")
     if block["kind"] == "image":
         publish_all({block["mime"]: block["data"], "text/plain": text})
     else:

@@ -96,7 +96,7 @@ def given(part: Part, room: int = MOST_BYTES) -> tuple[list[Block], int]:
             side = count(len(said.splitlines()), "line")
             blocks.append({"kind": "printed", "code": said, "label": f"{label} of {call.id}", "side": side})
         elif kind == "markdown":
-            blocks.append({"kind": "answer", "markdown": said})
+            blocks.append({"kind": "markdown", "markdown": said, "label": f"Displayed by {call.id}"})
         elif kind == "image":
             shown, room = _pictures(images[:1], room)
             blocks, images = [*blocks, *shown], images[1:]
