@@ -294,12 +294,14 @@ def test_what_a_step_displays_stands_in_order_and_as_what_it_is():
     w.state.calls["r2.0"].facts["outputs"] = [m + [bare] * (m[0] != "stdout") for m in made]
     blocks, _ = given(part(w.state.calls["r2.0"]))
     assert [b.get("code") or b["markdown"] for b in blocks] == ["first", "**bold** <i>no</i>", "then", "# last"]
+    assert blocks[1]["label"] == "Displayed by r2.0"
     assert static.shown(blocks[1]) == "<p><b>bold</b> &lt;i&gt;no&lt;/i&gt;</p>"
 
 
-async def test_an_object_without_a_text_is_no_markdown(script):
+async def test_an_object_without_a_text_is_not_said_to_be_displayed(script):
     proc = await ran(script, python("class Bare: pass\nprint('x')\nBare()"))
     assert [kind for kind, _ in pieces(proc.run.state.calls["r1.0"])] == ["printed", "value"]
+    assert "isplayed" not in json.dumps(page(proc, "r1.0"))
 
 
 async def test_the_page_of_a_step_is_the_same_as_text_and_as_html(script):
