@@ -289,6 +289,7 @@ def fork(session: Sessions, process: ProcessLike, at: int, isolate: bool = False
     """
     process.dispatch.only_people()
     process.journal.check_maker()
+    process.dispatch.ask(process.dispatch.catch_up)
     run = process.run
     if not 0 <= at < len(run.journal.events):
         raise UsageError(f"--at {at}: process {process.pid} has events 0 to {len(run.journal.events) - 1}")
