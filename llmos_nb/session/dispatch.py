@@ -78,6 +78,9 @@ class Dispatch:
         )
         self._begun = asyncio.Event()
         self.moved = asyncio.Event()  # something happened that whoever waits beside it may wait for
+        self.catch_up: Callable[[], object] = (
+            dict  # takes in what others have written, where nobody drives it here
+        )
         run.visit, run.relay = self.visits, self
         if isinstance(run.journal.guard, reentry.Guard):
             run.journal.guard.note = self._note_forgery
@@ -233,6 +236,7 @@ class Dispatch:
     def apply(self, act: Callable[[], object]) -> None:
         """Carry an act out, on the thread that drives the process."""
         with self.run.journal.held():  # whoever drives may give it up before they are said to drive no more
+            self.catch_up()
             act()
         self.go_on()
 
@@ -262,6 +266,7 @@ class Dispatch:
         self.ask(self.run.enter)
         try:
             with self.run.journal.held():
+                self.ask(self.catch_up)
                 act()
         finally:
             self.ask(self.run.leave)
@@ -277,6 +282,7 @@ class Dispatch:
         """Do the same from the thread that drives the process, and wait for it; what is wrong with it is raised."""
         try:
             with self.run.journal.held():
+                self.catch_up()
                 await self.run.section(act)
         finally:
             self.go_on()

@@ -61,6 +61,8 @@ class Counts:
         Calls that were taken back since the run ended.
     who : Deciders
         Who decided what.
+    rows : dict
+        By call that has ended, what its row was made of, and the row, to be shown again.
     """
 
     edges: Counter[str] = field(default_factory=Counter)
@@ -80,6 +82,7 @@ class Counts:
     trouble: str = ""
     undone: set[str] = field(default_factory=set)
     who: Deciders = field(default_factory=Deciders)
+    rows: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     _asked_at: dict[str, str] = field(default_factory=dict)
     _responses: int = 0
     _settled: dict[str, float] = field(default_factory=dict)

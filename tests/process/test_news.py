@@ -87,7 +87,7 @@ class Cells:
 def book():
     session = llmos.Session({"a": 1, "unused": 1})
     cells = Cells(session.namespace)
-    session.sharing.follow_cells(cells)
+    cells.events.register("post_run_cell", session.sharing.cell)
     return session, cells
 
 

@@ -248,6 +248,7 @@ _BLOCKS: dict[str, Callable[[Block], list[str]]] = {
     "code": _code_block,
     "details": lambda b: [f"  {b['summary']}", *verbatim(b["code"])],
     "printed": lambda b: [f"  {b['label']}", *verbatim(b["code"])],
+    "markdown": lambda b: [f"  {b['label']}", *_answer(b["markdown"])],
     "pairs": lambda b: [
         f"  {b['label']}",
         *table([[plain(n), plain(w)] for n, w in b["pairs"]], "    "),

@@ -8,11 +8,14 @@ from typing import Any, TypeVar
 
 from llmos_nb.journal import Event, events as ev
 from llmos_nb.process.state import State
+from llmos_nb.views.contract import Block
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.outside import left_by
+from llmos_nb.views.panel import output
 from llmos_nb.views.panel.card import card
 from llmos_nb.views.panel.now import allowed, code_of, ended
 from llmos_nb.views.panel.steps import row as row_of
+from llmos_nb.views.results import part
 from llmos_nb.views.text import form
 from llmos_nb.views.text.lines import rule, verbatim, wrap
 from llmos_nb.views.timeline import effect_decided
@@ -32,10 +35,16 @@ class TextView:
     ----------
     write : callable
         Takes text and adds no newline.
+
+    Attributes
+    ----------
+    rich : callable, optional
+        Shows a piece of what a call gave that is more than text, in its place; without it all is text.
     """
 
     def __init__(self, write: Callable[[str], object]) -> None:
         self._put = write
+        self.rich: Callable[[Block], object] | None = None
         self.counts = Counts()
         self._streamed = self._failed = ""
         self._fresh, self._blank = True, False
@@ -159,9 +168,15 @@ class TextView:
         call = s.calls[b.call]
         if call.name in OWN:
             return []
-        sign = "→" if b.ok else "x"
-        lines = verbatim(str(b.result).strip() or "done, no output", "      ", RESULT_LINES)
-        return [f"    {sign} {lines[0].strip()}", *lines[1:]]
+        blocks = output.given(part(call))[0] if self.rich is not None and b.ok else []
+        if all(block["kind"] == "printed" for block in blocks):
+            return _result("→" if b.ok else "x", str(b.result))
+        for block in blocks:
+            if block["kind"] == "printed":
+                self._say(_result("→", block["code"]))
+            elif self.rich is not None:
+                self.rich(block)
+        return []
 
     def _integrated(self, b: ev.StepIntegrated, s: State) -> list[str]:
         row = row_of(s, b.step, self.counts)
@@ -183,6 +198,11 @@ class TextView:
         seen = ("answer", "lead") if given and given in self._streamed else ()
         found = [block for block in ended(s, self.counts).now if block["kind"] not in seen]
         return ["", *form.blocks(found)]
+
+
+def _result(sign: str, text: str) -> list[str]:
+    lines = verbatim(text.strip() or "done, no output", "      ", RESULT_LINES)
+    return [f"    {sign} {lines[0].strip()}", *lines[1:]]
 
 
 B = TypeVar("B")
