@@ -296,7 +296,8 @@ def _answer(unit: Unit, run: ExportSource, why: str, checked: bool) -> list[Cell
     outputs = answer_printed(run)
     why = "" if holds_after_all(why, "".join(map(_text, outputs))) else why
     about = {"pid": run.pid, "shown": "observed"} | ({"volatile": all_volatile(1)} if why else {})
-    left = {"left": left_out(unit, Expected(), "", why)} if why else {}
+    not_compared = {**notes.not_again(run), **(left_out(unit, Expected(), "", why) if why else {})}
+    left = {"left": not_compared} if not_compared else {}
     words = notes.answer_cell(run)
     cells = [words, Cell("code", "answer", unit.source, {**about, **left}, [LOOSE] if why else [], outputs)]
     code = answer_check(run) if checked and not why else ""

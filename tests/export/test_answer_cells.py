@@ -374,3 +374,22 @@ def test_a_shape_is_asserted_only_of_what_the_notebook_makes(tmp_path):
     shapes = [c["source"] for c in read(path)["cells"] if c["metadata"]["llmos_nb"]["role"] == "shapes"]
     assert "b.shape" in shapes[0] and " a.shape" not in shapes[0]
     assert verify(path).ok
+
+
+def test_an_expression_that_changes_something_is_told_and_not_done_again(tmp_path):
+    run = ProcessRun("Serve", tmp_path, "serve")
+    run.begin()
+    run.step("waiting = ['Ines', 'Juri']")
+    run.end("Next is {{waiting[0]}}, in {{len(waiting)}} min.")
+    source = run.source()
+    source.state.computed[0]["changes"] = ["waiting"]
+    path = export(source, "x.ipynb")
+    words, answered = cell(read(path), "answer"), cell(read(path), "answer-2")
+    assert "_value_" not in answered["source"] and "waiting[0]" not in answered["source"]
+    assert shown(answered) == "Next is Ines, in 2 min.\n"
+    why = "computing it changes waiting, so it stands as it was told in the run"
+    assert words["source"].endswith(f"- Not computed again: waiting\\[0\\]: {why}.")
+    report = verify(path)
+    assert report.ok and {"cell": "answer-2", "what": "waiting[0]", "why": why} in report.left, report.text()
+    source.state.computed[1]["changes"] = ["waiting"]
+    assert [c["cell_type"] for c in code(export(source, "y.ipynb"))] == ["code", "markdown"]
