@@ -274,7 +274,7 @@ def answer_cell(run: ExportSource) -> Cell:
 
 
 def answer(run: ExportSource) -> str:
-    """Return the answer, how many of its numbers are computed, seen in results, or typed by the model, and what stays."""
+    """Return the answer, how its numbers are known, in counts, and which of them are not computed again."""
     known = answers.counted(answers.numbers(run.state))
     lines = [f"- Not computed again: {words(code)}: {why}." for code, why in not_again(run).items()]
     parts = [answer_words(run), *([f"{NUMBERS}{known}."] if known else []), "\n".join(lines)]

@@ -16,8 +16,10 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from numbers import Rational, Real
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from llmos_nb.heap import Snapshots
@@ -58,8 +60,8 @@ def looked(namespace: dict[str, Any], asked: Sequence[Asked], each_s: float, all
     Returns
     -------
     list of dict
-        ``ok``, ``text``, ``format``, by which the text came about: `TABLE`, or a format, and ``changes``, what it changed
-        in its copy; or ``error``, its class.
+        ``ok``, ``text``, ``format``, by which the text came about: `TABLE`, or a format, and ``changes``, what it
+        changed in its copy; or ``error``, its class.
     """
     until = time.monotonic() + all_s
     with watching(_CONTEXT):  # what follows effects is put in place here, once
@@ -180,9 +182,8 @@ def _looked(namespace: dict[str, Any], asked: Asked, seconds: float, regions: Se
             value, field = asked["value"].strip(), (asked.get("conversion", ""), asked.get("spec", ""))
             code = compile(value, "<answer>", "eval")
             confinement.no_sharing({n: namespace[n] for n in code.co_names if n in namespace})
-            (text, form), changes = _watched(
-                namespace, value, lambda: said(eval(code, namespace), *field), seconds
-            )  # noqa: S307 - in a copy
+            look = partial(_said, namespace, code, *field)
+            (text, form), changes = _watched(namespace, value, look, seconds)
         return {"ok": True, "text": safe_text(text)[:LONGEST], "format": form, "changes": changes}
     except BaseException as error:  # the copy has nothing else to do: SystemExit costs this expression
         name = type(error).__name__
@@ -192,6 +193,10 @@ def _looked(namespace: dict[str, Any], asked: Asked, seconds: float, regions: Se
         with suppress(Exception):
             words = safe_text(str(error))[:LONGEST]
         return _failed(name, f"{name}: {words}" if words else name)
+
+
+def _said(namespace: dict[str, Any], code: CodeType, conversion: str, spec: str) -> tuple[str, str]:
+    return said(eval(code, namespace), conversion, spec)  # noqa: S307 - in a copy
 
 
 def _watched(
