@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import glob
+import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import file_digest, sha256
@@ -21,6 +24,7 @@ from llmos_nb.export.literals import Held, kinds
 from llmos_nb.export.source import ExportSource
 
 _LONGEST = 300  # characters; longer texts in code are prose, not names of files
+_QUOTED, _WITH_SUFFIX = re.compile(r"(?<=['\"])[^'\"\n]+(?=['\"])"), re.compile(r"[^\s'\"(),;=<>|&]+\.\w+")
 _PATHS = ("Path", "PurePath", "PosixPath", "str", "fspath", "open")
 
 
@@ -36,7 +40,7 @@ def named_texts(sources: Iterable[str]) -> dict[str, str]:
 
 
 def file_names(source: str, known: Mapping[str, str]) -> Iterator[str]:
-    """Return every text in code that may be a file's name.
+    """Return every text in code that may be a file's name, also one inside another text, as in SQL.
 
     Parameters
     ----------
@@ -47,9 +51,10 @@ def file_names(source: str, known: Mapping[str, str]) -> Iterator[str]:
     """
     for node in nodes(source):
         if isinstance(node, ast.expr):
-            text = text_of(node, known)
-            if text and len(text) < _LONGEST and not set(text) & {"\n", "\0"} and text.strip(". /"):
-                yield text
+            text = text_of(node, known) or ""
+            for name in (text, *_QUOTED.findall(text), *_WITH_SUFFIX.findall(text)):
+                if len(name) < _LONGEST and not set(name) & {"\n", "\0"} and name.strip(". /"):
+                    yield name
 
 
 def text_of(node: ast.AST, known: Mapping[str, str]) -> str | None:
@@ -135,7 +140,20 @@ def files_read(sources: Iterable[str], runs: Sequence[ExportSource]) -> list[Inp
         for name in local_modules(source, folder, entries):
             whole = folder / name
             found[name] = Input(name, digest_file(whole), whole.stat().st_size, "module")
+            for path in _named_by(name, folder):
+                if path not in found and len(found) < MOST and (folder / path).stat().st_mtime < begun:
+                    found[path] = _described(path, folder / path)
     return list(found.values())
+
+
+def _named_by(module: str, folder: Path) -> Iterator[str]:
+    """Return the files whose names stand in a module of the user's, from its own folder or the notebook's."""
+    with suppress(OSError, SyntaxError, ValueError):
+        source = (folder / module).read_text(encoding="utf-8")
+        for name in file_names(source, named_texts([source])):
+            for base in dict.fromkeys((os.path.dirname(module), "")):  # noqa: PTH120 - a text as the code spells it
+                whole = Path(os.path.normpath(os.path.join(base, name))).as_posix()  # noqa: PTH118 - as above
+                yield from (path for path in _matches(whole, folder) if not path.endswith(".py"))
 
 
 def _import_path(sources: Iterable[str], known: Mapping[str, str], folder: Path) -> Iterator[str]:

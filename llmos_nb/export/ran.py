@@ -22,7 +22,7 @@ from llmos_nb.export.environ import LACKS
 from llmos_nb.export.inputs import digest_file
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.verify.compare import differences
-from llmos_nb.export.verify.execute import TIMEOUT_S, execute, no_network
+from llmos_nb.export.verify.execute import TIMEOUT_S, execute, hiding, no_network
 from llmos_nb.export.verify.values import with_probes
 from llmos_nb.journal.events import CellRan
 from llmos_nb.policy.secrets import redact, secret_name
@@ -35,8 +35,15 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _OURS = re.compile(r"(?:_content|type)\((\w+)\)(?:\.__name__)?")
 
 
-def run(path: Path) -> str:
+def run(path: Path, without: Path | None = None) -> str:
     """Run a notebook, or a script, that was just exported.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    without : Path, optional
+        The folder of the run, which is not there for it, as elsewhere.
 
     Returns
     -------
@@ -51,7 +58,7 @@ def run(path: Path) -> str:
         Nothing can run it here.
     """
     if path.suffix == ".py":
-        _run_script(path)
+        _run_script(path, without)
         return ""
     book: dict[str, Any] = read(path)
     for one in book["metadata"]["llmos_nb"]["inputs"]:
@@ -61,7 +68,7 @@ def run(path: Path) -> str:
             raise ExportDoesNotRun(f"{path} is saved, and does not run: {lacks}")
     probed = {**book, "cells": with_probes(book["cells"])}
     with _own_loop():
-        result = execute(probed, book["metadata"]["llmos_nb"]["inputs"], path.parent)
+        result = execute(probed, book["metadata"]["llmos_nb"]["inputs"], path.parent, without=without)
     if result.failed is not None:
         index, name, text, traceback = result.failed
         lacks = (
@@ -143,17 +150,24 @@ def _own_loop() -> Iterator[None]:
         loop.close()
 
 
-def _run_script(path: Path) -> None:
+def _run_script(path: Path, without: Path | None) -> None:
     """Run a script in a copy of its folder's inputs."""
     with tempfile.TemporaryDirectory(prefix="nb-", ignore_cleanup_errors=True) as folder:
         beside = path.parent / f"{path.stem}-inputs"
         if beside.is_dir():
             shutil.copytree(beside, Path(folder, beside.name))
-        for file in path.parent.iterdir():  # what `bring` put there
-            if file.is_file() and file.stat().st_size < 64 << 20:
-                shutil.copyfile(file, Path(folder, file.name))
+        source = path.read_text(encoding="utf-8")
+        near = [f.name for f in path.parent.iterdir() if f.stat().st_size < 64 << 20]
+        for name in [path.name, *near, *_checked(source)]:  # what `bring` put there
+            target = Path(folder, name)
+            if (path.parent / name).is_file() and target.is_relative_to(folder):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path.parent / name, target)
         kept = {k: v for k, v in os.environ.items() if not secret_name(k) and k != "PYTHONPATH"}
-        command = [*no_network(), sys.executable, path.name]
+        begin = (
+            f"{hiding(without, Path(folder))}\nimport runpy\nrunpy.run_path({path.name!r}, run_name='__main__')"
+        )
+        command = [*no_network(), sys.executable, "-c", begin]
         try:
             done = subprocess.run(  # noqa: S603 - our own interpreter and file
                 command, cwd=folder, env=kept, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
@@ -162,8 +176,18 @@ def _run_script(path: Path) -> None:
             raise ExportDoesNotRun(f"{path} is saved, and takes longer than {TIMEOUT_S:g} s to run") from None
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        why = _reason(path.read_text(encoding="utf-8"), last, done.stderr)
+        own = f'File "{path.name}"'  # behind the lines of what runs it
+        why = _reason(source, last, own + done.stderr.partition(own)[2])
         raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: {why}"))
+
+
+def _checked(source: str) -> list[str]:
+    """Return the input files of a script, by the code that checks them."""
+    for node in _parsed(source):
+        match node:
+            case ast.For(target=ast.Tuple([ast.Name("_name"), _]), iter=ast.Call(ast.Attribute(ast.Dict(keys)))):
+                return [k.value for k in keys if isinstance(k, ast.Constant) and isinstance(k.value, str)]
+    return []
 
 
 def acts(runs: Iterable[ExportSource]) -> str:

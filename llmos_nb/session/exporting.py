@@ -175,6 +175,8 @@ class Saved:
         What it was to be signed with; empty for nothing.
     crate : str
         The crate of it; empty for none.
+    folder : Path, optional
+        In which it ran: it is tried without that.
     """
 
     path: Path
@@ -184,6 +186,7 @@ class Saved:
     replaced: bool = False
     key: str = ""
     crate: str = ""
+    folder: Path | None = None
 
     def prove(self) -> str:
         """Run it in a fresh interpreter, and return the words for it; from any thread.
@@ -206,7 +209,7 @@ class Saved:
             return f"saved, not run: {self.path} ({self.acts}, and would again)"
         if not self.ran:
             try:
-                if other := ran.run(self.path):
+                if other := ran.run(self.path, self.folder):
                     return f"saved, not as in the run: {self.path} ({other}; --observe marks what differs each time)"
             except ExportDoesNotRun:
                 raise
@@ -254,6 +257,7 @@ def save(session: SessionLike, processes: Sequence[ProcessLike], path: Path, **o
         replaced=replaced,
         key=key,
         crate=os.fspath(options.get("crate", "")),
+        folder=found[0].folder,
     )
 
 
