@@ -146,7 +146,12 @@ def line(name: str, words: str) -> str:
 def compared(test: ast.expr) -> tuple[str, object] | None:
     """Return what an assertion of ours looks at, as code, and what that was in the run; None of any other."""
     match test:
-        case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
+        case (
+            ast.Compare(
+                ast.Call(ast.Attribute(left, "split")), [ast.Eq()], [ast.Call(ast.Attribute(right, "split"))]
+            )
+            | ast.Compare(left=left, ops=[ast.Eq()], comparators=[right])
+        ):  # of an answer, but for its spaces
             with suppress(ValueError):
                 return ast.unparse(left), ast.literal_eval(right)
     return None

@@ -5,21 +5,20 @@ from __future__ import annotations
 import ast
 import asyncio
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import ExportDoesNotRun, LlmosError
-from llmos_nb.export.assertions import VALUE_NAME, compared
 from llmos_nb.export.cells import read, text_of
 from llmos_nb.export.environ import LACKS
 from llmos_nb.export.inputs import digest_file
+from llmos_nb.export.reasons import WORDS, reason, statements
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.verify.compare import differences
 from llmos_nb.export.verify.execute import TIMEOUT_S, execute, hiding, no_network
@@ -28,14 +27,8 @@ from llmos_nb.journal.events import CellRan
 from llmos_nb.policy.secrets import redact, secret_name
 from llmos_nb.tools import Call
 
-_WORDS, _PIECE = 300, 100  # of an error, of what stands in it
-_AT = re.compile(r"Cell In\s?\[\d+\], line (\d+)|File \"[^\"]*\", line (\d+), in <module>")
 
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_OURS = re.compile(r"(?:_content|type)\((\w+)\)(?:\.__name__)?")
-
-
-def run(path: Path, without: Path | None = None) -> str:
+def run(path: Path, without: Path | None = None, undone: Sequence[str] = ()) -> str:
     """Run a notebook, or a script, that was just exported.
 
     Parameters
@@ -44,6 +37,8 @@ def run(path: Path, without: Path | None = None) -> str:
         The file.
     without : Path, optional
         The folder of the run, which is not there for it, as elsewhere.
+    undone : sequence of str
+        In words, what undone steps left, which no cell does.
 
     Returns
     -------
@@ -58,7 +53,7 @@ def run(path: Path, without: Path | None = None) -> str:
         Nothing can run it here.
     """
     if path.suffix == ".py":
-        _run_script(path, without)
+        _run_script(path, without, undone)
         return ""
     book: dict[str, Any] = read(path)
     for one in book["metadata"]["llmos_nb"]["inputs"]:
@@ -81,51 +76,11 @@ def run(path: Path, without: Path | None = None) -> str:
         if secret_name(lacks):
             raise LlmosError(f"it needs {lacks!r}, a secret, which no notebook is handed")
         cell = probed["cells"][index]
-        why = _reason(text_of(cell["source"]), f"{name}: {text}", traceback)
+        missing = book["metadata"]["llmos_nb"]["missing"]
+        why = reason(text_of(cell["source"]), f"{name}: {text}", traceback, missing, undone)
         raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: cell {cell['id']}: {why}"))
     found, _ = differences(book, result)
-    return redact(f"{found[0].where}: {found[0].what}"[:_WORDS]) if found else ""
-
-
-def _reason(source: str, error: str, traceback: str) -> str:
-    """Say what a cell raised and at which of its statements; of an assertion of ours what it found and what was.
-
-    Parameters
-    ----------
-    source : str
-        The cell's code, as it ran.
-    error : str
-        Name and text of the error.
-    traceback : str
-        As IPython prints it.
-    """
-    plain = _COLOURS.sub("", traceback)
-    body, at = _parsed(source), [int(a or b) for a, b in _AT.findall(plain)]
-    if error.startswith("NoneType"):  # the cell ran, and its value could not be shown
-        error, at = plain.strip().rpartition("\n")[2], [b.end_lineno or 0 for b in body[-1:]]
-    node = next((n for n in body if at and n.lineno <= at[0] <= (n.end_lineno or n.lineno)), None)
-    if node is None:
-        return error[:_WORDS]
-    test = compared(node.test) if isinstance(node, ast.Assert) and error.startswith("AssertionError") else None
-    if test is None:
-        return f"{error[:_WORDS]} (at `{_short(ast.unparse(node))}`)"
-    name, said = _OURS.sub(r"\1", test[0]), error.partition(": ")[2].strip()
-    named = "its value" if name == VALUE_NAME else f"`{name}`"
-    now = f"is {_short(said)}, and" if said else "is another here; it"
-    unseen = "what made it so was not followed, as what other programs or threads did, or what no name shows"
-    return f"{named} {now} was {_short(str(test[1]))} in the run: {unseen}"
-
-
-def _parsed(source: str) -> list[ast.stmt]:
-    try:
-        return ast.parse(source).body
-    except SyntaxError:
-        return []
-
-
-def _short(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= _PIECE else f"{flat[: _PIECE - 1]}…"
+    return redact(f"{found[0].where}: {found[0].what}"[:WORDS]) if found else ""
 
 
 def _there(path: Path, sha256: str) -> bool:
@@ -150,7 +105,7 @@ def _own_loop() -> Iterator[None]:
         loop.close()
 
 
-def _run_script(path: Path, without: Path | None) -> None:
+def _run_script(path: Path, without: Path | None, undone: Sequence[str]) -> None:
     """Run a script in a copy of its folder's inputs."""
     with tempfile.TemporaryDirectory(prefix="nb-", ignore_cleanup_errors=True) as folder:
         beside = path.parent / f"{path.stem}-inputs"
@@ -177,15 +132,17 @@ def _run_script(path: Path, without: Path | None) -> None:
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         own = f'File "{path.name}"'  # behind the lines of what runs it
-        why = _reason(source, last, own + done.stderr.partition(own)[2])
+        why = reason(source, last, own + done.stderr.partition(own)[2], {}, undone)
         raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: {why}"))
 
 
 def _checked(source: str) -> list[str]:
     """Return the input files of a script, by the code that checks them."""
-    for node in _parsed(source):
+    for node in statements(source):
         match node:
-            case ast.For(target=ast.Tuple([ast.Name("_name"), _]), iter=ast.Call(ast.Attribute(ast.Dict(keys)))):
+            case ast.For(
+                target=ast.Tuple([ast.Name("_name"), _]), iter=ast.Call(ast.Attribute(ast.Dict(keys)))
+            ):
                 return [k.value for k in keys if isinstance(k, ast.Constant) and isinstance(k.value, str)]
     return []
 

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import ExportDoesNotRun, LlmosError, NotTrusted, UsageError
 from llmos_nb.journal import Home, history
+from llmos_nb.journal.events import CallUndone
 from llmos_nb.messages import now
 from llmos_nb.policy.secrets import vault
 from llmos_nb.session import toolbox
 from llmos_nb.session.notebook import Notebook, past
-from llmos_nb.views import runs
+from llmos_nb.views import left_by, runs
 
 if TYPE_CHECKING:
     from llmos_nb.export import ExportSource
@@ -177,6 +178,8 @@ class Saved:
         The crate of it; empty for none.
     folder : Path, optional
         In which it ran: it is tried without that.
+    undone : tuple of str
+        In words, what undone steps left.
     """
 
     path: Path
@@ -187,6 +190,7 @@ class Saved:
     key: str = ""
     crate: str = ""
     folder: Path | None = None
+    undone: tuple[str, ...] = ()
 
     def prove(self) -> str:
         """Run it in a fresh interpreter, and return the words for it; from any thread.
@@ -209,7 +213,7 @@ class Saved:
             return f"saved, not run: {self.path} ({self.acts}, and would again)"
         if not self.ran:
             try:
-                if other := ran.run(self.path, self.folder):
+                if other := ran.run(self.path, self.folder, self.undone):
                     return f"saved, not as in the run: {self.path} ({other}; --observe marks what differs each time)"
             except ExportDoesNotRun:
                 raise
@@ -258,7 +262,17 @@ def save(session: SessionLike, processes: Sequence[ProcessLike], path: Path, **o
         key=key,
         crate=os.fspath(options.get("crate", "")),
         folder=found[0].folder,
+        undone=tuple(_left_by_undone(found)),
     )
+
+
+def _left_by_undone(found: Iterable[ExportSource]) -> Iterator[str]:
+    """Say of each undone step what of it stays, which no cell of the notebook does."""
+    for run in found:
+        for body in (e.body for e in run.events):
+            if isinstance(body, CallUndone) and run.state.calls[body.call].status == "undone":
+                stays = "; ".join(left_by(run.state, body)) or "what no name shows of it stays"
+                yield f"call {body.call} of process {run.pid} was undone: {stays}"
 
 
 def _unmark(path: Path) -> None:
