@@ -28,9 +28,9 @@ _QUOTED, _WITH_SUFFIX = re.compile(r"(?<=['\"])[^'\"\n]+(?=['\"])"), re.compile(
 _PATHS = ("Path", "PurePath", "PosixPath", "str", "fspath", "open")
 
 
-def named_texts(sources: Iterable[str]) -> dict[str, str]:
-    """Return the names that code binds to a text or path."""
-    known: dict[str, str] = {}
+def named_texts(sources: Iterable[str], file: str = "") -> dict[str, str]:
+    """Return the names that code binds to a text or path; `file` is the module that it is, where it is one."""
+    known = {"__file__": file} if file else {}
     for source in sources:
         for node in nodes(source):
             match node:
@@ -68,6 +68,19 @@ def text_of(node: ast.AST, known: Mapping[str, str]) -> str | None:
             return _joined((left, right), "/" if isinstance(op, ast.Div) else "", known)
         case ast.JoinedStr(values):
             return _joined((v.value if isinstance(v, ast.FormattedValue) else v for v in values), "", known)
+        case ast.Attribute(attr="parent") | ast.Call():
+            return _path_of(node, known)
+    return None
+
+
+def _path_of(node: ast.expr, known: Mapping[str, str]) -> str | None:
+    """Return the path that a call, or ``.parent``, gives."""
+    match node:
+        case ast.Attribute(value) | ast.Call(ast.Attribute(_, "dirname"), [value]):
+            whole = text_of(value, known)
+            return os.path.dirname(whole) or "." if whole else None  # noqa: PTH120 - a text
+        case ast.Call(ast.Attribute(value, "resolve" | "absolute"), []):
+            return text_of(value, known)
         case ast.Call(func=func, args=args):
             name = dotted(func)
             if name.endswith("path.join") or (name.rpartition(".")[2] in _PATHS and args):
@@ -150,7 +163,7 @@ def _named_by(module: str, folder: Path) -> Iterator[str]:
     """Return the files whose names stand in a module of the user's, from its own folder or the notebook's."""
     with suppress(OSError, SyntaxError, ValueError):
         source = (folder / module).read_text(encoding="utf-8")
-        for name in file_names(source, named_texts([source])):
+        for name in file_names(source, named_texts([source], module)):
             for base in dict.fromkeys((os.path.dirname(module), "")):  # noqa: PTH120 - a text as the code spells it
                 whole = Path(os.path.normpath(os.path.join(base, name))).as_posix()  # noqa: PTH118 - as above
                 yield from (path for path in _matches(whole, folder) if not path.endswith(".py"))

@@ -90,8 +90,8 @@ async def compute(run: Run, command: Compute) -> None:
         field = parsed(expression.code)
         text += opens + (field.before if field else "")
         if not own:
-            about = {k: known[k] for k in ("format", "changes") if k in known}
-            values.append({"start": len(text), "text": shown, "code": expression.code, **about})
+            value = {"start": len(text), "text": shown, "code": expression.code}
+            values.append(value | {k: known[k] for k in ("format", "changes") if k in known})
         text += shown + closes
     _label(run, [g.came for g in given if g.result.ok])
     run.append(AnswerComputed(answer=text + answer[at:], values=values, errors=errors, place=place))
