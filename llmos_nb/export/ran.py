@@ -56,28 +56,23 @@ def run(path: Path, without: Path | None = None, undone: Sequence[str] = ()) -> 
         _run_script(path, without, undone)
         return ""
     book: dict[str, Any] = read(path)
-    for one in book["metadata"]["llmos_nb"]["inputs"]:
+    about = book["metadata"]["llmos_nb"]
+    for one in about["inputs"]:
         if one.get("since") and not _there(path.parent / one["path"], one["sha256"]):
             reader = f" (by {one['reader']})" if one.get("reader") else ""
             lacks = f"{one['path']} was {one['since']}{reader}, and what it held is not kept"
             raise ExportDoesNotRun(f"{path} is saved, and does not run: {lacks}")
     probed = {**book, "cells": with_probes(book["cells"])}
     with _own_loop():
-        result = execute(probed, book["metadata"]["llmos_nb"]["inputs"], path.parent, without=without)
+        result = execute(probed, about["inputs"], path.parent, without=without)
     if result.failed is not None:
         index, name, text, traceback = result.failed
-        lacks = (
-            text.strip("'\"")
-            if name == "KeyError"
-            else text.removeprefix(LACKS)
-            if text.startswith(LACKS)
-            else ""
-        )
+        lacks = text.strip("'\"") if name == "KeyError" else ""
+        lacks = text.removeprefix(LACKS) if text.startswith(LACKS) else lacks
         if secret_name(lacks):
             raise LlmosError(f"it needs {lacks!r}, a secret, which no notebook is handed")
         cell = probed["cells"][index]
-        missing = book["metadata"]["llmos_nb"]["missing"]
-        why = reason(text_of(cell["source"]), f"{name}: {text}", traceback, missing, undone)
+        why = reason(text_of(cell["source"]), f"{name}: {text}", traceback, about["missing"], undone)
         raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: cell {cell['id']}: {why}"))
     found, _ = differences(book, result)
     return redact(f"{found[0].where}: {found[0].what}"[:WORDS]) if found else ""
