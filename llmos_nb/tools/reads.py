@@ -118,7 +118,7 @@ class Reads:
             | ({"sha256": self.digests[real]} if real in self.digests else {})
             for p, start, size, at, real in known
         ]
-        written = sorted(p for p in self.written if not p.startswith(others))[:MOST]
+        written = sorted(p for p in self.written if not f"{p}{os.sep}".startswith(others))[:MOST]
         found = {
             "files": files,
             "written": written,
@@ -179,7 +179,8 @@ def _heard(event: str, args: tuple[Any, ...]) -> None:
             path = os.path.realpath(os.fsdecode(args[0]).removeprefix("file:").partition("?")[0])
             found.databases.update([path] if os.path.isfile(path) else ())  # noqa: PTH113 - a text
         elif event == "os.mkdir":
-            found.written.add(os.path.realpath(os.fsdecode(args[0])))
+            made = os.path.realpath(os.fsdecode(args[0]))
+            found.written.update(() if os.path.exists(made) else [made])  # noqa: PTH110 - a text
         else:
             if found.files:
                 found.changes(os.path.realpath(os.fsdecode(args[0])))

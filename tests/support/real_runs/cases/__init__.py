@@ -1,5 +1,6 @@
 """The scenarios, by subject."""
 
+from real_runs.cases.afresh import AFRESH
 from real_runs.cases.arrays import ARRAYS
 from real_runs.cases.daily import DAILY
 from real_runs.cases.decided import DECIDED
@@ -33,5 +34,6 @@ GROUPS: dict[str, tuple[Scenario, ...]] = {
     "daily": DAILY,
     "followed": FOLLOWED,
     "elsewhere": ELSEWHERE,
+    "afresh": AFRESH,
 }
 SCENARIOS: dict[str, Scenario] = {s.name: s for group in GROUPS.values() for s in group}
