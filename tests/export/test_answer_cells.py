@@ -402,3 +402,10 @@ def test_an_answer_of_such_expressions_alone_is_no_code(tmp_path):
     run.end("Next is {{waiting.pop(0)}}.")
     (answer,) = [c for c in code(export(run.source(), "x.ipynb")) if c["cell_type"] == "markdown"]
     assert "Not computed again: waiting.pop(0)" in answer["source"]
+
+
+def test_nothing_is_said_not_to_be_computed_again_that_changes_nothing(tmp_path):
+    first, _ = two_answers(tmp_path)
+    assert "Not computed again" not in "".join(
+        c["source"] for c in read(export(first.source(), "x.ipynb"))["cells"]
+    )

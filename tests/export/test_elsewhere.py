@@ -1,6 +1,9 @@
 """An export in another folder than the run's: nothing of that folder comes along unseen, and each reason is a true one."""
 
+import asyncio
 import shutil
+import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from llmos_nb.export.lock import needed
 from llmos_nb.export.reasons import reason
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import Unit
+from llmos_nb.export.verify.execute import LIVE, hiding
 from llmos_nb.journal.events import CellRan, SignalReceived
 from llmos_nb.session import prune
 from llmos_nb.session.exporting import save
@@ -100,7 +104,6 @@ def test_a_value_rests_on_the_folder_where_code_asks_for_it(code, why):
 
 
 def test_a_value_with_the_folder_in_it_is_no_input(tmp_path):
-    run = process("size = len(settings)")
     run = ProcessRun("Do a thing", Path.cwd())
     run.namespace["settings"] = [1, str(tmp_path / "work" / "a.csv")]
     run.namespace["rate"] = 2.5
@@ -128,6 +131,54 @@ def test_the_folder_of_the_run_is_not_there_when_an_export_is_tried(tmp_path, na
         ran.run(path, tmp_path / "work")
     path = exported(tmp_path, READS.format(str(beside)), name=f"y{path.suffix}")
     assert ran.run(path, tmp_path / "work") == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "there"),
+    [
+        ("open(WORK + '/in.txt')", False),
+        ("os.listdir(WORK)", False),
+        ("os.chdir(WORK)", False),
+        ("sys.path.insert(0, WORK); import beside", False),
+        ("open(WORK + '/kept/in.txt')", True),
+        ("import pack; open(WORK + '/src/pack/rows.txt')", True),  # installed from there
+        ("open(WORK + '/../out.txt')", True),
+    ],
+)
+def test_only_what_is_installed_from_the_folder_of_the_run_is_there(tmp_path, code, there):
+    work = tmp_path / "work"
+    for name in (
+        "in.txt",
+        "kept/in.txt",
+        "src/pack/__init__.py",
+        "src/pack/rows.txt",
+        "beside.py",
+        "../out.txt",
+    ):
+        (work / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / name).write_text("")
+    begin = f"import os, sys\nsys.path[:] = [p for p in sys.path if p]\nWORK = {str(work)!r}\n"
+    installed = (
+        "import importlib.util as u\nspec = u.spec_from_file_location('pack', WORK + '/src/pack/__init__.py')\n"
+        "sys.modules['pack'] = m = u.module_from_spec(spec)\n"
+    )
+    whole = f"{begin}{hiding(work, work / 'kept')}\n{installed}spec.loader.exec_module(m)\n{code}"
+    done = subprocess.run(
+        [sys.executable, "-c", whole], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode == 0) is there, done.stderr
+    wrong = "ModuleNotFoundError" if "beside" in code else LIVE
+    assert there or wrong in done.stderr
+
+
+def test_a_home_is_not_hidden(monkeypatch, tmp_path):
+    assert (
+        hiding(tmp_path / "work", tmp_path)
+        and not hiding(None, tmp_path)
+        and not hiding(tmp_path / "no", tmp_path)
+    )
+    monkeypatch.setenv("HOME", str(tmp_path / "work"))
+    assert not hiding(tmp_path / "work", tmp_path) and not hiding(tmp_path, tmp_path)
 
 
 @pytest.mark.out_of_process
@@ -262,6 +313,18 @@ def test_an_undone_step_whose_effect_stays_is_named(tmp_path):
         ExportDoesNotRun, match=r"`found` is False, .*call r1\.0 of process \d+ was undone: .*rows\.txt"
     ):
         saved.prove()
+
+
+def test_an_undone_step_is_not_named_after_it_was_redone(tmp_path):
+    run = process("rows = [1]")
+    for done, named in (("undo", True), ("redo", False)):
+        asyncio.run(_awaited(getattr(run.process, done)))
+        found = save(run.process.session, [run.process], tmp_path / "out" / "x.ipynb").undone
+        assert bool(found) is named, found
+
+
+async def _awaited(verb):
+    await verb()
 
 
 def test_a_path_in_the_folder_of_the_trial_is_one_beside_the_notebook(tmp_path):

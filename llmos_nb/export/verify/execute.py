@@ -51,25 +51,31 @@ app.initialize()
 del sys.modules["debugpy"]
 app.start()
 """
-# Runs before the code, too: the folder in which a notebook ran is not there for it, but for what Python itself is in.
-# What a library opens past Python is not seen.
+# Runs before the code, too: the folder in which a notebook ran is not there for it, but for Python itself and for what
+# is installed from it, which it can import all the same. What a library opens past Python is not seen.
 _HIDE = """
 def _hide():
-    import errno, os, sys
-    places = (sys.prefix, sys.base_prefix, sys.exec_prefix, *KEPT, *filter(None, sys.path))
-    kept = tuple(os.path.join(os.path.realpath(p), "") for p in places)
-    inside = os.path.join(FOLDER, "")
-    if inside.startswith(kept):
-        return
+    import errno, importlib.machinery, os, sys
+    def within(path, folders):
+        return path.startswith(tuple(os.path.join(os.path.realpath(f), "") for f in folders))
+    kept = [p for p in (sys.prefix, sys.base_prefix, sys.exec_prefix, *KEPT, *sys.path) if p]
+    code, inside = tuple(importlib.machinery.all_suffixes()), os.path.join(FOLDER, "")
+    def installed():
+        packages = [vars(m).get("__path__") for m in [*sys.modules.values()] if hasattr(m, "__dict__")]
+        return [p for paths in packages if paths for p in paths]
     def gone(event, args):
         if event not in ("open", "os.chdir", "os.listdir", "os.scandir", "sqlite3.connect") or not args:
             return
         if not isinstance(args[0], (str, bytes)) and not hasattr(args[0], "__fspath__"):
             return
-        path = os.path.join(os.path.abspath(os.fsdecode(args[0])), "")
-        if path.startswith(inside) and not path.startswith(kept):
-            raise FileNotFoundError(errno.ENOENT, WHY, path[:-1])
-    sys.addaudithook(gone)
+        path = os.path.abspath(os.fsdecode(args[0]))
+        whole = os.path.join(path, "")
+        if not whole.startswith(inside) or within(whole, kept) or (event == "open" and path.endswith(code)):
+            return
+        if not within(whole, installed()):
+            raise FileNotFoundError(errno.ENOENT, WHY, path)
+    if not within(inside, kept):
+        sys.addaudithook(gone)
 _hide()
 """
 LIVE = "this is the folder of the run, which is not there elsewhere; name it from the notebook's folder"
