@@ -107,9 +107,10 @@ def made_again(units: Sequence[Unit], cells: Mapping[int, CellRan]) -> set[str]:
 def writers(
     units: Sequence[Unit], cells: Mapping[int, CellRan], folder: Path, parts: Sequence[Unit]
 ) -> list[Unit]:
-    """Return the cells of the user's that filled a folder which the notebook makes itself, and reads from.
+    """Return the cells of the user's whose files are to be written again.
 
-    A file that a cell wrote comes as an input, as it was read; but in a folder that code is still to make, it cannot.
+    A file that a cell wrote comes as an input, as it was read. That cannot be in a folder that code of the notebook is
+    still to make, nor where it is another one now, or gone.
 
     Parameters
     ----------
@@ -125,14 +126,19 @@ def writers(
     written = [{str(p) for p in reads_of(u, cells).get("written", ())} for u in units]
     there = [u.kept or any(u is part for part in parts) for u in units]
     made = set[str]().union(*(paths for paths, stands in zip(written, there, strict=True) if stands))
-    read = (f for u, stands in zip(units, there, strict=True) if stands for f in _files(reads_of(u, cells)))
-    whole = (Path(os.path.realpath(Path(f.get("from") or folder, f["path"]))) for f in read)
-    folders = {str(p) for path in whole for p in path.parents} & made
+    read = [f for u, stands in zip(units, there, strict=True) if stands for f in _files(reads_of(u, cells))]
+    whole = [Path(os.path.realpath(Path(f.get("from") or folder, f["path"]))) for f in read]
+    again = {str(p) for path in whole for p in path.parents} & made
+    again |= {str(p) for p, f in zip(whole, read, strict=True) if "sha256" in f and not _still(p, f["sha256"])}
     return [
         u
         for u, paths in zip(units, written, strict=True)
-        if u.role == "user" and not u.kept and any({p, os.path.dirname(p)} & folders for p in paths)  # noqa: PTH120
+        if u.role == "user" and not u.kept and any({p, os.path.dirname(p)} & again for p in paths)  # noqa: PTH120
     ]
+
+
+def _still(path: Path, sha256: str) -> bool:
+    return path.is_file() and digest_file(path) == sha256
 
 
 def missed(unit: Unit, cells: Mapping[int, CellRan]) -> str:

@@ -27,6 +27,8 @@ from llmos_nb.journal.events import CellRan
 from llmos_nb.policy.secrets import redact, secret_name
 from llmos_nb.tools import Call
 
+LOST = "to do: put it beside the notebook as it was"
+
 
 def run(path: Path, without: Path | None = None, undone: Sequence[str] = ()) -> str:
     """Run a notebook, or a script, that was just exported.
@@ -60,7 +62,7 @@ def run(path: Path, without: Path | None = None, undone: Sequence[str] = ()) -> 
     for one in about["inputs"]:
         if one.get("since") and not _there(path.parent / one["path"], one["sha256"]):
             reader = f" (by {one['reader']})" if one.get("reader") else ""
-            lacks = f"{one['path']} was {one['since']}{reader}, and what it held is not kept"
+            lacks = f"{one['path']} was {one['since']}{reader}, and what it held is not kept; {LOST}"
             raise ExportDoesNotRun(f"{path} is saved, and does not run: {lacks}")
     probed = {**book, "cells": with_probes(book["cells"])}
     with _own_loop():

@@ -51,7 +51,7 @@ def source_of(session: SessionLike, process: ProcessLike, wanted: bool = True) -
 
 
 def sources(session: SessionLike, processes: Sequence[ProcessLike]) -> list[ExportSource]:
-    """Return the processes asked for, and those that worked on the same variables, in the order of what they ran.
+    """Return the processes asked for, and the others of their notebooks, in the order of what they ran.
 
     Where nothing is recorded of their notebook, they stand alone, with the cells of this interpreter's history.
     """
@@ -65,11 +65,8 @@ def sources(session: SessionLike, processes: Sequence[ProcessLike]) -> list[Expo
     others = [source_of(session, p, wanted=False) for p in _beside(session, processes, books)]
     began_in = next((b.folder for b in books if b.folder.is_absolute()), None)
     there = began_in if began_in is not None and began_in.is_dir() else None
-    return [
-        replace(one, cwd=there, began_in=began_in)
-        for one in ordered([*found, *others], [Ran(b.id, b.cells) for b in books])
-        if one.wanted or one.placed
-    ]
+    ran = ordered([*found, *others], [Ran(b.id, b.cells) for b in books])
+    return [replace(one, cwd=there, began_in=began_in) for one in ran]
 
 
 def _notebooks(session: SessionLike, named: set[str], homes: Iterable[Home]) -> list[Notebook]:
@@ -249,7 +246,8 @@ def save(session: SessionLike, processes: Sequence[ProcessLike], path: Path, **o
     foreign = [p.journal for p in processes if not p.journal.made_here]
     if foreign and options.get("observe"):
         foreign[0].check_maker()
-    found = sources(session, processes)
+    ran_there = sources(session, processes)
+    found = [one for one in ran_there if one.wanted or one.placed]
     written = export(found, path, **options)
     if foreign and written.suffix == ".ipynb":
         _unmark(written)
@@ -262,7 +260,7 @@ def save(session: SessionLike, processes: Sequence[ProcessLike], path: Path, **o
         key=key,
         crate=os.fspath(options.get("crate", "")),
         folder=found[0].folder,
-        undone=tuple(_left_by_undone(found)),
+        undone=tuple(_left_by_undone(ran_there)),
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import subprocess
 import sys
+from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
 
@@ -79,6 +80,8 @@ def test_a_folder_that_a_cell_kept_is_taken_anew_and_not_as_a_value(tmp_path):
         ("'/home/ines/tides/x.csv'", False),
         ("['/data/x.csv']", False),
         ("'tides'", False),
+        ("in tides.", False),
+        ("'riptides'", True),
         ("('ines', 3)", False),
         ("<", False),
     ],
@@ -239,6 +242,19 @@ def test_cells_that_fill_a_folder_which_the_notebook_makes_stand_in_it_whole(tmp
     units = [Unit("user", "x", (n, 0, 0), kept=n == 5) for n in cells]
     assert writers(units, cells, work, [units[0]]) == [units[0], units[2]]
     assert writers(units, cells, work, []) == []  # the file comes as it was read
+
+
+def test_a_cell_that_wrote_what_is_another_file_now_stands_in_it_whole(tmp_path):
+    (tmp_path / "work" / "shelf.dat").write_text("now")
+    written = [str(tmp_path / "work" / "shelf.dat")]
+    for text, again in (("then", True), ("now", False)):
+        known = {"path": "shelf.dat", "sha256": sha256(text.encode()).hexdigest(), "bytes": 3}
+        cells = {
+            1: CellRan(place=1, source="x", reads={"written": written}),
+            2: CellRan(place=2, source="y", reads={"files": [known]}),
+        }
+        units = [Unit("user", "x", (n, 0, 0), kept=n == 2) for n in cells]
+        assert writers(units, cells, tmp_path / "work", []) == units[:again]
 
 
 @pytest.mark.out_of_process

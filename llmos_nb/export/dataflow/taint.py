@@ -59,14 +59,13 @@ def holds_after_all(why: str, words: str, folder: Path) -> bool:
     name of these is in it. Where words do not tell all, it is tried in another folder, but not at another time.
     """
     if why == FOLDER:
-        return (
-            words != "<" and not _ABSOLUTE.search(words) and not {*folder.parts[1:]} & {*_NAME.findall(words)}
-        )
+        named = "|".join(map(re.escape, folder.parts[1:])) or "$^"
+        return words != "<" and not _ABSOLUTE.search(words) and not re.search(rf"(?<!\w)({named})(?!\w)", words)
     whole = not words.startswith("<") and not _HASHED.search(words)
     return why == TEMPORARY and whole and not _TEMPORARY_NAME.search(words)
 
 
-_ABSOLUTE, _NAME = re.compile(r"(?<![\w:/.])/\w|\b[A-Z]:\\"), re.compile(r"[^\s/\\'\"(),\[\]]+")
+_ABSOLUTE = re.compile(r"(?<![\w:/.])/\w|\b[A-Z]:\\")
 _HASHED = re.compile(r": [0-9a-f]{16}\b")
 Aliases = tuple[tuple[str, str], ...]
 

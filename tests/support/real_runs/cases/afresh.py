@@ -1,6 +1,6 @@
 """Twelve notebooks that were written when all others were mended, and run once before anything was done for them."""
 
-from real_runs.scenario import agent, study, user
+from real_runs.scenario import LOOK, agent, study, user
 
 KILNS = "[north]\nheat = 1240\nshelves = 7\n\n[south]\nheat = 980\nshelves = 11\n"
 CROPS = "[wheat]\nwater = 4.5\n[barley]\nwater = 3.25\n"
@@ -51,7 +51,7 @@ AFRESH = (
     ),
     study(
         "user_goes_into_a_folder",
-        "a cell of the user's goes into a folder, where a process reads and writes; the next cell comes back",
+        "a cell of the user's goes into a folder, where a process reads and writes; the last cell comes back",
         "import os, csv\nos.chdir('field')",
         agent(
             "How much?",
@@ -59,10 +59,9 @@ AFRESH = (
             "best = max(days, key=lambda d: d[1])\nopen('best.txt', 'w').write(repr(best))\nbest",
             answer="{{best[1]:.2f}} kg on day {{best[0]}}.",
         ),
+        LOOK,
         "os.chdir(os.pardir)",
-        agent("Read it", "again = open(os.path.join('field', 'best.txt')).read()\nagain"),
         files={"field/honey.csv": HONEY},
-        **BOTH,
     ),
     study(
         "shelf_of_the_user",
