@@ -72,7 +72,9 @@ def run(path: Path, without: Path | None = None, undone: Sequence[str] = ()) -> 
         lacks = text.strip("'\"") if name == "KeyError" else ""
         lacks = text.removeprefix(LACKS) if text.startswith(LACKS) else lacks
         if secret_name(lacks):
-            raise LlmosError(f"it needs {lacks!r}, a secret, which no notebook is handed")
+            raise LlmosError(
+                f"it needs {lacks!r}, a secret, which no notebook gets; to do: set it, and run it yourself"
+            )
         cell = probed["cells"][index]
         why = reason(text_of(cell["source"]), f"{name}: {text}", traceback, about["missing"], undone)
         raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: cell {cell['id']}: {why}"))

@@ -205,13 +205,17 @@ class Saved:
         if self.path.suffix == ".md":
             return f"saved: {self.path} (a text: nothing in it runs)"
         if self.foreign:
-            return f"saved, not run: {self.path} (its journal was not made here)"
+            return f"saved, not run: {self.path} (its journal was not made here; to do: read it, and run it yourself)"
         if self.acts:
-            return f"saved, not run: {self.path} ({self.acts}, and would again)"
+            return (
+                f"saved, not run: {self.path} ({self.acts}, and would again; to do: run it yourself, if it may)"
+            )
         if not self.ran:
             try:
                 if other := ran.run(self.path, self.folder, self.undone):
-                    return f"saved, not as in the run: {self.path} ({other}; --observe marks what differs each time)"
+                    return (
+                        f"saved, not as in the run: {self.path} ({other}; to do: --observe marks what differs)"
+                    )
             except ExportDoesNotRun:
                 raise
             except LlmosError as error:

@@ -25,7 +25,7 @@ from llmos_nb.export.steps import Unit
 from llmos_nb.export.verify.execute import LIVE, hiding
 from llmos_nb.journal.events import CellRan, SignalReceived
 from llmos_nb.session import prune
-from llmos_nb.session.exporting import save
+from llmos_nb.session.exporting import Saved, save
 
 
 @pytest.fixture(autouse=True)
@@ -351,6 +351,26 @@ def test_a_path_in_the_folder_of_the_trial_is_one_beside_the_notebook(tmp_path):
     write(book, path)
     with pytest.raises(ExportDoesNotRun, match=r"No such file or directory: 'units\.txt'"):
         ran.run(path)
+
+
+def test_what_was_not_run_says_what_to_do(tmp_path):
+    for about in ({"acts": "call r1.0 of process 1 acts outside (process bash)"}, {"foreign": True}):
+        assert "; to do: " in Saved(tmp_path / "x.ipynb", **about).prove()
+
+
+@pytest.mark.out_of_process
+def test_the_environment_of_a_trial_does_not_name_the_folder_of_the_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("PWD", str(tmp_path / "work"))
+    path = exported(
+        tmp_path, "import os\nassert os.environ['PWD'] == os.getcwd(), os.environ['PWD']", before=["x = 1"]
+    )
+    assert ran.run(with_no_check(path, "environment")) == ""
+
+
+def with_no_check(path, role):
+    book = read(path)
+    book["cells"] = [c for c in book["cells"] if c["metadata"]["llmos_nb"]["role"] != role]
+    return write(book, path)
 
 
 # the lock

@@ -232,7 +232,7 @@ def _run(book: Book, folder: Path, private: Path, manager: type, told: Told, tim
     result, log = Execution(), private / "stderr.txt"
     try:
         with log.open("wb") as errors:  # what an interpreter logs while it ends is no business of a terminal's
-            client.execute(env=_environment(private), stderr=errors)
+            client.execute(env={**_environment(private), "PWD": str(folder)}, stderr=errors)
     except CellExecutionError as error:
         result.failed = (begun[-1], error.ename, error.evalue, error.traceback)
     except CellTimeoutError:
