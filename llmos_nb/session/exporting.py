@@ -214,7 +214,7 @@ class Saved:
             try:
                 if other := ran.run(self.path, self.folder, self.undone):
                     return (
-                        f"saved, not as in the run: {self.path} ({other}; to do: --observe marks what differs)"
+                        f"saved, not as in the run: {self.path} ({other}; --observe marks what differs each time)"
                     )
             except ExportDoesNotRun:
                 raise
