@@ -37,9 +37,12 @@ def looked(found: Any) -> ToolResult:
     told = found if isinstance(found, dict) else {}
     ok = told.get("ok") is True
     error = "" if ok else text(told.get("error"))[:200] or "ChildEnded"
-    changes = told.get("changes")
-    names = [n[:80] for n in changes[:MOST_NAMES] if isinstance(n, str)] if isinstance(changes, list) else []
-    facts = {"format": text(told.get("format"))[:200], "changes": names}
+    listed = {k: told.get(k) for k in ("read", "changes")}
+    names = {
+        k: [n[:80] for n in v[:1000] if isinstance(n, str)] if isinstance(v, list) else []
+        for k, v in listed.items()
+    }
+    facts = {"format": text(told.get("format"))[:200], **names}
     return ToolResult(ok, text(told.get("text")), error, facts=facts)
 
 
