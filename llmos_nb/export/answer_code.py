@@ -18,9 +18,12 @@ def _told(value):
 
 
 def computed_answer(run: ExportSource) -> str:
-    """Return the answer as code that computes it; empty where it holds no expression, or rests on what was undone."""
+    """Return the answer as code that computes it; empty where it holds no expression, or rests on what was undone.
+
+    An expression that changes something is not evaluated again: in the run that was done in a copy.
+    """
     s, at, text = run.state, 0, ""
-    values = s.computed or ()
+    values = [v for v in s.computed or () if not v.get("changes")]
     if not values or any(answers.undone_below(s, v["code"]) for v in values):
         return ""
     answer, before = s.answer or "", list[str]()

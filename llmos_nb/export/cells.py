@@ -274,9 +274,20 @@ def answer_cell(run: ExportSource) -> Cell:
 
 
 def answer(run: ExportSource) -> str:
-    """Return the answer, and how many of its numbers are computed, seen in results, or typed by the model."""
+    """Return the answer, how its numbers are known, in counts, and which of them are not computed again."""
     known = answers.counted(answers.numbers(run.state))
-    return f"{answer_words(run)}\n\n{NUMBERS}{known}." if known else answer_words(run)
+    lines = [f"- Not computed again: {words(code)}: {why}." for code, why in not_again(run).items()]
+    parts = [answer_words(run), *([f"{NUMBERS}{known}."] if known else []), "\n".join(lines)]
+    return "\n\n".join(filter(None, parts))
+
+
+def not_again(run: ExportSource) -> dict[str, str]:
+    """Return by their code the expressions of an answer that are not evaluated again, each with why."""
+    return {
+        v["code"]: f"computing it changes {', '.join(v['changes'])}, so it stands as it was told in the run"
+        for v in run.state.computed or ()
+        if v.get("changes")
+    }
 
 
 KEPT = ("image/png", "image/jpeg")

@@ -18,7 +18,7 @@ from llmos_nb.export.dataflow.parsed import reading
 from llmos_nb.export.dataflow.taint import CHANCE, holds_after_all, shows
 from llmos_nb.export.environ import environ_code, variables
 from llmos_nb.export.evidence import comparing, evidence_code, expected, with_comparison
-from llmos_nb.export.files import environ_recorded, files_recorded, missed
+from llmos_nb.export.files import environ_recorded, files_recorded, made_again, missed
 from llmos_nb.export.gather import RESULTS, Draft, gather
 from llmos_nb.export.inputs import Input, bring, check_code, files_read, from_held, shapes_code
 from llmos_nb.export.lock import needed, script_block
@@ -217,9 +217,12 @@ def _written(book: dict[str, Any], draft: Draft, target: Path, lock: bool | str,
 
 def _inputs(draft: Draft) -> list[Input]:
     """Return the declared input files: as they were recorded when they were read, else as the code names them."""
-    found = files_recorded(draft.units, draft.cells, draft.runs[0].folder, draft.runs[0].began_in)
+    folder = draft.runs[0].folder
+    found = files_recorded(draft.units, draft.cells, folder, draft.runs[0].began_in)
+    made = made_again(draft.units, draft.cells)
     known = {i.path for i in found}
     named = [i for i in files_read(draft.sources, draft.runs) if i.path not in known]
+    named = [i for i in named if os.path.realpath(folder / i.path) not in made]
     return [*found, *named, *from_held(draft.held)]
 
 
@@ -294,9 +297,10 @@ def _other(unit: Unit, draft: Draft, why: str) -> Cell:
 def _answer(unit: Unit, run: ExportSource, why: str, checked: bool) -> list[Cell]:
     """Return the answer in words, the cell that computes it with what it showed, and the check of that."""
     outputs = answer_printed(run)
-    why = "" if holds_after_all(why, "".join(map(_text, outputs))) else why
+    why = "" if holds_after_all(why, "".join(map(_text, outputs)), run.ran_in) else why
     about = {"pid": run.pid, "shown": "observed"} | ({"volatile": all_volatile(1)} if why else {})
-    left = {"left": left_out(unit, Expected(), "", why)} if why else {}
+    not_compared = {**notes.not_again(run), **(left_out(unit, Expected(), "", why) if why else {})}
+    left = {"left": not_compared} if not_compared else {}
     words = notes.answer_cell(run)
     cells = [words, Cell("code", "answer", unit.source, {**about, **left}, [LOOSE] if why else [], outputs)]
     code = answer_check(run) if checked and not why else ""
@@ -318,7 +322,7 @@ def _step(unit: Unit, values: dict[str, str], gives: Expected, why: str, first: 
     outputs, lost = recorded(call, run)
     if (magic := shows_by_itself(call.code)) and not lost:
         lost = f"what {magic} shows has no plain form"
-    why = "" if outputs and holds_after_all(why, "".join(map(_text, outputs))) else why
+    why = "" if outputs and holds_after_all(why, "".join(map(_text, outputs)), run.ran_in) else why
     repeats = not lost and not unit.problem and unit.running is None and "outputs" in call.facts
     known: dict[str, Any] = {"values": values} if values else {}
     known |= {"shown": "observed" if repeats else "run"}
@@ -353,7 +357,7 @@ def _end(draft: Draft, clean: bool) -> list[Cell]:
 def _observe(book: dict[str, Any], beside: Path, draft: Draft, lock: bool | str) -> None:
     """Store the outputs of a run of the notebook in it, and assert what its seeded draws are."""
     chance = [n for n, why in draft.unchecked.items() if why.endswith(CHANCE)]
-    added, modules = watch(book, beside, chance)
+    added, modules = watch(book, beside, chance, draft.runs[0].folder)
     if lock and needed(draft.sources, modules) != needed(draft.sources):
         book["metadata"]["llmos_nb"]["pylock"] = lock_text(draft.sources, lock, modules)
     cells = {c["metadata"]["llmos_nb"]["role"]: c for c in book["cells"]}

@@ -37,9 +37,12 @@ def looked(found: Any) -> ToolResult:
     told = found if isinstance(found, dict) else {}
     ok = told.get("ok") is True
     error = "" if ok else text(told.get("error"))[:200] or "ChildEnded"
-    read = told.get("read")
-    names = [n[:80] for n in read[:1000] if isinstance(n, str)] if isinstance(read, list) else []
-    facts = {"format": text(told.get("format"))[:200], "read": names}
+    listed = {k: told.get(k) for k in ("read", "changes")}
+    names = {
+        k: [n[:80] for n in v[:1000] if isinstance(n, str)] if isinstance(v, list) else []
+        for k, v in listed.items()
+    }
+    facts = {"format": text(told.get("format"))[:200], **names}
     return ToolResult(ok, text(told.get("text")), error, facts=facts)
 
 
