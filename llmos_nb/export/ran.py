@@ -16,14 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import ExportDoesNotRun, LlmosError
-from llmos_nb.export.assertions import VALUE_NAME, compared
+from llmos_nb.export.assertions import VALUE_NAME
 from llmos_nb.export.cells import read, text_of
 from llmos_nb.export.environ import LACKS
 from llmos_nb.export.inputs import digest_file
+from llmos_nb.export.plainly import compared
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.verify.compare import differences
 from llmos_nb.export.verify.execute import TIMEOUT_S, execute, no_network
-from llmos_nb.export.verify.values import with_probes
+from llmos_nb.export.verify.values import compare_values, with_probes
 from llmos_nb.journal.events import CellRan
 from llmos_nb.policy.secrets import redact, secret_name
 from llmos_nb.tools import Call
@@ -32,7 +33,7 @@ _WORDS, _PIECE = 300, 100  # of an error, of what stands in it
 _AT = re.compile(r"Cell In\s?\[\d+\], line (\d+)|File \"[^\"]*\", line (\d+), in <module>")
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_OURS = re.compile(r"(?:_content|type)\((\w+)\)(?:\.__name__)?")
+_UNSEEN = "what made it so was not followed, as what other programs or threads did, or what no name shows"
 
 
 def run(path: Path) -> str:
@@ -74,8 +75,10 @@ def run(path: Path) -> str:
         if secret_name(lacks):
             raise LlmosError(f"it needs {lacks!r}, a secret, which no notebook is handed")
         cell = probed["cells"][index]
-        why = _reason(text_of(cell["source"]), f"{name}: {text}", traceback)
-        raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: cell {cell['id']}: {why}"))
+        why = f"cell {cell['id']}: {_reason(text_of(cell['source']), f'{name}: {text}', traceback)}"
+        if wrong := compare_values(book["cells"], result, book["metadata"]["llmos_nb"])[0]:  # which came first
+            why = f"{wrong[0].where}: {wrong[0].what}: {_UNSEEN}"
+        raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: {why}"))
     found, _ = differences(book, result)
     return redact(f"{found[0].where}: {found[0].what}"[:_WORDS]) if found else ""
 
@@ -102,11 +105,10 @@ def _reason(source: str, error: str, traceback: str) -> str:
     test = compared(node.test) if isinstance(node, ast.Assert) and error.startswith("AssertionError") else None
     if test is None:
         return f"{error[:_WORDS]} (at `{_short(ast.unparse(node))}`)"
-    name, said = _OURS.sub(r"\1", test[0]), error.partition(": ")[2].strip()
+    name, said = test[0], error.partition(": ")[2].strip()
     named = "its value" if name == VALUE_NAME else f"`{name}`"
     now = f"is {_short(said)}, and" if said else "is another here; it"
-    unseen = "what made it so was not followed, as what other programs or threads did, or what no name shows"
-    return f"{named} {now} was {_short(str(test[1]))} in the run: {unseen}"
+    return f"{named} {now} was {_short(repr(test[1]))} in the run: {_UNSEEN}"
 
 
 def _parsed(source: str) -> list[ast.stmt]:

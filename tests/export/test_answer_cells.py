@@ -13,7 +13,7 @@ from corpus.forgery import about, allowed, cell, new_key, sealed_again
 from corpus.kept import kept
 from process_runs import ProcessRun
 
-from llmos_nb.export import Ran, answer_code, cells, export, ordered
+from llmos_nb.export import Ran, answer_code, export, notes, ordered
 from llmos_nb.export.cells import read, write
 from llmos_nb.export.dataflow.taint import NAMES
 from llmos_nb.export.literals import hold
@@ -187,16 +187,17 @@ def pair(tmp_path):
     return export(kept(run, tmp_path / "home"), tmp_path / "out" / "x.ipynb")
 
 
-def test_how_a_former_version_marked_an_answer_is_not_compared_and_named(tmp_path):
+def test_the_words_of_a_former_version_are_not_compared_and_that_is_said(tmp_path):
     book = read(path := pair(tmp_path))
     answer = cell(book, "answer")
-    words, _, counts = answer["source"].partition(f"\n\n{cells.NUMBERS}")
+    words, _, counts = answer["source"].partition(f"\n\n{notes.NUMBERS}")
     assert counts == "1 computed, 1 typed by the model."
     answer["source"] = f"{words}\n\nIts claims: 2 computed.\n- 3: computed (len(sales))\n- 4: computed"
-    report = verify(sealed_again(write(book, path)), "unchanged")
-    assert report.ok and "as a former version did, was not compared" in report.text()
-    answer["source"] = f"{words}\n\nSo it is.\n\nIts claims: 2 computed."
     assert verify(sealed_again(write(book, path)), "unchanged").exit_code == 2
+    book["metadata"]["llmos_nb"]["schema"] = 2
+    report = verify(sealed_again(write(book, path)), "unchanged")
+    assert report.ok and "cell answer is of an earlier version, which said an answer in another form" in report.text()
+    assert "the notes are of an earlier version, and are not compared with the journal" in report.text()
 
 
 def forged_counts(path):

@@ -274,7 +274,7 @@ async def test_calls_that_bound_names_are_code_from_the_journal_too(tmp_path, sc
 
 def told(*figures):
     space = {}
-    exec(code_for([content(f) for f in figures]), space)
+    exec(code_for(), space)
     return [space["_content"](f) for f in figures]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,9 +12,6 @@ from typing import Any
 from llmos_nb.heap.content import figures, kinds, models, plain, tables
 
 MOST = 500_000  # items; of arrays twenty count as one
-_TABLE = re.compile(r"(ndarray|Series|Tensor|Timestamp|Timedelta|NaT|Period|Interval)\b")
-_HASH = re.compile(r"[0-9a-f]{16}")
-_FIGURE = re.compile(r"\w+ \(\d+ (axes|artists|x \d+ \w+)\): ")
 MODEL = re.compile(r"\w+ \((\d+ fitted|a tree|its \w+)\): ")
 
 
@@ -48,35 +44,12 @@ def _many(value: Any) -> bool:
     return seen > MOST
 
 
-def code_for(words: Iterable[str] | None = None) -> str:
-    """Return the code of ``_content`` for a notebook, with what is needed for values that were said in these words.
-
-    Parameters
-    ----------
-    words : iterable of str, optional
-        By default all of it is needed.
-    """
-    return "\n\n".join(map(_alone, _needed(None if words is None else list(words))))
-
-
-def _needed(said: Sequence[str] | None) -> list[str]:
-    wanted = [plain.__name__, *([kinds.__name__] if said is None or not all(map(_literal, said)) else [])]
-    table = said is None or any(_HASH.search(w) or _TABLE.search(w) for w in said)
-    model = said is None or any(map(MODEL.search, said))
-    figure = said is None or any(map(_FIGURE.search, said))
-    return wanted + [tables.__name__] * table + [models.__name__] * model + [figures.__name__] * figure
-
-
-def _literal(words: str) -> bool:
-    """Return whether words spell plain data whole."""
-    try:
-        ast.literal_eval(words)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return False
-    return True
-
-
 @cache
+def code_for() -> str:
+    """Return the code of ``_content``, which needs nothing of this package."""
+    return "\n\n".join(_alone(module.__name__) for module in (plain, kinds, tables, models, figures))
+
+
 def _alone(module: str) -> str:
     """Return a module's source without what only stands for a reader of this package."""
     spec = find_spec(module)
