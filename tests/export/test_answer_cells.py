@@ -187,17 +187,21 @@ def pair(tmp_path):
     return export(kept(run, tmp_path / "home"), tmp_path / "out" / "x.ipynb")
 
 
-def test_the_words_of_a_former_version_are_not_compared_and_that_is_said(tmp_path):
+def test_how_a_former_version_marked_an_answer_is_not_compared_and_named(tmp_path):
     book = read(path := pair(tmp_path))
     answer = cell(book, "answer")
     words, _, counts = answer["source"].partition(f"\n\n{notes.NUMBERS}")
     assert counts == "1 computed, 1 typed by the model."
-    answer["source"] = f"{words}\n\nIts claims: 2 computed.\n- 3: computed (len(sales))\n- 4: computed"
-    assert verify(sealed_again(write(book, path)), "unchanged").exit_code == 2
-    book["metadata"]["llmos_nb"]["schema"] = 2
-    report = verify(sealed_again(write(book, path)), "unchanged")
-    assert report.ok and "cell answer is of an earlier version, which said an answer in another form" in report.text()
-    assert "the notes are of an earlier version, and are not compared with the journal" in report.text()
+    words = words.replace("## Answer", "## The answer, in the model's words")
+    named = "how cell answer marks the claims of the answer, as a former version did, was not compared"
+    for more, ok in (("", True), ("\n\nSo it is.", False)):
+        book["metadata"]["llmos_nb"]["schema"] = 2
+        answer["source"] = (
+            f"{words}{more}\n\nIts claims: 2 computed.\n- 3: computed (len(sales))\n- 4: computed"
+        )
+        report = verify(sealed_again(write(book, path)), "unchanged")
+        wrong = [d.where for d in report.differences if d.where == "cell answer"]
+        assert (not wrong, named in report.text()) == (ok, ok), report.text()
 
 
 def forged_counts(path):

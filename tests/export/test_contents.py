@@ -354,7 +354,8 @@ async def test_notes_say_why_and_who_and_when_from_the_deciding_event(script, tm
     assert "## First I load the table, since the sum needs it\n" in notes[0]
     assert re.search(rf"proposed by the model(, {at})?; approved by the user, {at}</small>", notes[0])
     assert re.search(
-        rf"proposed by the model(, {at})?; edited by the user(, {at})?; (approved by the user|let through)", notes[1]
+        rf"proposed by the model(, {at})?; edited by the user(, {at})?; (approved by the user|let through)",
+        notes[1],
     )
     assert "edited" not in notes[0] and len(notes) == 2
 

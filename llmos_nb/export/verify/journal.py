@@ -20,6 +20,7 @@ from llmos_nb.export.assertions import GIVEN, VALUE_NAME
 from llmos_nb.export.cells import joined, text_of, with_texts
 from llmos_nb.export.source import SCHEMA, ExportSource
 from llmos_nb.export.steps import step_units
+from llmos_nb.export.verify import former
 from llmos_nb.export.verify.code import asserted, assertions_of, bound, flat, parsed, same_code, words_of
 from llmos_nb.export.verify.report import Difference
 from llmos_nb.export.verify.seal import KEY
@@ -207,9 +208,6 @@ def _decisions(pair: _Pair) -> Found:
 
 def _notes(pair: _Pair) -> Found:
     """Compare the notes over steps, which say why and who decided, with those that the journal gives."""
-    if _older(pair.book):
-        pair.said.append("the notes are of an earlier version, and are not compared with the journal")
-        return
     several, said = len(pair.book["metadata"][KEY]["processes"]) > 1, set[int]()
     for cell in pair.cells("process"):
         same = _stripped(cell) in (notes.process(pair.run), notes.again(pair.run))
@@ -218,8 +216,11 @@ def _notes(pair: _Pair) -> Found:
         if call is None:
             yield Difference(f"cell {cell['id']}", "it is a note on a call that the journal does not have")
             continue
-        true = notes.step(call, pair.run, call.step not in said, level=2 + several)
-        yield _text(cell, true, _without_unchecked(_stripped(cell)))
+        found, first = _without_unchecked(_stripped(cell)), call.step not in said
+        true = notes.step(call, pair.run, first, level=2 + several)
+        if _older(pair.book):
+            true, found = former.note(found, call, pair.run, first, pair.book["metadata"][KEY]["schema"])
+        yield _text(cell, true, found)
         said |= {call.step} if call.step else set()
 
 
@@ -247,12 +248,17 @@ def _answers(book: Book, runs: list[ExportSource], aside: list[str]) -> Found:
 
 def _answer_in_words(book: Book, cell: Any, runs: list[ExportSource], aside: list[str]) -> Found:
     """Compare an answer's words, and how many of its numbers are known in which way."""
+    answered, found = [run for run in runs if run.state.answer], _stripped(cell)
     if _older(book):
-        aside.append(f"cell {cell['id']} is of an earlier version, which said an answer in another form")
-        return
-    level = 2 + (len(book["metadata"][KEY]["processes"]) > 1)
-    true = [notes.answer(run, level).strip() for run in runs if run.state.answer]
-    yield None if _stripped(cell) in true else _text(cell, "\n".join(true) or "no such answer")
+        known = [former.answer(found, run) for run in answered]
+        if any(marked for _, marked in known):
+            said = "marks the claims of the answer, as a former version did, was not compared"
+            aside.append(f"how cell {cell['id']} {said}")
+        true = [text for text, _ in known]
+    else:
+        level = 2 + (len(book["metadata"][KEY]["processes"]) > 1)
+        true = [notes.answer(run, level).strip() for run in answered]
+    yield None if found in true else _text(cell, "\n".join(true) or "no such answer")
 
 
 def _answer_as_code(book: Book, cell: Any, runs: list[ExportSource], aside: list[str]) -> Found:
@@ -270,6 +276,7 @@ def _answer_as_code(book: Book, cell: Any, runs: list[ExportSource], aside: list
 def _title(book: Book, runs: list[ExportSource], aside: list[str]) -> Found:
     """Compare the first note, which says goal, model and mode of the processes that were asked for."""
     if _older(book):
+        aside.append("the first note is of an earlier version, and is not compared with the journal")
         return
     for cell in book["cells"]:
         if cell["metadata"].get(KEY, {}).get("role") == "head":

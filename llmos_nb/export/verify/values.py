@@ -167,8 +167,13 @@ def compare_values(cells: Sequence[Any], result: Execution, about: Mapping[str, 
         compared += len(digests.keys() | contents.keys())
         of |= {step["id"]} if digests or contents else set()
         now = got.get("contents", {})
-        wrong = {n: f"{_named(n)} is {_short(now.get(n, ''))}, and was {_short(w)} in the run"
-                 for n, w in contents.items() if _hash(now.get(n, "")) != _hash(w)}  # fmt: skip
+        names = sorted(
+            (n for n, w in contents.items() if _hash(now.get(n, "")) != _hash(w)), key=lambda n: (not n, n)
+        )
+        wrong = {
+            n: f"{_named(n)} is {_short(now.get(n, ''))}, and was {_short(contents[n])} in the run"
+            for n in names
+        }
         other = [
             n for n, digest in digests.items() if got.get("digests", {}).get(n) != digest and n not in wrong
         ]
