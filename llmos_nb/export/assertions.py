@@ -41,7 +41,7 @@ class Expected:
 
     @property
     def count(self) -> int:
-        """How many values are asserted by more than their type."""
+        """How many values are compared by more than their type."""
         return sum(not by_type(w) for w in (*self.names.values(), self.value) if w)
 
 

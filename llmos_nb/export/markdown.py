@@ -36,30 +36,32 @@ def words(text: str, limit: int = _LONG) -> str:
     return _MARKUP.sub(r"\\\1", html.escape(flat, quote=False))
 
 
-def quoted(text: str) -> str:
-    """Return an answer as a quotation in its own Markdown; what would act, or be a heading, is plain text in it.
+def harmless(text: str) -> str:
+    """Return a text in its own Markdown, in which what would act, or be a heading, is plain text.
+
+    It is no quotation, since not every reader of Markdown knows tables in those: whoever shows it says whose words they
+    are, above it. Whatever follows it is outside all of its blocks.
 
     Parameters
     ----------
     text : str
         Markdown of a stranger's.
     """
-    made = _TABS.sub(lambda m: m[0].expandtabs(4), text.replace("\0", ""))
+    made = _TABS.sub(lambda m: m[0].expandtabs(4), text.replace("\0", "")).strip("\n")
     for _ in range(2):  # what stood in a comment is a block of its own once the comment is plain text
         made = _neutral(_LINES.split(made))
-    if not _harmless(_quote(made)):
-        made = "\n\n".join(words(line, len(line)) for line in _LINES.split(text) if line.strip())
-    return _quote(made)
-
-
-def _quote(text: str) -> str:
-    return "\n".join(f"> {line}".rstrip() for line in text.strip("\n").split("\n"))
+    last = next((t for t in reversed(_parser().parse(made)) if t.block and t.nesting >= 0), None)
+    if last is not None and last.type == "fence" and not last.level and not _is_harmless(made):
+        made = f"{made}\n{last.markup}"  # it was never closed
+    return (
+        made if _is_harmless(made) else "\n\n".join(words(x, len(x)) for x in _LINES.split(text) if x.strip())
+    )
 
 
 @cache
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-    parser.validateLink = lambda url: True  # type: ignore[method-assign]  # so that `_harmless` sees each
+    parser.validateLink = lambda url: True  # type: ignore[method-assign]  # so that `_is_harmless` sees each
     return parser
 
 
@@ -96,11 +98,15 @@ def _inert(found: re.Match[str]) -> str:
     return found[0] if harmless else _INERT[kind]
 
 
-def _harmless(text: str) -> bool:
-    """Return whether a reader of Markdown sees nothing in a text that acts, loads, or is a heading."""
-    tokens = _parser().parse(text)
+def _is_harmless(text: str) -> bool:
+    """Return whether in a text, read as Markdown, nothing acts, loads, is a heading, or goes on behind it."""
+    tokens = _parser().parse(f"{text}\n\n# behind")
+    if [(t.level, t.map) for t in tokens if t.type == "heading_open"] != [
+        (0, tokens[-1].map or tokens[-3].map)
+    ]:
+        return False
     for token in (one for t in tokens for one in (t, *(t.children or ()))):
-        if token.type in ("heading_open", "html_block", "html_inline", "image"):
+        if token.type in ("html_block", "html_inline", "image"):
             return False
         if token.type == "link_open" and not _LEADS.match(str(token.attrs.get("href", ""))):
             return False

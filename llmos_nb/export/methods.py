@@ -137,7 +137,7 @@ def _step(draft: Draft, n: int) -> str:
     pid = f" of process {run.pid}" if len(draft.runs) > 1 else ""
     parts = [f"### {number}. {title or 'A call'} (`{words(call.name)}`, call {words(call.id)}{pid})"]
     if planned is not None and planned.expect:
-        missed = [notes.not_so(run.state.missed[planned.n])] if planned.n in run.state.missed else []
+        missed = [f"- {notes.not_so(run.state.missed[planned.n])}"] if planned.n in run.state.missed else []
         parts.append("\n".join([f"- Expected: {words(planned.expect)}", *missed]))
     if said := provenance.why(call, run):
         parts.append(f"Why, in the model's words: {words(said, 2_000)}")
@@ -145,11 +145,9 @@ def _step(draft: Draft, n: int) -> str:
     parts += [_fence(call_code(run, call), "python"), *_edited(call)]
     outputs, lost = recorded(call, run)
     parts += _output(call, outputs)
-    asserted = f"{gives.count} values are asserted" if gives.count else "no value is asserted"
+    known = f"{gives.count} values are compared" if gives.count else "no value is compared"
     left = told(left_out(unit, gives, lost, "", of_the_clock(call)))
-    parts.append(
-        f"Checked when it runs again: {asserted}." + "".join(f" Not checked: {words(w)}." for w in left)
-    )
+    parts.append(f"When it is verified: {known}." + "".join(f" Not checked: {words(w)}." for w in left))
     return "\n\n".join(parts)
 
 

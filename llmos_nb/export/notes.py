@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from llmos_nb.export import provenance
 from llmos_nb.export.cells import Cell
-from llmos_nb.export.markdown import quoted, words
+from llmos_nb.export.markdown import harmless, words
 from llmos_nb.export.source import ExportSource
 from llmos_nb.journal.events import PlanDecided, PlanEdited, PlanProposed
 from llmos_nb.process import answers
@@ -19,7 +19,7 @@ from llmos_nb.tools import Call
 _SHORT = 100  # characters of a title
 _BELOW = (
     "It needs no model. Folded cells check what the steps give; `llmos verify` compares values and outputs with those "
-    "of the run. What stands in a quotation is in the model's words."
+    "of the run. What stands in quotations is in the model's words."
 )
 
 
@@ -49,8 +49,8 @@ def again(run: ExportSource) -> str:
 
 def _introduced(run: ExportSource) -> Iterator[str]:
     """Return the goal, unless it is the title, who made it, and the plan."""
-    if (goal := words(run.goal)) != _called(run):
-        yield goal
+    if words(run.goal) != _called(run):
+        yield harmless(run.goal)
     yield course(run)
     yield from plan(run)
 
@@ -153,19 +153,14 @@ def title(call: Call, run: ExportSource) -> tuple[str, str]:
     return words(first[0].rstrip(".:")), said[first.end() :].strip()
 
 
-def answer(run: ExportSource, level: int = 2) -> str:
-    """Return the answer as the process gave it, and how many of its numbers are computed, seen in results, or typed."""
-    known = answers.counted(answers.numbers(run.state))
-    parts = [answer_words(run, level), *([f"{NUMBERS}{known}."] if known else [])]
-    return "\n\n".join(parts)
-
-
-def answer_words(run: ExportSource, level: int = 2) -> str:
-    """Return the answer as the process gave it."""
-    return f"{'#' * level} Answer\n\n{quoted(run.state.answer or '')}"
-
-
 NUMBERS = "Its numbers: "
+
+
+def answer(run: ExportSource, level: int = 2) -> str:
+    """Return the answer as the process gave it, below how many of its numbers are computed, seen or typed."""
+    known = answers.counted(answers.numbers(run.state))
+    told = small(f"In the model's words.{f' {NUMBERS}{known}.' if known else ''}")
+    return "\n\n".join([f"{'#' * level} Answer", told, harmless(run.state.answer or "")])
 
 
 def answer_cell(run: ExportSource, level: int = 2) -> Cell:

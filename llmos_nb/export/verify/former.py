@@ -13,8 +13,10 @@ from llmos_nb.tools import Call
 _NOT_SO, _CLAIMS = "- Not as expected: ", "\n\nIts claims: "
 
 
-def note(found: str, call: Call, run: ExportSource, first: bool, schema: int) -> tuple[str, str]:
+def note(found: str, call: Call, run: ExportSource, first: bool, schema: int) -> tuple[str, str, bool]:
     """Return the note over a step as the journal gives it and as it stands there, both without what it may also say.
+
+    Last comes whether it leaves out that the step is not as expected, which some versions did not say.
 
     Parameters
     ----------
@@ -31,9 +33,10 @@ def note(found: str, call: Call, run: ExportSource, first: bool, schema: int) ->
     if schema < 2:
         gone = f"- Goal: {words(run.goal, 160)}", f"- Seen: {words(call.result, 200)}"
         found = "\n".join(x for x in found.splitlines() if x not in gone or x in true.splitlines()).strip()
-    if _NOT_SO not in found:
+    silent = _NOT_SO in true and _NOT_SO not in found
+    if silent:
         true = "\n".join(x for x in true.splitlines() if not x.startswith(_NOT_SO))
-    return true, found
+    return true, found, silent
 
 
 def _note(call: Call, run: ExportSource, first: bool, schema: int) -> str:

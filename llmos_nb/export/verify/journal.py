@@ -219,7 +219,11 @@ def _notes(pair: _Pair) -> Found:
         found, first = _without_unchecked(_stripped(cell)), call.step not in said
         true = notes.step(call, pair.run, first, level=2 + several)
         if _older(pair.book):
-            true, found = former.note(found, call, pair.run, first, pair.book["metadata"][KEY]["schema"])
+            true, found, silent = former.note(
+                found, call, pair.run, first, pair.book["metadata"][KEY]["schema"]
+            )
+            lacks = f"the note {cell['id']} does not say that step {call.step} is not as expected"
+            pair.said += [lacks] if silent else []
         yield _text(cell, true, found)
         said |= {call.step} if call.step else set()
 
