@@ -23,9 +23,8 @@ _ACTS = re.compile(
     r"|(?P<html><)|(?P<dollar>\$)|(?P<picture>!(?=\[))|(?P<link>\](?=[(:]))"
 )
 _INERT = {"formula": "&#92;", "html": "&lt;", "dollar": "\\$", "picture": "\\!", "link": "\\]"}
-_MAY = re.compile(
-    r"\](?:\(|: +)(?:https?://|mailto:|#|[\w./%-]+(?=[)\s#?]))"
-)  # a link that only leads somewhere
+# a link that only leads somewhere
+_MAY = re.compile(r"\](?:\(|: +)(?:https?://|mailto:|#|[\w./%-]+(?=[)\s#?]))")
 _LEADS = re.compile(r"https?://|mailto:|[^:]*$")
 
 
@@ -101,9 +100,8 @@ def _inert(found: re.Match[str]) -> str:
 def _is_harmless(text: str) -> bool:
     """Return whether in a text, read as Markdown, nothing acts, loads, is a heading, or goes on behind it."""
     tokens = _parser().parse(f"{text}\n\n# behind")
-    if [(t.level, t.map) for t in tokens if t.type == "heading_open"] != [
-        (0, tokens[-1].map or tokens[-3].map)
-    ]:
+    heads = [t for t in tokens if t.type == "heading_open"]
+    if len(heads) != 1 or heads[0] is not tokens[-3] or heads[0].level:
         return False
     for token in (one for t in tokens for one in (t, *(t.children or ()))):
         if token.type in ("html_block", "html_inline", "image"):

@@ -1,12 +1,12 @@
-"""`content`, and the code of it for a notebook."""
+"""`content`, and the code of it."""
 
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from llmos_nb.heap.content import figures, kinds, models, plain, tables
@@ -46,24 +46,14 @@ def _many(value: Any) -> bool:
 
 @cache
 def code_for() -> str:
-    """Return the code of ``_content``, which needs nothing of this package."""
-    return "\n\n".join(_alone(module.__name__) for module in (plain, kinds, tables, models, figures))
+    """Return the code of ``_content``, which needs nothing of this package, for an interpreter without it."""
+    return "\n\n".join(_alone(module) for module in (plain, kinds, tables, models, figures))
 
 
-def _alone(module: str) -> str:
-    """Return a module's source without what only stands for a reader of this package."""
-    spec = find_spec(module)
-    assert spec is not None and spec.origin is not None  # noqa: S101 - it is a module of ours
-    lines = Path(spec.origin).read_text(encoding="utf-8").splitlines()
-    body = ast.parse("\n".join(lines)).body
-    gone = [
-        n
-        for n in body
-        if isinstance(n, ast.ImportFrom) and str(n.module).startswith(("llmos_nb", "__future__"))
-    ]
-    docstrings = [n.body[0] for n in body if isinstance(n, ast.FunctionDef)]
-    dropped = {
-        n for p in (body[0], *gone, *docstrings) for n in range(p.lineno, (p.end_lineno or p.lineno) + 1)
-    }
-    kept = "\n".join(line for n, line in enumerate(lines, 1) if n not in dropped)
-    return re.sub(r"\n{3,}", "\n\n", kept).strip()
+def _alone(module: ModuleType) -> str:
+    """Return a module's source without what it takes of this package."""
+    source = inspect.getsource(module)
+    body = (n for n in ast.parse(source).body if isinstance(n, ast.ImportFrom))
+    gone = [n for n in body if str(n.module).startswith(("llmos_nb", "__future__"))]
+    dropped = {n for p in gone for n in range(p.lineno, (p.end_lineno or p.lineno) + 1)}
+    return "\n".join(line for n, line in enumerate(source.splitlines(), 1) if n not in dropped)

@@ -1,4 +1,4 @@
-"""Words for arrays and tables of numpy, pandas, polars, scipy and torch; a notebook holds this code, as in `plain`."""
+"""Words for arrays and tables of numpy, pandas, polars, scipy and torch; as in `plain`."""
 
 from __future__ import annotations
 
