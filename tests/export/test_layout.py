@@ -15,7 +15,7 @@ def cells_of(path):
 
 
 def headings(path):
-    words = [source for role, source, _ in cells_of(path) if role in ("head", "process", "note", "answer")]
+    words = ["".join(c["source"]) for c in read(path)["cells"] if c["cell_type"] == "markdown"]
     return [line for source in words for line in source.splitlines() if re.match(r"#{1,6} ", line)]
 
 
@@ -98,9 +98,7 @@ def test_what_a_reader_does_not_need_is_folded(tmp_path):
     run = ProcessRun("Draw", tmp_path, "draw", record_random=False)
     (tmp_path / "a.csv").write_text("1\n")
     run.begin()
-    run.step(
-        "import os, random\nn = len(open('a.csv').read()) + len(os.environ.get('HOME', ''))\nx = random.random()"
-    )
+    run.step("import random\nfrom pathlib import Path\nn = len(Path('a.csv').read_text())\nx = random.random()")
     run.end("Done.")
     path = export(run.source(), tmp_path / "out" / "x.ipynb")
     folded = [
