@@ -19,10 +19,13 @@ def _told(value):
 
 
 def computed_answer(run: ExportSource) -> str:
-    """Return the answer as code that computes it; empty where it holds no expression, or rests on what was undone."""
+    """Return the answer as code that computes it; empty where it holds no expression, or rests on what was undone.
+
+    An expression that changes something is not evaluated again: in the run that was done in a copy.
+    """
     s, at, text = run.state, 0, ""
     undone = {n for c in s.calls.values() if c.status == "undone" for n in c.changes.names}
-    values = s.computed or ()
+    values = [v for v in s.computed or () if not v.get("changes")]
     if not values or undone.intersection(re.findall(r"\w+", " ".join(v["code"] for v in values))):
         return ""
     answer, before = s.answer or "", list[str]()

@@ -57,7 +57,7 @@ def expected_of(unit: Unit, why: Mapping[str, str], printed: str) -> Expected:
     printed : str
         Why what the step reads may not be the same.
     """
-    call = unit.call
+    call, run = unit.call, unit.run
     content = call.facts.get("content", {}) if call is not None and "outputs" in call.facts else None
     if call is None or not isinstance(content, dict) or unit.problem or unit.running == "":
         return Expected()
@@ -65,7 +65,7 @@ def expected_of(unit: Unit, why: Mapping[str, str], printed: str) -> Expected:
     for name, said in content.items():
         words = str(said)
         reason = why.get(name, "") if name else printed or ("it is not computed again" if unit.running else "")
-        reason = "" if holds_after_all(reason, words) else reason
+        reason = "" if run is not None and holds_after_all(reason, words, run.ran_in) else reason
         if "<secret " in words:
             reason = "it holds a secret"
         elif words == "<CapturedIO>":

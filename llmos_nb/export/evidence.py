@@ -49,7 +49,9 @@ def evidence_code(draft: Draft) -> tuple[str, dict[str, str]]:
     left: dict[str, str] = {}
     values: dict[str, str] = {}
     for name, (recorded, words) in final_names(draft.wanted).items():
-        if name in why and not (name in asserted and holds_after_all(why[name], words or "<")):
+        if name in why and not (
+            name in asserted and holds_after_all(why[name], words or "<", draft.runs[0].ran_in)
+        ):
             left[name] = f"it rests on {why[name]}"
         elif name in asserted:
             continue

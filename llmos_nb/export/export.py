@@ -18,7 +18,7 @@ from llmos_nb.export.dataflow.parsed import reading
 from llmos_nb.export.dataflow.taint import CHANCE, holds_after_all, shows
 from llmos_nb.export.environ import environ_code, variables
 from llmos_nb.export.evidence import asserting, evidence_code, expected
-from llmos_nb.export.files import environ_recorded, files_recorded, missed
+from llmos_nb.export.files import environ_recorded, files_recorded, made_again, missed
 from llmos_nb.export.gather import RESULTS, Draft, gather
 from llmos_nb.export.heads import Heads
 from llmos_nb.export.inputs import Input, bring, check_code, files_read, from_held, shapes_code
@@ -219,9 +219,12 @@ def _written(book: dict[str, Any], draft: Draft, target: Path, lock: bool | str,
 
 def _inputs(draft: Draft) -> list[Input]:
     """Return the declared input files: as they were recorded when they were read, else as the code names them."""
-    found = files_recorded(draft.units, draft.cells, draft.runs[0].folder, draft.runs[0].began_in)
+    folder = draft.runs[0].folder
+    found = files_recorded(draft.units, draft.cells, folder, draft.runs[0].began_in)
+    made = made_again(draft.units, draft.cells)
     known = {i.path for i in found}
     named = [i for i in files_read(draft.sources, draft.runs) if i.path not in known]
+    named = [i for i in named if os.path.realpath(folder / i.path) not in made]
     return [*found, *named, *from_held(draft.held)]
 
 
@@ -300,9 +303,10 @@ def _other(unit: Unit, draft: Draft, why: str) -> Cell:
 def _answer(unit: Unit, run: ExportSource, why: str, checked: bool, level: int) -> list[Cell]:
     """Return the answer in words, the cell that computes it with what it showed, and the check of that."""
     outputs = answer_printed(run)
-    why = "" if holds_after_all(why, "".join(map(_text, outputs))) else why
+    why = "" if holds_after_all(why, "".join(map(_text, outputs)), run.ran_in) else why
     about = {"pid": run.pid, "shown": "observed"} | ({"volatile": all_volatile(1)} if why else {})
-    left = {"left": left_out(unit, Expected(), "", why)} if why else {}
+    not_compared = {**notes.not_again(run), **(left_out(unit, Expected(), "", why) if why else {})}
+    left = {"left": not_compared} if not_compared else {}
     words = notes.answer_cell(run, level)
     cells = [words, Cell("code", "answer", unit.source, {**about, **left}, [LOOSE] if why else [], outputs)]
     code = answer_check(run) if checked and not why else ""
@@ -324,7 +328,7 @@ def _step(unit: Unit, values: dict[str, str], gives: Expected, why: str, first: 
     outputs, lost = recorded(call, run)
     if (magic := shows_by_itself(call.code)) and not lost:
         lost = f"what {magic} shows has no plain form"
-    why = "" if outputs and holds_after_all(why, "".join(map(_text, outputs))) else why
+    why = "" if outputs and holds_after_all(why, "".join(map(_text, outputs)), run.ran_in) else why
     why = why or ("rows in no order, a draw or the clock" if call.facts.get("varies") else "")
     repeats = not lost and not unit.problem and unit.running is None and "outputs" in call.facts
     compared = {"values": values, "contents": contents(gives)}

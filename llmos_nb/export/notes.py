@@ -157,10 +157,21 @@ NUMBERS = "Its numbers: "
 
 
 def answer(run: ExportSource, level: int = 2) -> str:
-    """Return the answer as the process gave it, below how many of its numbers are computed, seen or typed."""
+    """Return the answer as the process gave it, below how its numbers are known, in counts, and which are not again."""
     known = answers.counted(answers.numbers(run.state))
     told = small(f"In the model's words.{f' {NUMBERS}{known}.' if known else ''}")
-    return "\n\n".join([f"{'#' * level} Answer", told, harmless(run.state.answer or "")])
+    left = "\n".join(f"- Not computed again: {words(code)}: {why}." for code, why in not_again(run).items())
+    parts = [f"{'#' * level} Answer", told, left, harmless(run.state.answer or "")]
+    return "\n\n".join(filter(None, parts))
+
+
+def not_again(run: ExportSource) -> dict[str, str]:
+    """Return by their code the expressions of an answer that are not evaluated again, each with why."""
+    return {
+        v["code"]: f"computing it changes {', '.join(v['changes'])}, so it stands as it was told in the run"
+        for v in run.state.computed or ()
+        if v.get("changes")
+    }
 
 
 def answer_cell(run: ExportSource, level: int = 2) -> Cell:

@@ -58,7 +58,12 @@ def lines(name: str, words: str) -> list[str]:
 def compared(test: ast.expr) -> tuple[str, object] | None:
     """Return what such an assertion looks at, as code, and what that was in the run; None of any other."""
     match test:
-        case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
+        case (
+            ast.Compare(
+                ast.Call(ast.Attribute(left, "split")), [ast.Eq()], [ast.Call(ast.Attribute(right, "split"))]
+            )
+            | ast.Compare(left=left, ops=[ast.Eq()], comparators=[right])
+        ):  # of an answer, but for its spaces
             with suppress(ValueError):
                 return ast.unparse(left), ast.literal_eval(right)
         case ast.Compare(left=ast.Call(args=[ast.BinOp(left, ast.Sub(), right)]), ops=[ast.Lt()]):

@@ -91,6 +91,11 @@ class ExportSource:
         """The folder that relative file names start from."""
         return Path(self.cwd) if self.cwd is not None else Path.cwd()
 
+    @property
+    def ran_in(self) -> Path:
+        """The folder in which it began when it ran."""
+        return self.began_in if self.began_in is not None else self.folder.resolve()
+
     def about(self, *subjects: str) -> list[Event]:
         """Return the events of proposals and decisions about some things.
 

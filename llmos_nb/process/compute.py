@@ -80,7 +80,7 @@ async def compute(run: Run, command: Compute) -> None:
     for expression, (result, own, _) in zip(found, given, strict=True):
         text += answer[at : expression.start]
         at = expression.end
-        known = before.get(expression.code, {}) if not result.ok else {"format": result.facts["format"]}
+        known = before.get(expression.code, {}) if not result.ok else _facts(result)
         if not (result.ok or known):
             errors.append(f"{OPEN}{expression.code}{CLOSE}: {_why(run, result)}")
             text += as_source(expression.code)
@@ -90,12 +90,17 @@ async def compute(run: Run, command: Compute) -> None:
         field = parsed(expression.code)
         text += opens + (field.before if field else "")
         if not own:
-            values.append(
-                {"start": len(text), "text": shown, "code": expression.code, "format": known["format"]}
-            )
+            value = {"start": len(text), "text": shown, "code": expression.code}
+            values.append(value | {k: known[k] for k in ("format", "changes") if k in known})
         text += shown + closes
     _label(run, [g.came for g in given if g.result.ok])
     run.append(AnswerComputed(answer=text + answer[at:], values=values, errors=errors, place=place))
+
+
+def _facts(result: ToolResult) -> dict[str, Any]:
+    """Return by which format a value came about, and what its expression changed in the copy, where it did."""
+    changes = result.facts.get("changes")
+    return {"format": result.facts["format"], **({"changes": changes} if changes else {})}
 
 
 def _text(result: ToolResult) -> str:

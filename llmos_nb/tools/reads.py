@@ -45,7 +45,7 @@ _OTHERS = tuple(
     }
 )  # what libraries read for themselves
 _LEFT_OUT = (".pyc", ".so", ".pyd", f"{os.sep}{MARK}")  # what is compiled, and what tells us a home of our own
-_EVENTS = ("open", "sqlite3.connect", "os.remove", "os.rename", "os.link", "os.truncate")
+_EVENTS = ("open", "sqlite3.connect", "os.mkdir", "os.remove", "os.rename", "os.link", "os.truncate")
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Reads:
         By path as it was spelled, and where a relative one started from: size, time of the last change in nanoseconds,
         and the real path.
     written : set of str
-        Real paths that it opened for writing: what it reads of these is no input.
+        Real paths that it opened for writing, and folders that it made: what it reads of these is no input.
     digests : dict
         By real path, the hashes of files that it read and then changed or removed itself.
     databases : set of str
@@ -118,7 +118,7 @@ class Reads:
             | ({"sha256": self.digests[real]} if real in self.digests else {})
             for p, start, size, at, real in known
         ]
-        written = sorted(p for p in self.written if not p.startswith(others))[:MOST]
+        written = sorted(p for p in self.written if not f"{p}{os.sep}".startswith(others))[:MOST]
         found = {
             "files": files,
             "written": written,
@@ -178,6 +178,9 @@ def _heard(event: str, args: tuple[Any, ...]) -> None:
         elif event == "sqlite3.connect":
             path = os.path.realpath(os.fsdecode(args[0]).removeprefix("file:").partition("?")[0])
             found.databases.update([path] if os.path.isfile(path) else ())  # noqa: PTH113 - a text
+        elif event == "os.mkdir":
+            made = os.path.realpath(os.fsdecode(args[0]))
+            found.written.update(() if os.path.exists(made) else [made])  # noqa: PTH110 - a text
         else:
             if found.files:
                 found.changes(os.path.realpath(os.fsdecode(args[0])))

@@ -1,6 +1,7 @@
 """The cells that compute answers: where they stand, what they show, and what of them is compared."""
 
 import datetime
+import os
 import shutil
 import textwrap
 from dataclasses import replace
@@ -378,3 +379,37 @@ def test_a_shape_is_asserted_only_of_what_the_notebook_makes(tmp_path):
     shapes = [c["source"] for c in read(path)["cells"] if c["metadata"]["llmos_nb"]["role"] == "shapes"]
     assert "b.shape" in shapes[0] and " a.shape" not in shapes[0]
     assert verify(path).ok
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_an_expression_that_changes_something_is_told_and_not_done_again(tmp_path):
+    run = ProcessRun("Serve", tmp_path, "serve")
+    run.user("waiting = ['Ines', 'Juri']")
+    run.begin()
+    run.step("n = len(waiting)")
+    run.end("Next is {{waiting.pop(0)}}; {{len(waiting)}} wait.")
+    path = export(run.source(), "x.ipynb")
+    words, answered = cell(read(path), "answer"), cell(read(path), "answer-2")
+    assert "pop" not in answered["source"] and shown(answered) == "Next is Ines; 2 wait.\n"
+    why = "computing it changes waiting, so it stands as it was told in the run"
+    assert f"- Not computed again: waiting.pop(0): {why}.\n\nNext is Ines" in words["source"]
+    report = verify(path)
+    left = {"cell": "answer-2", "what": "waiting.pop(0)", "why": why}
+    assert report.ok and left in report.left, report.text()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_an_answer_of_such_expressions_alone_is_no_code(tmp_path):
+    run = ProcessRun("Serve", tmp_path, "serve")
+    run.user("waiting = ['Ines', 'Juri']")
+    run.begin()
+    run.end("Next is {{waiting.pop(0)}}.")
+    (answer,) = [c for c in code(export(run.source(), "x.ipynb")) if c["cell_type"] == "markdown"]
+    assert "Not computed again: waiting.pop(0)" in answer["source"]
+
+
+def test_nothing_is_said_not_to_be_computed_again_that_changes_nothing(tmp_path):
+    first, _ = two_answers(tmp_path)
+    assert "Not computed again" not in "".join(
+        c["source"] for c in read(export(first.source(), "x.ipynb"))["cells"]
+    )

@@ -96,7 +96,8 @@ def step_values(units: Sequence[Unit], pieces: Sequence[Any], recorded: Sequence
         call = unit.call if not unit.problem else None
         digests = (call.changes.digests or {}) if call is not None else {}
         words = {n: str(w) for n, w in (call.facts.get("content") or {}).items()} if call is not None else {}
-        free = {n for n, reason in why.items() if not holds_after_all(reason, words.get(n, "<"))}
+        folder = unit.run.ran_in if unit.run is not None else Path()
+        free = {n for n, reason in why.items() if not holds_after_all(reason, words.get(n, "<"), folder)}
         found.append(
             {n: d for n, d in digests.items() if n not in free and _HEX.fullmatch(d) and _told(n, words, unit)}
         )

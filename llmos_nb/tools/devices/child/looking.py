@@ -14,12 +14,16 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from numbers import Rational, Real
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
+from llmos_nb.heap import Snapshots
+from llmos_nb.policy.code import code_names
 from llmos_nb.tools.devices.child.sandbox import libc, preview as confinement
 from llmos_nb.tools.devices.child.sandbox.memory import Region, shared
 from llmos_nb.tools.devices.child.tables import TABLE, is_table, markdown_table
@@ -30,6 +34,7 @@ from llmos_nb.tools.text import safe_text
 GRACE_S = 0.5
 LONGEST = 4_000  # characters that an expression may give
 ROUNDED = 12  # digits of a float that somebody has rounded: what is computed has more
+AGAIN = 4  # a look is taken a second time where the first took this part of its time at most
 SIX = 999_999.5  # from here on six digits would cut the whole part
 LARGEST = 1e15  # a float beyond it is written with an exponent
 TICK_S, IDLE_S = 0.25, 2.0  # of a copy that only waits; what it waits for is not in the copy
@@ -55,7 +60,8 @@ def looked(namespace: dict[str, Any], asked: Sequence[Asked], each_s: float, all
     Returns
     -------
     list of dict
-        ``ok``, ``text`` and ``format``, by which the text came about: `TABLE`, or a format; or ``error``, its class.
+        ``ok``, ``text``, ``format``, by which the text came about: `TABLE`, or a format, and ``changes``, what it
+        changed in its copy; or ``error``, its class.
     """
     until = time.monotonic() + all_s
     with watching(_CONTEXT):  # what follows effects is put in place here, once
@@ -173,11 +179,12 @@ def _alone(seconds: float, regions: Sequence[Region]) -> Iterator[None]:
 def _looked(namespace: dict[str, Any], asked: Asked, seconds: float, regions: Sequence[Region]) -> Told:
     try:
         with _alone(seconds, regions):
-            code = compile(asked["value"].strip(), "<answer>", "eval")
+            value, field = asked["value"].strip(), (asked.get("conversion", ""), asked.get("spec", ""))
+            code = compile(value, "<answer>", "eval")
             confinement.no_sharing({n: namespace[n] for n in code.co_names if n in namespace})
-            value = eval(code, namespace)  # noqa: S307 - in a copy
-            text, form = said(value, asked.get("conversion", ""), asked.get("spec", ""))
-        return {"ok": True, "text": safe_text(text)[:LONGEST], "format": form}
+            look = partial(_said, namespace, code, *field)
+            (text, form), changes = _watched(namespace, value, look, seconds)
+        return {"ok": True, "text": safe_text(text)[:LONGEST], "format": form, "changes": changes}
     except BaseException as error:  # the copy has nothing else to do: SystemExit costs this expression
         name = type(error).__name__
         if isinstance(error, PermissionError) and (why := confinement.refused()):
@@ -186,6 +193,30 @@ def _looked(namespace: dict[str, Any], asked: Asked, seconds: float, regions: Se
         with suppress(Exception):
             words = safe_text(str(error))[:LONGEST]
         return _failed(name, f"{name}: {words}" if words else name)
+
+
+def _said(namespace: dict[str, Any], code: CodeType, conversion: str, spec: str) -> tuple[str, str]:
+    return said(eval(code, namespace), conversion, spec)  # noqa: S307 - in a copy
+
+
+def _watched(
+    namespace: dict[str, Any], code: str, look: Callable[[], tuple[str, str]], seconds: float
+) -> tuple[tuple[str, str], list[str]]:
+    """Return what a look gives, and what it changes.
+
+    Of what cannot be looked into, such as a generator, a second look tells: it gives something else where the first one
+    has changed it. There is none where the first took long.
+    """
+    names = code_names(code)
+    snapshots = Snapshots(namespace)
+    before = snapshots.begin(names)
+    began = time.monotonic()
+    found = look()
+    changed = snapshots.changed(before)
+    quick = time.monotonic() - began < seconds / AGAIN
+    if before.opaque and not changed and quick and look() != found:
+        changed = {*before.opaque}
+    return found, sorted(changed)
 
 
 def said(value: Any, conversion: str, spec: str) -> tuple[str, str]:
