@@ -59,11 +59,7 @@ def run(path: Path, without: Path | None = None, undone: Sequence[str] = ()) -> 
         return ""
     book: dict[str, Any] = read(path)
     about = book["metadata"]["llmos_nb"]
-    for one in about["inputs"]:
-        if one.get("since") and not _there(path.parent / one["path"], one["sha256"]):
-            reader = f" (by {one['reader']})" if one.get("reader") else ""
-            lacks = f"{one['path']} was {one['since']}{reader}, and what it held is not kept; {LOST}"
-            raise ExportDoesNotRun(f"{path} is saved, and does not run: {lacks}")
+    _inputs_there(path, about["inputs"])
     probed = {**book, "cells": with_probes(book["cells"])}
     with _own_loop():
         result = execute(probed, about["inputs"], path.parent, without=without)
@@ -84,6 +80,15 @@ def run(path: Path, without: Path | None = None, undone: Sequence[str] = ()) -> 
         raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: {why}"))
     found, _ = differences(book, result)
     return redact(f"{found[0].where}: {found[0].what}"[:WORDS]) if found else ""
+
+
+def _inputs_there(path: Path, inputs: Iterable[dict[str, Any]]) -> None:
+    """Look whether each input file that is another one now stands beside the notebook as it was read."""
+    for one in inputs:
+        if one.get("since") and not _there(path.parent / one["path"], one["sha256"]):
+            reader = f" (by {one['reader']})" if one.get("reader") else ""
+            lacks = f"{one['path']} was {one['since']}{reader}, and what it held is not kept; {LOST}"
+            raise ExportDoesNotRun(f"{path} is saved, and does not run: {lacks}")
 
 
 def _there(path: Path, sha256: str) -> bool:
