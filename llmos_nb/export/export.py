@@ -363,7 +363,7 @@ def _end(draft: Draft) -> list[Cell]:
 def _observe(book: dict[str, Any], beside: Path, draft: Draft, lock: bool | str) -> None:
     """Store the outputs of a run of the notebook in it, and assert what its seeded draws are."""
     chance = [n for n, why in draft.unchecked.items() if why.endswith(CHANCE)]
-    added, modules = watch(book, beside, chance)
+    added, modules = watch(book, beside, chance, draft.runs[0].folder)
     if lock and needed(draft.sources, modules) != needed(draft.sources):
         book["metadata"]["llmos_nb"]["pylock"] = lock_text(draft.sources, lock, modules)
     cells = {c["metadata"]["llmos_nb"]["role"]: c for c in book["cells"]}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from process_runs import ProcessRun
 
-from llmos_nb.errors import ExportDoesNotRun
+from llmos_nb.errors import ExportDoesNotRun, LlmosError
 from llmos_nb.export import export, ran
 from llmos_nb.export.cells import read, write
 from llmos_nb.export.dataflow.slice import Piece
@@ -46,8 +46,8 @@ def process(*steps, before=(), answer="done"):
     return run
 
 
-def exported(tmp_path, *steps, name="x.ipynb", **how):
-    return export(process(*steps, **how).source(), tmp_path / "out" / name, lock=False)
+def exported(tmp_path, *steps, name="x.ipynb", observe=False, **how):
+    return export(process(*steps, **how).source(), tmp_path / "out" / name, lock=False, observe=observe)
 
 
 def sources(path):
@@ -132,6 +132,9 @@ def test_the_folder_of_the_run_is_not_there_when_an_export_is_tried(tmp_path, na
         ExportDoesNotRun, match=r"this is the folder of the run, .* '.*in\.txt' .*named by its whole path"
     ):
         ran.run(path, tmp_path / "work")
+    if name.endswith("ipynb"):
+        with pytest.raises(LlmosError, match="this is the folder of the run"):
+            exported(tmp_path, READS.format(str(inside)), observe=True)
     path = exported(tmp_path, READS.format(str(beside)), name=f"y{path.suffix}")
     assert ran.run(path, tmp_path / "work") == ""
 
