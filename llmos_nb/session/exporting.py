@@ -213,9 +213,7 @@ class Saved:
         if not self.ran:
             try:
                 if other := ran.run(self.path, self.folder, self.undone):
-                    return (
-                        f"saved, not as in the run: {self.path} ({other}; to do: --observe marks what differs)"
-                    )
+                    return f"saved, not as in the run: {self.path} ({other}; --observe marks what differs each time)"
             except ExportDoesNotRun:
                 raise
             except LlmosError as error:
