@@ -5,10 +5,13 @@ A reader gets the event's arguments, the frame that caused it and what the step 
 
 from __future__ import annotations
 
+import io
 import linecache
+import logging
 import os
 import re
 import socket
+import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -35,6 +38,7 @@ _SHARED = (
     f"{os.sep}joblib_memmapping_folder_{os.getpid()}_"  # arrays for the workers of a pool, removed with it
 )
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
+HANDLE = "handle"  # by what a call may act unseen, or what it writes to that was open before
 
 
 class Made(Protocol):
@@ -247,9 +251,26 @@ def _by_descriptor(name: str) -> Reader:
         if unheard.is_connection(number):
             return "network", "an open connection"
         path = _path(number)
+        if not path and unheard.is_pipe(number):
+            return HANDLE, "a pipe"
         return None if _harmless(path, frame, made) else ("write", path)
 
     return read
+
+
+_STREAMS = ("ipykernel", "IPython", "llmos_nb", "_pytest")
+
+
+def _logged(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
+    """Read that a line goes to a handler of a log, other than one that shows it in the notebook or keeps it in memory."""
+    handler, kind = args[0], type(args[0])  # its own code, and that of its stream, is not called here
+    if issubclass(kind, logging.FileHandler):
+        return None if scratch(handler.baseFilename, made) else (HANDLE, handler.baseFilename)
+    stream = vars(handler).get("stream") if issubclass(kind, logging.StreamHandler) else handler
+    home = str(type(stream).__module__).partition(".")[0]
+    shown = any(stream is s for s in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__))
+    shown = shown or home in _STREAMS or issubclass(type(stream), io.StringIO | logging.NullHandler)
+    return None if shown else (HANDLE, f"a log by {kind.__name__}")
 
 
 def _first_path(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
@@ -375,7 +396,7 @@ EVENTS: dict[str, Reader] = {
     ),
     **{
         f"llmos.{name}": _by_descriptor(name)
-        for name in ("writev", "pwrite", "pwritev", "sendfile", "splice", "copy_file_range")
+        for name in ("write", "writev", "pwrite", "pwritev", "sendfile", "splice", "copy_file_range")
     },
     **{
         f"llmos.{name.lstrip('_')}": _process_wide(kind, name)
@@ -386,6 +407,7 @@ EVENTS: dict[str, Reader] = {
     **dict.fromkeys(("resource.setrlimit", "resource.prlimit"), lambda args, frame, made: ("setting", "setrlimit")),
     "llmos.fork_exec": worker,
     "llmos.message": _message,
+    "llmos.log": _logged,
     "llmos.zmq": lambda args, frame, made: None if args[0].startswith("inproc:") else ("network", args[0]),
     "sqlite3.connect": _database,
     "import": _imported,

@@ -31,7 +31,7 @@ _IN_C = {"os": ("os", "posix"), "signal": ("signal", "_signal"), "locale": ("loc
 _CALLS = {
     **dict.fromkeys(
         ("os", "posix"),
-        ("mkfifo", "mknod", "writev", "pwrite", "pwritev", "sendfile", "splice", "copy_file_range"),
+        ("mkfifo", "mknod", "write", "writev", "pwrite", "pwritev", "sendfile", "splice", "copy_file_range"),
     ),
     "_posixsubprocess": ("fork_exec",),  # of multiprocessing and joblib
     "subprocess": ("_fork_exec",),  # the same function
@@ -112,9 +112,18 @@ def written(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
 
 def is_connection(descriptor: int) -> bool:
     """Return whether a descriptor is that of a connection."""
+    return _leads_to(descriptor).startswith("socket:")
+
+
+def is_pipe(descriptor: int) -> bool:
+    """Return whether a descriptor is that of a pipe to another program, and not where this one prints."""
+    return descriptor not in (1, 2) and _leads_to(descriptor).startswith("pipe:")
+
+
+def _leads_to(descriptor: int) -> str:
     with suppress(OSError):
-        return os.readlink(f"/proc/self/fd/{descriptor}").startswith("socket:")  # noqa: PTH115 - a look at each write
-    return False
+        return os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - a look at each write
+    return ""
 
 
 def steering() -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -248,7 +249,16 @@ def code_names(code: str) -> frozenset[str] | None:
     if seen is None or seen.everything or any(r.kind in (*OPAQUE, "magic") for r in seen.risks):
         return None
     inside = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
-    return frozenset((*inside, *seen.reads, *seen.writes))
+    return frozenset((*inside, *seen.reads, *seen.writes, *_modules(tree)))
+
+
+def _modules(tree: ast.Module) -> Iterator[str]:
+    """Yield the modules that code imports: what they hold it may reach, by whatever name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
 
 
 def _seen(code: str, around: Surroundings) -> tuple[ast.Module, Visitor | None, Risk]:
