@@ -102,5 +102,7 @@ def missing_inputs(run: Run) -> list[str]:
             continue
         seen = dict(tool.inspect(call.arguments)) if tool.inspect else {}
         have |= set(call.changes.created)
+        if set(written := call.changes.written) <= (call.changes.values or {}).keys():
+            have |= set(written)  # as they are read back
         missing += [n for n in seen.get("reads", ()) if n not in have and not hasattr(builtins, n)]
     return list(dict.fromkeys(missing))

@@ -117,7 +117,10 @@ def is_connection(descriptor: int) -> bool:
 
 def is_pipe(descriptor: int) -> bool:
     """Return whether a descriptor is that of a pipe to another program, and not where this one prints."""
-    return descriptor not in (1, 2) and _leads_to(descriptor).startswith("pipe:")
+    place = _leads_to(descriptor)
+    if descriptor in (1, 2) or not place.startswith("pipe:"):
+        return False
+    return [_leads_to(int(fd)) for fd in os.listdir("/proc/self/fd")].count(place) == 1  # noqa: PTH208 - as above
 
 
 def _leads_to(descriptor: int) -> str:

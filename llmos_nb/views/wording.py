@@ -45,7 +45,8 @@ def rebuilt(b: HeapRestored) -> str:
     """Say in one line what came back in a new interpreter, and how."""
     kinds = ((b.stored, "read back"), (b.rerun, "run again, as you said" if b.by else "run again"))
     said = [f"{count(len(calls), 'step')} {how}" for calls, how in kinds if calls]
-    said += [f"gone: {', '.join(b.missing)}"] if b.missing else []
+    gone = [n for n in b.missing if n not in b.differs]
+    said += [f"gone: {', '.join(gone)}"] if gone else []
     said += [f"not as before: {', '.join(b.differs)}"] if b.differs else []
     return "names: " + ("; ".join(said) or "nothing to bring back")
 

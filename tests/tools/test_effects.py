@@ -140,14 +140,14 @@ def test_what_does_nothing_outside_is_not_noted(device, name, tmp_path):
     assert effects(device, HARMLESS[name]) == []
 
 
-def test_the_first_effect_is_told_before_it_happens(device, tmp_path):
+def test_each_effect_is_told_before_it_happens(device, tmp_path):
     there = []
     effects(
         device,
         "(folder / 'a').touch(); (folder / 'b').touch()",
         lambda words: there.append(list(tmp_path.iterdir())),
     )
-    assert there == [[]]
+    assert there == [[], [tmp_path / "a"]]
 
 
 HANDLES = {
