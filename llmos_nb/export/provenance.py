@@ -133,7 +133,8 @@ def _phrases(call: Call, run: ExportSource) -> Iterator[str]:
                 yield from _decision(b, at, plan, None if asked else step)
                 asked = asked and b.what != "edit"  # an edited call is judged again
             case CallResolved() as b:
-                yield f"{'confirmed as done' if b.done else 'run again'} by {person(b.by)}, {at}"
+                done = "its effects confirmed" if b.lost else "confirmed as done"
+                yield f"{done if b.done else 'run again'} by {person(b.by)}, {at}"
             case CallUndone():
                 yield f"undone, {at}"
     if not decided and call.status == "done":

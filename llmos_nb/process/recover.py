@@ -40,7 +40,7 @@ async def settle_unfinished(run: Run, broken: Sequence[str]) -> None:
             continue
         done = await run.visit(partial(_reconciled, tool, call))
         if done is None:
-            run.append(CallInDoubt(call=call.id))
+            run.append(CallInDoubt(call=call.id, **_cut_off(run, tool, call)))
         else:
             run.append(CallResolved(call=call.id, done=done, by="reconcile"))
 
@@ -50,7 +50,7 @@ def only_namespace(run: Run, tool: Tool, call: Call) -> bool:
     if (
         tool.effect != "namespace"
         or not call.facts.get("watched")
-        or Acts(run.journal.path.parent).noted(call.key)
+        or Acts(run.journal.path.parent).noted(call.key) is not None
     ):
         return False
     if not isinstance(call.arguments, dict):
@@ -58,6 +58,17 @@ def only_namespace(run: Run, tool: Tool, call: Call) -> bool:
     found = dict(tool.inspect(call.arguments)) if tool.inspect is not None else {}
     hidden = any(kind == "exec" for kind, _ in found.get("risks", ()))  # native code is not seen as it acts
     return found.get("level") != "risky" and not hidden
+
+
+def _cut_off(run: Run, tool: Tool | None, call: Call) -> dict[str, Any]:
+    """Return what is known of code that was cut off: what it had done outside, and the variables that are lost."""
+    if tool is None or tool.effect != "namespace":
+        return {}
+    seen = dict(tool.inspect(call.arguments)) if tool.inspect and isinstance(call.arguments, dict) else {}
+    lost = (
+        [] if call.changes.names else list(seen.get("writes", ()))
+    )  # what is on record came back, or was asked about
+    return {"did": Acts(run.journal.path.parent).noted(call.key) or [], "lost": lost}
 
 
 async def _reconciled(tool: Tool | None, call: Call) -> bool | None:

@@ -262,7 +262,7 @@ _STREAMS = ("ipykernel", "IPython", "llmos_nb", "_pytest")
 
 
 def _logged(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
-    """Read that a line goes to a handler of a log, other than one that shows it in the notebook or keeps it in memory."""
+    """Read that a line goes to a log, other than one that is shown in the notebook or kept in memory."""
     handler, kind = args[0], type(args[0])  # its own code, and that of its stream, is not called here
     if issubclass(kind, logging.FileHandler):
         return None if scratch(handler.baseFilename, made) else (HANDLE, handler.baseFilename)

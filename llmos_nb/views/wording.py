@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from llmos_nb.journal.events import HeapRestored
-from llmos_nb.process.state import CONTROL, State
+from llmos_nb.journal.events import CallInDoubt, CallResolved, HeapRestored
+from llmos_nb.process.state import CONTROL, State, did, listed as listed
 from llmos_nb.tools import Call
 from llmos_nb.views.contract import Bar, Clock, Words
 
@@ -49,6 +49,25 @@ def rebuilt(b: HeapRestored) -> str:
     said += [f"gone: {', '.join(gone)}"] if gone else []
     said += [f"not as before: {', '.join(b.differs)}"] if b.differs else []
     return "names: " + ("; ".join(said) or "nothing to bring back")
+
+
+def doubt(b: CallInDoubt) -> str:
+    """Say what is known of a call in doubt."""
+    if b.why or b.did is None:
+        return b.why or "nobody knows whether it was done"
+    lost = f"; {listed(b.lost)} lost" if b.lost else ""
+    return f"cut off; until then it {did(b.did)}{lost}"
+
+
+def resolved(b: CallResolved) -> str:
+    """Say how a call in doubt was settled."""
+    if not b.done:
+        return "runs again"
+    return (
+        f"took effect, and {listed(b.lost)} {'is' if len(b.lost) == 1 else 'are'} lost"
+        if b.lost
+        else "was done"
+    )
 
 
 def money(amount: float, places: int = 3) -> str:
@@ -96,12 +115,6 @@ def count(amount: int, noun: str) -> str:
 def times(amount: int) -> str:
     """Say ``once``, ``twice``, ``3 times``."""
     return _COUNTED[amount] if amount < len(_COUNTED) else f"{amount} times"
-
-
-def listed(items: Iterable[object]) -> str:
-    """Join as one says it: ``1``, ``1 and 2``, ``1, 2 and 3``."""
-    words = [str(i) for i in items]
-    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def few(items: Iterable[object]) -> str:

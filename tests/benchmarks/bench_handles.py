@@ -13,9 +13,7 @@ lost, to the model and, where a mode asks, to the person, and a step that was cu
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import os
 import socket
 import sys
 import tempfile
@@ -247,11 +245,13 @@ def cells(case: Case, port: int, pause_s: float) -> dict[str, Any]:
     """Run the user's cells."""
     space: dict[str, Any] = {"__name__": "__main__", "PORT": port, "PAUSE_S": pause_s}
     sys.path.insert(0, str(Path.cwd()))
-    exec(case.cells, space)  # noqa: S102 - the user's own code
+    exec(case.cells, space)
     return space
 
 
-async def live(folder: Path, case: Case, mode: str, port: int, pause_s: float = 0.0, dies: bool = False) -> None:
+async def live(
+    folder: Path, case: Case, mode: str, port: int, pause_s: float = 0.0, dies: bool = False
+) -> None:
     """Begin the process of a folder, or go on with it; its step pauses once it has acted, or it `dies` at its end."""
     space = cells(case, port, pause_s)
     session, model = Session(space, folder / "home"), ScriptedModel(script(case))
@@ -326,7 +326,12 @@ def run(names: Sequence[str] = tuple(CASES), modes: Sequence[str] = MODES[:2]) -
                     how = "unfinished" if unfinished else "finished"
                     wrong += [f"{name} ({how}, {mode}): {w}" for w in tried(Path(base), name, mode, unfinished)]
                     tries += 1
-    return {"tries": tries, "handles": len(names), "wrong": wrong, "seconds": round(time.monotonic() - began, 1)}
+    return {
+        "tries": tries,
+        "handles": len(names),
+        "wrong": wrong,
+        "seconds": round(time.monotonic() - began, 1),
+    }
 
 
 def main() -> int:
@@ -337,7 +342,9 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", default=list(CASES))
     given = parser.parse_args()
     found = run(given.only, given.modes)
-    print(f"{found['tries']} tries of {found['handles']} handles in {found['seconds']} s: {len(found['wrong'])} wrong")
+    print(
+        f"{found['tries']} tries of {found['handles']} handles in {found['seconds']} s: {len(found['wrong'])} wrong"
+    )
     print("\n".join(found["wrong"]))
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(found, indent=1))

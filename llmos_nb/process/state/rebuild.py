@@ -131,7 +131,9 @@ def question(
     names, it = listed(f"`{n}`" for n in missing), "it" if len(said) == 1 else "them"
     left = [f"{'which' if len(gone) == len(missing) else listed(gone)} {_are(gone)} gone"] if gone else []
     kept = [f"`{n}`" for n in missing if n in theirs]
-    left += [f"{listed(kept) if gone else 'which'} {_are(kept)} as the user's own cells have it"] if kept else []
+    left += (
+        [f"{listed(kept) if gone else 'which'} {_are(kept)} as the user's own cells have it"] if kept else []
+    )
     what = f"run {it} again, or go on without {names if not kept else 'that'}"
     text = f"{listed(said)}, {' and '.join(left)}: {what}?"
     return text[0].upper() + text[1:], what
@@ -145,9 +147,19 @@ def _step(call: Call) -> str:
     return f"step {call.step} ({call.id})" if call.step else f"call {call.id}"
 
 
+def in_doubt(call: Call) -> str:
+    """Say what is known of a call that was under way when the process broke off."""
+    if "lost" not in call.facts:
+        return f"{call.name} was under way when the process broke off; nobody knows whether it took effect."
+    lost = [f"`{n}`" for n in call.facts["lost"]]
+    gone = f" {listed(lost)} {_are(lost)} lost, or as before it." if lost else ""
+    until = f"{_step(call)} was cut off when the process broke off; until then it {did(effects(call))}"
+    return f"{until[0].upper()}{until[1:]}. Whether it came further is not known.{gone}"
+
+
 _DID = {
     "write": "wrote", "delete": "deleted", "network": "connected to", "process": "ran",
-    "database": "opened the database",
+    "database": "opened the database", "call": "called", "command": "wrote", "signal": "signalled",
 }  # fmt: skip
 
 
@@ -162,7 +174,7 @@ def did(acted: Sequence[str] | None) -> str:
     return listed(words) if words else "may have acted outside"
 
 
-def listed(words: Iterable[str]) -> str:
-    """Join as one says it: ``1, 2 and 3``."""
-    *some, last = words
-    return f"{', '.join(some)} and {last}" if some else last
+def listed(items: Iterable[object]) -> str:
+    """Join as one says it: ``1``, ``1 and 2``, ``1, 2 and 3``."""
+    words = [str(i) for i in items]
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))

@@ -34,7 +34,7 @@ from llmos_nb.process.state import acts
 from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.fold.heap import heap_decided
 from llmos_nb.process.state.prompts import took_long, who
-from llmos_nb.process.state.rebuild import AGAIN, REBUILD
+from llmos_nb.process.state.rebuild import AGAIN, REBUILD, did, in_doubt
 from llmos_nb.process.state.state import CONTROL, State, flush_notes, note, say
 from llmos_nb.tools import Call, shown
 
@@ -57,7 +57,8 @@ def fold_calls(s: State, e: Event) -> None:
             call = s.calls[b.call]
             call.status = "in_doubt"
             _drop_effects(s, call)
-            about = {"title": f"whether {call.name} was done", "text": b.why or _say_in_doubt(call)}
+            call.facts |= {"effects": b.did, "lost": b.lost} if b.did is not None else {}
+            about = {"title": f"whether {call.name} was done", "text": b.why or in_doubt(call)}
             s.questions[call.id] = {"kind": "doubt", **about, "since": e.at}
         case CallResolved() as b:
             _resolved(s, e, b)
@@ -261,7 +262,11 @@ def _seen(s: State, call: Call, most: int) -> str:
 def _resolved(s: State, e: Event, b: CallResolved) -> None:
     call = s.calls[b.call]
     s.questions.pop(call.id, None)
-    if b.done:
+    if b.done and b.lost:
+        call.ok, call.error = False, "CutOff"
+        names, acted = ", ".join(b.lost), did(call.facts.get("effects"))
+        close(s, call, "failed", e, result=say(s, "cut_off", who=who(b.by), did=acted, names=names))
+    elif b.done:
         call.ok = True
         s.effects += [] if call.undoes else [call.id]
         close(s, call, "done", e, result=say(s, "confirmed", who=who(b.by)))
@@ -384,11 +389,6 @@ def _say_handle(s: State, call: Call) -> str:
     error = f"{call.error} with " if call.error else ""
     variable = say(s, "by_handle_variable", handle=handle) if "variable" in call.facts else ""
     return say(s, "by_handle", error=error, handle=handle, kind=kind, size=f"{call.size:,}", variable=variable)
-
-
-def _say_in_doubt(call: Call) -> str:
-    """Ask whether a call that was under way when the process broke off took effect."""
-    return f"{call.name} was under way when the process broke off; nobody knows whether it took effect."
 
 
 def _say_undone(s: State, call: Call, back: bool, stays: Iterable[str] = ()) -> str:
