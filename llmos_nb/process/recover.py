@@ -61,13 +61,16 @@ def only_namespace(run: Run, tool: Tool, call: Call) -> bool:
 
 
 def _cut_off(run: Run, tool: Tool | None, call: Call) -> dict[str, Any]:
-    """Return what is known of code that was cut off: what it had done outside, and the variables that are lost."""
+    """Return what is known of code that was cut off: what it had done outside, and the variables that are lost.
+
+    None of those is whose changes are on record: they came back with the rebuild, or were asked about there.
+    """
     if tool is None or tool.effect != "namespace":
         return {}
-    seen = dict(tool.inspect(call.arguments)) if tool.inspect and isinstance(call.arguments, dict) else {}
-    lost = (
-        [] if call.changes.names else list(seen.get("writes", ()))
-    )  # what is on record came back, or was asked about
+    ask = tool.inspect if isinstance(call.arguments, dict) and not call.changes.names else None
+    seen = dict(ask(call.arguments)) if ask is not None else {}  # type: ignore[arg-type]  # it is a dict
+    imported = {name for name, _ in seen.get("imports", ())}
+    lost = [n for n in seen.get("writes", ()) if n not in imported]
     return {"did": Acts(run.journal.path.parent).noted(call.key) or [], "lost": lost}
 
 

@@ -265,7 +265,8 @@ def _logged(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
     """Read that a line goes to a log, other than one that is shown in the notebook or kept in memory."""
     handler, kind = args[0], type(args[0])  # its own code, and that of its stream, is not called here
     if issubclass(kind, logging.FileHandler):
-        return None if scratch(handler.baseFilename, made) else (HANDLE, handler.baseFilename)
+        path = handler.baseFilename
+        return None if path.startswith(_DEVICES) or scratch(path, made) else (HANDLE, path)
     stream = vars(handler).get("stream") if issubclass(kind, logging.StreamHandler) else handler
     home = str(type(stream).__module__).partition(".")[0]
     shown = any(stream is s for s in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from llmos_nb.journal.events import CallInDoubt, CallResolved, HeapRestored
-from llmos_nb.process.state import CONTROL, State, did, listed as listed
+from llmos_nb.process.state import CONTROL, State, did, listed
 from llmos_nb.tools import Call
 from llmos_nb.views.contract import Bar, Clock, Words
 

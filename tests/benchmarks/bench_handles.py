@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import queue
 import socket
 import sys
 import tempfile
@@ -27,7 +28,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-from kill_series import Death, child, die, end, ended, journals
+from kill_series import Death, Sabotage, child, die, end, ended, journals
 from waits import turns_while
 
 from llmos_nb.models.scripted import ScriptedModel
@@ -257,6 +258,7 @@ async def live(
     session, model = Session(space, folder / "home"), ScriptedModel(script(case))
     known = journals(folder)
     made = session.load(known[-1], model=model) if known else session.create("go", model=model, approve=mode)
+    attend(made)
     if dies:
         made.run.listeners.append(lambda event, state: die(made) if event.k == "call.finished" else None)
     await (session.resume(made) if known else made.start())
@@ -278,19 +280,38 @@ async def live(
     (folder / f"life-{'second' if known else 'first'}.json").write_text(json.dumps(found, default=repr))
 
 
-def tried(base: Path, name: str, mode: str, unfinished: bool) -> list[str]:
+def attend(process: Any) -> None:
+    """Have a person by who allows what is asked in the middle of a step, on a thread that no step has begun."""
+    asked: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def allow() -> None:
+        while True:
+            process.approve(asked.get())
+
+    def hear(event: Any, state: Any) -> None:
+        if event.k == "question.asked" and event.d.get("kind") == "effect":
+            asked.put(event.d["question"])
+
+    threading.Thread(target=allow, daemon=True).start()
+    process.run.attended = lambda: True
+    process.run.listeners.append(hear)
+
+
+def tried(base: Path, name: str, mode: str, unfinished: bool, sabotage: Sabotage = None) -> list[str]:
     """Try one case; return what went wrong."""
     case, folder = CASES[name], base / f"{list(CASES).index(name)}-{mode}-{int(unfinished)}"
     prepare(folder, case)
     with counter() as (port, sent):
-        pid = child(folder, lambda: live(folder, case, mode, port, PAUSE_S * unfinished, not unfinished))
+        pid = child(
+            folder, lambda: live(folder, case, mode, port, PAUSE_S * unfinished, not unfinished), sabotage
+        )
         code = end(pid, Death(when=(lambda: happened(folder, sent) > 0) if unfinished else None))
         ended(pid)
         if code != -9:
             error = folder / "child-error"
             return [f"it was not killed: {code} {error.read_text() if error.exists() else ''}"]
         first = happened(folder, sent)
-        pid = child(folder, lambda: live(folder, case, mode, port))
+        pid = child(folder, lambda: live(folder, case, mode, port), sabotage)
         code = end(pid, Death(after_s=60.0))
         ended(pid)
         return judged(folder, first, happened(folder, sent), code, mode, unfinished)
