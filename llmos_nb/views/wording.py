@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from llmos_nb.journal.events import CallInDoubt, CallResolved, HeapRestored
-from llmos_nb.process.state import CONTROL, State, did, listed
+from llmos_nb.process.state import CONTROL, State, did
 from llmos_nb.tools import Call
 from llmos_nb.views.contract import Bar, Clock, Words
 
@@ -115,6 +115,12 @@ def count(amount: int, noun: str) -> str:
 def times(amount: int) -> str:
     """Say ``once``, ``twice``, ``3 times``."""
     return _COUNTED[amount] if amount < len(_COUNTED) else f"{amount} times"
+
+
+def listed(items: Iterable[object]) -> str:
+    """Join as one says it: ``1``, ``1 and 2``, ``1, 2 and 3``."""
+    words = [str(i) for i in items]
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def few(items: Iterable[object]) -> str:

@@ -4,6 +4,6 @@ from .context import Context as Context
 from .decide import decide as decide
 from .ends import FOR_GOOD as FOR_GOOD, resumes as resumes
 from .plan import Plan as Plan, Step as Step, parse_steps as parse_steps
-from .rebuild import did as did, listed as listed
+from .rebuild import did as did
 from .search import excerpt as excerpt
 from .state import CONTROL as CONTROL, State as State

@@ -126,16 +126,16 @@ def question(
     for call in dict.fromkeys(missing.values()):
         of = [n for n, c in missing.items() if c == call]
         kinds = (("made", [n for n in of if n not in theirs]), ("changed", [n for n in of if n in theirs]))
-        verbs = [f"{verb} {listed(f'`{n}`' for n in names)}" for verb, names in kinds if names]
+        verbs = [f"{verb} {_listed(f'`{n}`' for n in names)}" for verb, names in kinds if names]
         said.append(f"{_step(calls[call])} {did(effects(calls[call]))} and {' and '.join(verbs)}")
-    names, it = listed(f"`{n}`" for n in missing), "it" if len(said) == 1 else "them"
-    left = [f"{'which' if len(gone) == len(missing) else listed(gone)} {_are(gone)} gone"] if gone else []
+    names, it = _listed(f"`{n}`" for n in missing), "it" if len(said) == 1 else "them"
+    left = [f"{'which' if len(gone) == len(missing) else _listed(gone)} {_are(gone)} gone"] if gone else []
     kept = [f"`{n}`" for n in missing if n in theirs]
     left += (
-        [f"{listed(kept) if gone else 'which'} {_are(kept)} as the user's own cells have it"] if kept else []
+        [f"{_listed(kept) if gone else 'which'} {_are(kept)} as the user's own cells have it"] if kept else []
     )
     what = f"run {it} again, or go on without {names if not kept else 'that'}"
-    text = f"{listed(said)}, {' and '.join(left)}: {what}?"
+    text = f"{_listed(said)}, {' and '.join(left)}: {what}?"
     return text[0].upper() + text[1:], what
 
 
@@ -152,7 +152,7 @@ def in_doubt(call: Call) -> str:
     if "lost" not in call.facts:
         return f"{call.name} was under way when the process broke off; nobody knows whether it took effect."
     lost = [f"`{n}`" for n in call.facts["lost"]]
-    gone = f" {listed(lost)} {_are(lost)} lost, or as before it." if lost else ""
+    gone = f" {_listed(lost)} {_are(lost)} lost, or as before it." if lost else ""
     until = f"{_step(call)} was cut off when the process broke off; until then it {did(effects(call))}"
     return f"{until[0].upper()}{until[1:]}. Whether it came further is not known.{gone}"
 
@@ -170,11 +170,10 @@ def did(acted: Sequence[str] | None) -> str:
     pairs = [(kind, what) for kind, _, what in (a.partition(" ") for a in acted) if what]
     words = [f"{_DID[kind]} {what}" for kind, what in dict.fromkeys(pairs) if kind in _DID][:_BEFORE_VERBS]
     by = [f"`{what}`" for kind, what in pairs if kind == HANDLE][:_BEFORE_VERBS]
-    words += [f"may have acted through {listed(by)}"] if by else []
-    return listed(words) if words else "may have acted outside"
+    words += [f"may have acted through {_listed(by)}"] if by else []
+    return _listed(words) if words else "may have acted outside"
 
 
-def listed(items: Iterable[object]) -> str:
-    """Join as one says it: ``1``, ``1 and 2``, ``1, 2 and 3``."""
-    words = [str(i) for i in items]
+def _listed(items: Iterable[str]) -> str:
+    words = list(items)
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
