@@ -33,7 +33,7 @@ from llmos_nb.journal.home import HOW, keyed, sync_folder
 from llmos_nb.journal.interpreters import MARK, check_holder
 from llmos_nb.messages import canonical, now
 
-_log = logging.getLogger(__name__)
+_log, _write = logging.getLogger(__name__), os.write  # nobody is told of what the journal writes
 
 ADOPTED = ".adopted"  # stands beside a journal that was taken over
 WRITERS, SOON_S = 4, 0.02  # threads; so long does what nobody waits for wait for what comes after it
@@ -240,7 +240,7 @@ class Journal:
             if found != self._size:
                 os.ftruncate(self._fd, self._size)
             if self._size and os.pread(self._fd, 1, self._size - 1) != b"\n":
-                self._size += os.write(self._fd, b"\n")
+                self._size += _write(self._fd, b"\n")
         except OSError as error:
             raise JournalUnwritable(f"cannot write {self.path}: {error.strerror or error}") from error
 
@@ -376,7 +376,7 @@ class Journal:
                 Blobs(self.path.parent / "blobs").write(payloads)
             view = memoryview(data)
             while view:  # a write may take only a part
-                view = view[os.write(self._fd, view) :]
+                view = view[_write(self._fd, view) :]
             os.fsync(self._fd)
             if not self._size:
                 sync_folder(self.path.parent)

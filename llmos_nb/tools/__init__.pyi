@@ -1,7 +1,14 @@
 from . import reads as reads, reentry as reentry
-from .call import CHANGES as CHANGES, CLOSED as CLOSED, NAME_CHANGES as NAME_CHANGES, Call as Call, Turn as Turn
+from .call import (
+    CHANGES as CHANGES,
+    CLOSED as CLOSED,
+    HANDLE as HANDLE,
+    NAME_CHANGES as NAME_CHANGES,
+    Call as Call,
+    Turn as Turn,
+)
 from .declare import declared as declared, said_of as said_of, tool as tool
-from .events import HANDLE as HANDLE, kept as kept, places as places
+from .events import kept as kept, places as places
 from .invoke import (
     bound_to_thread as bound_to_thread,
     called as called,

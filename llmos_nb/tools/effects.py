@@ -26,8 +26,9 @@ from weakref import WeakValueDictionary, ref
 from llmos_nb.errors import CallDenied, EffectRefused, JournalError
 from llmos_nb.tools import databases, reentry, unheard
 from llmos_nb.tools.acting import by_look, by_us
+from llmos_nb.tools.call import HANDLE
 from llmos_nb.tools.commands import Said, steers
-from llmos_nb.tools.events import EVENTS, HANDLE, opens_kept, places, scratch, writes
+from llmos_nb.tools.events import EVENTS, opens_kept, places, scratch, writes
 from llmos_nb.tools.protocol import CallContext, current_call
 
 MOST, MOST_WORDS = 8, 120

@@ -5,13 +5,10 @@ A reader gets the event's arguments, the frame that caused it and what the step 
 
 from __future__ import annotations
 
-import io
 import linecache
-import logging
 import os
 import re
 import socket
-import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,7 +19,9 @@ from typing import Any, Protocol
 from llmos_nb.policy.code import UNHEARD, ordinary
 from llmos_nb.tools import databases, reentry, unheard
 from llmos_nb.tools.acting import by_library, caller, in_stdlib, libraries
+from llmos_nb.tools.call import HANDLE
 from llmos_nb.tools.commands import OURS, Said, command, worker
+from llmos_nb.tools.logs import logged
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CHANGING = frozenset("wax+")
@@ -38,7 +37,6 @@ _SHARED = (
     f"{os.sep}joblib_memmapping_folder_{os.getpid()}_"  # arrays for the workers of a pool, removed with it
 )
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
-HANDLE = "handle"  # by what a call may act unseen, or what it writes to that was open before
 
 
 class Made(Protocol):
@@ -258,22 +256,6 @@ def _by_descriptor(name: str) -> Reader:
     return read
 
 
-_STREAMS = ("ipykernel", "IPython", "llmos_nb", "_pytest")
-
-
-def _logged(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
-    """Read that a line goes to a log, other than one that is shown in the notebook or kept in memory."""
-    handler, kind = args[0], type(args[0])  # its own code, and that of its stream, is not called here
-    if issubclass(kind, logging.FileHandler):
-        path = handler.baseFilename
-        return None if path.startswith(_DEVICES) or scratch(path, made) else (HANDLE, path)
-    stream = vars(handler).get("stream") if issubclass(kind, logging.StreamHandler) else handler
-    home = str(type(stream).__module__).partition(".")[0]
-    shown = any(stream is s for s in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__))
-    shown = shown or home in _STREAMS or issubclass(type(stream), io.StringIO | logging.NullHandler)
-    return None if shown else (HANDLE, f"a log by {kind.__name__}")
-
-
 def _first_path(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
     """Read a call that makes what its first argument names."""
     given = args[0][0] if args[0] else next(iter(args[1].values()), "")
@@ -362,13 +344,8 @@ def _message(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None
     return ("other", "send the page a message") if sender and reentry.of_step(sender.f_code) else None
 
 
-def _executed(args: tuple[Any, ...], frame: FrameType, made: Made) -> None:
-    """Note nothing: code that a step compiles for itself is code of the step."""
-    reentry.adopt(args[0], frame)
-
-
 EVENTS: dict[str, Reader] = {
-    "exec": _executed,
+    "exec": lambda args, frame, made: reentry.adopt(args[0], frame),  # what a step compiles is code of the step
     "open": _opened,
     "tempfile.mkstemp": _made_by_tempfile,
     "tempfile.mkdtemp": _made_by_tempfile,
@@ -395,10 +372,7 @@ EVENTS: dict[str, Reader] = {
     **dict.fromkeys(
         ("llmos.mkfifo", "llmos.mknod", "llmos.write_history_file", "llmos.append_history_file"), _first_path
     ),
-    **{
-        f"llmos.{name}": _by_descriptor(name)
-        for name in ("write", "writev", "pwrite", "pwritev", "sendfile", "splice", "copy_file_range")
-    },
+    **{f"llmos.{name}": _by_descriptor(name) for name in unheard.WRITES},
     **{
         f"llmos.{name.lstrip('_')}": _process_wide(kind, name)
         for kind, of in (("setting", unheard.SETTINGS), ("signal", unheard.ENDS))
@@ -408,7 +382,7 @@ EVENTS: dict[str, Reader] = {
     **dict.fromkeys(("resource.setrlimit", "resource.prlimit"), lambda args, frame, made: ("setting", "setrlimit")),
     "llmos.fork_exec": worker,
     "llmos.message": _message,
-    "llmos.log": _logged,
+    "llmos.log": logged,
     "llmos.zmq": lambda args, frame, made: None if args[0].startswith("inproc:") else ("network", args[0]),
     "sqlite3.connect": _database,
     "import": _imported,

@@ -28,10 +28,11 @@ ENDS = {
     "signal": "raise_signal pidfd_send_signal",
 }  # these end this process, or another one
 _IN_C = {"os": ("os", "posix"), "signal": ("signal", "_signal"), "locale": ("locale", "_locale")}
+WRITES = ("write", "writev", "pwrite", "pwritev", "sendfile", "splice", "copy_file_range")
 _CALLS = {
     **dict.fromkeys(
         ("os", "posix"),
-        ("mkfifo", "mknod", "write", "writev", "pwrite", "pwritev", "sendfile", "splice", "copy_file_range"),
+        ("mkfifo", "mknod", *WRITES),
     ),
     "_posixsubprocess": ("fork_exec",),  # of multiprocessing and joblib
     "subprocess": ("_fork_exec",),  # the same function
