@@ -262,16 +262,14 @@ def _seen(s: State, call: Call, most: int) -> str:
 def _resolved(s: State, e: Event, b: CallResolved) -> None:
     call = s.calls[b.call]
     s.questions.pop(call.id, None)
-    if b.done and b.lost:
-        call.ok, call.error = False, "CutOff"
-        names, acted = ", ".join(b.lost), did(call.facts.get("effects"))
-        close(s, call, "failed", e, result=say(s, "cut_off", who=who(b.by), did=acted, names=names))
-    elif b.done:
-        call.ok = True
-        s.effects += [] if call.undoes else [call.id]
-        close(s, call, "done", e, result=say(s, "confirmed", who=who(b.by)))
-    else:
+    if not b.done:
         call.status = "approved"
+        return
+    call.ok, call.error = not b.lost, "CutOff" if b.lost else ""
+    s.effects += [] if call.undoes or b.lost else [call.id]
+    lost = {"did": did(call.facts.get("effects")), "names": ", ".join(b.lost)}
+    told = say(s, "cut_off" if b.lost else "confirmed", who=who(b.by), **lost)
+    close(s, call, "failed" if b.lost else "done", e, result=told)
 
 
 def _names(s: State, b: NamesChanged) -> None:
@@ -306,18 +304,12 @@ def _compensated(s: State, call: Call, by: str) -> None:
 
 def _put_step(s: State, call: Call) -> None:
     """Return the ended steps of a call the status of their last one that stands; without one: skipped, or failed."""
-    for n in call.serves:
-        _put_one(s, n)
-
-
-def _put_one(s: State, n: int) -> None:
-    if s.plan.step(n).status not in ("done", "failed", "skipped"):
-        return
-    served = [c for c in s.calls.values() if n in c.serves]
-    calls = [c for c in served if c.changes.names] or [c for c in served if c.ok]
-    standing = [c for c in calls if c.status != "undone"]
-    without = "skipped" if any(c.ok for c in calls) else "failed"
-    s.plan = s.plan.put(n, status=without if not standing else "done" if standing[-1].ok else "failed")
+    for n in [n for n in call.serves if s.plan.step(n).status in ("done", "failed", "skipped")]:
+        served = [c for c in s.calls.values() if n in c.serves]
+        calls = [c for c in served if c.changes.names] or [c for c in served if c.ok]
+        standing = [c for c in calls if c.status != "undone"]
+        without = "skipped" if any(c.ok for c in calls) else "failed"
+        s.plan = s.plan.put(n, status=without if not standing else "done" if standing[-1].ok else "failed")
 
 
 def _asked(s: State, e: Event, b: QuestionAsked) -> None:
