@@ -32,4 +32,5 @@ def logged(args: tuple[Any, ...], frame: FrameType, made: Made) -> tuple[str, st
     home = str(type(stream).__module__).partition(".")[0]
     shown = any(stream is s for s in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__))
     shown = shown or home in _STREAMS or issubclass(type(stream), io.StringIO | logging.NullHandler)
+    shown = shown or handler is logging.lastResort  # which looks for the stream each time
     return None if shown else (HANDLE, f"a log by {kind.__name__}")

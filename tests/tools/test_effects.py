@@ -213,18 +213,21 @@ LOGS = {
     "a file": ("logging.FileHandler(folder / 'log')", ["handle {folder}/log"]),
     "a connection": ("logging.handlers.SocketHandler('127.0.0.1', 9)", ["handle a log by SocketHandler"]),
     "what the notebook shows": ("logging.StreamHandler()", []),
+    "what nobody handles": ("logging.lastResort", []),
     "what stays in memory": ("logging.StreamHandler(__import__('io').StringIO())", []),
 }
 
 
 @pytest.mark.parametrize("name", LOGS)
-def test_a_line_that_a_step_has_logged_is_told_where_it_leaves_the_notebook(device, name, tmp_path):
+def test_a_line_that_a_step_has_logged_is_told_where_it_leaves_the_notebook(
+    device, name, tmp_path, monkeypatch
+):
     handler, told = LOGS[name]
     exec(
-        f"import logging.handlers\nmade = {handler}; made.createSocket = made.emit = lambda *_: None\n"
-        "logging.getLogger('shop').handlers[:] = [made]",
+        f"import logging.handlers\nmade = {handler}\nlogging.getLogger('shop').handlers[:] = [made]",
         device.namespace,
     )
+    monkeypatch.setattr(device.namespace["made"], "emit", lambda record: None)
     device.snapshots = Snapshots(device.namespace)
     code = "import logging as l\nl.getLogger('shop').debug('x'); l.getLogger('shop.till').error('x')"
     assert effects(device, code) == [t.format(folder=tmp_path) for t in told]
