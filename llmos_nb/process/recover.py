@@ -67,8 +67,9 @@ def _cut_off(run: Run, tool: Tool | None, call: Call) -> dict[str, Any]:
     """
     if tool is None or tool.effect != "namespace":
         return {}
-    ask = tool.inspect if isinstance(call.arguments, dict) and not call.changes.names else None
-    seen = dict(ask(call.arguments)) if ask is not None else {}  # type: ignore[arg-type]  # it is a dict
+    seen: dict[str, Any] = {}
+    if tool.inspect is not None and isinstance(call.arguments, dict) and not call.changes.names:
+        seen = dict(tool.inspect(call.arguments))
     imported = {name for name, _ in seen.get("imports", ())}
     lost = [n for n in seen.get("writes", ()) if n not in imported]
     return {"did": Acts(run.journal.path.parent).noted(call.key) or [], "lost": lost}
