@@ -31,6 +31,8 @@ LEAST_S, AGAIN_S = 0.001, 0.2
 Ring = Callable[[int, FrameType | None], None]
 # signal.signal looks for the enum member of each handler, which costs more than the call; this is what it wraps
 _handle: Callable[[int, Any], Any] = getattr(signal, "_signal", signal).signal
+# what a step that is watched calls by this name is Python, in which Stop would raise before the guard has begun
+_set_timer: Callable[..., Any] = getattr(signal, "setitimer", None)  # type: ignore[assignment]  # not on Windows
 
 
 class Alarm(Protocol):
@@ -74,19 +76,19 @@ if sys.platform != "win32":
         def __init__(self, ring: Ring) -> None:
             self._began = time.monotonic()
             self._handler = _handle(signal.SIGALRM, ring)
-            self._left = signal.setitimer(signal.ITIMER_REAL, 0)
+            self._left = _set_timer(signal.ITIMER_REAL, 0)
 
         def set(self, seconds: float) -> None:
             """Ring by SIGALRM, and again: a signal just before the code blocks does not wake it."""
-            signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN_S)
+            _set_timer(signal.ITIMER_REAL, seconds, AGAIN_S)
 
         def stop(self) -> None:
             """Put the old handler back, with what is left of its time."""
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            _set_timer(signal.ITIMER_REAL, 0)
             _handle(signal.SIGALRM, self._handler if self._handler is not None else signal.SIG_DFL)
             if self._left[0]:
                 left = self._left[0] - (time.monotonic() - self._began)
-                signal.setitimer(signal.ITIMER_REAL, max(left, LEAST_S), self._left[1])
+                _set_timer(signal.ITIMER_REAL, max(left, LEAST_S), self._left[1])
 
 
 def new(ring: Ring) -> Alarm:
