@@ -312,7 +312,7 @@ def _step(unit: Unit, values: dict[str, str], gives: Expected, why: str, first: 
     """Return a step's note and its cell: code, assertions, and what it showed."""
     call, run = unit.call, unit.run
     assert call is not None and run is not None  # noqa: S101 - the caller has looked
-    about = {"call": call.id, "step": call.step, "by": call.by, "tool": call.name}
+    about = {"call": call.id, "step": call.step, "by": call.by.plain(), "tool": call.name}
     about |= {"problem": unit.problem} if unit.problem else {}
     about |= {"pid": run.pid} if run.events and run.pid else {}
     outputs, lost = recorded(call, run)

@@ -81,7 +81,7 @@ def _run(run: ExportSource) -> str:
         lines.append(f"- Time: {course}; {ended}{f' ({words(s.detail)})' if s.detail else ''}")
         lines.append(f"- Journal: {len(events)} events, the last has the hash `{events[-1].hash}`")
     lines += [f"- {line}" for line in _plans(run)]
-    lines += [f"- Said by {words(provenance.person(by))} while it ran: {words(text)}" for by, text in s.told]
+    lines += [f"- Said by {words(by.describe('the user'))} while it ran: {words(text)}" for by, text in s.told]
     return "\n".join([lines[0], "", *lines[1:]])
 
 
@@ -97,16 +97,16 @@ def _plans(run: ExportSource) -> Iterator[str]:
     listed = set()  # a plan of one step that nobody proposed is none
     for event in run.events:
         at, body = provenance.when(event.at), event.body
-        if isinstance(body, PlanProposed | PlanEdited) and body.by != "process":
+        if isinstance(body, PlanProposed | PlanEdited) and body.by.kind != "process":
             listed.add(body.version)
             what = "proposed" if isinstance(body, PlanProposed) else "edited"
             steps = "; ".join(f"{step['n']}. {step.get('title', '')}" for step in body.steps)
-            by = "the model" if body.by == "model" else provenance.person(body.by)
+            by = body.by.describe("the user")
             yield f"Plan, version {body.version}, {what} by {words(by)}, {at}: {words(steps, 2_000)}"
         elif isinstance(body, PlanDecided) and body.version in listed:
             why = f": {words(body.why)}" if body.why else ""
-            by, done = provenance.person(body.by), "approved" if body.what == "approve" else "rejected"
-            done = "let through" if done == "approved" and body.by.startswith("mode") else done
+            by, done = body.by.describe("the user"), "approved" if body.what == "approve" else "rejected"
+            done = "let through" if done == "approved" and not body.by.looked else done
             yield f"Plan, version {body.version}, {done} by {words(by)}, {at}{why}"
 
 

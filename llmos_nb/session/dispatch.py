@@ -17,7 +17,14 @@ from typing import Any, TypeVar
 
 from llmos_nb.errors import CallDenied
 from llmos_nb.journal import Event, host
-from llmos_nb.journal.events import QuestionAsked, QuestionDue, QuestionEscalated, RunEnded, SignalReceived
+from llmos_nb.journal.events import (
+    Decider,
+    QuestionAsked,
+    QuestionDue,
+    QuestionEscalated,
+    RunEnded,
+    SignalReceived,
+)
 from llmos_nb.policy import approval
 from llmos_nb.process import Run, check_key
 from llmos_nb.process.state import State, decide
@@ -147,12 +154,14 @@ class Dispatch:
         self._begun.set()
         if not self.driven:
             self.task = asyncio.get_running_loop().create_task(self._main(), context=self._context())
-            self.visits.hang_on(self.task, partial(self._leave, "the notebook"))
+            self.visits.hang_on(self.task, partial(self._leave, Decider("process", "the notebook")))
 
     async def _main(self) -> None:
         """Drive; an error that nobody foresaw ends the process where everybody sees it."""
         leaving = runtime().leaving
-        leaving[self] = Leaving(partial(self._leave, "the end of the interpreter"), self.visits)
+        leaving[self] = Leaving(
+            partial(self._leave, Decider("process", "the end of the interpreter")), self.visits
+        )
         try:
             await self._drive()
         except Exception as error:
@@ -165,7 +174,7 @@ class Dispatch:
             leaving.pop(self, None)
             self.moved.set()
 
-    async def _leave(self, by: str) -> None:
+    async def _leave(self, by: Decider) -> None:
         """Pause, since the user's loop or the interpreter ends, and wait until that is on disk."""
         if self.driven:
             self.halt_here("paused", by)
@@ -279,7 +288,9 @@ class Dispatch:
             raise CallDenied(reentry.DENIED)
 
     def _note_forgery(self) -> None:
-        self.post(lambda: self.run.append(SignalReceived(signal=reentry.FORGED, by="a step")))
+        self.post(
+            lambda: self.run.append(SignalReceived(signal=reentry.FORGED, by=Decider("process", "a step")))
+        )
 
     async def hear(self, act: Callable[[], object]) -> None:
         """Carry out what another process does to this one, in its turn, and wait until it is on disk."""
@@ -319,7 +330,7 @@ class Dispatch:
         """Let whoever waits beside it look again."""
         self.tell(self.moved.set)
 
-    def halt(self, how: str, by: str) -> None:
+    def halt(self, how: str, by: Decider) -> None:
         """End what is under way now, also where the main thread is in a step.
 
         Raises
@@ -330,17 +341,20 @@ class Dispatch:
         self.only_people()
         self.ask(partial(self.apply, partial(self._halt, how, by)))
 
-    def halt_soon(self, how: str, by: str, anew: bool = False) -> None:
+    def halt_soon(self, how: str, by: Decider, anew: bool = False) -> None:
         """Do the same from a signal handler, which may not wait."""
         runtime().post(self.halt_here, how, by, anew, context=Context())
 
-    def halt_here(self, how: str, by: str, anew: bool = False) -> None:
-        """End what is under way, on the thread that drives the process."""
+    def halt_here(self, how: str, by: Decider, anew: bool = False) -> None:
+        """End what is under way, on the thread that drives the process; what nobody meant ends no wait for a person."""
+        state = self.run.state
+        if anew and state.waiting and not any(call.status == "running" for call in state.open_calls):
+            return
         self.run.anew = anew
         self._halt(how, by)
         self.go_on()
 
-    def _halt(self, how: str, by: str) -> None:
+    def _halt(self, how: str, by: Decider) -> None:
         self.run.halt(how, by)
         running = (c.key for c in self.run.state.open_calls if c.status == "running")
         for key in (check_key(self.run), *running):

@@ -16,6 +16,7 @@ from llmos_nb.errors import ConfigError, JournalLocked, LlmosError, UsageError
 from llmos_nb.journal import Event, Journal, until
 from llmos_nb.journal.events import (
     VERSION,
+    YOU,
     ActsMoved,
     ActUsed,
     ModelFailed,
@@ -226,7 +227,7 @@ async def _go_on(session: Sessions, process: ProcessLike, model: str | Model | N
         _check_further(run)
     if run.state.status == "running" and not process.cold:
         if run.state.pause_wanted:
-            run.append(SignalReceived(signal="resume", by="you"))
+            run.append(SignalReceived(signal="resume", by=YOU))
         process.start()
         return
     if model is not None or isinstance(run.model, Absent):

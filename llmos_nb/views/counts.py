@@ -106,7 +106,7 @@ class Counts:
         self._taken_back(event)
         self._closed(event)
         match event.body:
-            case ev.PlanProposed() | ev.PlanEdited() as b if b.by != "process":
+            case ev.PlanProposed() | ev.PlanEdited() as b if b.by.kind != "process":
                 self._planned(b)
             case ev.BudgetSettled(amounts=amounts):
                 self._settled = dict(amounts)
@@ -160,9 +160,9 @@ class Counts:
         steps = {raw["n"]: raw.get("status", "pending") for raw in b.steps}
         fresh = [n for n in steps if n not in self._known]
         gone = [n for n, status in steps.items() if status == "replaced" and self._known.get(n) != "replaced"]
-        if isinstance(b, ev.PlanProposed) or b.by == "model":
+        if isinstance(b, ev.PlanProposed) or b.by == ev.MODEL:
             self.edges["e1"] += 1
-        if isinstance(b, ev.PlanEdited) and b.by == "model":
+        if isinstance(b, ev.PlanEdited) and b.by == ev.MODEL:
             self.stage, self._after = "plan", ""
             self.replans += 1
             self.edges["e8"] += 1

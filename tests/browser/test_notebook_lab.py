@@ -72,7 +72,9 @@ def test_run_all_edit_approve_and_the_next_cell_uses_the_result(browser, server,
     assert [s["title"] for s in edited.d["steps"]] == ["make a list", "add a third item"]
     integrated = [e.d for e in journal(folder, f"one-{front_end}") if e.k == "step.integrated"]
     assert integrated[-1]["compared"] == "len(made) == 3" and integrated[-1]["met"]
-    assert any(e.k == "call.decided" and e.d["by"] == "you" for e in journal(folder, f"two-{front_end}"))
+    assert any(
+        e.k == "call.decided" and e.d["by"]["name"] == "you" for e in journal(folder, f"two-{front_end}")
+    )
     page.close()
 
 

@@ -363,7 +363,7 @@ async def test_a_plan_that_a_person_approved_is_named_with_them(script, tmp_path
     )
     assert len(said) == 1
     [decided] = [e for e in proc.events if e.k == "plan.decided"]
-    assert decided.d["by"] == "you"
+    assert decided.d["by"] == {"kind": "person", "name": "you"}
 
 
 async def test_a_plan_that_only_the_mode_let_through_is_approved_by_nobody(script, tmp_path, monkeypatch):

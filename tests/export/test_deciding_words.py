@@ -5,6 +5,8 @@ from process_runs import ProcessRun
 
 from llmos_nb.export import export
 from llmos_nb.export.cells import read
+from llmos_nb.export.provenance import _granted
+from llmos_nb.journal.events import former
 
 
 @pytest.fixture(autouse=True)
@@ -49,3 +51,8 @@ def test_a_supplement_says_how_many_values_are_asserted_and_of_none_that_none_is
     run.end("Done.")
     text = export(run.source(), "clock.md").read_text()
     assert "no value is asserted" in text and "values are asserted" not in text
+
+
+@pytest.mark.parametrize("text", ["ops:anna", "rule:first", "mode:", "deadline", "process 2"])
+def test_nothing_is_said_to_be_approved_by_whom_nobody_can_read_or_who_did_not_look(text):
+    assert "approved" not in _granted(former(text), "") and _granted(former("anna"), "") == "approved by anna"

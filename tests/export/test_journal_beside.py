@@ -14,6 +14,7 @@ from llmos_nb.export import export
 from llmos_nb.export.cells import read, write as write_book
 from llmos_nb.export.verify import sign, verify
 from llmos_nb.export.verify.journal import compare
+from llmos_nb.journal.events import YOU
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +116,7 @@ def record(**values):
         (swap("r2-0-note", "edited", "praised"), "cell r2-0-note", "does not say"),
         (swap("answer", "It is 6", "It is 7"), "cell answer", "does not say"),
         (swap("head", "of script", "of another"), "cell head", "does not say"),
-        (put("r1-0", by="Prof. X"), "cell r1-0", "by 'Prof. X', not 'you'"),
+        (put("r1-0", by={"kind": "person", "name": "Prof. X"}), "cell r1-0", "'name': 'Prof. X'}, not {"),
         (put("r1-0", tool="search"), "cell r1-0", "tool 'search', not 'python'"),
         (put("r1-0", call="r9.0"), "cell r1-0", "the journal has no call r9.0"),
         (put("r1-0", call="r3.0"), "cell r1-0", "the journal has no call r3.0 that ran and stands"),
@@ -225,6 +226,14 @@ def test_answer_of_a_process_that_gave_none_is_named(tmp_path):
     assert [d.where for d in found] == ["cell answer"]
 
 
+def test_a_notebook_of_a_former_version_names_by_a_text_who_decided(pair):
+    path, _ = pair
+    report, found = check(changed(path, put("r1-0", by="you")))
+    assert report.ok and found.held and found.counts["decisions"] == 2
+    report, _ = check(changed(path, put("r1-0", by="mode:auto")))
+    assert report.difference.where == "cell r1-0" and "'kind': 'mode'" in report.difference.what
+
+
 def test_another_journal_is_named(pair, tmp_path):
     path, _ = pair
     kept(run(tmp_path, "total = 4\nprint(total)"), tmp_path / "home")
@@ -234,7 +243,11 @@ def test_another_journal_is_named(pair, tmp_path):
 
 
 def another_approver(k, d):
-    return {**d, "by": "Prof. X"} if k == "call.decided" and d["by"] == "you" else d
+    return (
+        {**d, "by": {"kind": "person", "name": "Prof. X"}}
+        if k == "call.decided" and d["by"] == YOU.plain()
+        else d
+    )
 
 
 def test_journal_that_was_edited_and_chained_anew_is_named(pair, tmp_path):
@@ -247,8 +260,8 @@ def test_journal_that_was_edited_and_chained_anew_is_named(pair, tmp_path):
 def test_journal_that_was_edited_is_named_with_its_line(pair, tmp_path):
     path, _ = pair
     text = journal_of(tmp_path).read_text()
-    assert '"by":"you"' in text
-    journal_of(tmp_path).write_text(text.replace('"by":"you"', '"by":"X"', 1))
+    assert '"name":"you"' in text
+    journal_of(tmp_path).write_text(text.replace('"name":"you"', '"name":"X"', 1))
     report, _ = check(path)
     assert report.exit_code == 2 and "line" in report.difference.what
 

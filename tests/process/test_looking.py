@@ -406,7 +406,7 @@ async def test_an_answer_of_a_dry_run_is_computed_on_what_the_run_made(script):
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(93753.99, "93753.99"), (1234567.89, "1234567.89"), (1 / 3, "0.333333"), (2 / 3e-7, "6666667"), (12.0, "12"), (2.5e-9, "2.5e-09")],
+    [(93753.99, "93753.99"), (1234567.89, "1234567.89"), (1 / 3, "0.333333"), (2 / 3e-7, "6666667"), (12.0, "12"), (2.5e-9, "2.5e-09"), (np.float32(1 / 3), "0.333333")],
 )  # fmt: skip
 async def test_what_was_rounded_is_told_as_it_was_rounded_also_in_tables(script, value, shown):
     names = {"x": value, "table": pd.DataFrame({"a": [value]})}

@@ -8,6 +8,7 @@ from waits import approve_all
 
 import llmos_nb as llmos
 from llmos_nb.errors import ConfigError, UsageError
+from llmos_nb.journal.events import Decider
 from llmos_nb.policy import labels
 from llmos_nb.session import config
 from llmos_nb.tools.devices.child import Confinement
@@ -49,7 +50,7 @@ async def test_isolated_python_returns_new_untrusted_names(script):
     assert first.changes.created == ["total", "where"] and second.changes.created == ["again"]
     assert all(labels.of((n,), proc.run.state.labels).untrusted for n in ("total", "again"))
     assert labels.of(("rows",), proc.run.state.labels) == labels.TRUSTED
-    assert first.by == "mode:risky" and first.facts["contained"] and same_as_folded(proc)
+    assert first.by == Decider("mode", "risky") and first.facts["contained"] and same_as_folded(proc)
     proc.undo()
     assert "again" not in names and names["total"] == 3
 

@@ -25,7 +25,7 @@ from llmos_nb.export.verify.code import asserted, bound, flat, is_name, parsed, 
 from llmos_nb.export.verify.report import Difference
 from llmos_nb.export.verify.seal import KEY
 from llmos_nb.journal import Event, history, read
-from llmos_nb.journal.events import RunStarted
+from llmos_nb.journal.events import RunStarted, former
 from llmos_nb.process import fold
 from llmos_nb.process.state import State
 from llmos_nb.tools import Call
@@ -202,9 +202,15 @@ def _decisions(pair: _Pair) -> Found:
         if call is None or call not in pair.run.state.surviving:
             yield Difference(where, f"the journal has no call {mine.get('call')} that ran and stands")
             continue
-        true = {"by": call.by, "tool": call.name, "step": call.step}
-        wrong = [f"{k} {mine.get(k)!r}, not {v!r}" for k, v in true.items() if mine.get(k) != v]
+        true = {"by": call.by.plain(), "tool": call.name, "step": call.step}
+        said = {**mine, "by": _plain(mine.get("by"))}
+        wrong = [f"{k} {said.get(k)!r}, not {v!r}" for k, v in true.items() if said.get(k) != v]
         yield Difference(where, f"its metadata says {'; '.join(wrong)} as the journal") if wrong else None
+
+
+def _plain(by: object) -> object:
+    """Return who decided as it is written now: an export of a former version names them by a text."""
+    return former(by).plain() if isinstance(by, str) else by
 
 
 def _notes(pair: _Pair) -> Found:

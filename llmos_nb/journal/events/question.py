@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from llmos_nb.journal.decider import Decider
 from llmos_nb.journal.events.base import Fact, key
 
 
@@ -136,14 +137,14 @@ class QuestionAnswered(Fact):
         The question.
     text : str
         The answer.
-    by : str
+    by : Decider
         Who answered.
     """
 
     kind: ClassVar[str] = "question.answered"
     question: str
     text: str
-    by: str
+    by: Decider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +163,7 @@ class EffectDecided(Fact):
         What was decided.
     scope : {"once", "process"}
         Whether it speaks for later steps of the process, too.
-    by : str
+    by : Decider
         Who decided.
     why : str
         The reason, for the model.
@@ -174,5 +175,5 @@ class EffectDecided(Fact):
     effect: list[str]
     what: Literal["allow", "refuse"]
     scope: Literal["once", "process"]
-    by: str
+    by: Decider
     why: str = ""

@@ -21,18 +21,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from llmos_nb.errors import CallDenied, EffectRefused
-from llmos_nb.journal.events import EffectDecided, QuestionAsked, SignalReceived
-from llmos_nb.policy import APPROVER, NOBODY, TRUSTED, Came, Effect, Ruling, covered, rule_on
+from llmos_nb.journal.events import YOU, Decider, EffectDecided, QuestionAsked, SignalReceived
+from llmos_nb.policy import NOBODY, TRUSTED, Came, Effect, Ruling, covered, rule_on
 from llmos_nb.process.findings import Findings
 from llmos_nb.process.gate import approvers
 from llmos_nb.process.gate.labels import exposed
 from llmos_nb.process.run import Run, visit_here
-from llmos_nb.process.state.prompts import who
 from llmos_nb.tools import CLOSED, Call, kept, places, reentry
 from llmos_nb.tools.devices.python import held_up
 
 LATE = 20  # places on which what a call has left behind may be decided for good
 _NOT_IN_COPIES = ("command", "secret")
+ENDED = Decider("check", "end of the step")
 MARK = "!"  # between a call's id and the number of its question
 
 
@@ -40,7 +40,7 @@ class Answer(NamedTuple):
     """What was decided on an effect: whether it may happen, who said so, and why not."""
 
     allowed: bool
-    by: str
+    by: Decider
     why: str = ""
 
 
@@ -129,13 +129,13 @@ class Effects:
         s, place = self._run.state, _place(effect)
         if (answer := self._after.get(place)) is None:
             if s.status == "ended":
-                answer = Answer(False, "", f"process {s.pid} has ended; call it from a cell of your own")
+                answer = Answer(False, ENDED, f"process {s.pid} has ended; call it from a cell of your own")
             else:
                 answer = judged()
             if len(self._after) < LATE:
                 self._after[place] = answer
                 what = SignalReceived(
-                    signal="late_effect", by="a step", call=self._call.id, ok=answer.allowed,
+                    signal="late_effect", by=Decider("process", "a step"), call=self._call.id, ok=answer.allowed,
                     why=effect.words(self._folders[0]),
                 )  # fmt: skip
                 if self._run.relay is not None:
@@ -165,7 +165,7 @@ class Effects:
                 if answer is not None:
                     return answer
             if not self._run.attended():
-                return Answer(False, "", NOBODY + why)
+                return Answer(False, ENDED, NOBODY + why)
             return self._held(key, lambda: self._person(key, effect, why, foreign or [])) or _ENDED
 
     def _held(self, key: str, ask: Callable[[], None]) -> Answer | None:
@@ -225,7 +225,7 @@ class Effects:
                 if decision is not None and decision.what != "edit":  # there is nothing that could be edited
                     why = " ".join(w for w in (approvers.words(decision), *trouble) if w)
                     allowed = decision.what == "approve"
-                    answer = self._recorded(key, effect, Answer(allowed, f"{APPROVER}{name}", why))
+                    answer = self._recorded(key, effect, Answer(allowed, Decider("approver", name), why))
             finally:
                 self._settle(key, answer)
 
@@ -242,7 +242,7 @@ class Effects:
         return answer if answer.allowed else _refusal(answer.by, answer.why)
 
     @reentry.gate
-    def asked(self, effect: Effect, why: str, foreign: list[dict[str, str]] | None = None) -> str:
+    def asked(self, effect: Effect, why: str, foreign: list[dict[str, str]] | None = None) -> Decider:
         """Ask about an effect whatever the mode says of it, once each; return who allowed it.
 
         Parameters
@@ -262,7 +262,7 @@ class Effects:
         effect, why = Effect(str(effect.kind), str(effect.target)), str(why)  # a step may have made up either
         with self._lock:
             known = [effect.kind, effect.target] in self._run.state.grants
-            answer = Answer(True, "you") if known else self._ask(effect, why, foreign)
+            answer = Answer(True, YOU) if known else self._ask(effect, why, foreign)
         if not answer.allowed:
             raise EffectRefused(f"not allowed: {effect.words(self._folders[0])}. {answer.why}".strip())
         return answer.by
@@ -298,11 +298,11 @@ class Effects:
             self._settle(key, _ENDED)
 
 
-def _refusal(by: str, why: str) -> Answer:
-    return Answer(False, by, f"{who(by)} said no{f': {why}' if why else ''}")
+def _refusal(by: Decider, why: str) -> Answer:
+    return Answer(False, by, f"{by.describe('the user')} said no{f': {why}' if why else ''}")
 
 
-_ENDED = Answer(False, "", "the step has ended")
+_ENDED = Answer(False, ENDED, "the step has ended")
 
 
 def unseen(run: Run, seen: Findings, alone: bool) -> Ruling | None:
@@ -359,12 +359,12 @@ def _contacted(run: Run) -> Iterator[tuple[str, str]]:
 
 def _approved(call: Call) -> bool:
     """Return whether somebody decided on the call who was told what it would do."""
-    return bool(call.by) and not call.by.startswith("mode:")
+    return call.by.looked or (call.by.in_advance and call.by.kind != "mode")
 
 
 def _let_through(run: Run, call: Call) -> bool:
     """Return whether a rule lets such calls through whatever they do, as its maker has said."""
-    if not call.by.startswith("rule:"):
+    if call.by.kind != "rule":
         return False
-    n = int(call.by.removeprefix("rule:")) - 1
+    n = int(call.by.name) - 1
     return n < len(run.state.rules) and not run.state.rules[n].risks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import weakref
 from collections.abc import Iterable, Mapping
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import ConfigError, JournalUnwritable
-from llmos_nb.heap import Walk, names_reaching, reachable_names
+from llmos_nb.heap import Walk, is_owned, names_reaching, reachable_names
 from llmos_nb.journal.events import LabelChanged
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy import DATA, FILE, TRUSTED, UNKNOWN_FILE, UNTRUSTED, Came, is_prose, labels, lookalikes
@@ -278,11 +279,28 @@ def settle_labels(run: Run, call: Call, came: Came, result: ToolResult, seen: Fi
     changes = result.changes or {}
     changed = [n for kind in _CHANGES for n in changes.get(kind, ())]
     why, handle = f"{call.id}: {came.why}" if came.why else "", str(result.facts.get("handle", ""))
-    changed += [handle] if handle else []
+    kept = _only_imported(call.code, seen)
+    changed = [n for n in changed if n not in kept] + ([handle] if handle else [])
     risen = labels.floated(run.state.labels, Came(came.label, why), [*changed, *written], unseen=bool(handle))
     for name, label, reason in risen:
         run.append(LabelChanged(name=name, label=label, why=reason))
         keep(run.journal.path, name, label)
+
+
+def _only_imported(code: str, seen: Findings) -> set[str]:
+    """Return the names of what code imports of libraries and only reads or calls: no data is held there."""
+    if not seen.imports or seen.everything or labels.reaches_all(code):
+        return set()
+    nodes = [*ast.walk(ast.parse(code))]
+    plain = {id(n.value) for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
+    plain |= {id(n.func) for n in nodes if isinstance(n, ast.Call)}
+    stored = [
+        n for n in nodes if isinstance(n, ast.Attribute | ast.Subscript) and not isinstance(n.ctx, ast.Load)
+    ]
+    inside = {inner.id for n in stored for inner in ast.walk(n) if isinstance(inner, ast.Name)}
+    used = {n.id for n in nodes if isinstance(n, ast.Name) and id(n) not in plain} | inside
+    library = {n for n, origin in seen.imports if not is_owned(origin.partition(".")[0])}
+    return library - used
 
 
 def files_written(run: Run, seen: Findings, result: ToolResult) -> list[str]:

@@ -88,16 +88,19 @@ class TextView:
     # what events say
 
     def _started(self, b: ev.RunStarted, s: State) -> list[str]:
-        acts = [line for act in b.acts or () for line in _wrap(form.act({**act, "by": act.get("by", "you")}))]
+        acts = [
+            line
+            for act in b.acts or ()
+            for line in _wrap(form.act({**act, "by": act.get("by", ev.YOU.plain())}))
+        ]
         return [rule(who(s)), *wrap(s.goal), *acts, ""]
 
     def _planned(self, b: ev.PlanProposed | ev.PlanEdited, s: State) -> list[str]:
         steps = [raw for raw in b.steps if raw.get("status", "pending") == "pending"]
-        if b.by == "process" or not steps:
+        if b.by.kind == "process" or not steps:
             return []
-        again = (
-            "" if isinstance(b, ev.PlanProposed) else "again, " if b.by == "model" else f"edited by {b.by}, "
-        )
+        edited = "again, " if b.by == ev.MODEL else f"edited by {b.by.describe()}, "
+        again = "" if isinstance(b, ev.PlanProposed) else edited
         lines = [f"  plan, {again}{count(len(steps), 'step')}:"]
         for raw in steps:
             row: Any = {"n": raw["n"], "t": raw["title"], "s": "pending", "x": raw.get("expect", "")}
@@ -109,7 +112,7 @@ class TextView:
 
     def _plan_decided(self, b: ev.PlanDecided, s: State) -> list[str]:
         what = "approved" if b.what == "approve" else "rejected"
-        told = f"plan {what} by {b.by.replace('mode:', 'the mode ')}{f': {b.why}' if b.why else ''}"
+        told = f"plan {what} by {b.by.describe()}{f': {b.why}' if b.why else ''}"
         told += f", but for act {', '.join(map(str, b.without))}" if b.without else ""
         return _wrap(told) if s.plan_status != "none" else []  # else former versions decided on none
 
@@ -136,12 +139,14 @@ class TextView:
 
     def _decided(self, b: ev.CallDecided, s: State) -> list[str]:
         if b.what == "approve":
-            return _wrap(f"{b.call} approved by you") if b.by == "you" else []
+            return _wrap(f"{b.call} approved by {b.by.describe()}") if b.by.is_person else []
         what = {"reject": "rejected", "skip": "skipped", "edit": "edited"}.get(b.what, b.what)
         name = s.calls[b.call].name if b.call in s.calls else ""
         why = f": {b.why}" if b.why else ""
-        told = f"{b.call} {name} " + (f"not run{why}" if b.by == "conflict" else f"{what} by {b.by}{why}")
-        return _wrap(told) if name not in OWN or b.by != "schema" else []
+        told = f"{b.call} {name} " + (
+            f"not run{why}" if b.by == ev.CONFLICT else f"{what} by {b.by.describe()}{why}"
+        )
+        return _wrap(told) if name not in OWN or b.by != ev.SCHEMA else []
 
     def _call_started(self, b: ev.CallStarted, s: State) -> list[str]:
         call = s.calls[b.call]

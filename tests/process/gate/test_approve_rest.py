@@ -6,7 +6,7 @@ from turns import call, python
 import llmos_nb as llmos
 from llmos_nb.app.options import carry_out
 from llmos_nb.errors import UsageError
-from llmos_nb.journal.events import PolicyChanged
+from llmos_nb.journal.events import YOU, Decider, PolicyChanged
 from llmos_nb.session import Session
 
 WRITE = "from pathlib import Path\nPath({!r}).write_text('x')"
@@ -70,7 +70,7 @@ async def test_new_rule_does_not_reset_the_count_of_an_old_one(script):
         "pay", model=script(call("pay", amount=1), call("pay", amount=2), {"text": "ok"}), tools=[pay]
     )
     rule = {"tool": "pay", "do": "allow", "count": 1}
-    proc.run.append(PolicyChanged(rule=rule, by="you"))
+    proc.run.append(PolicyChanged(rule=rule, by=YOU))
     await proc
     assert statuses(proc) == ["done", "asked"]
     await proc.rule("other", "deny")
@@ -86,7 +86,9 @@ async def test_always_for_these_arguments_covers_exactly_these(script):
     turns = [call("pay", amount=a, **more) for a, more in ((1, {}), (1, {}), (1, {"to": "eve"}))]
     proc = await llmos.run("pay", model=script(*turns, {"text": "ok"}), tools=[pay])
     await proc.approve_same("r1.0", digest=proc.run.state.calls["r1.0"].digest)
-    assert statuses(proc) == ["done", "done", "asked"] and proc.run.state.calls["r2.0"].by == "rule:1"
+    assert statuses(proc) == ["done", "done", "asked"] and proc.run.state.calls["r2.0"].by == Decider(
+        "rule", "1"
+    )
     await proc.revoke(0)
     assert proc.run.state.rules == []
 

@@ -37,7 +37,10 @@ def looked(found: Any) -> ToolResult:
     told = found if isinstance(found, dict) else {}
     ok = told.get("ok") is True
     error = "" if ok else text(told.get("error"))[:200] or "ChildEnded"
-    return ToolResult(ok, text(told.get("text")), error, facts={"format": text(told.get("format"))[:200]})
+    read = told.get("read")
+    names = [n[:80] for n in read[:1000] if isinstance(n, str)] if isinstance(read, list) else []
+    facts = {"format": text(told.get("format"))[:200], "read": names}
+    return ToolResult(ok, text(told.get("text")), error, facts=facts)
 
 
 def _shown(facts: Mapping[str, Any]) -> dict[str, Any]:

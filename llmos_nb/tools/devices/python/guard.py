@@ -23,7 +23,7 @@ from types import FrameType, TracebackType
 from typing import Any, Protocol
 
 from llmos_nb.errors import ToolTimeout
-from llmos_nb.journal import host
+from llmos_nb.journal import NO_ONE, YOU, Decider, host
 from llmos_nb.tools.outcome import Stopped
 from llmos_nb.tools.protocol import current_call
 
@@ -145,7 +145,7 @@ class Begun:
     """
 
     def __init__(self, key: str) -> None:
-        self.key, self.by = key, ""
+        self.key, self.by = key, NO_ONE
         self.entered = False  # whether it has begun indeed
 
     def __enter__(self) -> Begun:
@@ -167,7 +167,7 @@ def check_stop() -> None:
     """
     key = _key()
     with _lock:
-        by = next((b.by for b in _begun if b.key == key and b.by), "")
+        by = next((b.by for b in _begun if b.key == key and b.by), NO_ONE)
     if by:
         raise Stopped(by)
 
@@ -178,7 +178,7 @@ class Guard:
     def __init__(self, deadline_s: float | None, ending: bool) -> None:
         self.key, self.ending = _key(), ending
         self.until = math.inf if deadline_s is None else time.monotonic() + deadline_s
-        self._seconds, self._stopped_by, self._late, self._tries = deadline_s, "", False, 0
+        self._seconds, self._stopped_by, self._late, self._tries = deadline_s, NO_ONE, False, 0
         self._armed = self._tracing = False
         self._echo: _Echo | None = None
         self._alarm: Alarm | None = None
@@ -218,7 +218,7 @@ class Guard:
         if self._late:
             raise ToolTimeout(f"it passed its deadline of {self._seconds or 0:g} s and was ended") from None
 
-    def stop(self, by: str) -> None:
+    def stop(self, by: Decider) -> None:
         """Note who stops the code and signal it, from any thread."""
         self._stopped_by = by
         interrupt_main_thread()
@@ -259,7 +259,7 @@ class Guard:
         if by_timer:
             self._late = late
         else:
-            self._stopped_by = "you"
+            self._stopped_by = YOU
 
     def _interrupt(self, frame: FrameType) -> None:
         if self._tries >= _STUBBORN:
@@ -355,13 +355,13 @@ def waited_s(key: str) -> float:
     return _waited.get(key, 0.0)
 
 
-def stop_main_thread(by: str = "you", key: str = "") -> bool:
+def stop_main_thread(by: Decider = YOU, key: str = "") -> bool:
     """End the guarded code that runs on the main thread, from any thread.
 
     Parameters
     ----------
-    by : str
-        Who stops it; the text of `Stopped`.
+    by : Decider
+        Who stops it.
     key : str
         Only the code of the call with this key, such as of one process; empty for any.
 
