@@ -288,9 +288,7 @@ class Dispatch:
             raise CallDenied(reentry.DENIED)
 
     def _note_forgery(self) -> None:
-        self.post(
-            lambda: self.run.append(SignalReceived(signal=reentry.FORGED, by=Decider("process", "a step")))
-        )
+        self.post(self.run.append, SignalReceived(signal=reentry.FORGED, by=Decider("process", "a step")))
 
     async def hear(self, act: Callable[[], object]) -> None:
         """Carry out what another process does to this one, in its turn, and wait until it is on disk."""
@@ -347,8 +345,8 @@ class Dispatch:
 
     def halt_here(self, how: str, by: Decider, anew: bool = False) -> None:
         """End what is under way, on the thread that drives the process; what nobody meant ends no wait for a person."""
-        state = self.run.state
-        if anew and state.waiting and not any(call.status == "running" for call in state.open_calls):
+        s = self.run.state
+        if anew and s.waiting and not any(call.status == "running" for call in s.open_calls):
             return
         self.run.anew = anew
         self._halt(how, by)

@@ -94,7 +94,7 @@ async def test_stop_of_a_process_that_is_paused_already_is_not_on_the_record(wai
 
 
 async def test_the_end_of_a_service_in_the_moment_after_a_question_leaves_it_open(waiting):
-    waiting.dispatch.halt_soon("paused", "the end of the service", anew=True)
+    waiting.dispatch.halt_soon("paused", Decider("process", "the end of the service"), anew=True)
     await waiting.dispatch.there(waiting.dispatch.idle)
     assert waiting.state == "waiting" and waiting.events[-1].k == "question.asked"
     waiting.approve()
