@@ -104,7 +104,8 @@ def interrupt_main_thread() -> None:
 
 TICK_S = 0.05
 _STUBBORN = 3
-_lock = threading.Lock()
+# The garbage collector may run in the middle of what holds it, and what it destroys may be code that is ended guarded.
+_lock = threading.RLock()
 _guards: list[Guard] = []
 _begun: list[Begun] = []
 _waited: dict[str, float] = {}
@@ -245,8 +246,16 @@ class Guard:
             return
         self._tries += 1
         self._alarm.set(AGAIN_S if self._tries < _STUBBORN else TICK_S)
-        if frame is not None and not _ours(frame):
+        if frame is not None and not self._at_work(frame):
             self._interrupt(frame)
+
+    def _at_work(self, frame: FrameType | None) -> bool:
+        """Return whether a device is at work, or a guard in whatever it calls: effects are told as its timer is set."""
+        if frame is None or _ours(frame):
+            return True
+        while frame not in (None, self._base) and frame.f_globals is not globals():
+            frame = frame.f_back
+        return frame not in (None, self._base)
 
     def _note(self, number: int) -> None:
         """Tell Stop from the deadline; a timer thread can only ring by SIGINT, too."""
