@@ -250,6 +250,21 @@ def test_signal_at_any_moment_leaves_the_guard_intact(deadline, kind):
     assert standing() == before
 
 
+def test_a_stop_that_comes_while_the_timer_is_being_set_does_not_wait_for_the_deadline(monkeypatch):
+    real, rings = signal.setitimer, []
+
+    def meanwhile(which, seconds, interval=0.0):
+        if seconds > 1:
+            signal.raise_signal(signal.SIGINT)
+        return real(which, seconds, interval)
+
+    monkeypatch.setattr(signal, "setitimer", meanwhile)
+    with pytest.raises(Stopped), interruptible(60):
+        rings.append(signal.getitimer(signal.ITIMER_REAL)[0])
+    assert all(0 < seconds <= guard.AGAIN_S for seconds in rings)  # it may have rung before it was looked at
+    assert not guard._guards
+
+
 def test_a_deadline_that_passes_while_its_timer_is_being_set_ends_the_code_and_not_the_guard(monkeypatch):
     real = signal.setitimer
 

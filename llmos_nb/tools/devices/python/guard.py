@@ -231,10 +231,10 @@ class Guard:
             self._wait(self._alarm)
 
     def _wait(self, clock: Alarm) -> None:
-        if self._stopped_by:
-            clock.set(LEAST_S)
-        elif self.until < math.inf:
+        if self.until < math.inf:
             clock.set(max(self.until - time.monotonic(), LEAST_S))
+        if self._stopped_by:  # looked at last: a Stop that comes as the deadline is set must not wait for it
+            clock.set(LEAST_S)
 
     def _heard(self, number: int, frame: FrameType | None) -> None:
         """Handle either signal: interrupt the code, but never the guard or a device at work."""
