@@ -255,7 +255,9 @@ async def test_what_was_computed_stays_where_it_fails_the_second_time(script, tm
 
 
 async def test_no_braces_are_shown_beyond_the_most(script, monkeypatch):
-    monkeypatch.setattr(compute, "MOST", 3)  # 60 would take half a minute: each is evaluated in copies of its own
+    monkeypatch.setattr(
+        compute, "MOST", 3
+    )  # 60 would take half a minute: each is evaluated in copies of its own
     said = " ".join(f"{{{{x + {n}}}}}" for n in range(5))
     proc = await answered(script, said, said, names={"x": 0})
     assert proc.answer == "0 1 2 `x + 3` `x + 4`"
