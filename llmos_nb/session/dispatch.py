@@ -1,7 +1,6 @@
 """Thread-safe dispatch of commands to a process, and the task on the runtime's thread that drives it.
 
-Whoever acts, and from whichever thread: an act is carried out on the thread "llmos", where the process lives, in its
-turn. On that thread runs the deadline timer of open approval requests, too.
+Whoever acts, from whichever thread: it is done on the thread "llmos", in its turn; there runs the deadline timer, too.
 """
 
 from __future__ import annotations
