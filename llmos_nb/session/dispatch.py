@@ -1,7 +1,6 @@
 """Thread-safe dispatch of commands to a process, and the task on the runtime's thread that drives it.
 
-Whoever acts, and from whichever thread: an act is carried out on the thread "llmos", where the process lives, in its
-turn. On that thread runs the deadline timer of open approval requests, too.
+Whoever acts, from whichever thread: it is done on the thread "llmos", in its turn; there runs the deadline timer, too.
 """
 
 from __future__ import annotations
@@ -73,14 +72,10 @@ class Dispatch:
         self.task: asyncio.Task[None] | None = None
         self._touching: asyncio.Task[None] | None = None  # kept, so that it is not collected while it works
         self.visits = Visits()
-        self._wanted = self._starting = (
-            False  # whether somebody has started it; and whether it has yet to begin
-        )
+        self._wanted = self._starting = False  # somebody has started it; it has yet to begin
         self._begun = asyncio.Event()
         self.moved = asyncio.Event()  # something happened that whoever waits beside it may wait for
-        self.catch_up: Callable[[], object] = (
-            dict  # takes in what others have written, where nobody drives it here
-        )
+        self.catch_up: Callable[[], object] = dict  # takes in what others wrote, where it was only opened
         run.visit, run.relay = self.visits, self
         if isinstance(run.journal.guard, reentry.Guard):
             run.journal.guard.note = self._note_forgery
