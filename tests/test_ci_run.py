@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 TOOLS = ("mypy", "pytest", "ruff", "sphinx-build")
-GIVEN = ("apt-get", "chromium", "pip", "ssh-keygen", "sudo")
+GIVEN = ("apt-get", "chromium", "pip", "ssh-keygen", "sudo", "uv")
 ACTIVATE = """[ "$2" = venv ] || exec {python} "$@"
 mkdir -p "$3/bin"
 echo 'PATH="{tools}:$PATH"' >"$3/bin/activate"

@@ -90,7 +90,14 @@ def grant(call: Call, run: ExportSource) -> Grant:
     return found
 
 
-def story(call: Call, run: ExportSource) -> list[str]:
+def decided(b: PlanDecided) -> str:
+    """Return what became of a version of a plan, and by whom."""
+    done = "approved" if b.what == "approve" else "rejected"
+    done = "let through" if done == "approved" and not b.by.looked else done
+    return f"{done} by {b.by.describe('the user')}{f': {b.why}' if b.why else ''}"
+
+
+def story(call: Call, run: ExportSource, planned: bool = False) -> list[str]:
     """Return what was decided of a call, in order, a phrase each.
 
     Parameters
@@ -99,13 +106,15 @@ def story(call: Call, run: ExportSource) -> list[str]:
         The call.
     run : ExportSource
         Its process, with all its events; without them the call's last decision is all that is known.
+    planned : bool
+        Who decided on the plan is said elsewhere.
     """
     if not run.events:
         return [_granted(call.by, call.why)] if call.by else ["no decision was needed"]
-    return list(_phrases(call, run))
+    return list(_phrases(call, run, planned))
 
 
-def _phrases(call: Call, run: ExportSource) -> Iterator[str]:
+def _phrases(call: Call, run: ExportSource, planned: bool) -> Iterator[str]:
     plan: tuple[PlanDecided, str] | None = None
     step: tuple[SignalReceived, str] | None = None
     decided = asked = False
@@ -122,10 +131,11 @@ def _phrases(call: Call, run: ExportSource) -> Iterator[str]:
                 asked = True
             case CallDecided() as b:
                 decided = decided or b.what == "approve"
-                yield from _decision(b, at, plan, None if asked else step)
+                yield from _decision(b, at, plan, None if asked else step, planned)
                 asked = asked and b.what != "edit"  # an edited call is judged again
             case CallResolved() as b:
-                yield f"{'confirmed as done' if b.done else 'run again'} by {b.by.describe('the user')}, {at}"
+                done = "its effects confirmed" if b.lost else "confirmed as done"
+                yield f"{done if b.done else 'run again'} by {b.by.describe('the user')}, {at}"
             case CallUndone():
                 yield f"undone, {at}"
     if not decided and call.status == "done":
@@ -133,7 +143,11 @@ def _phrases(call: Call, run: ExportSource) -> Iterator[str]:
 
 
 def _decision(
-    b: CallDecided, at: str, plan: tuple[PlanDecided, str] | None, step: tuple[SignalReceived, str] | None
+    b: CallDecided,
+    at: str,
+    plan: tuple[PlanDecided, str] | None,
+    step: tuple[SignalReceived, str] | None,
+    planned: bool,
 ) -> Iterator[str]:
     """Say what one event decided."""
     reason = f": {b.why}" if b.why else ""
@@ -144,14 +158,13 @@ def _decision(
         who = "a check" if b.by.kind == "check" else b.by.describe("the user")
         yield f"{done} by {who}, {at}: {b.why or _CHECKS.get(b.by.name, 'no reason was given')}"
     elif b.by.kind == "plan" and plan is not None:
-        version, through = plan[0].version, plan[0].by.describe("the user")
-        how = "approved by" if plan[0].by.looked else "let through by"
-        yield f"inside version {version} of the plan, {how} {through}, {plan[1]}{reason}"
+        who = "" if planned else f", {decided(plan[0])}, {plan[1]}"
+        yield f"inside version {plan[0].version} of the plan{who}{reason}"
     elif b.by.is_person and step is not None:  # nobody was asked: the step was approved before it began
         yield f"approved with its step by {step[0].by.describe('the user')}, {step[1]}{reason}"
     else:
         yield f"{_granted(b.by, '')}, {at}{reason}"
-        if b.by.kind == "mode" and plan is not None and plan[0].by.looked:
+        if b.by.kind == "mode" and plan is not None and plan[0].by.looked and not planned:
             yield f"version {plan[0].version} of the plan was approved by {plan[0].by.describe('the user')}, {plan[1]}"
 
 

@@ -18,11 +18,11 @@ from llmos_nb.errors import ExportDoesNotRun, LlmosError
 from llmos_nb.export.cells import read, text_of
 from llmos_nb.export.environ import LACKS
 from llmos_nb.export.inputs import digest_file
-from llmos_nb.export.reasons import WORDS, reason, statements
+from llmos_nb.export.reasons import WORDS, differs, reason, statements
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.verify.compare import differences
 from llmos_nb.export.verify.execute import TIMEOUT_S, execute, hiding, no_network
-from llmos_nb.export.verify.values import with_probes
+from llmos_nb.export.verify.values import compare_values, with_probes
 from llmos_nb.journal.events import CellRan
 from llmos_nb.policy.secrets import redact, secret_name
 from llmos_nb.tools import Call
@@ -59,11 +59,7 @@ def run(path: Path, without: Path | None = None, undone: Sequence[str] = ()) -> 
         return ""
     book: dict[str, Any] = read(path)
     about = book["metadata"]["llmos_nb"]
-    for one in about["inputs"]:
-        if one.get("since") and not _there(path.parent / one["path"], one["sha256"]):
-            reader = f" (by {one['reader']})" if one.get("reader") else ""
-            lacks = f"{one['path']} was {one['since']}{reader}, and what it held is not kept; {LOST}"
-            raise ExportDoesNotRun(f"{path} is saved, and does not run: {lacks}")
+    _inputs_there(path, about["inputs"])
     probed = {**book, "cells": with_probes(book["cells"])}
     with _own_loop():
         result = execute(probed, about["inputs"], path.parent, without=without)
@@ -76,10 +72,23 @@ def run(path: Path, without: Path | None = None, undone: Sequence[str] = ()) -> 
                 f"it needs {lacks!r}, a secret, which no notebook gets; to do: set it, and run it yourself"
             )
         cell = probed["cells"][index]
-        why = reason(text_of(cell["source"]), f"{name}: {text}", traceback, about["missing"], undone)
-        raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: cell {cell['id']}: {why}"))
+        if wrong := compare_values(book["cells"], result, about)[0]:  # which came first
+            why = f"{wrong[0].where}: {differs(wrong[0].what, undone)}"
+        else:
+            said = reason(text_of(cell["source"]), f"{name}: {text}", traceback, about["missing"], undone)
+            why = f"cell {cell['id']}: {said}"
+        raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: {why}"))
     found, _ = differences(book, result)
     return redact(f"{found[0].where}: {found[0].what}"[:WORDS]) if found else ""
+
+
+def _inputs_there(path: Path, inputs: Iterable[dict[str, Any]]) -> None:
+    """Look whether each input file that is another one now stands beside the notebook as it was read."""
+    for one in inputs:
+        if one.get("since") and not _there(path.parent / one["path"], one["sha256"]):
+            reader = f" (by {one['reader']})" if one.get("reader") else ""
+            lacks = f"{one['path']} was {one['since']}{reader}, and what it held is not kept; {LOST}"
+            raise ExportDoesNotRun(f"{path} is saved, and does not run: {lacks}")
 
 
 def _there(path: Path, sha256: str) -> bool:

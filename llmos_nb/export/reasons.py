@@ -7,13 +7,13 @@ import re
 from collections.abc import Mapping, Sequence
 
 from llmos_nb.export.answer_code import NAME as ANSWER
-from llmos_nb.export.assertions import VALUE_NAME, compared
+from llmos_nb.export.assertions import VALUE_NAME
+from llmos_nb.export.plainly import compared
 from llmos_nb.export.verify.execute import LIVE
 
 WORDS, _PIECE = 300, 100  # of an error, of what stands in it
 _AT = re.compile(r"Cell In\s?\[\d+\], line (\d+)|File \"[^\"]*\", line (\d+), in <module>")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_OURS = re.compile(r"(?:_content|type)\((\w+)\)(?:\.__name__)?")
 _NO_NAME = re.compile(r"NameError: name '(\w+)' is not defined")
 UNSEEN = "what made it so was not followed, as what other programs or threads did, or what no name shows"
 _MAKE = "make it in a cell or a step whose code says so, and export again"
@@ -71,18 +71,24 @@ def reason(source: str, error: str, traceback: str, missing: Mapping[str, str], 
     node = next((n for n in body if at and n.lineno <= at[0] <= (n.end_lineno or n.lineno)), None)
     test = compared(node.test) if isinstance(node, ast.Assert) and error.startswith("AssertionError") else None
     if test is not None:
-        return "; ".join([_another(test, error.partition(": ")[2].strip()), *undone, f"to do: {_MAKE}"])
+        return differs(_another(test, error.partition(": ")[2].strip()), undone)
     where = f" (at `{_short(ast.unparse(node))}`)" if node is not None else ""
     why, do = _why(error, missing)
     return "; ".join([f"{error[:WORDS]}{where}: {why}", *undone, f"to do: {do}"])
 
 
+def differs(what: str, undone: Sequence[str]) -> str:
+    """Return what is another value than in the run with why that may be, and what to do."""
+    return "; ".join([f"{what}: {UNSEEN}", *undone, f"to do: {_MAKE}"])
+
+
 def _another(test: tuple[str, object], now: str) -> str:
     """Say what an assertion of ours found, and what was in the run."""
-    name = _OURS.sub(r"\1", test[0])
+    name = test[0]
     named = {VALUE_NAME: "its value", ANSWER: "the answer"}.get(name, f"`{name}`")
     now = f"is {_short(now)}, and" if now else "is another here; it"
-    return f"{named} {now} was {_short(str(test[1]))} in the run: {UNSEEN}"
+    was = str(test[1]) if name == ANSWER else repr(test[1])
+    return f"{named} {now} was {_short(was)} in the run"
 
 
 def _why(error: str, missing: Mapping[str, str]) -> tuple[str, str]:

@@ -29,7 +29,7 @@ def recorded(call: Call, run: ExportSource) -> tuple[Outputs, str]:
     run : ExportSource
         Its process.
     """
-    if call.name != "python":
+    if call.name != "python" and not call.facts.get("outputs"):
         return [], ""
     if ran_again(call):
         return [], "" if latest(call).facts["outputs"] == [] else NOT_KEPT
@@ -46,7 +46,7 @@ def recorded(call: Call, run: ExportSource) -> tuple[Outputs, str]:
         if kind in ("stdout", "stderr") and part.strip():
             part = part if part.endswith("\n") or at < len(text) else f"{part}\n"
             found.append({"output_type": "stream", "name": kind, "text": part})
-        elif kind == "value":
+        elif kind == "value" or (kind == "display" and call.name != "python"):
             said = {"text/plain": str(own[0]) if own else part.removesuffix("\n")}
             found.append(
                 {"output_type": "execute_result", "data": said, "metadata": {}, "execution_count": None}

@@ -22,7 +22,8 @@ from llmos_nb.journal.events import (
 from llmos_nb.process.state import State
 from llmos_nb.tools import Tool
 
-SCHEMA = 2  # since 2 what is asserted stands in cells of its own
+# since 2 what is asserted stands in cells of its own; since 3 as plain assertions, under other notes
+SCHEMA = 3
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """Thread-safe dispatch of commands to a process, and the task on the runtime's thread that drives it.
 
-Whoever acts, and from whichever thread: an act is carried out on the thread "llmos", where the process lives, in its
-turn. On that thread runs the deadline timer of open approval requests, too.
+Whoever acts, from whichever thread: it is done on the thread "llmos", in its turn; there runs the deadline timer, too.
 """
 
 from __future__ import annotations
@@ -73,14 +72,10 @@ class Dispatch:
         self.task: asyncio.Task[None] | None = None
         self._touching: asyncio.Task[None] | None = None  # kept, so that it is not collected while it works
         self.visits = Visits()
-        self._wanted = self._starting = (
-            False  # whether somebody has started it; and whether it has yet to begin
-        )
+        self._wanted = self._starting = False  # somebody has started it; it has yet to begin
         self._begun = asyncio.Event()
         self.moved = asyncio.Event()  # something happened that whoever waits beside it may wait for
-        self.catch_up: Callable[[], object] = (
-            dict  # takes in what others have written, where nobody drives it here
-        )
+        self.catch_up: Callable[[], object] = dict  # takes in what others wrote, where it was only opened
         run.visit, run.relay = self.visits, self
         if isinstance(run.journal.guard, reentry.Guard):
             run.journal.guard.note = self._note_forgery
@@ -178,9 +173,9 @@ class Dispatch:
             self.moved.set()
 
     async def _leave(self, by: Decider) -> None:
-        """Pause, since the user's loop or the interpreter ends, and wait until that is on disk."""
+        """Pause what is under way, since the user's loop or the interpreter ends, and wait until that is on disk."""
         if self.driven:
-            self.halt_here("paused", by)
+            self._rest(by)
             await self.idle()
 
     def go_on(self) -> None:
@@ -345,15 +340,21 @@ class Dispatch:
         self.only_people()
         self.ask(partial(self.apply, partial(self._halt, how, by)))
 
-    def halt_soon(self, how: str, by: Decider, anew: bool = False) -> None:
+    def halt_soon(self, how: str, by: Decider) -> None:
         """Do the same from a signal handler, which may not wait."""
-        runtime().post(self.halt_here, how, by, anew, context=Context())
+        runtime().post(self.halt_here, how, by, context=Context())
+
+    def rest_soon(self, by: Decider) -> None:
+        """Pause what is under way, from a signal handler: nobody means it, and what is cut off begins anew."""
+        runtime().post(self._rest, by, True, context=Context())
+
+    def _rest(self, by: Decider, anew: bool = False) -> None:
+        """Pause what is under way; what waits for somebody waits on, also while that is still being written."""
+        if self.run.tasks or self.run.busy or decide(self.run.state):
+            self.halt_here("paused", by, anew)
 
     def halt_here(self, how: str, by: Decider, anew: bool = False) -> None:
-        """End what is under way, on the thread that drives the process; what nobody meant ends no wait for a person."""
-        s = self.run.state
-        if anew and s.waiting and not any(call.status == "running" for call in s.open_calls):
-            return
+        """End what is under way, on the thread that drives the process."""
         self.run.anew = anew
         self._halt(how, by)
         self.go_on()

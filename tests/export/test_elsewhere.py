@@ -308,7 +308,7 @@ def test_only_what_is_gone_is_said_to_be_forgotten(tmp_path):
         ("raise NotImplementedError('%%R has no plain form')", "NotImplementedError: %%R has no plain form", "plain Python"),
         ("assert _answer.split() == 'It is 3.'.split(), _answer", "AssertionError: It is 4.",
          "the answer is It is 4., and was It is 3. in the run"),
-        ("assert _content(x) == '3', _content(x)", "AssertionError: 4", "`x` is 4, and was 3 in the run"),
+        ("assert x == 3, x", "AssertionError: 4", "`x` is 4, and was 3 in the run"),
     ],
 )  # fmt: skip
 def test_each_reason_says_what_where_why_and_what_to_do(code, error, said):

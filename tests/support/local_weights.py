@@ -1,7 +1,11 @@
-"""The local model's weights for tests: in CI they must be there, elsewhere a test without them is skipped."""
+"""The local model's weights for tests: in CI they must be there, elsewhere a test without them is skipped.
+
+As a program it fetches them and has the model read its instructions, which the first test to ask it would wait for.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
 from pathlib import Path
@@ -9,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from llmos_nb.errors import LlmosError
-from llmos_nb.models.local import weights
+from llmos_nb.models.local import LocalModel, weights
 from llmos_nb.models.local.fetch import pull_with_bar
 
 NAME = "0.5b"
@@ -36,3 +40,8 @@ def _missing(why: str, strict: bool) -> None:
     if strict:
         pytest.fail(f"CI needs the local model: {why}")
     pytest.skip(why)
+
+
+if __name__ == "__main__":
+    pull_with_bar(NAME)
+    asyncio.run(LocalModel(NAME).warm_up())

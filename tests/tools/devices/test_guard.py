@@ -3,6 +3,7 @@
 import contextlib
 import re
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -248,6 +249,63 @@ def test_signal_at_any_moment_leaves_the_guard_intact(deadline, kind):
     except (ToolTimeout, LookupError):
         pass
     assert standing() == before
+
+
+def test_a_stop_that_comes_while_the_timer_is_being_set_does_not_wait_for_the_deadline(monkeypatch):
+    real, rings = signal.setitimer, []
+
+    def meanwhile(which, seconds, interval=0.0):
+        if seconds > 1:
+            signal.raise_signal(signal.SIGINT)
+        return real(which, seconds, interval)
+
+    monkeypatch.setattr(signal, "setitimer", meanwhile)
+    with pytest.raises(Stopped), interruptible(60):
+        rings.append(signal.getitimer(signal.ITIMER_REAL)[0])
+    assert all(0 < seconds <= guard.AGAIN_S for seconds in rings)  # it may have rung before it was looked at
+    assert not guard._guards
+
+
+def test_a_deadline_that_passes_while_its_timer_is_being_set_ends_the_code_and_not_the_guard(monkeypatch):
+    real = signal.setitimer
+
+    def slow(which, seconds, interval=0.0):  # as the function that tells of effects, on a busy machine
+        found = real(which, seconds, interval)
+        time.sleep(0.05 if seconds else 0)
+        return found
+
+    monkeypatch.setattr(signal, "setitimer", slow)
+    with pytest.raises(ToolTimeout), interruptible(0.001):
+        sleeps()
+    assert not guard._guards
+
+
+DESTROYED = """
+import gc
+from llmos_nb.tools.devices.python.guard import check_stop, interruptible
+
+class Left:  # as a step that was cancelled and left where it stands
+    def __init__(self):
+        self.me = self
+
+    def __del__(self):
+        with interruptible(60):
+            ended.append(self)
+
+ended = []
+gc.set_threshold(3)
+for _ in range(100):
+    Left()
+    check_stop()
+print(len(ended) > 90)
+"""
+
+
+def test_code_that_is_destroyed_while_the_guards_are_looked_at_is_ended():
+    done = subprocess.run(
+        [sys.executable, "-c", DESTROYED], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
 
 
 def test_stop_of_one_call_spares_the_code_of_another():

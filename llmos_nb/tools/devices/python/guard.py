@@ -106,7 +106,8 @@ def interrupt_main_thread() -> None:
 
 TICK_S = 0.05
 _STUBBORN = 3
-_lock = threading.Lock()
+# The garbage collector may run in the middle of what holds it, and what it destroys may be code that is ended guarded.
+_lock = threading.RLock()
 _guards: list[Guard] = []
 _begun: list[Begun] = []
 _waited: dict[str, float] = {}
@@ -232,10 +233,10 @@ class Guard:
             self._wait(self._alarm)
 
     def _wait(self, clock: Alarm) -> None:
-        if self._stopped_by:
-            clock.set(LEAST_S)
-        elif self.until < math.inf:
+        if self.until < math.inf:
             clock.set(max(self.until - time.monotonic(), LEAST_S))
+        if self._stopped_by:  # looked at last: a Stop that comes as the deadline is set must not wait for it
+            clock.set(LEAST_S)
 
     def _heard(self, number: int, frame: FrameType | None) -> None:
         """Handle either signal: interrupt the code, but never the guard or a device at work."""
@@ -247,8 +248,16 @@ class Guard:
             return
         self._tries += 1
         self._alarm.set(AGAIN_S if self._tries < _STUBBORN else TICK_S)
-        if frame is not None and not _ours(frame):
+        if frame is not None and not self._at_work(frame):
             self._interrupt(frame)
+
+    def _at_work(self, frame: FrameType | None) -> bool:
+        """Return whether a device is at work, or a guard in whatever it calls: effects are told as its timer is set."""
+        if frame is None or _ours(frame):
+            return True
+        while frame not in (None, self._base) and frame.f_globals is not globals():
+            frame = frame.f_back
+        return frame not in (None, self._base)
 
     def _note(self, number: int) -> None:
         """Tell Stop from the deadline; a timer thread can only ring by SIGINT, too."""
