@@ -68,7 +68,7 @@ def of_the_clock(call: Call) -> list[str]:
 def _why(call: Call, run: ExportSource, old: bool) -> str:
     """Say why outputs are not those of a cell."""
     forgotten = (e.body for e in run.events if isinstance(e.body, SignalReceived) and e.body.signal == "forget")
-    who = next((b.by for b in forgotten if b.call in (call.id, "all")), "")
+    who = next((b.by.name or "you" for b in forgotten if b.call in (call.id, "all")), "")
     if who and len(call.result.encode()) < call.size:
         return f"it was forgotten, by {who}"
     return "it is kept as one text" if old else f"it is not kept whole ({call.size:,} bytes)"

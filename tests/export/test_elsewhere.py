@@ -291,7 +291,7 @@ def test_what_was_forgotten_is_said_to_be(tmp_path):
 
 def test_only_what_is_gone_is_said_to_be_forgotten(tmp_path):
     run = process("print('y' * 9)")
-    run.process.run.append(SignalReceived(signal="forget", by="retention", call="all", bytes=9))
+    run.process.run.append(SignalReceived(signal="forget", by=prune.RETENTION, call="all", bytes=9))
     assert "forgotten" not in "".join(str(c) for c in read(export(run.source(), tmp_path / "x.ipynb"))["cells"])
 
 
