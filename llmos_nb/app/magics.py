@@ -87,6 +87,11 @@ class AgentMagics(Magics):
         """Return the processes that this notebook holds, without making its session."""
         return vars(self)["session"].processes if "session" in vars(self) else {}
 
+    def hear_no_cells(self) -> None:
+        """Tell the processes of this notebook no more what its cells change."""
+        with suppress(ValueError, KeyError):  # it was never heard of
+            self.ip.events.unregister("post_run_cell", vars(self)["session"].sharing.cell)
+
     def known(self) -> dict[tuple[str, str], None]:
         """Return number and name of the processes of this notebook, and of what is unfinished in the home."""
         here = [(str(p.pid), p.run.state.name) for p in self.processes().values()]
@@ -263,11 +268,11 @@ def load(ip: Any) -> None:
     previous = ip.magics_manager.magics["cell"].get("agent")
     if previous is not None and not isinstance(getattr(previous, "__self__", None), AgentMagics):
         print("llmos_nb: %%agent was already registered by another package and is replaced", file=sys.stderr)
+    unload(ip)
     config = LLMOS(parent=ip)
-    ip.configurables[:] = [c for c in ip.configurables if type(c).__name__ != "LLMOS"] + [config]
+    ip.configurables.append(config)
     magics = AgentMagics(ip, config)
     ip.register_magics(magics)
-    unload(ip)
     _until_the_cell_ends(ip, magics)
     ip.input_transformers_cleanup.append(tidy)
     ip.input_transformers_post.append(awaited)
@@ -372,9 +377,13 @@ _ENDS: dict[str, Callable[[Any, Any], object]] = {
 
 
 def unload(ip: Any) -> None:
-    """Take away the transformers, completion, the timer of goals, and all that stands before streams and libraries."""
+    """Take away the magics, settings, hooks, the timer of goals, and all that stands before streams and libraries."""
     magics = getattr(ip.magics_manager.magics["cell"].get("agent"), "__self__", None)
     if isinstance(magics, AgentMagics):
+        for kind in ip.magics_manager.magics.values():
+            del kind["agent"]
+        if not any(p.state == "running" for p in magics.processes().values()):  # what is at work hears of cells
+            magics.hear_no_cells()
         if magics.panels is not None:
             magics.panels.end()
         if magics.queued is not None:
@@ -385,5 +394,6 @@ def unload(ip: Any) -> None:
         if (module := sys.modules.get(f"llmos_nb.{name}")) is not None:
             end(module, ip)
     matchers = getattr(getattr(ip, "Completer", None), "custom_matchers", [])
+    ip.configurables[:] = [c for c in ip.configurables if type(c).__name__ not in ("LLMOS", "AgentMagics")]
     for hooks in (ip.input_transformers_cleanup, ip.input_transformers_post, matchers):
         hooks[:] = [h for h in hooks if not getattr(h, "__module__", "").startswith("llmos_nb.app.")]

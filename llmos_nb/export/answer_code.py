@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from llmos_nb.export.cells import tidy
 from llmos_nb.export.source import ExportSource
-from llmos_nb.process import compute
+from llmos_nb.process import answers, compute
 
 NAME = "_answer"
 _ODD = set('"\\{}#\n')  # cannot stand in a field of an f-string in double quotes
@@ -19,11 +18,13 @@ def _told(value):
 
 
 def computed_answer(run: ExportSource) -> str:
-    """Return the answer as code that computes it; empty where it holds no expression, or rests on what was undone."""
+    """Return the answer as code that computes it; empty where it holds no expression, or rests on what was undone.
+
+    An expression that changes something is not evaluated again: in the run that was done in a copy.
+    """
     s, at, text = run.state, 0, ""
-    undone = {n for c in s.calls.values() if c.status == "undone" for n in c.changes.names}
-    values = s.computed or ()
-    if not values or undone.intersection(re.findall(r"\w+", " ".join(v["code"] for v in values))):
+    values = [v for v in s.computed or () if not v.get("changes")]
+    if not values or any(answers.undone_below(s, v["code"]) for v in values):
         return ""
     answer, before = s.answer or "", list[str]()
     for n, value in enumerate(values, 1):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from llmos_nb.export.dataflow.taint import holds_after_all
+from llmos_nb.export.plainly import by_type, lines, sized
 from llmos_nb.export.steps import Unit
-from llmos_nb.heap.content import code_for
 
 STDERR = "what it wrote to stderr"
 VALUE, OUTPUT, CLOCK = "its value", "its output", "the time it took"
@@ -42,13 +41,8 @@ class Expected:
 
     @property
     def count(self) -> int:
-        """How many values are asserted by more than their type."""
+        """How many values are compared by more than their type."""
         return sum(not by_type(w) for w in (*self.names.values(), self.value) if w)
-
-
-def by_type(words: str) -> bool:
-    """Return whether words tell the type alone."""
-    return words.startswith("<")
 
 
 def expected_of(unit: Unit, why: Mapping[str, str], printed: str) -> Expected:
@@ -63,7 +57,7 @@ def expected_of(unit: Unit, why: Mapping[str, str], printed: str) -> Expected:
     printed : str
         Why what the step reads may not be the same.
     """
-    call = unit.call
+    call, run = unit.call, unit.run
     content = call.facts.get("content", {}) if call is not None and "outputs" in call.facts else None
     if call is None or not isinstance(content, dict) or unit.problem or unit.running == "":
         return Expected()
@@ -71,7 +65,7 @@ def expected_of(unit: Unit, why: Mapping[str, str], printed: str) -> Expected:
     for name, said in content.items():
         words = str(said)
         reason = why.get(name, "") if name else printed or ("it is not computed again" if unit.running else "")
-        reason = "" if holds_after_all(reason, words) else reason
+        reason = "" if run is not None and holds_after_all(reason, words, run.ran_in) else reason
         if "<secret " in words:
             reason = "it holds a secret"
         elif words == "<CapturedIO>":
@@ -118,44 +112,25 @@ def checks(source: str, expected: Expected) -> str:
     expected : Expected
         What it must give.
     """
-    words = dict(expected.names)
-    if not expected.value:
-        return "\n".join(_lines(words))
-    last = ast.parse(source).body[-1]
-    if isinstance(last, ast.Expr) and isinstance(last.value, ast.Name):  # it shows a name
-        return "\n".join(_lines({**words, last.value.id: expected.value}))
-    return "\n".join([GIVEN, *_lines({**words, VALUE_NAME: expected.value})])
+    last = ast.parse(source).body[-1:]
+    shown = last[0].value if last and isinstance(last[0], ast.Expr) else None
+    named = shown.id if isinstance(shown, ast.Name) else VALUE_NAME
+    given = lines(named, expected.value) if expected.value and named not in expected.names else []
+    given = (
+        given if named != VALUE_NAME or not any(map(sized, given)) else []
+    )  # of a table the output tells more
+    said = [line for name, words in expected.names.items() for line in lines(name, words)]
+    return "\n".join([*([GIVEN] if given and named == VALUE_NAME else []), *said, *given])
 
 
 VALUE_NAME = "_given"
 GIVEN = f"{VALUE_NAME} = Out[max(Out)]"  # what the cell above gave
 
 
-def _lines(words: Mapping[str, str]) -> list[str]:
-    return [line(name, said) for name, said in words.items()]
-
-
-def line(name: str, words: str) -> str:
-    """Return the assertion over one name."""
-    if by_type(words):
-        kind = words[1:].partition(":")[0].removesuffix(">")
-        return f"assert type({name}).__name__ == {kind!r}  # its type alone: what it holds is not asserted"
-    return f"assert _content({name}) == {words!r}, _content({name})"
-
-
-def compared(test: ast.expr) -> tuple[str, object] | None:
-    """Return what an assertion of ours looks at, as code, and what that was in the run; None of any other."""
-    match test:
-        case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
-            with suppress(ValueError):
-                return ast.unparse(left), ast.literal_eval(right)
-    return None
-
-
-def helper(words: Iterable[str]) -> str:
-    """Return the code that assertions use; empty where none uses any."""
-    said = [w for w in words if not by_type(w)]
-    return code_for(said) if said else ""
+def contents(expected: Expected) -> dict[str, str]:
+    """Return by name the words that `verify` compares behind a step's cell; the last expression under an empty name."""
+    named = [*expected.names.items(), ("", expected.value)]
+    return {name: words for name, words in named if words and not by_type(words)}
 
 
 def left_out(

@@ -6,10 +6,9 @@ checked against nbformat's own schema.
 
 from __future__ import annotations
 
-import html
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
@@ -17,14 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import LlmosError
-from llmos_nb.export import provenance
-from llmos_nb.export.source import ExportSource
-from llmos_nb.process import answers
-from llmos_nb.tools import Call
 
 FOLDED = (
+    "lock",
+    "seeds",
+    "inputs",
     "environment",
-    "comparison",
     "shapes",
     "told",
     "check",
@@ -160,123 +157,6 @@ def _check() -> Any:
     assert found is not None and found.origin is not None  # noqa: S101 - nbformat is a dependency
     schema = Path(found.origin).parent / "v4" / "nbformat.v4.5.schema.json"
     return fastjsonschema.compile(json.loads(schema.read_text(encoding="utf-8")), use_default=False)
-
-
-_MARKUP = re.compile(r"([\\`*_\[\]!$#|~])")
-_LONG = 600
-_SHORT = 100  # characters of a title
-
-
-def words(text: str, limit: int = _LONG) -> str:
-    """Return text on one line with everything escaped that Markdown or HTML would act on."""
-    flat = " ".join(str(text).split())
-    flat = flat if len(flat) <= limit else f"{flat[: limit - 1].rstrip()}…"
-    return _MARKUP.sub(r"\\\1", html.escape(flat, quote=False))
-
-
-def head(runs: list[ExportSource]) -> str:
-    """Return the title, the goals that it does not say, and how the notebook came about."""
-    title = words(runs[0].name or runs[0].goal, 120)
-    goals = [words(run.goal) for run in runs]
-    told = [
-        f"{goal}\n\n{course(run)}" if goal != title else course(run)
-        for run, goal in zip(runs, goals, strict=True)
-    ]
-    below = (
-        "It needs no model. Short cells behind the steps compare what they give with what they gave in the run."
-    )
-    return "\n\n".join([f"# {title}", *told, below])
-
-
-def course(run: ExportSource) -> str:
-    """Return model, day, mode and end of a process."""
-    s = run.state
-    ended = f"ended: {s.reason}" if s.status == "ended" else s.status
-    mode = run.settings.get("approve", s.mode)
-    on = f" on {run.events[0].at[:10]}" if run.events else ""
-    who = f"process {run.pid} of {words(run.model or 'a model')}"
-    return f"Made by {who}{on} (approvals: {words(str(mode))}; {ended})."
-
-
-def step(call: Call, run: ExportSource, first: bool, unchecked: Sequence[str] = (), titled: bool = True) -> str:
-    """Return the note over a step's code.
-
-    Parameters
-    ----------
-    call : Call
-        The call.
-    run : ExportSource
-        Its process.
-    first : bool
-        It is the first one of its step of the plan.
-    unchecked : sequence of str
-        What of it nothing compares; it stands last, since the journal does not say it.
-    titled : bool
-        A short why is the title of a call outside a plan; it was not in earlier versions.
-
-    Returns
-    -------
-    str
-        Title, why the model did it, who proposed, edited and approved it, what was expected and seen.
-    """
-    s = run.state
-    planned = next((p for p in s.plan.steps if p.n == call.step), None)
-    lines: list[str] = []
-    said = provenance.why(call, run)
-    if planned is not None and first:
-        lines += [f"## Step {planned.n}: {words(planned.title, 160)}", ""]
-        lines += [f"- Expected: {words(planned.expect)}"] if planned.expect else []
-        lines += [not_so(s.missed[planned.n])] if planned.n in s.missed else []
-    elif planned is None:
-        short = titled and said and len(said) <= _SHORT and not _comment(call)
-        lines += [f"## {words(said if short else title(call), 160)}", ""]
-        said = "" if short else said
-    lines += [f"- Why: {words(said)}"] if said else []
-    lines.append(
-        f"- `{words(call.name)}`, call {words(call.id)}: {words('; '.join(provenance.story(call, run)))}"
-    )
-    if call.name != "python" and call.result.strip():  # what Python shows stands under its cell
-        lines.append(f"- Seen: {words(call.result, 200)}")
-    lines += [f"- Not checked: {words(what, 200)}" for what in unchecked]
-    return "\n".join(lines)
-
-
-NOT_SO = "- Not as expected: "
-
-
-def not_so(expression: str) -> str:
-    """Return the line that says that what a step expected was evaluated and false."""
-    return f"{NOT_SO}{words(expression)} was false"
-
-
-def title(call: Call) -> str:
-    """Return what a call outside a plan is called: by its first comment."""
-    return _comment(call) or f"Call {call.id}: {call.name}"
-
-
-def _comment(call: Call) -> str:
-    comment = re.match(r"\s*#\s*(.+)", call.code)
-    return comment[1] if comment else ""
-
-
-def answer_words(run: ExportSource) -> str:
-    """Return the answer as the process gave it."""
-    said = "\n".join(f"> {words(line)}" for line in (run.state.answer or "").splitlines() if line.strip())
-    return f"## The answer, in the model's words\n\n{said}"
-
-
-NUMBERS = "Its numbers: "
-
-
-def answer_cell(run: ExportSource) -> Cell:
-    """Return the cell that says an answer and how its numbers are known."""
-    return Cell("markdown", "answer", answer(run), {"pid": run.pid})
-
-
-def answer(run: ExportSource) -> str:
-    """Return the answer, and how many of its numbers are computed, seen in results, or typed by the model."""
-    known = answers.counted(answers.numbers(run.state))
-    return f"{answer_words(run)}\n\n{NUMBERS}{known}." if known else answer_words(run)
 
 
 KEPT = ("image/png", "image/jpeg")

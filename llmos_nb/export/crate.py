@@ -20,6 +20,7 @@ from llmos_nb.export import provenance
 from llmos_nb.export.cells import read
 from llmos_nb.export.inputs import digest_file
 from llmos_nb.export.source import ExportSource
+from llmos_nb.journal.events import YOU, Decider
 from llmos_nb.tools import Call
 
 _CRATE, _PROFILE = "https://w3id.org/ro/crate/1.1", "https://w3id.org/ro/wfrun/process/0.5"
@@ -277,20 +278,18 @@ def _asked(call: Call) -> str:
 
 
 def _let(grant: provenance.Grant) -> str:
-    through, program = provenance.person(grant.who), grant.who.startswith(("mode:", "rule:"))
-    if grant.by == "plan":
+    through, program = grant.who.describe("the user"), not grant.who.looked
+    if grant.by.kind == "plan":
         return "stood in the plan that " + (f"{through} let through" if program else "was approved")
-    if grant.by.startswith("act:"):
-        return f"was covered by {provenance.person(grant.by)}"
-    if grant.by == "words":
-        return "was covered by the user's own words"
+    if grant.by.kind == "commitment":
+        return f"was covered by {through}"
     if not grant.by:
         return "needed no decision"
     return f"was let through by {through}" if program else f"was approved by {through}"
 
 
-def _approver(who: str) -> Entity:
+def _approver(who: Decider) -> Entity:
     """Return who let a call through: a person, or this program, where a mode, a rule or nobody decided."""
-    if who.partition(":")[0] in ("mode", "rule", "act", "approver", "words", "plan", ""):
+    if not who.is_person:
         return _US
-    return _USER if who == "you" else {"@id": f"#person-{_word(who)}", "@type": "Person", "name": who}
+    return _USER if who == YOU else {"@id": f"#person-{_word(who.name)}", "@type": "Person", "name": who.name}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from llmos_nb.export.assertions import Expected, expected_of, helper, line
-from llmos_nb.export.cells import Cell
+from llmos_nb.export.assertions import Expected, expected_of
 from llmos_nb.export.dataflow.taint import holds_after_all, shows, tainted, taints
 from llmos_nb.export.gather import Draft
 from llmos_nb.export.latest import latest
+from llmos_nb.export.plainly import by_type, lines
 from llmos_nb.export.source import ExportSource
 from llmos_nb.heap.content import content
 from llmos_nb.heap.digest import digest
@@ -18,7 +18,6 @@ from llmos_nb.heap.digest import digest
 REL, ABS = 1e-6, 1e-9
 _DEFINITIONS = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
 MOST = 25  # a last cell that a person can still read
-CHECKS = ("check", "evidence")
 
 
 def expected(draft: Draft) -> list[Expected]:
@@ -50,7 +49,9 @@ def evidence_code(draft: Draft) -> tuple[str, dict[str, str]]:
     left: dict[str, str] = {}
     values: dict[str, str] = {}
     for name, (recorded, words) in final_names(draft.wanted).items():
-        if name in why and not (name in asserted and holds_after_all(why[name], words or "<")):
+        if name in why and not (
+            name in asserted and holds_after_all(why[name], words or "<", draft.runs[0].ran_in)
+        ):
             left[name] = f"it rests on {why[name]}"
         elif name in asserted:
             continue
@@ -62,19 +63,15 @@ def evidence_code(draft: Draft) -> tuple[str, dict[str, str]]:
             left[name] = "it was changed after the run"
         elif not isinstance(namespace[name], _DEFINITIONS):
             values[name] = content(namespace[name])
-    lines = [f"# {name} is not checked: {reason}." for name, reason in left.items()]
-    lines += [line(name, said) for name, said in values.items()]
-    draft.last = values
-    return "\n".join(["# What the answer rests on.", *lines]) if lines else "", left
+    found = [f"# {name} is not checked: {reason}." for name, reason in left.items()]
+    found += asserting(values)
+    draft.last = {name: said for name, said in values.items() if not by_type(said)}
+    return "\n".join(["# What the answer rests on.", *found]) if found else "", left
 
 
-def comparing(draft: Draft, more: Iterable[str] = ()) -> str:
-    """Return the code that the assertions compare with, of the words of all of them and of some more."""
-    steps = (w for e in draft.expected for w in (*e.names.values(), e.value) if w)
-    return helper([*steps, *draft.last.values(), *more])
-
-
-def with_comparison(cells: list[Cell], draft: Draft) -> list[Cell]:
-    """Put the code that compares into a cell before the first one that needs it: the work stands before it."""
-    at = next((n for n, c in enumerate(cells) if c.role in CHECKS and "_content(" in c.source), None)
-    return cells if at is None else [*cells[:at], Cell("code", "comparison", comparing(draft)), *cells[at:]]
+def asserting(values: Mapping[str, str]) -> list[str]:
+    """Return the assertions over names in the end, and of what has no short form that `verify` compares it."""
+    found = ((name, lines(name, said)) for name, said in values.items())
+    return [
+        one for name, said in found for one in said or [f"# What {name} holds is compared by `llmos verify`."]
+    ]

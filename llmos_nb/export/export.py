@@ -9,21 +9,23 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from llmos_nb.errors import UsageError
-from llmos_nb.export import cells as notes
+from llmos_nb.export import notes
 from llmos_nb.export.answer_code import answer_check, answer_printed
-from llmos_nb.export.assertions import Expected, as_written, checks, left_out, line as assertion, told
+from llmos_nb.export.assertions import Expected, as_written, checks, contents, left_out, told
 from llmos_nb.export.cells import LOOSE, Cell, book_of, read, text_of, write
 from llmos_nb.export.crate import check_target, crate as as_crate
 from llmos_nb.export.dataflow.parsed import reading
 from llmos_nb.export.dataflow.taint import CHANCE, holds_after_all, shows
 from llmos_nb.export.environ import environ_code, variables
-from llmos_nb.export.evidence import comparing, evidence_code, expected, with_comparison
-from llmos_nb.export.files import environ_recorded, files_recorded, missed
+from llmos_nb.export.evidence import asserting, evidence_code, expected
+from llmos_nb.export.files import environ_recorded, files_recorded, made_again, missed
 from llmos_nb.export.gather import RESULTS, Draft, gather
+from llmos_nb.export.heads import Heads
 from llmos_nb.export.inputs import Input, bring, check_code, files_read, from_held, shapes_code
 from llmos_nb.export.lock import needed, script_block
 from llmos_nb.export.magics import shows as shows_by_itself
 from llmos_nb.export.metadata import lock_text, metadata_of
+from llmos_nb.export.plainly import by_type
 from llmos_nb.export.redact import refuse_held, refuse_secrets, refuse_shown, secrets
 from llmos_nb.export.script import script_of
 from llmos_nb.export.setup_cells import Params, parameters_code, seeds_code
@@ -217,9 +219,12 @@ def _written(book: dict[str, Any], draft: Draft, target: Path, lock: bool | str,
 
 def _inputs(draft: Draft) -> list[Input]:
     """Return the declared input files: as they were recorded when they were read, else as the code names them."""
-    found = files_recorded(draft.units, draft.cells, draft.runs[0].folder, draft.runs[0].began_in)
+    folder = draft.runs[0].folder
+    found = files_recorded(draft.units, draft.cells, folder, draft.runs[0].began_in)
+    made = made_again(draft.units, draft.cells)
     known = {i.path for i in found}
     named = [i for i in files_read(draft.sources, draft.runs) if i.path not in known]
+    named = [i for i in named if os.path.realpath(folder / i.path) not in made]
     return [*found, *named, *from_held(draft.held)]
 
 
@@ -229,11 +234,12 @@ def _cells(draft: Draft, clean: bool, trace: bool, params: Params) -> list[Cell]
     if params is None:  # with other parameters the steps give something else, so the end alone is asserted
         draft.expected = expected(draft)
     draft.inputs = _inputs(draft)
-    made = [] if clean else [Cell("markdown", "head", notes.head(draft.wanted))]
-    made += [*_setup(draft, parameters), *_body(draft, clean), *_end(draft, clean)]
-    made = with_comparison(made, draft)
+    made = [] if clean else [Cell("markdown", "head", notes.head(draft.runs))]
+    made += [*_setup(draft, parameters), *_body(draft, clean), *_end(draft)]
     made += [c for r in draft.wanted for c in trace_cells(r)] if trace else []
-    said = ((f"cell {c.about.get('call') or c.role}", c.source) for c in made)
+    said = (
+        (f"cell {c.about.get('call') or c.role}", f"{c.source}\n{c.about.get('contents', '')}") for c in made
+    )
     refuse_secrets(said, secrets(draft.runs))
     refuse_held(draft.held, secrets(draft.runs))
     return made
@@ -264,20 +270,23 @@ def _body(draft: Draft, clean: bool) -> list[Cell]:
     values = step_values(draft.units, draft.running(), draft.states)
     printed = shows(draft.running(), draft.states)
     wanted = draft.expected or [Expected()] * len(draft.units)
+    heads = Heads(draft, clean)
     for unit, known, gives, why in zip(draft.units, values, wanted, printed, strict=True):
         while texts and texts[0][0] < unit.order[0]:
             cells.append(texts.pop(0)[1])
         if unit.role in RESULTS and not checked:
             cells, checked = [*cells, *_shapes(draft)], True
+        cells += heads.over(unit)
         if unit.call is not None and unit.run is not None:
             key = (unit.run.pid, unit.call.step)
-            cells += _step(unit, known, gives, why, first=key not in said)[clean:]
+            cells += _step(unit, known, gives, why, key not in said, heads.level)[clean:]
             said |= {key} if unit.call.step else set()
         elif unit.role == "answer" and unit.run is not None:
-            cells += _answer(unit, unit.run, why, bool(draft.expected))[clean:]
+            cells += _answer(unit, unit.run, why, bool(draft.expected), heads.level)[clean:]
         elif unit.source.strip():
             cells.append(_other(unit, draft, why))
-    return cells + [cell for _, cell in texts]
+        cells += heads.behind(unit)
+    return [*cells, *heads.rest(), *(cell for _, cell in texts)]
 
 
 def _other(unit: Unit, draft: Draft, why: str) -> Cell:
@@ -291,13 +300,14 @@ def _other(unit: Unit, draft: Draft, why: str) -> Cell:
     return Cell("code", unit.role, unit.source, about, tags, outputs)
 
 
-def _answer(unit: Unit, run: ExportSource, why: str, checked: bool) -> list[Cell]:
+def _answer(unit: Unit, run: ExportSource, why: str, checked: bool, level: int) -> list[Cell]:
     """Return the answer in words, the cell that computes it with what it showed, and the check of that."""
     outputs = answer_printed(run)
-    why = "" if holds_after_all(why, "".join(map(_text, outputs))) else why
+    why = "" if holds_after_all(why, "".join(map(_text, outputs)), run.ran_in) else why
     about = {"pid": run.pid, "shown": "observed"} | ({"volatile": all_volatile(1)} if why else {})
-    left = {"left": left_out(unit, Expected(), "", why)} if why else {}
-    words = notes.answer_cell(run)
+    not_compared = {**notes.not_again(run), **(left_out(unit, Expected(), "", why) if why else {})}
+    left = {"left": not_compared} if not_compared else {}
+    words = notes.answer_cell(run, level)
     cells = [words, Cell("code", "answer", unit.source, {**about, **left}, [LOOSE] if why else [], outputs)]
     code = answer_check(run) if checked and not why else ""
     return [*cells, Cell("code", "check", code, {"pid": run.pid, "asserted": 1})] if code else cells
@@ -308,19 +318,21 @@ def _shapes(draft: Draft) -> list[Cell]:
     return [Cell("code", "shapes", code)] if code else []
 
 
-def _step(unit: Unit, values: dict[str, str], gives: Expected, why: str, first: bool) -> list[Cell]:
+def _step(unit: Unit, values: dict[str, str], gives: Expected, why: str, first: bool, level: int) -> list[Cell]:
     """Return a step's note and its cell: code, assertions, and what it showed."""
     call, run = unit.call, unit.run
     assert call is not None and run is not None  # noqa: S101 - the caller has looked
-    about = {"call": call.id, "step": call.step, "by": call.by, "tool": call.name}
+    about = {"call": call.id, "step": call.step, "by": call.by.plain(), "tool": call.name}
     about |= {"problem": unit.problem} if unit.problem else {}
     about |= {"pid": run.pid} if run.events and run.pid else {}
     outputs, lost = recorded(call, run)
     if (magic := shows_by_itself(call.code)) and not lost:
         lost = f"what {magic} shows has no plain form"
-    why = "" if outputs and holds_after_all(why, "".join(map(_text, outputs))) else why
+    why = "" if outputs and holds_after_all(why, "".join(map(_text, outputs)), run.ran_in) else why
+    why = why or ("rows in no order, a draw or the clock" if call.facts.get("varies") else "")
     repeats = not lost and not unit.problem and unit.running is None and "outputs" in call.facts
-    known: dict[str, Any] = {"values": values} if values else {}
+    compared = {"values": values, "contents": contents(gives)}
+    known: dict[str, Any] = {key: of for key, of in compared.items() if of}
     known |= {"shown": "observed" if repeats else "run"}
     if why and repeats:
         known["volatile"] = all_volatile(len(outputs))
@@ -328,12 +340,12 @@ def _step(unit: Unit, values: dict[str, str], gives: Expected, why: str, first: 
     left = left_out(unit, gives, lost, why if outputs else "", of_the_clock(call), errors)
     left |= {"the files it read": said} if (said := missed(unit, run.cells)) else {}
     known |= {"left": left} if left else {}
-    note = Cell("markdown", "note", notes.step(call, run, first, told(left)), about)
+    note = Cell("markdown", "note", notes.step(call, run, first, told(left), level), about)
     tags = [] if repeats and not why else [LOOSE]
     step = Cell("code", "step", as_written(unit.source, gives), {**about, **known}, tags, outputs)
     if not (code := checks(unit.source, gives)):
         return [note, step]
-    behind = {k: about[k] for k in ("call", "pid") if k in about} | {"asserted": gives.count}
+    behind = {k: about[k] for k in ("call", "pid") if k in about} | {"asserted": code.count("\nassert ") + 1}
     return [note, step, Cell("code", "check", code, behind)]
 
 
@@ -341,27 +353,25 @@ def _text(output: dict[str, Any]) -> str:
     return str(output.get("text", output.get("data", {}).get("text/plain", "")))
 
 
-def _end(draft: Draft, clean: bool) -> list[Cell]:
-    """Return the answers that no code computes, and what is asserted in the end."""
-    computed = [u.run for u in draft.units if u.role == "answer"]
-    bare = [r for r in draft.wanted if r.state.answer and not any(r is c for c in computed) and not clean]
-    cells = [notes.answer_cell(r) for r in bare]
+def _end(draft: Draft) -> list[Cell]:
+    """Return what is asserted in the end."""
     code, draft.unchecked = evidence_code(draft)
-    return [*cells, Cell("code", "evidence", code)] if code else cells
+    about = {"contents": draft.last} if draft.last else {}
+    return [Cell("code", "evidence", code, about)] if code else []
 
 
 def _observe(book: dict[str, Any], beside: Path, draft: Draft, lock: bool | str) -> None:
     """Store the outputs of a run of the notebook in it, and assert what its seeded draws are."""
     chance = [n for n, why in draft.unchecked.items() if why.endswith(CHANCE)]
-    added, modules = watch(book, beside, chance)
+    added, modules = watch(book, beside, chance, draft.runs[0].folder)
     if lock and needed(draft.sources, modules) != needed(draft.sources):
         book["metadata"]["llmos_nb"]["pylock"] = lock_text(draft.sources, lock, modules)
     cells = {c["metadata"]["llmos_nb"]["role"]: c for c in book["cells"]}
     if added and (cell := cells.get("evidence")) is not None:
         about = "# Under the seeds above; the run itself drew others."
-        lines = [assertion(name, words) for name, words in added.items()]
-        cell["source"] = "\n".join([cell["source"], about, *lines])
-        helper, there = comparing(draft, added.values()), cells.get("comparison", cell)
-        there["source"] = f"{helper}\n\n\n{cell['source']}" if there is cell else helper
+        cell["source"] = "\n".join([cell["source"], about, *asserting(added)])
+        cell["metadata"]["llmos_nb"]["contents"] = draft.last | {
+            n: w for n, w in added.items() if not by_type(w)
+        }
         for name in chance:
             draft.unchecked.pop(name)

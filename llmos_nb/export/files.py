@@ -42,28 +42,35 @@ def files_recorded(
         The folder that they started from in the run.
     """
     known = named_texts(u.source for u in units)
+    texts = {n for u in units for n in file_names(u.source, known)}
     found: dict[str, Input] = {}
     made: set[str] = set()
     here = folder  # where names start from: a step may have gone elsewhere
     for unit in units:
         there = Path(unit.call.changes.cwd) if unit.call is not None and unit.call.changes.cwd else here
-        reads, named = reads_of(unit, cells), set(file_names(unit.source, known))
+        reads = reads_of(unit, cells)
+        named = {n.removeprefix("./") for n in file_names(unit.source, known)}
         whole = unit.kept or unit.call is not None
         for one in _files(reads):
             places = (
                 (_moved(one["from"], began_in, folder),) if isinstance(one.get("from"), str) else (here, there)
             )
-            path, real = _seen_from(folder, places, one["path"])
-            if (
-                path not in found
-                and real not in made
-                and (whole or {path, one["path"]} & named)
-                and "sha256" in one
-            ):
+            spelled = one["path"] if one["path"] in texts else _within(one["path"], began_in, folder)
+            path, real = _seen_from(folder, places, spelled)
+            read = whole or any(f"/{p}".endswith(f"/{n}") for p in (path, one["path"]) for n in named)
+            if path not in found and real not in made and read and "sha256" in one:
                 found[path] = _since(Input(path, one["sha256"], one["bytes"]), folder, where(unit, cells))
         here = there
         made |= {p for p in _written(unit, reads) if whole or any(p.endswith(n.lstrip("./")) for n in named)}
     return list(found.values())
+
+
+def _within(path: str, began_in: Path | None, folder: Path) -> str:
+    """Return a whole path that code has put together, seen from the notebook's folder where it is in it."""
+    for start in filter(None, (began_in, folder, folder.resolve())):
+        if Path(path).is_absolute() and Path(path).is_relative_to(start):
+            return Path(path).relative_to(start).as_posix()
+    return path
 
 
 def _moved(start: str, began_in: Path | None, folder: Path) -> Path:
@@ -90,6 +97,48 @@ def _written(unit: Unit, reads: Mapping[str, Any]) -> list[str]:
     effects = unit.call.facts.get("effects", ()) if unit.call is not None else ()
     words = (str(e).partition(" ") for e in effects)
     return [*(str(p) for p in reads.get("written", ())), *(what for kind, _, what in words if kind == "write")]
+
+
+def made_again(units: Sequence[Unit], cells: Mapping[int, CellRan]) -> set[str]:
+    """Return the real paths of what the code that stands in the notebook whole has written."""
+    return {p for u in units if u.kept for p in map(str, reads_of(u, cells).get("written", ()))}
+
+
+def writers(
+    units: Sequence[Unit], cells: Mapping[int, CellRan], folder: Path, parts: Sequence[Unit]
+) -> list[Unit]:
+    """Return the cells of the user's whose files are to be written again.
+
+    A file that a cell wrote comes as an input, as it was read. That cannot be in a folder that code of the notebook is
+    still to make, nor where it is another one now, or gone.
+
+    Parameters
+    ----------
+    units : sequence of Unit
+        The code of the notebook, in order.
+    cells : mapping
+        What is recorded of the user's cells.
+    folder : Path
+        Where relative names start from that have no record of it.
+    parts : sequence of Unit
+        Those of the user's cells that stand in it in part.
+    """
+    written = [{str(p) for p in reads_of(u, cells).get("written", ())} for u in units]
+    there = [u.kept or any(u is part for part in parts) for u in units]
+    made = set[str]().union(*(paths for paths, stands in zip(written, there, strict=True) if stands))
+    read = [f for u, stands in zip(units, there, strict=True) if stands for f in _files(reads_of(u, cells))]
+    whole = [Path(os.path.realpath(Path(f.get("from") or folder, f["path"]))) for f in read]
+    again = {str(p) for path in whole for p in path.parents} & made
+    again |= {str(p) for p, f in zip(whole, read, strict=True) if "sha256" in f and not _still(p, f["sha256"])}
+    return [
+        u
+        for u, paths in zip(units, written, strict=True)
+        if u.role == "user" and not u.kept and any({p, os.path.dirname(p)} & again for p in paths)  # noqa: PTH120
+    ]
+
+
+def _still(path: Path, sha256: str) -> bool:
+    return path.is_file() and digest_file(path) == sha256
 
 
 def missed(unit: Unit, cells: Mapping[int, CellRan]) -> str:

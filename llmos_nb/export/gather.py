@@ -16,7 +16,8 @@ from llmos_nb.export.chance import recorded as recorded_states, restored
 from llmos_nb.export.dataflow.effects import NUMPY, PYTHON
 from llmos_nb.export.dataflow.flow import flow_of_code
 from llmos_nb.export.dataflow.slice import Piece, cut
-from llmos_nb.export.dataflow.taint import NETWORK, STATES, reaches, tainted
+from llmos_nb.export.dataflow.taint import FOLDER, NETWORK, STATES, reaches, tainted
+from llmos_nb.export.files import writers
 from llmos_nb.export.functions import modules_named, source_unit
 from llmos_nb.export.inputs import Input
 from llmos_nb.export.literals import Held, hold
@@ -238,11 +239,12 @@ def _told_once(units: list[Unit]) -> list[Unit]:
 
 
 def _whole_steps(draft: Draft) -> None:
-    """Keep whole what is needed in part: steps of other processes, and cells that drew, which draw the same then."""
+    """Keep whole what is needed in part: others' steps, cells that drew, and those that fill a folder made here."""
     for _ in range(_ROUNDS):
         sources, _ = cut(draft.pieces())
         left = [u for u, s in zip(draft.units, sources, strict=True) if not u.kept and s.strip()]
         new = [u for u in left if u.role == "step" or (u.role == "user" and recorded_states(u, draft.cells))]
+        new += writers(draft.units, draft.cells, draft.runs[0].folder, left)
         if not new:
             break
         for unit in new:
@@ -295,12 +297,20 @@ def _at_boundary(draft: Draft) -> None:
     _, draft.boundary = cut(pieces[first:])
     if not draft.boundary or not first:
         return
-    why = tainted(pieces[:first])
+    why = {
+        n: reason for n, reason in tainted(pieces[:first]).items() if reason != FOLDER
+    }  # a cell makes it anew
     for name in sorted(draft.boundary & why.keys() & set(draft.namespace) - draft.changed):
         held = hold(name, draft.namespace[name], draft.folder, f"it rests on {why[name]}")
-        if held is not None:
+        if held is not None and not _holds_folder(held, draft.runs):
             draft.keep(held, first, (*draft.units[first].order[:2], _FIRST))
             first += 1
+
+
+def _holds_folder(held: Held, runs: Iterable[ExportSource]) -> bool:
+    """Return whether a value has the name of the folder of the run in it, which is another one elsewhere."""
+    folders = {str(f) for run in runs for f in (run.ran_in, run.folder) if f != f.parent}
+    return any(folder in held.code or folder.encode() in held.data for folder in folders)
 
 
 def _resolve(draft: Draft) -> None:
@@ -329,6 +339,11 @@ def _make(draft: Draft, name: str) -> None:
     elif name in draft.changed:
         draft.missing[name] = "the run changed it, and what it was before is not kept"
     elif live and (held := hold(name, value, draft.folder, "no cell makes it")) is not None:
-        draft.keep(held, 0)
+        if _holds_folder(held, draft.runs):
+            draft.missing[name] = (
+                "no cell makes it, and it holds the folder of the run, which is another elsewhere"
+            )
+        else:
+            draft.keep(held, 0)
     else:
         draft.missing[name] = f"a {type(value).__name__} cannot be written as plain data"

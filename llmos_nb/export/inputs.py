@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import glob
+import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import file_digest, sha256
@@ -21,12 +24,13 @@ from llmos_nb.export.literals import Held, kinds
 from llmos_nb.export.source import ExportSource
 
 _LONGEST = 300  # characters; longer texts in code are prose, not names of files
+_QUOTED, _WITH_SUFFIX = re.compile(r"(?<=['\"])[^'\"\n]+(?=['\"])"), re.compile(r"[^\s'\"(),;=<>|&]+\.\w+")
 _PATHS = ("Path", "PurePath", "PosixPath", "str", "fspath", "open")
 
 
-def named_texts(sources: Iterable[str]) -> dict[str, str]:
-    """Return the names that code binds to a text or path."""
-    known: dict[str, str] = {}
+def named_texts(sources: Iterable[str], file: str = "") -> dict[str, str]:
+    """Return the names that code binds to a text or path; `file` is the module that it is, where it is one."""
+    known = {"__file__": file} if file else {}
     for source in sources:
         for node in nodes(source):
             match node:
@@ -36,7 +40,7 @@ def named_texts(sources: Iterable[str]) -> dict[str, str]:
 
 
 def file_names(source: str, known: Mapping[str, str]) -> Iterator[str]:
-    """Return every text in code that may be a file's name.
+    """Return every text in code that may be a file's name, also one inside another text, as in SQL.
 
     Parameters
     ----------
@@ -47,9 +51,10 @@ def file_names(source: str, known: Mapping[str, str]) -> Iterator[str]:
     """
     for node in nodes(source):
         if isinstance(node, ast.expr):
-            text = text_of(node, known)
-            if text and len(text) < _LONGEST and not set(text) & {"\n", "\0"} and text.strip(". /"):
-                yield text
+            text = text_of(node, known) or ""
+            for name in (text, *_QUOTED.findall(text), *_WITH_SUFFIX.findall(text)):
+                if len(name) < _LONGEST and not set(name) & {"\n", "\0"} and name.strip(". /"):
+                    yield name
 
 
 def text_of(node: ast.AST, known: Mapping[str, str]) -> str | None:
@@ -63,6 +68,19 @@ def text_of(node: ast.AST, known: Mapping[str, str]) -> str | None:
             return _joined((left, right), "/" if isinstance(op, ast.Div) else "", known)
         case ast.JoinedStr(values):
             return _joined((v.value if isinstance(v, ast.FormattedValue) else v for v in values), "", known)
+        case ast.Attribute(attr="parent") | ast.Call():
+            return _path_of(node, known)
+    return None
+
+
+def _path_of(node: ast.expr, known: Mapping[str, str]) -> str | None:
+    """Return the path that a call, or ``.parent``, gives."""
+    match node:
+        case ast.Attribute(value) | ast.Call(ast.Attribute(_, "dirname"), [value]):
+            whole = text_of(value, known)
+            return os.path.dirname(whole) or "." if whole else None  # noqa: PTH120 - a text
+        case ast.Call(ast.Attribute(value, "resolve" | "absolute"), []):
+            return text_of(value, known)
         case ast.Call(func=func, args=args):
             name = dotted(func)
             if name.endswith("path.join") or (name.rpartition(".")[2] in _PATHS and args):
@@ -135,7 +153,20 @@ def files_read(sources: Iterable[str], runs: Sequence[ExportSource]) -> list[Inp
         for name in local_modules(source, folder, entries):
             whole = folder / name
             found[name] = Input(name, digest_file(whole), whole.stat().st_size, "module")
+            for path in _named_by(name, folder):
+                if path not in found and len(found) < MOST and (folder / path).stat().st_mtime < begun:
+                    found[path] = _described(path, folder / path)
     return list(found.values())
+
+
+def _named_by(module: str, folder: Path) -> Iterator[str]:
+    """Return the files whose names stand in a module of the user's, from its own folder or the notebook's."""
+    with suppress(OSError, SyntaxError, ValueError):
+        source = (folder / module).read_text(encoding="utf-8")
+        for name in file_names(source, named_texts([source], module)):
+            for base in dict.fromkeys((os.path.dirname(module), "")):  # noqa: PTH120 - a text as the code spells it
+                whole = Path(os.path.normpath(os.path.join(base, name))).as_posix()  # noqa: PTH118 - as above
+                yield from (path for path in _matches(whole, folder) if not path.endswith(".py"))
 
 
 def _import_path(sources: Iterable[str], known: Mapping[str, str], folder: Path) -> Iterator[str]:

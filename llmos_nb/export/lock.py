@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 from packaging.utils import canonicalize_name as normal
 from platformdirs import user_cache_path
 
-from llmos_nb.export.dataflow.parsed import nodes
+from llmos_nb.export.dataflow.parsed import nodes, once
 from llmos_nb.export.functions import modules_named
 
 _PYTHON = f">={sys.version_info.major}.{sys.version_info.minor}"
@@ -96,6 +96,7 @@ def closure(names: Iterable[str]) -> list[str]:
     return sorted(found)
 
 
+@once  # an export asks for its code, for what runs it, and for what was loaded
 def _requires(name: str) -> list[str]:
     from packaging.requirements import Requirement  # only for the lock
 

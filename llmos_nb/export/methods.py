@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from llmos_nb.export import cells, provenance
+from llmos_nb.export import notes, provenance
 from llmos_nb.export.assertions import Expected, left_out, told
-from llmos_nb.export.cells import words
 from llmos_nb.export.files import missed, where
 from llmos_nb.export.gather import Draft
 from llmos_nb.export.lock import platform_of
+from llmos_nb.export.markdown import words
 from llmos_nb.export.redact import refuse_secrets, secrets
 from llmos_nb.export.shown import of_the_clock, recorded
 from llmos_nb.export.source import ExportSource
@@ -54,7 +54,7 @@ def methods(draft: Draft) -> str:
     parts = [title, SUPPLEMENT, *map(_run, draft.runs), _data(draft), "## What was done"]
     parts += [_step(draft, n) for n, unit in enumerate(draft.units) if unit.call is not None]
     parts += [part for part in (_not_done(draft), _uncheckable(draft)) if part]
-    parts += [cells.answer(run) for run in draft.runs if run.state.answer]
+    parts += [notes.answer(run) for run in draft.runs if run.state.answer]
     text = "\n\n".join(parts) + "\n"
     refuse_secrets([("methods", text)], secrets(draft.runs))
     return text
@@ -81,7 +81,7 @@ def _run(run: ExportSource) -> str:
         lines.append(f"- Time: {course}; {ended}{f' ({words(s.detail)})' if s.detail else ''}")
         lines.append(f"- Journal: {len(events)} events, the last has the hash `{events[-1].hash}`")
     lines += [f"- {line}" for line in _plans(run)]
-    lines += [f"- Said by {words(provenance.person(by))} while it ran: {words(text)}" for by, text in s.told]
+    lines += [f"- Said by {words(by.describe('the user'))} while it ran: {words(text)}" for by, text in s.told]
     return "\n".join([lines[0], "", *lines[1:]])
 
 
@@ -97,17 +97,14 @@ def _plans(run: ExportSource) -> Iterator[str]:
     listed = set()  # a plan of one step that nobody proposed is none
     for event in run.events:
         at, body = provenance.when(event.at), event.body
-        if isinstance(body, PlanProposed | PlanEdited) and body.by != "process":
+        if isinstance(body, PlanProposed | PlanEdited) and body.by.kind != "process":
             listed.add(body.version)
             what = "proposed" if isinstance(body, PlanProposed) else "edited"
             steps = "; ".join(f"{step['n']}. {step.get('title', '')}" for step in body.steps)
-            by = "the model" if body.by == "model" else provenance.person(body.by)
+            by = body.by.describe("the user")
             yield f"Plan, version {body.version}, {what} by {words(by)}, {at}: {words(steps, 2_000)}"
         elif isinstance(body, PlanDecided) and body.version in listed:
-            why = f": {words(body.why)}" if body.why else ""
-            by, done = provenance.person(body.by), "approved" if body.what == "approve" else "rejected"
-            done = "let through" if done == "approved" and body.by.startswith("mode") else done
-            yield f"Plan, version {body.version}, {done} by {words(by)}, {at}{why}"
+            yield f"Plan, version {body.version}, {words(provenance.decided(body))}, {at}"
 
 
 def _data(draft: Draft) -> str:
@@ -133,12 +130,14 @@ def _step(draft: Draft, n: int) -> str:
     call, run = unit.call, unit.run
     assert call is not None and run is not None  # noqa: S101 - the caller has looked
     planned = next((p for p in run.state.plan.steps if p.n == call.step), None)
-    title = f"Step {planned.n}: {planned.title}" if planned is not None else cells.title(call)
+    title = (
+        f"Step {planned.n}: {words(planned.title, 160)}" if planned is not None else notes.title(call, run)[0]
+    )
     number = sum(u.call is not None for u in draft.units[: n + 1])
     pid = f" of process {run.pid}" if len(draft.runs) > 1 else ""
-    parts = [f"### {number}. {words(title, 160)} (`{words(call.name)}`, call {words(call.id)}{pid})"]
+    parts = [f"### {number}. {title or 'A call'} (`{words(call.name)}`, call {words(call.id)}{pid})"]
     if planned is not None and planned.expect:
-        missed = [cells.not_so(run.state.missed[planned.n])] if planned.n in run.state.missed else []
+        missed = [f"- {notes.not_so(run.state.missed[planned.n])}"] if planned.n in run.state.missed else []
         parts.append("\n".join([f"- Expected: {words(planned.expect)}", *missed]))
     if said := provenance.why(call, run):
         parts.append(f"Why, in the model's words: {words(said, 2_000)}")
@@ -146,11 +145,9 @@ def _step(draft: Draft, n: int) -> str:
     parts += [_fence(call_code(run, call), "python"), *_edited(call)]
     outputs, lost = recorded(call, run)
     parts += _output(call, outputs)
-    asserted = f"{gives.count} values are asserted" if gives.count else "no value is asserted"
+    known = f"{gives.count} values are compared" if gives.count else "no value is compared"
     left = told(left_out(unit, gives, lost, "", of_the_clock(call)))
-    parts.append(
-        f"Checked when it runs again: {asserted}." + "".join(f" Not checked: {words(w)}." for w in left)
-    )
+    parts.append(f"When it is verified: {known}." + "".join(f" Not checked: {words(w)}." for w in left))
     return "\n\n".join(parts)
 
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from llmos_nb.export.source import ExportSource
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import (
+    NO_ONE,
     CallDecided,
     CallResolved,
     CallUndone,
+    Decider,
     ModelResponded,
     PlanDecided,
     QuestionAsked,
@@ -33,16 +35,6 @@ def when(at: str) -> str:
     return f"{at[:10]} {at[11:19]} UTC" if len(at) >= 19 else at
 
 
-def person(by: str) -> str:
-    """Return whoever decided in words."""
-    kind, _, which = by.partition(":")
-    if kind in ("mode", "rule", "approver"):
-        return f"the {kind} {which}".rstrip()
-    if kind == "act":
-        return f"act {which} of the plan"
-    return "the user" if by == "you" else by
-
-
 def why(call: Call, run: ExportSource) -> str:
     """Return what the model said when it proposed a call; empty where it said nothing."""
     found = (e.body for e in run.about(f"event {call.facts.get('n')}"))
@@ -61,9 +53,9 @@ class Grant:
 
     Parameters
     ----------
-    by : str
-        By what the event that let it run says it was: a person, a mode, a rule, ``plan``, ``words``; empty for none.
-    who : str
+    by : Decider
+        What the event that let it run says; nobody for none.
+    who : Decider
         Who stands behind it: of a plan, or of a step approved before it began, whoever approved that.
     at : str
         When.
@@ -71,8 +63,8 @@ class Grant:
         The reason given.
     """
 
-    by: str
-    who: str
+    by: Decider
+    who: Decider
     at: str
     why: str
 
@@ -80,7 +72,7 @@ class Grant:
 def grant(call: Call, run: ExportSource) -> Grant:
     """Return what let a call run; without the events, its last decision is all that is known."""
     found = Grant(call.by, call.by, call.started, call.why)
-    plan = step = ""
+    plan = step = NO_ONE
     asked = False
     for event in _about(call, run):
         match event.body:
@@ -93,12 +85,19 @@ def grant(call: Call, run: ExportSource) -> Grant:
             case CallDecided(what="edit"):
                 asked = False  # it is judged again
             case CallDecided(what="approve") as b:
-                behind = plan if b.by == "plan" else step if b.by == "you" and not asked else ""
+                behind = plan if b.by.kind == "plan" else step if b.by.is_person and not asked else NO_ONE
                 found = Grant(b.by, behind or b.by, event.at, b.why)
     return found
 
 
-def story(call: Call, run: ExportSource) -> list[str]:
+def decided(b: PlanDecided) -> str:
+    """Return what became of a version of a plan, and by whom."""
+    done = "approved" if b.what == "approve" else "rejected"
+    done = "let through" if done == "approved" and not b.by.looked else done
+    return f"{done} by {b.by.describe('the user')}{f': {b.why}' if b.why else ''}"
+
+
+def story(call: Call, run: ExportSource, planned: bool = False) -> list[str]:
     """Return what was decided of a call, in order, a phrase each.
 
     Parameters
@@ -107,13 +106,15 @@ def story(call: Call, run: ExportSource) -> list[str]:
         The call.
     run : ExportSource
         Its process, with all its events; without them the call's last decision is all that is known.
+    planned : bool
+        Who decided on the plan is said elsewhere.
     """
     if not run.events:
         return [_granted(call.by, call.why)] if call.by else ["no decision was needed"]
-    return list(_phrases(call, run))
+    return list(_phrases(call, run, planned))
 
 
-def _phrases(call: Call, run: ExportSource) -> Iterator[str]:
+def _phrases(call: Call, run: ExportSource, planned: bool) -> Iterator[str]:
     plan: tuple[PlanDecided, str] | None = None
     step: tuple[SignalReceived, str] | None = None
     decided = asked = False
@@ -130,10 +131,10 @@ def _phrases(call: Call, run: ExportSource) -> Iterator[str]:
                 asked = True
             case CallDecided() as b:
                 decided = decided or b.what == "approve"
-                yield from _decision(b, at, plan, None if asked else step)
+                yield from _decision(b, at, plan, None if asked else step, planned)
                 asked = asked and b.what != "edit"  # an edited call is judged again
             case CallResolved() as b:
-                yield f"{'confirmed as done' if b.done else 'run again'} by {person(b.by)}, {at}"
+                yield f"{'confirmed as done' if b.done else 'run again'} by {b.by.describe('the user')}, {at}"
             case CallUndone():
                 yield f"undone, {at}"
     if not decided and call.status == "done":
@@ -141,36 +142,35 @@ def _phrases(call: Call, run: ExportSource) -> Iterator[str]:
 
 
 def _decision(
-    b: CallDecided, at: str, plan: tuple[PlanDecided, str] | None, step: tuple[SignalReceived, str] | None
+    b: CallDecided,
+    at: str,
+    plan: tuple[PlanDecided, str] | None,
+    step: tuple[SignalReceived, str] | None,
+    planned: bool,
 ) -> Iterator[str]:
     """Say what one event decided."""
     reason = f": {b.why}" if b.why else ""
     if b.what == "edit":
-        yield f"edited by {person(b.by)}, {at}{reason}"
+        yield f"edited by {b.by.describe('the user')}, {at}{reason}"
     elif b.what in ("reject", "skip"):
         done = "rejected" if b.what == "reject" else "skipped"
-        who = "by a check" if b.by in _CHECKS else f"by {person(b.by)}"
-        yield f"{done} {who}, {at}: {b.why or _CHECKS.get(b.by, 'no reason was given')}"
-    elif b.by == "plan" and plan is not None:
-        version, through = plan[0].version, person(plan[0].by)
-        how = "let through by" if plan[0].by.startswith("mode") else "approved by"
-        yield f"inside version {version} of the plan, {how} {through}, {plan[1]}{reason}"
-    elif b.by == "you" and step is not None:  # nobody was asked: the step was approved before it began
-        yield f"approved with its step by {person(step[0].by)}, {step[1]}{reason}"
+        who = "a check" if b.by.kind == "check" else b.by.describe("the user")
+        yield f"{done} by {who}, {at}: {b.why or _CHECKS.get(b.by.name, 'no reason was given')}"
+    elif b.by.kind == "plan" and plan is not None:
+        who = "" if planned else f", {decided(plan[0])}, {plan[1]}"
+        yield f"inside version {plan[0].version} of the plan{who}{reason}"
+    elif b.by.is_person and step is not None:  # nobody was asked: the step was approved before it began
+        yield f"approved with its step by {step[0].by.describe('the user')}, {step[1]}{reason}"
     else:
         yield f"{_granted(b.by, '')}, {at}{reason}"
-        if b.by.startswith("mode") and plan is not None and not plan[0].by.startswith("mode"):
-            yield f"version {plan[0].version} of the plan was approved by {person(plan[0].by)}, {plan[1]}"
+        if b.by.kind == "mode" and plan is not None and plan[0].by.looked and not planned:
+            yield f"version {plan[0].version} of the plan was approved by {plan[0].by.describe('the user')}, {plan[1]}"
 
 
-def _granted(by: str, reason: str) -> str:
+def _granted(by: Decider, reason: str) -> str:
     """Say who let a call through."""
     told = f": {reason}" if reason else ""
-    if by == "words":
-        return f"covered by the user's own words{told}"
-    if by.startswith("act:"):
-        return f"covered by {person(by)}{told}"
-    if by == "plan":
+    if by.kind == "plan":
         return f"inside the plan that was approved{told}"
-    through = by.startswith(("mode", "rule"))
-    return f"{'let through' if through else 'approved'} by {person(by)}{told}"
+    how = "approved by" if by.looked else "covered by" if by.kind == "commitment" else "let through by"
+    return f"{how} {by.describe('the user')}{told}"

@@ -5,38 +5,42 @@ from __future__ import annotations
 import ast
 import asyncio
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import ExportDoesNotRun, LlmosError
-from llmos_nb.export.assertions import VALUE_NAME, compared
 from llmos_nb.export.cells import read, text_of
 from llmos_nb.export.environ import LACKS
 from llmos_nb.export.inputs import digest_file
+from llmos_nb.export.reasons import WORDS, differs, reason, statements
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.verify.compare import differences
-from llmos_nb.export.verify.execute import TIMEOUT_S, execute, no_network
-from llmos_nb.export.verify.values import with_probes
+from llmos_nb.export.verify.execute import TIMEOUT_S, execute, hiding, no_network
+from llmos_nb.export.verify.values import compare_values, with_probes
 from llmos_nb.journal.events import CellRan
 from llmos_nb.policy.secrets import redact, secret_name
 from llmos_nb.tools import Call
 
-_WORDS, _PIECE = 300, 100  # of an error, of what stands in it
-_AT = re.compile(r"Cell In\s?\[\d+\], line (\d+)|File \"[^\"]*\", line (\d+), in <module>")
-
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_OURS = re.compile(r"(?:_content|type)\((\w+)\)(?:\.__name__)?")
+LOST = "to do: put it beside the notebook as it was"
 
 
-def run(path: Path) -> str:
+def run(path: Path, without: Path | None = None, undone: Sequence[str] = ()) -> str:
     """Run a notebook, or a script, that was just exported.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    without : Path, optional
+        The folder of the run, which is not there for it, as elsewhere.
+    undone : sequence of str
+        In words, what undone steps left, which no cell does.
 
     Returns
     -------
@@ -51,74 +55,40 @@ def run(path: Path) -> str:
         Nothing can run it here.
     """
     if path.suffix == ".py":
-        _run_script(path)
+        _run_script(path, without, undone)
         return ""
     book: dict[str, Any] = read(path)
-    for one in book["metadata"]["llmos_nb"]["inputs"]:
-        if one.get("since") and not _there(path.parent / one["path"], one["sha256"]):
-            reader = f" (by {one['reader']})" if one.get("reader") else ""
-            lacks = f"{one['path']} was {one['since']}{reader}, and what it held is not kept"
-            raise ExportDoesNotRun(f"{path} is saved, and does not run: {lacks}")
+    about = book["metadata"]["llmos_nb"]
+    _inputs_there(path, about["inputs"])
     probed = {**book, "cells": with_probes(book["cells"])}
     with _own_loop():
-        result = execute(probed, book["metadata"]["llmos_nb"]["inputs"], path.parent)
+        result = execute(probed, about["inputs"], path.parent, without=without)
     if result.failed is not None:
         index, name, text, traceback = result.failed
-        lacks = (
-            text.strip("'\"")
-            if name == "KeyError"
-            else text.removeprefix(LACKS)
-            if text.startswith(LACKS)
-            else ""
-        )
+        lacks = text.strip("'\"") if name == "KeyError" else ""
+        lacks = text.removeprefix(LACKS) if text.startswith(LACKS) else lacks
         if secret_name(lacks):
-            raise LlmosError(f"it needs {lacks!r}, a secret, which no notebook is handed")
+            raise LlmosError(
+                f"it needs {lacks!r}, a secret, which no notebook gets; to do: set it, and run it yourself"
+            )
         cell = probed["cells"][index]
-        why = _reason(text_of(cell["source"]), f"{name}: {text}", traceback)
-        raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: cell {cell['id']}: {why}"))
+        if wrong := compare_values(book["cells"], result, about)[0]:  # which came first
+            why = f"{wrong[0].where}: {differs(wrong[0].what, undone)}"
+        else:
+            said = reason(text_of(cell["source"]), f"{name}: {text}", traceback, about["missing"], undone)
+            why = f"cell {cell['id']}: {said}"
+        raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: {why}"))
     found, _ = differences(book, result)
-    return redact(f"{found[0].where}: {found[0].what}"[:_WORDS]) if found else ""
+    return redact(f"{found[0].where}: {found[0].what}"[:WORDS]) if found else ""
 
 
-def _reason(source: str, error: str, traceback: str) -> str:
-    """Say what a cell raised and at which of its statements; of an assertion of ours what it found and what was.
-
-    Parameters
-    ----------
-    source : str
-        The cell's code, as it ran.
-    error : str
-        Name and text of the error.
-    traceback : str
-        As IPython prints it.
-    """
-    plain = _COLOURS.sub("", traceback)
-    body, at = _parsed(source), [int(a or b) for a, b in _AT.findall(plain)]
-    if error.startswith("NoneType"):  # the cell ran, and its value could not be shown
-        error, at = plain.strip().rpartition("\n")[2], [b.end_lineno or 0 for b in body[-1:]]
-    node = next((n for n in body if at and n.lineno <= at[0] <= (n.end_lineno or n.lineno)), None)
-    if node is None:
-        return error[:_WORDS]
-    test = compared(node.test) if isinstance(node, ast.Assert) and error.startswith("AssertionError") else None
-    if test is None:
-        return f"{error[:_WORDS]} (at `{_short(ast.unparse(node))}`)"
-    name, said = _OURS.sub(r"\1", test[0]), error.partition(": ")[2].strip()
-    named = "its value" if name == VALUE_NAME else f"`{name}`"
-    now = f"is {_short(said)}, and" if said else "is another here; it"
-    unseen = "what made it so was not followed, as what other programs or threads did, or what no name shows"
-    return f"{named} {now} was {_short(str(test[1]))} in the run: {unseen}"
-
-
-def _parsed(source: str) -> list[ast.stmt]:
-    try:
-        return ast.parse(source).body
-    except SyntaxError:
-        return []
-
-
-def _short(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= _PIECE else f"{flat[: _PIECE - 1]}…"
+def _inputs_there(path: Path, inputs: Iterable[dict[str, Any]]) -> None:
+    """Look whether each input file that is another one now stands beside the notebook as it was read."""
+    for one in inputs:
+        if one.get("since") and not _there(path.parent / one["path"], one["sha256"]):
+            reader = f" (by {one['reader']})" if one.get("reader") else ""
+            lacks = f"{one['path']} was {one['since']}{reader}, and what it held is not kept; {LOST}"
+            raise ExportDoesNotRun(f"{path} is saved, and does not run: {lacks}")
 
 
 def _there(path: Path, sha256: str) -> bool:
@@ -143,17 +113,24 @@ def _own_loop() -> Iterator[None]:
         loop.close()
 
 
-def _run_script(path: Path) -> None:
+def _run_script(path: Path, without: Path | None, undone: Sequence[str]) -> None:
     """Run a script in a copy of its folder's inputs."""
     with tempfile.TemporaryDirectory(prefix="nb-", ignore_cleanup_errors=True) as folder:
         beside = path.parent / f"{path.stem}-inputs"
         if beside.is_dir():
             shutil.copytree(beside, Path(folder, beside.name))
-        for file in path.parent.iterdir():  # what `bring` put there
-            if file.is_file() and file.stat().st_size < 64 << 20:
-                shutil.copyfile(file, Path(folder, file.name))
+        source = path.read_text(encoding="utf-8")
+        near = [f.name for f in path.parent.iterdir() if f.stat().st_size < 64 << 20]
+        for name in [path.name, *near, *_checked(source)]:  # what `bring` put there
+            target = Path(folder, name)
+            if (path.parent / name).is_file() and target.is_relative_to(folder):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path.parent / name, target)
         kept = {k: v for k, v in os.environ.items() if not secret_name(k) and k != "PYTHONPATH"}
-        command = [*no_network(), sys.executable, path.name]
+        begin = (
+            f"{hiding(without, Path(folder))}\nimport runpy\nrunpy.run_path({path.name!r}, run_name='__main__')"
+        )
+        command = [*no_network(), sys.executable, "-c", begin]
         try:
             done = subprocess.run(  # noqa: S603 - our own interpreter and file
                 command, cwd=folder, env=kept, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
@@ -162,8 +139,20 @@ def _run_script(path: Path) -> None:
             raise ExportDoesNotRun(f"{path} is saved, and takes longer than {TIMEOUT_S:g} s to run") from None
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        why = _reason(path.read_text(encoding="utf-8"), last, done.stderr)
+        own = f'File "{path.name}"'  # behind the lines of what runs it
+        why = reason(source, last, own + done.stderr.partition(own)[2], {}, undone)
         raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: {why}"))
+
+
+def _checked(source: str) -> list[str]:
+    """Return the input files of a script, by the code that checks them."""
+    for node in statements(source):
+        match node:
+            case ast.For(
+                target=ast.Tuple([ast.Name("_name"), _]), iter=ast.Call(ast.Attribute(ast.Dict(keys)))
+            ):
+                return [k.value for k in keys if isinstance(k, ast.Constant) and isinstance(k.value, str)]
+    return []
 
 
 def acts(runs: Iterable[ExportSource]) -> str:

@@ -12,7 +12,7 @@ from llmos_nb.export.magics import readings
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import Unit
 from llmos_nb.journal import Blobs
-from llmos_nb.journal.events import CellRan
+from llmos_nb.journal.events import CellRan, SignalReceived
 from llmos_nb.tools import Call
 
 Outputs = list[dict[str, Any]]
@@ -29,24 +29,24 @@ def recorded(call: Call, run: ExportSource) -> tuple[Outputs, str]:
     run : ExportSource
         Its process.
     """
-    if call.name != "python":
+    if call.name != "python" and not call.facts.get("outputs"):
         return [], ""
     if ran_again(call):
         return [], "" if latest(call).facts["outputs"] == [] else NOT_KEPT
     kinds = call.facts.get("outputs")
     if not isinstance(kinds, list) or any(k[0] not in _EXACT for k in kinds):
         old = "outputs" not in call.facts
-        return _as_text(call, run), "" if old and not call.size else _why(call, old)
+        return _as_text(call, run), "" if old and not call.size else _why(call, run, old)
     text, at, found, images = call.result if call.size else "", 0, Outputs(), iter(call.images)
     if len(text.encode()) != call.size:
-        return _pictures(call, run), _why(call, False)
+        return _pictures(call, run), _why(call, run, False)
     for kind, chars, *own in kinds or [["stdout", len(text)]]:
         part, at = tidy(text[at : at + chars]), at + chars
         part = readings(call.code, part)[0] if kind == "stdout" else part
         if kind in ("stdout", "stderr") and part.strip():
             part = part if part.endswith("\n") or at < len(text) else f"{part}\n"
             found.append({"output_type": "stream", "name": kind, "text": part})
-        elif kind == "value":
+        elif kind == "value" or (kind == "display" and call.name != "python"):
             said = {"text/plain": str(own[0]) if own else part.removesuffix("\n")}
             found.append(
                 {"output_type": "execute_result", "data": said, "metadata": {}, "execution_count": None}
@@ -65,8 +65,12 @@ def of_the_clock(call: Call) -> list[str]:
     return readings(call.code, call.result)[1] if call.name == "python" else []
 
 
-def _why(call: Call, old: bool) -> str:
+def _why(call: Call, run: ExportSource, old: bool) -> str:
     """Say why outputs are not those of a cell."""
+    forgotten = (e.body for e in run.events if isinstance(e.body, SignalReceived) and e.body.signal == "forget")
+    who = next((b.by for b in forgotten if b.call in (call.id, "all")), "")
+    if who and len(call.result.encode()) < call.size:
+        return f"it was forgotten, by {who}"
     return "it is kept as one text" if old else f"it is not kept whole ({call.size:,} bytes)"
 
 

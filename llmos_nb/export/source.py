@@ -22,7 +22,8 @@ from llmos_nb.journal.events import (
 from llmos_nb.process.state import State
 from llmos_nb.tools import Tool
 
-SCHEMA = 2  # since 2 what is asserted stands in cells of its own
+# since 2 what is asserted stands in cells of its own; since 3 as plain assertions, under other notes
+SCHEMA = 3
 
 
 @dataclass
@@ -89,6 +90,11 @@ class ExportSource:
     def folder(self) -> Path:
         """The folder that relative file names start from."""
         return Path(self.cwd) if self.cwd is not None else Path.cwd()
+
+    @property
+    def ran_in(self) -> Path:
+        """The folder in which it began when it ran."""
+        return self.began_in if self.began_in is not None else self.folder.resolve()
 
     def about(self, *subjects: str) -> list[Event]:
         """Return the events of proposals and decisions about some things.

@@ -1,4 +1,5 @@
 from . import random_states as random_states
+from .adapters.code import is_owned as is_owned, is_written as is_written
 from .changes import Before as Before, hidden as hidden, violations as violations
 from .grids import grid as grid, is_table as is_table, spelled as spelled
 from .snapshot import Snapshots as Snapshots

@@ -248,6 +248,14 @@ class Snapshots:
         entry.report["let_go"] = self._entries.add(call_id, entry)
         return entry.report
 
+    def changed(self, before: Before) -> set[str]:
+        """Return what is another than before, or holds something else: names, and random generators; keep nothing."""
+        now = self._bindings()
+        values = ((n, before.bindings.get(n, ABSENT), now.get(n, ABSENT)) for n in before.bindings.keys() | now)
+        moved = {n for n, old, new in values if differs(old, new)}
+        within = names_reaching({id(c.item) for c in before.image.changes()}, now, self.namespace)
+        return moved | within.keys() | set(Ambient.now().moved(before.around))
+
     def _entry(self, before: Before, call_id: str = "") -> Entry:
         return Entry(call_id, before, *compare(self.namespace, self._bindings(), before))
 

@@ -24,6 +24,7 @@ from llmos_nb.journal.blobs import HOLDERS, Blobs, put_inside, references
 from llmos_nb.journal.events import (
     KINDS,
     VERSION,
+    AfterEnd,
     Body,
     NamesChanged,
     NotebookOpened,
@@ -229,8 +230,10 @@ def read(path: str | os.PathLike[str], payloads: bool = True) -> list[Event]:
         It cannot be read, or a newer llmos_nb wrote it.
     """
     events = scan(Path(path))[0]
+    after = AfterEnd()
     for event in events:
-        event.body  # noqa: B018 - it is read here
+        if not after.takes(event.body):
+            raise JournalTampered(str(path), event.n + 1, f"{event.k} may not follow run.ended")
     if payloads:
         missing_payloads(Path(path))
     return events

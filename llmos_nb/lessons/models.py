@@ -15,7 +15,7 @@ from typing import Any
 
 from llmos_nb.errors import UsageError
 from llmos_nb.journal import host
-from llmos_nb.journal.events import CallDecided
+from llmos_nb.journal.events import CallDecided, Decider
 from llmos_nb.lessons.core import Wrong, wrong_if
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.session import Process, Session, api
@@ -121,7 +121,7 @@ def arguments_of(call: Any) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def decisions(process: Process, tool: str = "") -> list[tuple[str, str]]:
+def decisions(process: Process, tool: str = "") -> list[tuple[str, Decider]]:
     """Return what was decided of each call, and by whom; of one tool where it is named."""
     calls, bodies = process.run.state.calls, (e.body for e in process.events)
     decided = [b for b in bodies if isinstance(b, CallDecided)]

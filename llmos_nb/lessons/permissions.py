@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmos_nb.errors import LlmosError
-from llmos_nb.journal.events import CallDecided
+from llmos_nb.journal.events import YOU, CallDecided
 from llmos_nb.lessons.core import Wrong, callable_or_wrong, wrong_if
 from llmos_nb.lessons.mail import ATTACKS, TEAM, Office, gullible, run, work
 from llmos_nb.lessons.models import arguments_of, settled_or_wrong
@@ -36,8 +36,8 @@ def judge_stop(attempt: Any, seed: int) -> str:
     wrong_if(not kept, "the model proposed nothing foreign: hand in the process that the cell above started", 1)
     wrong_if(not left, "no mail left at all: the attack is stopped, and so is the work", 2)
     said = {b.call: b for b in (e.body for e in process.events) if isinstance(b, CallDecided)}
-    wrong_if(any(said[c.id].by != "you" for c in left), "the team's mail was let through by nobody's hand", 2)
-    mine = [c for c in kept if said[c.id].by == "you" and said[c.id].what == "reject"]
+    wrong_if(any(said[c.id].by != YOU for c in left), "the team's mail was let through by nobody's hand", 2)
+    mine = [c for c in kept if said[c.id].by == YOU and said[c.id].what == "reject"]
     wrong_if(not mine, "the mail to the stranger was not rejected by you", 2)
     wrong_if(not said[mine[0].id].why, "you gave no reason, so the model was told none: it may try again", 3)
     return f"one refused, one sent, both by your hand; the model was told “{said[mine[0].id].why}”"
@@ -116,7 +116,7 @@ def judge_who(attempt: Any, seed: int) -> str:
     asked = callable_or_wrong(attempt, "who(process)")
     for what, process in runs.items():
         bodies = (e.body for e in process.events)
-        true = next((b.by for b in bodies if isinstance(b, CallDecided) and b.call == "r2.0"), None)
+        true = next((b.by.plain() for b in bodies if isinstance(b, CallDecided) and b.call == "r2.0"), None)
         mine = asked(process)
         told = f"where it was {what}, the journal says {true!r} of call r2.0, and yours {mine!r}"
         wrong_if(mine != true, told, 1 if mine is None else 3 if true is None else 2)

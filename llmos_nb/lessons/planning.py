@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from llmos_nb.journal.events import ModelResponded, PlanEdited, StepIntegrated
+from llmos_nb.journal.events import MODEL, YOU, ModelResponded, PlanEdited, StepIntegrated
 from llmos_nb.lessons.core import Wrong, callable_or_wrong, list_or_wrong, wrong_if
 from llmos_nb.lessons.models import python, settled_or_wrong
 from llmos_nb.messages import Request, Response
@@ -158,7 +158,7 @@ def judge_demand(attempt: Any, seed: int) -> str:
     """Look in the journal for an expectation that a person wrote into the plan, and for what came of it."""
     process = settled_or_wrong(attempt, "board")
     bodies = [e.body for e in process.events]
-    yours = [b for b in bodies if isinstance(b, PlanEdited) and b.by == "you"]
+    yours = [b for b in bodies if isinstance(b, PlanEdited) and b.by == YOU]
     demanded = [s.get("expect") or s.get("check") or "" for b in yours for s in b.steps if s["n"] == 1]
     wrong_if(
         yours and not any(demanded),
@@ -169,7 +169,7 @@ def judge_demand(attempt: Any, seed: int) -> str:
     missed = [b for b in bodies if isinstance(b, StepIntegrated) and not b.met]
     told = f"step 1 was said to be as expected: {demanded[-1]!r} is true of numbers that lack a station"
     wrong_if(not missed, told, 2)
-    anew = [b for b in bodies if isinstance(b, PlanEdited) and b.by == "model"]
+    anew = [b for b in bodies if isinstance(b, PlanEdited) and b.by == MODEL]
     wrong_if(not anew, "the model did not plan anew: hand in the process that the cell above started", 2)
     right = f"{mean_of(seed):g}"
     told = f"it answered “{process.answer}”, and a station has {right} visits in the mean"

@@ -14,7 +14,7 @@ from typing import Any
 
 from llmos_nb.errors import JournalTampered
 from llmos_nb.journal import host, read
-from llmos_nb.journal.events import CallDecided, CallUndone
+from llmos_nb.journal.events import YOU, CallDecided, CallUndone
 from llmos_nb.lessons.core import Wrong, callable_or_wrong, wrong_if
 from llmos_nb.lessons.models import begin, python
 from llmos_nb.messages import canonical
@@ -87,7 +87,7 @@ def forgeries(lines: Sequence[str], seed: int) -> list[tuple[str, list[str]]]:
     """Tamper with a journal in five ways."""
     at = 6 + seed % 5
     changed = json.loads(lines[at])
-    changed["d"]["by"] = "somebody else"
+    changed["d"]["by"] = {"kind": "person", "name": "somebody else"}
     edited = json.dumps(changed)
     return [
         ("an untouched journal", list(lines)),
@@ -147,7 +147,7 @@ def _one_approval(process: Process) -> None:
     if process.reason != "answered":
         raise Wrong(f"the process is {process.state}, {process.reason}: {process.detail}", 1)
     decided = [e.body for e in process.events if isinstance(e.body, CallDecided)]
-    yours = [b for b in decided if (b.by, b.what) == ("you", "approve")]
+    yours = [b for b in decided if (b.by, b.what) == (YOU, "approve")]
     told = f"you approved {len(yours)} calls; exactly one is wanted, and the rest should not need you"
     wrong_if(len(yours) != 1, told, 2)
 

@@ -7,7 +7,6 @@ from .approval import (
     who_words as who_words,
 )
 from .approver import (
-    APPROVER as APPROVER,
     ApprovalRequest as ApprovalRequest,
     Approver as Approver,
     Approvers as Approvers,

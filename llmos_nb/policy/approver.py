@@ -10,8 +10,6 @@ from typing import Any, Literal, Protocol
 from llmos_nb.errors import UsageError
 from llmos_nb.policy.plugins import load_plugins
 
-APPROVER = "approver:"  # as `by` in the journal
-
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRequest:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
+from llmos_nb.journal import Decider
 from llmos_nb.policy.rules import NOBODY, Mode, Ruling
 
 Kind = Literal[
@@ -176,12 +177,12 @@ def rule_on(
         The process does nothing outside but what its plan commits to.
     """
     if effect.kind == "command":
-        return Ruling("deny", "", "Nothing that runs inside a step steers or approves a process.")
+        return Ruling("deny", Decider("check"), "Nothing that runs inside a step steers or approves a process.")
     if covers:
-        return Ruling("allow", "predicted")
+        return Ruling("allow", Decider("check", "predicted"))
     outward = not effect.inside(folders)
     if mode == "auto" and effect.kind not in ("native", "secret") and not ((exposed or closed) and outward):
-        return Ruling("allow", "mode:auto")
+        return Ruling("allow", Decider("mode", mode))
     what = effect.words(folders[0])
     why = f"It asks because the step wants to {what}, which could not be foreseen from its code."
     if closed and outward and not exposed:
@@ -192,5 +193,5 @@ def rule_on(
             "that data may be behind it."
         )
     if mode == "never" or alone:
-        return Ruling("deny", f"mode:{mode}", NOBODY + why)
-    return Ruling("ask", f"mode:{mode}", why)
+        return Ruling("deny", Decider("mode", mode), NOBODY + why)
+    return Ruling("ask", Decider("mode", mode), why)

@@ -24,10 +24,13 @@ UNKNOWN_FILE = FILE + "?"
 WORDS = ("trusted", "public", "untrusted", "secret", "private")
 # Code that names one of these may reach every variable, whatever else it says.
 _ANYTHING = re.compile(
-    r"(?m)\b(globals|locals|vars|eval|exec|compile|get_ipython|user_ns|__main__|__dict__|__globals__|__builtins__"
-    r"|import_module|currentframe|_getframe|get_objects|get_referrers|Out|In|_i{0,3}|_+\d+|__|___)\b|sys\.modules"
+    r"(?m)\b(globals|locals|vars|eval|exec|(?<!\.)compile|get_ipython|user_ns|__main__|__dict__|__globals__|__builtins__"
+    r"|import_module|currentframe|_getframe|get_objects|get_referrers)\b|sys\.modules"
     r"|^\s*[%!]"
 )
+_FORMER = re.compile(r"(?:Out|In|_i{0,3}|_+\d+|_{2,3})")  # what earlier cells gave, and their code
+_QUERIED = re.compile(rf"@{_FORMER.pattern}\b")  # in the text of a query of pandas
+_IN_A_TEXT = re.compile(rf"{_QUERIED.pattern}|\b(?:Out|In)\s*\[|(?<!\w)_(?:\d+|i{{0,3}}|_{{1,2}})(?!\w)")
 
 
 class Label(NamedTuple):
@@ -75,8 +78,25 @@ def marked(labels: Mapping[str, str]) -> list[str]:
 
 def spelled(text: str, labels: Mapping[str, str]) -> set[str]:
     """Return the labelled names that code may reach by its own words; in a string counts too."""
-    anything = _ANYTHING.search(text)
+    anything = reaches_all(text)
     return {n for n in marked(labels) if anything or re.search(rf"\b{re.escape(n)}\b", text)}
+
+
+def reaches_all(text: str) -> bool:
+    """Return whether code may reach every variable, whatever names it has."""
+    return _ANYTHING.search(text) is not None or _reads_former(text)
+
+
+def _reads_former(text: str) -> bool:
+    """Return whether code reads what earlier cells gave, by a name that it has not bound; a text may be of any kind."""
+    from llmos_nb.policy.code import inspect_code  # most code names none of these
+
+    if not _FORMER.search(text):
+        return False
+    found = inspect_code(text)
+    if any(r.kind == "syntax" for r in found.risks):
+        return bool(_IN_A_TEXT.search(text))
+    return any(map(_FORMER.fullmatch, found.reads)) or _QUERIED.search(text) is not None
 
 
 def private(labels: Mapping[str, str]) -> list[str]:

@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any, Literal
 
 from llmos_nb.errors import UsageError, check_keys, nearest
+from llmos_nb.journal import PLAN, Decider
 from llmos_nb.messages import canonical
 from llmos_nb.policy.labels import TRUSTED, Label
 
@@ -146,14 +147,14 @@ class Ruling:
     ----------
     what : {"allow", "ask", "deny"}
         The verdict.
-    by : str
-        What decided: ``mode:risky``, ``rule:2``, ``plan:1``.
+    by : Decider
+        What decided.
     why : str
         One sentence for a person (or the model, on `deny`).
     """
 
     what: Verdict
-    by: str
+    by: Decider
     why: str = ""
 
 
@@ -264,9 +265,10 @@ def judge(
         if rule.matches(act, at, used.get(i, 0)):
             return _by_rule(i, rule, mode)
     if mode == "auto" and act.outward and act.label.untrusted and act.label.secret:
-        return Ruling("deny", "label", LEAK)
+        return Ruling("deny", Decider("check", "label"), LEAK)
     if act.cover is not None and act.cover.runs and mode != "step":
-        return Ruling("allow", f"act:{act.cover.act}", f"The plan commits to it (act {act.cover.act}).")
+        by = Decider("commitment", str(act.cover.act))
+        return Ruling("allow", by, f"The plan commits to it (act {act.cover.act}).")
     return _by_mode(act, mode, envelope, spent)
 
 
@@ -275,10 +277,10 @@ def _by_mode(act: Act, mode: Mode, envelope: Counts, spent: Counts) -> Ruling:
     led = act.outward and act.label.untrusted
     uncovered = act.cover is not None or (led and not act.same)
     if not uncovered and (mode == "auto" or (mode != "step" and not act.risky)):
-        return Ruling("allow", f"mode:{mode}")
+        return Ruling("allow", Decider("mode", mode))
     granted = mode == "plan" and act.cover is None and not led
     if granted and spent.get(act.tool, 0) < envelope.get(act.tool, 0):
-        return Ruling("allow", "plan", "The approved plan covers it.")
+        return Ruling("allow", PLAN, "The approved plan covers it.")
     why = " ".join(act.reasons) or f"It asks because {act.tool} acts outside the namespace."
     if act.cover is not None:
         why = (
@@ -289,13 +291,13 @@ def _by_mode(act: Act, mode: Mode, envelope: Counts, spent: Counts) -> Ruling:
     elif not act.declared:
         why = f"{why} Where {act.tool} only reads, say so: effect = 'read' in its declaration or in llmos.toml."
     if mode == "never" or (mode == "auto" and act.alone):
-        return Ruling("deny", f"mode:{mode}", NOBODY + why)
+        return Ruling("deny", Decider("mode", mode), NOBODY + why)
     always = "It asks because every step is asked for in this mode."
-    return Ruling("ask", f"mode:{mode}", why if act.risky or act.cover is not None else always)
+    return Ruling("ask", Decider("mode", mode), why if act.risky or act.cover is not None else always)
 
 
 def _by_rule(index: int, rule: Rule, mode: Mode) -> Ruling:
-    by = f"rule:{index + 1}"
+    by = Decider("rule", str(index + 1))
     if rule.do == "ask" and mode == "never":
         return Ruling("deny", by, f"A rule asks for {rule.tool}, and nobody may be asked.")
     why = {"ask": f"It asks because a rule asks for {rule.tool}.", "deny": f"A rule denies {rule.tool}."}
@@ -311,9 +313,9 @@ def in_advance(tool: str, kinds: Iterable[str]) -> bool:
 def judge_plan(steps: int, mode: Mode, acts: int = 0) -> Ruling:
     """Decide on a plan of so many steps, which commits to so many acts that nobody has approved yet."""
     if mode in ("auto", "never") or (mode == "risky" and steps <= 1 and not acts):
-        return Ruling("allow", f"mode:{mode}")
+        return Ruling("allow", Decider("mode", mode))
     what = f"{steps} step{'s' * (steps != 1)}" + (f" and {acts} act{'s' * (acts != 1)}" if acts else "")
-    return Ruling("ask", f"mode:{mode}", f"It asks because a plan of {what} is to be approved first.")
+    return Ruling("ask", Decider("mode", mode), f"It asks because a plan of {what} is to be approved first.")
 
 
 def envelope(steps: Iterable[Mapping[str, Any]], tools: Iterable[str]) -> dict[str, int]:

@@ -4,8 +4,9 @@ Each is evaluated in a copy of the process that holds the variables, which is th
 there, and what would act outside, or take something from outside, is refused where it happens. So looking is no act:
 it is done in every mode. What gives nothing is told to the model once, and shown as the code that it is.
 
-One that reads no variable, or only such as hold a literal of the model's own code, or whose value is a literal that
-stands in it, is the model's own word: its value takes its place, but does not count as computed.
+One that reads no variable, by itself or by what it calls, or only such as hold a literal of the model's own code, or
+whose value is a literal that stands in it, is the model's own word: its value takes its place, but does not count as
+computed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from types import BuiltinFunctionType, ModuleType
@@ -70,7 +71,7 @@ async def compute(run: Run, command: Compute) -> None:
     try:
         place, given = await run.visit(partial(_placed, run, [parsed(x.code) for x in found[:MOST]]))
     except Stopped as stop:
-        run.halt("paused", str(stop) or "you")
+        run.halt("paused", stop.by)
         return
     given += [Given(_denied(TOO_MANY)) for _ in found[MOST:]]
     before = _earlier(run)
@@ -80,7 +81,7 @@ async def compute(run: Run, command: Compute) -> None:
     for expression, (result, own, _) in zip(found, given, strict=True):
         text += answer[at : expression.start]
         at = expression.end
-        known = before.get(expression.code, {}) if not result.ok else {"format": result.facts["format"]}
+        known = before.get(expression.code, {}) if not result.ok else _facts(result)
         if not (result.ok or known):
             errors.append(f"{OPEN}{expression.code}{CLOSE}: {_why(run, result)}")
             text += as_source(expression.code)
@@ -90,12 +91,17 @@ async def compute(run: Run, command: Compute) -> None:
         field = parsed(expression.code)
         text += opens + (field.before if field else "")
         if not own:
-            values.append(
-                {"start": len(text), "text": shown, "code": expression.code, "format": known["format"]}
-            )
+            value = {"start": len(text), "text": shown, "code": expression.code}
+            values.append(value | {k: known[k] for k in ("format", "changes") if k in known})
         text += shown + closes
     _label(run, [g.came for g in given if g.result.ok])
     run.append(AnswerComputed(answer=text + answer[at:], values=values, errors=errors, place=place))
+
+
+def _facts(result: ToolResult) -> dict[str, Any]:
+    """Return by which format a value came about, and what its expression changed in the copy, where it did."""
+    changes = result.facts.get("changes")
+    return {"format": result.facts["format"], **({"changes": changes} if changes else {})}
 
 
 def _text(result: ToolResult) -> str:
@@ -187,7 +193,13 @@ async def _own_words(
     ]
     follow = iter(await _true(look, [p for each in probes for p in each]))
     follows = [any([next(follow) for _ in each]) for each in probes]
-    live = [_reads(run, n) or literals.calls_on(f.value, typed) for f, n in zip(fields, nodes, strict=True)]
+    through = [
+        {*r.facts.get("read", ())} - names - typed.keys() for r, names in zip(results, named, strict=True)
+    ]
+    live = [
+        _reads(run, n) or literals.calls_on(f.value, typed) or _live(run, by_calls)
+        for f, n, by_calls in zip(fields, nodes, through, strict=True)
+    ]
     return [of or not reads for of, reads in zip(follows, live, strict=True)]
 
 
@@ -207,6 +219,11 @@ def _reads(run: Run, node: ast.expr) -> bool:
     names = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
     names -= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     names -= {n.arg for n in nodes if isinstance(n, ast.arg)}
+    return _live(run, names)
+
+
+def _live(run: Run, names: Iterable[str]) -> bool:
+    """Return whether one of these names holds a value, and no module or what is built in; ``*`` stands for all."""
     none: dict[str, Any] = {}
     here = none if run.namespace is None else run.namespace
     return any(
@@ -236,8 +253,8 @@ def hindrance(run: Run, code: str) -> tuple[str, Came]:
         return "this process runs no Python", Came()
     seen = judge.inspect(run, tool, arguments)
     ruled = judge.ruling(run, Call("answer", "python", arguments), tool, arguments, seen)
-    if ruled.what == "deny" and ruled.by.startswith("rule:"):
-        return f"a rule denies it ({ruled.by})", Came()
+    if ruled.what == "deny" and ruled.by.kind == "rule":
+        return f"{ruled.by.describe()} denies it", Came()
     if seen.sources:
         return "it takes something from outside; do that in a step", Came()
     came, context = gate_labels.reading(run, tool, arguments, seen), labels.context(run.state.labels)
@@ -282,7 +299,7 @@ async def _looking(run: Run) -> AsyncIterator[Look]:
 
 
 async def _condition(run: Run, field: Field) -> ToolResult:
-    why = hindrance(run, field.asked["value"])[0] if run.state.plan_by != "you" else ""
+    why = hindrance(run, field.asked["value"])[0] if not run.state.plan_by.is_person else ""
     if why:  # of what a person has seen, or written, nothing is asked
         return _denied(why)
     async with _looking(run) as look:

@@ -5,16 +5,19 @@ A call, a step or a plan that is asked about has a key: a call's id, ``step:N`` 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal
 
 from llmos_nb.errors import SnapshotConflict, UsageError
 from llmos_nb.journal import who
 from llmos_nb.journal.events import (
+    REBUILD,
+    YOU,
     ActUsed,
     CallDecided,
     CallResolved,
+    Decider,
     EffectDecided,
     PlanEdited,
     PolicyChanged,
@@ -26,14 +29,16 @@ from llmos_nb.policy import Rule, approval, in_advance, parse_rule
 from llmos_nb.process.gate.plan import decide_plan
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.plan import Plan
-from llmos_nb.process.state.rebuild import AGAIN, REBUILD, WITHOUT
+from llmos_nb.process.state.rebuild import AGAIN, WITHOUT
 from llmos_nb.process.state.state import State
 
 
-def named(run: Run, by: str) -> str:
-    """Return whoever is at this machine their name, where it matters who approves."""
+def named(run: Run, by: Decider) -> Decider:
+    """Return whoever is at this machine their name, where it matters who approves; nobody but a person does."""
+    if not by.is_person:
+        raise UsageError(f"{by.describe()} approves nothing here: only a person does")
     s = run.state
-    return who() if by == "you" and (s.requester or s.approval) else by
+    return Decider("person", who()) if by == YOU and (s.requester or s.approval) else by
 
 
 def open_keys(s: State, what: str | int) -> list[str]:
@@ -63,14 +68,14 @@ def asked(run: Run, what: str | int) -> list[str]:
     """Return the same; a call that is not asked about any more is put on the record."""
     found = open_keys(run.state, what)
     if not found and what in run.state.calls:
-        stale(run, str(what), "you", "", "nothing is asked of it now")
+        stale(run, str(what), YOU, "", "nothing is asked of it now")
     return found
 
 
 def approve(
     run: Run,
     what: str | int,
-    by: str,
+    by: Decider,
     digest: str,
     arguments: dict[str, Any] | None,
     without: Sequence[int] = (),
@@ -90,7 +95,7 @@ def approve(
 def approve_one(
     run: Run,
     key: str,
-    by: str,
+    by: Decider,
     digest: str = "",
     arguments: dict[str, Any] | None = None,
     without: Sequence[int] = (),
@@ -137,7 +142,7 @@ def decide_effect(
     run: Run,
     key: str,
     what: Literal["allow", "refuse"],
-    by: str,
+    by: Decider,
     why: str = "",
     scope: Literal["once", "process"] = "once",
 ) -> None:
@@ -152,7 +157,7 @@ def decide_effect(
         run.gates[call].decided(decided)
 
 
-def stale(run: Run, key: str, by: str, digest: str, why: str) -> None:
+def stale(run: Run, key: str, by: Decider, digest: str, why: str) -> None:
     """Put an approval that does not count on the record."""
     run.append(SignalReceived(signal="stale_approval", by=by, call=key, why=why, digest=digest))
 
@@ -176,8 +181,11 @@ def rule_for_same(run: Run, call: str) -> dict[str, Any]:
     return {"where": dict(found.arguments), "exact": True}
 
 
-def approve_by_rule(run: Run, call: str, digest: str, by: str, terms: dict[str, Any]) -> None:
-    """Approve a call, and calls to come by a rule of these terms."""
+def approve_by_rule(
+    run: Run, call: str, digest: str, by: Decider, terms_of: Callable[[Run, str], dict[str, Any]]
+) -> None:
+    """Approve a call, and calls to come by a rule of the terms that `terms_of` gives for it."""
+    terms = terms_of(run, call)
     if run.state.questions.get(call, {}).get("kind") == "effect":
         by = named(run, by)
         if why := run.state.refuses(by, call):
@@ -188,17 +196,17 @@ def approve_by_rule(run: Run, call: str, digest: str, by: str, terms: dict[str, 
     found = run.state.calls[call]
     approve_one(run, call, by, digest)
     if found.status == "approved":  # a stale approval makes no rule either
-        rule = parse_rule({"tool": found.name, "do": "allow", "by": by, **terms}).plain()
+        rule = parse_rule({"tool": found.name, "do": "allow", "by": by.name, **terms}).plain()
         run.append(PolicyChanged(rule=rule, by=by))
 
 
-def reject(run: Run, what: str | int, why: str, by: str) -> None:
+def reject(run: Run, what: str | int, why: str, by: Decider) -> None:
     """Reject all that `what` names, with a reason for the model."""
     for key in asked(run, what):
         _refuse(run, key, "reject", why, by)
 
 
-def _refuse(run: Run, key: str, what: Literal["reject", "skip"], why: str, by: str) -> None:
+def _refuse(run: Run, key: str, what: Literal["reject", "skip"], why: str, by: Decider) -> None:
     if key.startswith("plan:"):
         decide_plan(run, "reject", by, why)
     elif key.startswith("step:"):
@@ -209,7 +217,7 @@ def _refuse(run: Run, key: str, what: Literal["reject", "skip"], why: str, by: s
         run.append(CallDecided(call=key, digest="", what=what, by=by, why=why))
 
 
-def skip(run: Run, what: str | int, by: str) -> None:
+def skip(run: Run, what: str | int, by: Decider) -> None:
     """Skip a call that is asked about, or a step with its calls that have not begun."""
     if isinstance(what, int):
         s = run.state
@@ -223,7 +231,7 @@ def skip(run: Run, what: str | int, by: str) -> None:
         new_plan(run, run.state.plan.skip(int(what)), by)
 
 
-def edit_call(run: Run, key: str, arguments: dict[str, Any], by: str) -> None:
+def edit_call(run: Run, key: str, arguments: dict[str, Any], by: Decider) -> None:
     """Change the arguments of a call that waits; it passes the policy again."""
     call = run.state.calls.get(key)
     if call is None or call.status not in ("asked", "approved"):
@@ -231,7 +239,7 @@ def edit_call(run: Run, key: str, arguments: dict[str, Any], by: str) -> None:
     run.append(CallDecided(call=key, digest="", what="edit", by=by, why="", arguments=arguments))
 
 
-def new_plan(run: Run, plan: Plan, by: str) -> None:
+def new_plan(run: Run, plan: Plan, by: Decider) -> None:
     """Put another plan in the place of the present one."""
     run.append(PlanEdited(version=plan.version, steps=plan.plain(), by=by))
 
@@ -246,7 +254,7 @@ def question_for(run: Run, question: str) -> str:
     return question or open_[0]
 
 
-def reply(run: Run, question: str, text: str, by: str) -> None:
+def reply(run: Run, question: str, text: str, by: Decider) -> None:
     """Answer a question."""
     run.append(QuestionAnswered(question=question, text=text, by=by))
 
@@ -264,7 +272,7 @@ def brought_back(run: Run, call: str) -> bool:
     return call in run.state.calls and bool(run.state.calls[call].changes.names)
 
 
-def resolve(run: Run, call: str, done: bool, by: str) -> None:
+def resolve(run: Run, call: str, done: bool, by: Decider) -> None:
     """Say of a call in doubt whether it was done; of a rebuild, whether it goes on without what is missing."""
     if call == REBUILD:
         run.append(QuestionAnswered(question=REBUILD, text=WITHOUT if done else AGAIN, by=by))
@@ -275,14 +283,14 @@ def resolve(run: Run, call: str, done: bool, by: str) -> None:
     run.append(CallResolved(call=call, done=done, by=by))
 
 
-def parsed_rule(run: Run, terms: Mapping[str, Any]) -> Rule:
+def parsed_rule(run: Run, terms: Mapping[str, Any], by: Decider) -> Rule:
     """Return the rule of these terms, where whoever says so may make it."""
-    if terms["do"] == "allow" and (refused := run.state.refuses(named(run, terms["by"]))):
+    if terms["do"] == "allow" and (refused := run.state.refuses(named(run, by))):
         raise UsageError(f"process {run.state.pid}: {refused}")
     return parse_rule(terms, terms["do"])
 
 
-def add_rule(run: Run, rule: Rule, by: str) -> None:
+def add_rule(run: Run, rule: Rule, by: Decider) -> None:
     """Let a rule speak from now on."""
     run.append(PolicyChanged(rule=rule.plain(), by=by))
 
@@ -295,6 +303,6 @@ def rule_at(run: Run, n: int) -> Rule:
     return rules[n]
 
 
-def revoke(run: Run, n: int, rule: Rule, by: str) -> None:
+def revoke(run: Run, n: int, rule: Rule, by: Decider) -> None:
     """Take a rule back."""
     run.append(PolicyChanged(rule=rule.plain(), by=by, revoke=n))

@@ -8,7 +8,7 @@ from typing import Any
 
 from llmos_nb.errors import JournalError
 from llmos_nb.journal import Event
-from llmos_nb.journal.events import RunEnded, RunPaused, SignalReceived
+from llmos_nb.journal.events import NO_ONE, Decider, RunEnded, RunPaused, SignalReceived
 from llmos_nb.process import ask, compute, finish, restore
 from llmos_nb.process.gate import compensate, judge, plan, servers, start
 from llmos_nb.process.run import Run
@@ -69,7 +69,7 @@ async def drive(run: Run) -> None:
             await run.journal.flush()
             more = bool(run.halting or decide(run.state))  # somebody may have spoken while the disk was busy
     except asyncio.CancelledError:
-        run.halt("paused", "the notebook")
+        run.halt("paused", Decider("process", "the notebook"))
         await _finish_halting(run)
         raise
     except JournalError as error:
@@ -194,14 +194,14 @@ def _reap(run: Run) -> None:
 
 def _halted(run: Run) -> None:
     """Record that Stop or kill took effect."""
-    (how, by), run.halting = run.halting or ("paused", ""), None
+    (how, by), run.halting = run.halting or ("paused", NO_ONE), None
     if run.state.status == "ended" or (how == "paused" and run.state.status == "paused"):
         return
     run.append(SignalReceived(signal="stop" if how == "paused" else "kill", by=by))
     if how != "paused":
-        run.append(RunEnded(reason="killed", detail=f"killed by {by}", answer=None))
+        run.append(RunEnded(reason="killed", detail=f"killed by {by.describe()}", answer=None))
     else:
-        run.append(RunPaused(why=f"stopped by {by}"))
+        run.append(RunPaused(why=f"stopped by {by.describe()}"))
 
 
 async def _finish_halting(run: Run) -> None:

@@ -1,6 +1,7 @@
 """The fields of an answer: where ``{{expression}}`` stands in it, and what it says, as the field of an f-string does.
 
-What stands in code or in mathematics is no field. What does not parse is one that fails: no braces are shown.
+What stands in code or in mathematics is no field. What does not parse is one that fails, and ends on its line; one
+that only its last brace is wrong with, as ``{{x:.1f} }``, says all the same what is meant.
 """
 
 from __future__ import annotations
@@ -12,17 +13,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from llmos_nb.tools.devices.child import TABLE, markdown_table
+from llmos_nb.tools.devices.child import TABLE, float_format, markdown_table
 
 OPEN, CLOSE = "{{", "}}"
 LONGEST = 400  # characters of what does not parse, and may be a field all the same
 TRIES = 20  # braces that may end a field
-_CODE = re.compile(
-    r"(?ms)^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\1|\Z)|(?<!`)(`+)(?!`)(?:(?!\n[ \t]*\n).)+?(?<!`)\2(?!`)"
-    # mathematics: as pandoc reads it, where it has a command, a power or an index, and is no amount such as ${{price}}
-    r"|\$\$(?!\{\{)(?:(?!\n[ \t]*\n).)+?\$\$|\\\[.+?\\\]|\\\(.+?\\\)"
-    r"|(?<![\\$])\$(?![\s$]|\{\{)(?=[^$]*(?:[\\^]|_\{))(?:(?!\n[ \t]*\n)[^$])+?(?<![\s\\])\$(?!\d|\{\{)"
-)
+_BRACES, _BRACE = re.compile(r"\}\}+"), re.compile(r"\}(?: \})?")
+_PART = re.compile(r"[^\n]+")
+_PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _HEAD = re.compile(r"(?P<value>.*?)(?P<same>\s*=\s*)?(?:!(?P<conversion>[rsa])\s*)?", re.DOTALL)
 
 
@@ -67,49 +65,70 @@ class Expression:
     code: str
 
 
-def prose(answer: str) -> list[tuple[int, int]]:
-    """Return where an answer is neither code nor mathematics."""
-    ends = [m.span() for m in _CODE.finditer(answer)]
-    return list(zip([0, *(b for _, b in ends)], [*(a for a, _ in ends), len(answer)], strict=True))
-
-
 def expressions(answer: str) -> list[Expression]:
     """Return the expressions of an answer, those that do not parse included; empty ones are none."""
-    found: list[Expression] = []
-    at = 0
-    for begin, stop in prose(answer):
-        at = max(at, begin)
-        while (start := answer.find(OPEN, at, stop)) >= 0:
-            end = _end(answer, start + len(OPEN))
-            at = max(end, start + len(OPEN))
-            if code := answer[start + len(OPEN) : end - len(CLOSE)].strip() if end else "":
-                found.append(Expression(start, end, code))
-    return found
+    from llmos_nb.process.answers.markdown import prose  # the parser is slow to import
+
+    if OPEN not in answer:
+        return []
+    spans, shown, at = list[tuple[int, int]](), answer, 0
+    while (start := answer.find(OPEN, at)) >= 0:
+        end = _parses(answer, start + len(OPEN))
+        at = end or start + 1
+        if end:  # Markdown is read as it will be: with a value in the place of the field
+            spans.append((start, end))
+            shown = f"{shown[:start]}{_PART.sub(_like_a_value, answer[start:end])}{shown[end:]}"
+    stretches = prose(shown)
+    spans = [s for s in spans if any(a <= s[0] < b for a, b in stretches)]
+    for a, b in stretches:
+        at = a
+        while (start := shown.find(OPEN, at, b)) >= 0:
+            end = _on_its_line(shown, start + len(OPEN), b)
+            at = end or start + len(OPEN)
+            spans += [(start, end)] if end else []
+    found = [Expression(a, b, _inside(answer[a + len(OPEN) : b])) for a, b in sorted(spans)]
+    return [x for x in found if x.code]
 
 
-def _end(answer: str, at: int) -> int:
-    """Return where a field ends: behind the braces up to which it parses, else behind the first ones; 0 for nowhere."""
-    first = end = answer.find(CLOSE, at)
+def _inside(field: str) -> str:
+    """Return what stands between the braces of a field; one that is closed by one brace, or by three, is plain, too."""
+    code = field.removesuffix(CLOSE).strip()
+    meant = field.rstrip("} ").strip()
+    return meant if parsed(code) is None and parsed(meant) is not None else code
+
+
+def _like_a_value(part: re.Match[str]) -> str:
+    return f"0{'x' * (len(part.group()) - 2)}0"[: len(part.group())]
+
+
+def _parses(text: str, at: int) -> int:
+    """Return where a field ends that parses, in its paragraph; 0 for nowhere."""
+    blank = _PARAGRAPH.search(text, at)
+    stop, end = blank.start() if blank else len(text), at - 1
     for _ in range(TRIES):
-        if end >= 0 and answer[end : end + 3] != CLOSE + "}" and parsed(answer[at:end]) is not None:
+        end = text.find(CLOSE, end + 1, stop)
+        if end < 0:
+            break
+        if text[end : end + 3] != CLOSE + "}" and parsed(text[at:end]) is not None:
             return end + len(CLOSE)
-        end = answer.find(CLOSE, end + 1) if end >= 0 else end
-    inside = answer[at : max(first, at)]
-    return first + len(CLOSE) if first >= 0 and len(inside) <= LONGEST and "\n\n" not in inside else 0
+    return 0
+
+
+def _on_its_line(text: str, at: int, stop: int) -> int:
+    """Return where a field ends that is not closed as it should be: behind the braces on its line; 0 for nowhere."""
+    inside = text[at:stop].partition("\n")[0].partition(OPEN)[0]
+    found = _BRACES.search(inside) or _BRACE.search(inside)
+    return at + found.end() if found else 0
 
 
 def closes(text: str, start: int, last: bool) -> tuple[int, bool]:
     """Return where a field of an answer ends that is still written, or 0, and whether that is settled."""
-    whole = len(text) > start + LONGEST or last
-    inside, blank, _ = text[start : start + LONGEST].partition("\n\n")
-    end = inside.find(CLOSE, len(OPEN))
-    while end >= 0 and (end + 2 < len(inside) or whole or blank):
-        if inside[end : end + 3] != CLOSE + "}" and parsed(inside[len(OPEN) : end]) is not None:
-            return start + end + len(CLOSE), True
-        end = inside.find(CLOSE, end + 1)
-    first = inside.find(CLOSE, len(OPEN))
-    settled = whole or bool(blank)
-    return (start + first + len(CLOSE) if settled and first >= 0 else 0), settled
+    at = start + len(OPEN)
+    end = _parses(text, at)
+    whole = last or len(text) > start + LONGEST or _PARAGRAPH.search(text, at) is not None
+    if whole or 0 < end < len(text):  # else another brace may come
+        return end or _on_its_line(text, at, len(text)), True
+    return 0, False
 
 
 def parsed(code: str) -> Field | None:
@@ -126,6 +145,8 @@ def parsed(code: str) -> Field | None:
             except (SyntaxError, ValueError, RecursionError, MemoryError):
                 continue
             spec, rest = text[colon + 1 :], text[len(head) : colon]
+            if any(c in spec for c in "{}\n"):  # it went on into another field
+                continue
             if found is None or not rest.strip():
                 return Field(value, "", spec)
             before = head + (found["same"] or "")
@@ -159,7 +180,8 @@ def as_code(code: str, form: str | None = None) -> str:
 
 def definitions(values: Iterable[Mapping[str, Any]]) -> str:
     """Return the source of what the code of values calls; empty for most."""
-    return inspect.getsource(markdown_table) if any(v.get("format") == TABLE for v in values) else ""
+    needed = (float_format, markdown_table) if any(v.get("format") == TABLE for v in values) else ()
+    return "\n\n".join(inspect.getsource(f) for f in needed)
 
 
 def as_source(code: str) -> str:

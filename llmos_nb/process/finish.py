@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.errors import UsageError
-from llmos_nb.journal.events import CheckFinished, RunEnded, RunPaused, StepIntegrated
+from llmos_nb.journal.events import PLAN, CheckFinished, RunEnded, RunPaused, StepIntegrated
 from llmos_nb.process import compute
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import Check, End, Integrate, Pause
@@ -186,11 +186,7 @@ def _integrate(run: Run, command: Integrate, compared: str = "", found: tuple[bo
     bad = next((c for c in calls if c.status != "done"), None)
     status = detail = ""
     met = bad is None
-    if (
-        bad is not None
-        and bad.status in ("rejected", "skipped")
-        and bad.by not in ("schema", "repeat", "budget", "conflict", "plan")
-    ):
+    if bad is not None and bad.status in ("rejected", "skipped") and not (bad.by.to_mend or bad.by == PLAN):
         status = bad.status
     if met and compared:
         met, why = found
@@ -229,7 +225,7 @@ async def _unless_stopped(run: Run, checking: Awaitable[Any]) -> Any:
     try:
         return await checking
     except Stopped as stop:
-        run.halt("paused", str(stop) or "you")
+        run.halt("paused", stop.by)
         return None
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.journal import Acts
-from llmos_nb.journal.events import CallInDoubt, CallResolved
+from llmos_nb.journal.events import CallInDoubt, CallResolved, Decider
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.rebuild import last_digests
 from llmos_nb.tools import Call, Tool
@@ -36,13 +36,13 @@ async def settle_unfinished(run: Run, broken: Sequence[str]) -> None:
     for call in map(run.state.calls.__getitem__, broken):
         tool = run.tools.get(call.name)
         if tool is not None and (tool.repeat != "once" or only_namespace(run, tool, call)):
-            run.append(CallResolved(call=call.id, done=False, by="the journal"))
+            run.append(CallResolved(call=call.id, done=False, by=Decider("check", "journal")))
             continue
         done = await run.visit(partial(_reconciled, tool, call))
         if done is None:
             run.append(CallInDoubt(call=call.id))
         else:
-            run.append(CallResolved(call=call.id, done=done, by="reconcile"))
+            run.append(CallResolved(call=call.id, done=done, by=Decider("check", "reconcile")))
 
 
 def only_namespace(run: Run, tool: Tool, call: Call) -> bool:

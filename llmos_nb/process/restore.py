@@ -10,14 +10,14 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.errors import CallDenied, LlmosError, SnapshotConflict
-from llmos_nb.journal.events import HeapRestored, QuestionAsked, SignalReceived
+from llmos_nb.journal.events import NO_ONE, REBUILD, YOU, Decider, HeapRestored, QuestionAsked, SignalReceived
 from llmos_nb.messages import ToolResult
 from llmos_nb.process import values
 from llmos_nb.process.gate.quarantine import restored
 from llmos_nb.process.recover import missing_inputs, standing
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import RunAgain
-from llmos_nb.process.state.rebuild import REBUILD, Made, effects, harmless, last_digests, plan, question
+from llmos_nb.process.state.rebuild import Made, effects, harmless, last_digests, plan, question
 from llmos_nb.tools import Call, CallContext, Tool, invoke, reads
 from llmos_nb.tools.devices.python import interruptible
 
@@ -193,7 +193,7 @@ def _read(run: Run, call: Call, step: Made, names: frozenset[str], found: _Found
     found.stored += [call.id] if good else []
 
 
-def _record(run: Run, found: _Found, by: str = "") -> None:
+def _record(run: Run, found: _Found, by: Decider = NO_ONE) -> None:
     """Record what came back, and ask about what is missing where somebody may be there to say."""
     s = run.state
     calls = {c: s.calls[c] for c in found.missing.values()}
@@ -215,7 +215,7 @@ def _record(run: Run, found: _Found, by: str = "") -> None:
     )
     if found.differs:
         names = ", ".join(f"`{n}`" for n in sorted(found.differs))
-        run.append(SignalReceived(signal="rebuilt_differently", by="the process", names=names))
+        run.append(SignalReceived(signal="rebuilt_differently", by=Decider("process"), names=names))
     if asks:
         text, title = question(calls, worth)
         run.append(QuestionAsked(question=REBUILD, about="rebuild", text=text, title=title))
@@ -230,7 +230,7 @@ async def run_again(run: Run, command: RunAgain) -> None:
     """Run calls again that acted outside, as a person said, whose answer is on disk before."""
     async with run.writes.turn(run, command):
         await run.journal.flush()
-        _record(run, await run.visit(partial(_run_again, run, command.calls)), by="you")
+        _record(run, await run.visit(partial(_run_again, run, command.calls)), by=YOU)
 
 
 async def _run_again(run: Run, calls: Collection[str]) -> _Found:

@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
+from llmos_nb.errors import JournalError
 from llmos_nb.journal import Event, Journal
 from llmos_nb.journal.events import (
+    YOU,
     Body,
     CallFinished,
     CallStarted,
+    Decider,
     EffectDecided,
     ModelFailed,
     ModelRequested,
@@ -32,7 +35,7 @@ from llmos_nb.process.scheduling.queue import Limits
 from llmos_nb.process.scheduling.resource import NamespaceLock, Sight, Wait
 from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.decide import Command
-from llmos_nb.process.state.fold.fold import apply
+from llmos_nb.process.state.fold.fold import apply, follows
 from llmos_nb.process.state.state import State
 from llmos_nb.process.values import Values
 from llmos_nb.tools import Tool, reentry
@@ -103,7 +106,7 @@ class EffectGate(Protocol):
     def decided(self, body: EffectDecided) -> None:
         """Take in what a person has decided."""
 
-    def asked(self, effect: Effect, why: str, foreign: list[dict[str, str]] | None = None) -> str:
+    def asked(self, effect: Effect, why: str, foreign: list[dict[str, str]] | None = None) -> Decider:
         """Ask about an effect, and return who allowed it; raises `EffectRefused`, too."""
 
     def late(self, effect: Effect, judged: Callable[[], Any]) -> None:
@@ -184,7 +187,7 @@ class Run:
         By command: the task that carries it out, and what that waits for.
     approvers : Approvers
         Who is asked before a person.
-    halting : tuple of (str, str), optional
+    halting : tuple of (str, Decider), optional
         ``paused`` or ``ended``, and who wants it, until it has taken effect.
     anew : bool
         Whether a step that is cut off begins anew later: nobody meant it.
@@ -234,7 +237,7 @@ class Run:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: dict[Command, asyncio.Task[None]] = field(default_factory=dict)
     waits: dict[Command, Wait] = field(default_factory=dict)
-    halting: tuple[str, str] | None = None
+    halting: tuple[str, Decider] | None = None
     anew: bool = False
     stepping: bool = False
     trouble: str = ""
@@ -311,6 +314,8 @@ class Run:
         """Do it; of a long run the state is saved now and then."""
         if len(self.journal.events) >= self._save_at and not reentry.inside():
             self._save_state()
+        if self.state.status == "ended" and not follows(self.state, body):
+            raise JournalError(f"process {self.state.pid} has ended, and no {body.kind} may follow that")
         event = self.journal.append(body, payloads)
         apply(self.state, event)
         if self.sight is not None and event.k in self.sight.hears:
@@ -378,10 +383,14 @@ class Run:
     @property
     def stopped_by(self) -> str:
         """Say of work that was cut off who did it: the user, or what ended around it."""
-        by = self.halting[1] if self.halting else ""
-        return f"stopped by {'the user' if by in ('', 'you') else by}"
+        return f"stopped by {self.halted_by.describe('the user')}"
 
-    def halt(self, how: str, by: str) -> None:
+    @property
+    def halted_by(self) -> Decider:
+        """Who cut it off; the user where nobody else has said so."""
+        return self.halting[1] if self.halting else YOU
+
+    def halt(self, how: str, by: Decider) -> None:
         """End what is under way now: `how` is ``paused`` (Stop, to be resumed) or ``ended`` (kill)."""
         if self.state.status == "ended" or (self.halting and self.halting[0] == "ended"):
             return

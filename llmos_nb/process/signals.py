@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from llmos_nb.errors import UsageError
-from llmos_nb.journal.events import RunResumed, SignalReceived
+from llmos_nb.journal.events import FOR_GOOD, Decider, RunResumed, SignalReceived
 from llmos_nb.process.run import Run
 from llmos_nb.process.scheduling.queue import LEAST_NICE, NICEST
-from llmos_nb.process.state import FOR_GOOD
 
 
-def send(run: Run, text: str, by: str) -> None:
+def send(run: Run, text: str, by: Decider) -> None:
     """Tell a process something; it reads it with its next prompt."""
     run.append(SignalReceived(signal="steer", by=by, text=text))
 
 
-def ask_further(run: Run, text: str, by: str) -> None:
+def ask_further(run: Run, text: str, by: Decider) -> None:
     """Tell a process something; one that has ended goes on with it, in this interpreter."""
     if run.state.status == "ended":
         check_further(run)
@@ -38,12 +37,12 @@ def check_further(run: Run) -> None:
         raise UsageError(f"process {s.pid} ended ({s.reason}); fork it to go on from an event")
 
 
-def pause(run: Run, by: str) -> None:
+def pause(run: Run, by: Decider) -> None:
     """Pause after this step."""
     run.append(SignalReceived(signal="pause", by=by))
 
 
-def raise_budget(run: Run, amounts: Mapping[str, float], by: str) -> None:
+def raise_budget(run: Run, amounts: Mapping[str, float], by: Decider) -> None:
     """Add amounts to the budget."""
     run.append(SignalReceived(signal="budget", by=by, amounts=dict(amounts)))
 
@@ -54,7 +53,7 @@ def check_niceness(value: int) -> None:
         raise UsageError(f"nice {value!r}: must be a whole number from {LEAST_NICE} to {NICEST}")
 
 
-def renice(run: Run, value: int, by: str) -> None:
+def renice(run: Run, value: int, by: Decider) -> None:
     """Set the niceness, also in the queues where the process waits."""
     run.append(SignalReceived(signal="nice", by=by, value=value))
     for wait in run.waits.values():

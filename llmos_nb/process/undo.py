@@ -9,7 +9,7 @@ from typing import Any
 
 from llmos_nb.errors import SnapshotConflict, UsageError
 from llmos_nb.heap import Snapshots
-from llmos_nb.journal.events import CallRedone, CallUndone, RunEnded
+from llmos_nb.journal.events import YOU, CallRedone, CallUndone, RunEnded
 from llmos_nb.process.gate import compensate
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.state import State
@@ -84,7 +84,7 @@ def undo_calls(run: Run, to: int | str | None) -> None:
         why = f"; {why}" if why else ""
         raise UsageError(f"process {run.state.pid}: no step that changed the namespace is left to undo{why}")
     for call in reversed(acted):
-        compensate.propose(run, call, "you")
+        compensate.propose(run, call, YOU)
 
 
 def _changing(run: Run, key: str, calls: Iterable[Call]) -> Call:

@@ -60,7 +60,12 @@ _known: WeakKeyDictionary[ProcessLike, _Known] = WeakKeyDictionary()
 
 
 def catch_up(process: ProcessLike) -> None:
-    """Take in what others have written since, and tell whoever looks on; on the thread of the processes."""
+    """Take in what others have written since, where it is not driven here, and tell whoever looks on.
+
+    On the thread of the processes.
+    """
+    if not process.cold:
+        return
     known, journal, run = _known.setdefault(process, _Known()), process.journal, process.run
     if (stood := _stands(process)) == known.stood:
         return

@@ -16,10 +16,12 @@ from typing import Any
 from llmos_nb.errors import LlmosError, UsageError, nearest
 from llmos_nb.journal import Event, first
 from llmos_nb.journal.events import (
+    NO_ONE,
     ActData,
     ActsMoved,
     BudgetReserved,
     BudgetSettled,
+    Decider,
     LabelChanged,
     MessageAwaited,
     Parent,
@@ -207,7 +209,7 @@ def _inherit(run: Run, s: State) -> None:
         label = str(now.join(labels.UNTRUSTED))
         run.append(LabelChanged(name=labels.CONTEXT, label=label, why=f"of its parent, process {s.pid}"))
     if s.nice:
-        run.append(SignalReceived(signal="nice", by=f"process {s.pid}", value=s.nice))
+        run.append(SignalReceived(signal="nice", by=Decider("process", str(s.pid)), value=s.nice))
 
 
 # what happens to the one and matters to the other
@@ -217,7 +219,7 @@ def _pass_on(session: SessionLike, state: State, signal: str) -> None:
     for pid in state.children:
         child = session.processes.get(pid)
         if child is not None and child.state != "ended":
-            getattr(child, signal)(by=f"process {state.pid}")
+            getattr(child, signal)(by=Decider("process", str(state.pid)))
 
 
 def settle(run: Run, child: State) -> None:
@@ -230,7 +232,7 @@ def settle(run: Run, child: State) -> None:
 def _stopped_by(run: Run, pid: int) -> bool:
     bodies = (e.body for e in reversed(run.journal.events))
     last = (b.by for b in bodies if isinstance(b, SignalReceived) and b.signal in SIGNALS)
-    return next(last, "") == f"process {pid}"
+    return next(last, NO_ONE) == Decider("process", str(pid))
 
 
 def _load(session: SessionLike, parent: ProcessLike, pid: int) -> ProcessLike:

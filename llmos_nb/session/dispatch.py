@@ -17,7 +17,14 @@ from typing import Any, TypeVar
 
 from llmos_nb.errors import CallDenied
 from llmos_nb.journal import Event, host
-from llmos_nb.journal.events import QuestionAsked, QuestionDue, QuestionEscalated, RunEnded, SignalReceived
+from llmos_nb.journal.events import (
+    Decider,
+    QuestionAsked,
+    QuestionDue,
+    QuestionEscalated,
+    RunEnded,
+    SignalReceived,
+)
 from llmos_nb.policy import approval
 from llmos_nb.process import Run, check_key
 from llmos_nb.process.state import State, decide
@@ -71,6 +78,9 @@ class Dispatch:
         )
         self._begun = asyncio.Event()
         self.moved = asyncio.Event()  # something happened that whoever waits beside it may wait for
+        self.catch_up: Callable[[], object] = (
+            dict  # takes in what others have written, where nobody drives it here
+        )
         run.visit, run.relay = self.visits, self
         if isinstance(run.journal.guard, reentry.Guard):
             run.journal.guard.note = self._note_forgery
@@ -147,12 +157,14 @@ class Dispatch:
         self._begun.set()
         if not self.driven:
             self.task = asyncio.get_running_loop().create_task(self._main(), context=self._context())
-            self.visits.hang_on(self.task, partial(self._leave, "the notebook"))
+            self.visits.hang_on(self.task, partial(self._leave, Decider("process", "the notebook")))
 
     async def _main(self) -> None:
         """Drive; an error that nobody foresaw ends the process where everybody sees it."""
         leaving = runtime().leaving
-        leaving[self] = Leaving(partial(self._leave, "the end of the interpreter"), self.visits)
+        leaving[self] = Leaving(
+            partial(self._leave, Decider("process", "the end of the interpreter")), self.visits
+        )
         try:
             await self._drive()
         except Exception as error:
@@ -165,10 +177,13 @@ class Dispatch:
             leaving.pop(self, None)
             self.moved.set()
 
-    async def _leave(self, by: str) -> None:
+    async def _leave(self, by: Decider) -> None:
         """Pause what is under way, since the user's loop or the interpreter ends, and wait until that is on disk."""
         if self.driven:
-            self._rest(by)
+            if (
+                self.run.tasks or self.run.busy or decide(self.run.state)
+            ):  # else it waits for somebody, and waits on
+                self.halt_here("paused", by)
             await self.idle()
 
     def go_on(self) -> None:
@@ -224,6 +239,7 @@ class Dispatch:
     def apply(self, act: Callable[[], object]) -> None:
         """Carry an act out, on the thread that drives the process."""
         with self.run.journal.held():  # whoever drives may give it up before they are said to drive no more
+            self.catch_up()
             act()
         self.go_on()
 
@@ -253,6 +269,7 @@ class Dispatch:
         self.ask(self.run.enter)
         try:
             with self.run.journal.held():
+                self.ask(self.catch_up)
                 act()
         finally:
             self.ask(self.run.leave)
@@ -268,6 +285,7 @@ class Dispatch:
         """Do the same from the thread that drives the process, and wait for it; what is wrong with it is raised."""
         try:
             with self.run.journal.held():
+                self.catch_up()
                 await self.run.section(act)
         finally:
             self.go_on()
@@ -279,7 +297,7 @@ class Dispatch:
             raise CallDenied(reentry.DENIED)
 
     def _note_forgery(self) -> None:
-        self.post(lambda: self.run.append(SignalReceived(signal=reentry.FORGED, by="a step")))
+        self.post(self.run.append, SignalReceived(signal=reentry.FORGED, by=Decider("process", "a step")))
 
     async def hear(self, act: Callable[[], object]) -> None:
         """Carry out what another process does to this one, in its turn, and wait until it is on disk."""
@@ -319,7 +337,7 @@ class Dispatch:
         """Let whoever waits beside it look again."""
         self.tell(self.moved.set)
 
-    def halt(self, how: str, by: str) -> None:
+    def halt(self, how: str, by: Decider) -> None:
         """End what is under way now, also where the main thread is in a step.
 
         Raises
@@ -330,26 +348,20 @@ class Dispatch:
         self.only_people()
         self.ask(partial(self.apply, partial(self._halt, how, by)))
 
-    def halt_soon(self, how: str, by: str) -> None:
+    def halt_soon(self, how: str, by: Decider, anew: bool = False) -> None:
         """Do the same from a signal handler, which may not wait."""
-        runtime().post(self.halt_here, how, by, context=Context())
+        runtime().post(self.halt_here, how, by, anew, context=Context())
 
-    def rest_soon(self, by: str) -> None:
-        """Pause what is under way, from a signal handler: nobody means it, and what is cut off begins anew."""
-        runtime().post(self._rest, by, True, context=Context())
-
-    def _rest(self, by: str, anew: bool = False) -> None:
-        """Pause what is under way; what waits for somebody waits on, also while that is still being written."""
-        if self.run.tasks or self.run.busy or decide(self.run.state):
-            self.halt_here("paused", by, anew)
-
-    def halt_here(self, how: str, by: str, anew: bool = False) -> None:
-        """End what is under way, on the thread that drives the process."""
+    def halt_here(self, how: str, by: Decider, anew: bool = False) -> None:
+        """End what is under way, on the thread that drives the process; what nobody meant ends no wait for a person."""
+        s = self.run.state
+        if anew and s.waiting and not any(call.status == "running" for call in s.open_calls):
+            return
         self.run.anew = anew
         self._halt(how, by)
         self.go_on()
 
-    def _halt(self, how: str, by: str) -> None:
+    def _halt(self, how: str, by: Decider) -> None:
         self.run.halt(how, by)
         running = (c.key for c in self.run.state.open_calls if c.status == "running")
         for key in (check_key(self.run), *running):

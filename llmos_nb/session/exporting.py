@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import ExportDoesNotRun, LlmosError, NotTrusted, UsageError
 from llmos_nb.journal import Home, history
+from llmos_nb.journal.events import CallUndone
 from llmos_nb.messages import now
 from llmos_nb.policy.secrets import vault
 from llmos_nb.session import toolbox
 from llmos_nb.session.notebook import Notebook, past
-from llmos_nb.views import runs
+from llmos_nb.views import left_by, runs
 
 if TYPE_CHECKING:
     from llmos_nb.export import ExportSource
@@ -50,7 +51,7 @@ def source_of(session: SessionLike, process: ProcessLike, wanted: bool = True) -
 
 
 def sources(session: SessionLike, processes: Sequence[ProcessLike]) -> list[ExportSource]:
-    """Return the processes asked for, and those that worked on the same variables, in the order of what they ran.
+    """Return the processes asked for, and the others of their notebooks, in the order of what they ran.
 
     Where nothing is recorded of their notebook, they stand alone, with the cells of this interpreter's history.
     """
@@ -64,11 +65,8 @@ def sources(session: SessionLike, processes: Sequence[ProcessLike]) -> list[Expo
     others = [source_of(session, p, wanted=False) for p in _beside(session, processes, books)]
     began_in = next((b.folder for b in books if b.folder.is_absolute()), None)
     there = began_in if began_in is not None and began_in.is_dir() else None
-    return [
-        replace(one, cwd=there, began_in=began_in)
-        for one in ordered([*found, *others], [Ran(b.id, b.cells) for b in books])
-        if one.wanted or one.placed
-    ]
+    ran = ordered([*found, *others], [Ran(b.id, b.cells) for b in books])
+    return [replace(one, cwd=there, began_in=began_in) for one in ran]
 
 
 def _notebooks(session: SessionLike, named: set[str], homes: Iterable[Home]) -> list[Notebook]:
@@ -175,6 +173,10 @@ class Saved:
         What it was to be signed with; empty for nothing.
     crate : str
         The crate of it; empty for none.
+    folder : Path, optional
+        In which it ran: it is tried without that.
+    undone : tuple of str
+        In words, what undone steps left.
     """
 
     path: Path
@@ -184,6 +186,8 @@ class Saved:
     replaced: bool = False
     key: str = ""
     crate: str = ""
+    folder: Path | None = None
+    undone: tuple[str, ...] = ()
 
     def prove(self) -> str:
         """Run it in a fresh interpreter, and return the words for it; from any thread.
@@ -201,12 +205,14 @@ class Saved:
         if self.path.suffix == ".md":
             return f"saved: {self.path} (a text: nothing in it runs)"
         if self.foreign:
-            return f"saved, not run: {self.path} (its journal was not made here)"
+            return f"saved, not run: {self.path} (its journal was not made here; to do: read it, and run it yourself)"
         if self.acts:
-            return f"saved, not run: {self.path} ({self.acts}, and would again)"
+            return (
+                f"saved, not run: {self.path} ({self.acts}, and would again; to do: run it yourself, if it may)"
+            )
         if not self.ran:
             try:
-                if other := ran.run(self.path):
+                if other := ran.run(self.path, self.folder, self.undone):
                     return f"saved, not as in the run: {self.path} ({other}; --observe marks what differs each time)"
             except ExportDoesNotRun:
                 raise
@@ -242,7 +248,8 @@ def save(session: SessionLike, processes: Sequence[ProcessLike], path: Path, **o
     foreign = [p.journal for p in processes if not p.journal.made_here]
     if foreign and options.get("observe"):
         foreign[0].check_maker()
-    found = sources(session, processes)
+    ran_there = sources(session, processes)
+    found = [one for one in ran_there if one.wanted or one.placed]
     written = export(found, path, **options)
     if foreign and written.suffix == ".ipynb":
         _unmark(written)
@@ -254,7 +261,18 @@ def save(session: SessionLike, processes: Sequence[ProcessLike], path: Path, **o
         replaced=replaced,
         key=key,
         crate=os.fspath(options.get("crate", "")),
+        folder=found[0].folder,
+        undone=tuple(_left_by_undone(ran_there)),
     )
+
+
+def _left_by_undone(found: Iterable[ExportSource]) -> Iterator[str]:
+    """Say of each undone step what of it stays, which no cell of the notebook does."""
+    for run in found:
+        for body in (e.body for e in run.events):
+            if isinstance(body, CallUndone) and run.state.calls[body.call].status == "undone":
+                stays = "; ".join(left_by(run.state, body)) or "what no name shows of it stays"
+                yield f"call {body.call} of process {run.pid} was undone: {stays}"
 
 
 def _unmark(path: Path) -> None:

@@ -13,6 +13,7 @@ from llmos_nb.errors import CallDenied, ConfigError, UsageError
 from llmos_nb.journal import who
 from llmos_nb.journal.events import (
     VERSION,
+    YOU,
     HeadMessage,
     LabelChanged,
     OutputsDeclared,
@@ -163,6 +164,7 @@ def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mappin
         )
     _label_attached(run)
     said = run.state.context.head[-1].text if run.state.context.head else ""
+    said = said.replace(run.state.goal.strip(), "", 1)  # what it says is the user's: only what it shows is not
     shown = [n for n in labels.marked(run.state.labels) if re.search(rf"\b{re.escape(n)}\b", said)]
     if shown:
         came = labels.Came(labels.of(shown, run.state.labels), f"the goal's variables: {', '.join(shown)}")
@@ -263,7 +265,7 @@ def give_plan(run: Run, steps: tuple[Step, ...]) -> None:
 
         steps = gate_acts.steps_of_person(steps, run)
     if steps:
-        run.append(PlanProposed(version=1, steps=[p.plain() for p in steps], by="you"))
+        run.append(PlanProposed(version=1, steps=[p.plain() for p in steps], by=YOU))
 
 
 def check_name(check: Any) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from llmos_nb.journal import Event, Journal
+from llmos_nb.journal.events import YOU, Decider, person
 from llmos_nb.policy import approval, budget as budgets
 from llmos_nb.process import Run, decisions, drive, redo_last, signals, undo_calls
 from llmos_nb.process.state import Plan
@@ -194,7 +195,7 @@ class Process:
         return self
 
     def _interrupted(self) -> None:
-        self.dispatch.halt_soon("paused", "you")
+        self.dispatch.halt_soon("paused", YOU)
 
     def _do(self, act: Callable[..., object], *args: Any, **kwargs: Any) -> Pending:
         """Carry out what a person does to the run; nothing inside a step may."""
@@ -205,31 +206,31 @@ class Process:
 
     def send(self, text: str, *, by: str = "you") -> Pending:
         """Tell the process something; it reads it with its next prompt, and after its end begins a further turn."""
-        return self._do(signals.send if self.cold else signals.ask_further, text, by)
+        return self._do(signals.send if self.cold else signals.ask_further, text, person(by))
 
     def nice(self, value: int, *, by: str = "you") -> Pending:
         """Set its niceness: -20 goes first, 19 lets all others go first, 0 is what it began with."""
         signals.check_niceness(value)
-        return self._do(signals.renice, value, by)
+        return self._do(signals.renice, value, person(by))
 
-    def budget(self, more: str, *, by: str = "you") -> Pending:
+    def budget(self, more: str, *, by: str | Decider = YOU) -> Pending:
         """Raise the budget, as in ``"+10 steps"``."""
-        return self._do(signals.raise_budget, budgets.parse(more, "budget").limits, by)
+        return self._do(signals.raise_budget, budgets.parse(more, "budget").limits, person(by))
 
-    def pause(self, *, by: str = "you") -> Pending:
+    def pause(self, *, by: str | Decider = YOU) -> Pending:
         """Pause after this step."""
-        return Pending(self) if self.state in ("ended", "paused") else self._do(signals.pause, by)
+        return Pending(self) if self.state in ("ended", "paused") else self._do(signals.pause, person(by))
 
-    def stop(self, *, by: str = "you") -> Pending:
+    def stop(self, *, by: str | Decider = YOU) -> Pending:
         """Stop now: the unfinished step is taken back and the process paused."""
         if self.state not in ("ended", "paused"):
-            self.dispatch.halt("paused", by)
+            self.dispatch.halt("paused", person(by))
         return Pending(self)
 
-    def kill(self, *, by: str = "you") -> Pending:
+    def kill(self, *, by: str | Decider = YOU) -> Pending:
         """End for good."""
         if self.state != "ended":
-            self.dispatch.halt("ended", by)
+            self.dispatch.halt("ended", person(by))
         return Pending(self)
 
     async def resume(self, model: Any = None) -> Process:
@@ -264,23 +265,23 @@ class Process:
         without, upto : sequence of int, int
             Of a plan: acts that are not approved, and the last step that is; each after it asks before its first call.
         """
-        return self._do(decisions.approve, what, by, digest, arguments, tuple(without), upto)
+        return self._do(decisions.approve, what, person(by), digest, arguments, tuple(without), upto)
 
     def approve_rest(self, call: str, *, digest: str = "", by: str = "you") -> Pending:
         """Approve a call, and by a rule the calls to come of the same tool that bear no other kind of risk."""
-        return self._do(decisions.approve_by_rule, call, digest, by, decisions.rule_for_rest(self.run, call))
+        return self._do(decisions.approve_by_rule, call, digest, person(by), decisions.rule_for_rest)
 
     def approve_same(self, call: str, *, digest: str = "", by: str = "you") -> Pending:
         """Approve a call, and by a rule every later one of the same tool with exactly these arguments."""
-        return self._do(decisions.approve_by_rule, call, digest, by, decisions.rule_for_same(self.run, call))
+        return self._do(decisions.approve_by_rule, call, digest, person(by), decisions.rule_for_same)
 
     def reject(self, what: str | int = "all", why: str = "", *, by: str = "you") -> Pending:
         """Reject a call, the call of a step, or the plan, with a reason for the model."""
-        return self._do(decisions.reject, what, why, by)
+        return self._do(decisions.reject, what, why, person(by))
 
     def skip(self, what: str | int, *, by: str = "you") -> Pending:
         """Skip a step, or a call that is asked for."""
-        return self._do(decisions.skip, what, by)
+        return self._do(decisions.skip, what, person(by))
 
     def edit(self, what: str | int, text: str | None = None, *, by: str = "you", **changes: Any) -> Pending:
         """Edit a step (title, expect, code, check, depends_on, acts) or the arguments of a call that is asked for.
@@ -296,7 +297,7 @@ class Process:
         """
         if isinstance(what, str) and not what.isdecimal():
             arguments = changes.get("arguments") or {"code": changes.get("code", text)}
-            return self._do(decisions.edit_call, what, arguments, by)
+            return self._do(decisions.edit_call, what, arguments, person(by))
         if text is not None:
             changes["title"] = text
         if "acts" in changes:
@@ -318,18 +319,18 @@ class Process:
         return self._replan(lambda plan: plan.retry(int(n), hint), by)
 
     def _replan(self, change: Callable[[Plan], Plan], by: str) -> Pending:
-        return self._do(lambda run: decisions.new_plan(run, change(run.state.plan), by))
+        return self._do(lambda run: decisions.new_plan(run, change(run.state.plan), person(by)))
 
     def reply(self, text: str, question: str = "", *, by: str = "you") -> Pending:
         """Answer a question of the process (the oldest, or the one named)."""
-        return self._do(decisions.reply, decisions.question_for(self.run, question), text, by)
+        return self._do(decisions.reply, decisions.question_for(self.run, question), text, person(by))
 
     def resolve(self, call: str, done: bool, *, by: str = "you") -> Pending:
         """Say of a call in doubt whether it was done; if not, it runs again with the same key."""
         decisions.check_doubt(self.run, call)
         back = not done and decisions.brought_back(self.run, call)
         act = self.dispatch.touch if back else self.dispatch.call
-        act(lambda: decisions.resolve(self.run, call, done, by))
+        act(lambda: decisions.resolve(self.run, call, done, person(by)))
         return Pending(self)
 
     def rule(
@@ -362,13 +363,13 @@ class Process:
         **where
             Value (or glob) by argument; a call may have others beside.
         """
-        terms = {"tool": tool, "do": do, "by": by, "count": count, "until": until}
+        terms = {"tool": tool, "do": do, "by": person(by).name, "count": count, "until": until}
         terms |= {"where": only if only is not None else where, "exact": only is not None}
-        return self._do(decisions.add_rule, decisions.parsed_rule(self.run, terms), by)
+        return self._do(decisions.add_rule, decisions.parsed_rule(self.run, terms, person(by)), person(by))
 
     def revoke(self, rule: int, *, by: str = "you") -> Pending:
         """Take a rule back, by its place in the list."""
-        return self._do(decisions.revoke, rule, decisions.rule_at(self.run, rule), by)
+        return self._do(decisions.revoke, rule, decisions.rule_at(self.run, rule), person(by))
 
     # other processes, the namespace and the record
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from llmos_nb.heap import Snapshots
     from llmos_nb.journal import Home, Journal
+    from llmos_nb.journal.events import Decider
     from llmos_nb.messages import Message
     from llmos_nb.models import Model
     from llmos_nb.policy import Budget
@@ -71,13 +72,13 @@ class ProcessLike(Protocol):
     def start(self) -> ProcessLike:
         """Begin to drive on the running loop."""
 
-    def pause(self, *, by: str = "you") -> object:
+    def pause(self, *, by: str | Decider = "you") -> object:
         """Pause after this step."""
 
-    def stop(self, *, by: str = "you") -> object:
+    def stop(self, *, by: str | Decider = "you") -> object:
         """Stop now."""
 
-    def kill(self, *, by: str = "you") -> object:
+    def kill(self, *, by: str | Decider = "you") -> object:
         """End for good."""
 
     def export(self, path: str | Path, **options: Any) -> Path:

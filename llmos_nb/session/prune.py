@@ -21,7 +21,7 @@ from typing import Any
 from llmos_nb import journal as journals
 from llmos_nb.errors import JournalError, JournalLocked, JournalUnwritable, NotTrusted, UsageError
 from llmos_nb.journal import Home, Retention, history, pid_of, scan
-from llmos_nb.journal.events import RunEnded, RunResumed, RunStarted, SignalReceived
+from llmos_nb.journal.events import YOU, Decider, RunEnded, RunResumed, RunStarted, SignalReceived
 from llmos_nb.process import Run, open_journal, saved
 from llmos_nb.process.state.fold import fold
 from llmos_nb.session import config
@@ -31,7 +31,7 @@ from llmos_nb.views import count, runs
 from llmos_nb.views.text import table
 
 
-def forget(run: Run, call: str, by: str = "you") -> int:
+def forget(run: Run, call: str, by: Decider = YOU) -> int:
     """Delete the payload of a call's result, and the stored values that it made, and give their size in bytes.
 
     What the process said of it (its answer, a step's evidence) stays: that is in the chain.
@@ -75,6 +75,7 @@ def _raw(run: Run, call: str) -> dict[str, Any]:
 
 Pids = Collection[int]
 DAY_S = 86_400
+RETENTION = Decider("process", "retention")
 PAYLOADS, RUN, NOTEBOOK = "payloads", "the run", "the notebook's cells"
 
 
@@ -210,7 +211,7 @@ def _delete(home: Home, one: Gone) -> bool:
         else:  # what stands beside a chain; the chain says so, and the run is no younger for that
             times = one.journal.stat()
             shutil.rmtree(one.journal.parent / "blobs")
-            journal.append(SignalReceived(signal="forget", by="retention", call="all", bytes=one.bytes))
+            journal.append(SignalReceived(signal="forget", by=RETENTION, call="all", bytes=one.bytes))
             journal.flush_now()
             os.utime(one.journal, ns=(times.st_atime_ns, times.st_mtime_ns))
     except OSError as error:

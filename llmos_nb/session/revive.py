@@ -16,6 +16,7 @@ from llmos_nb.errors import ConfigError, JournalLocked, LlmosError, UsageError
 from llmos_nb.journal import Event, Journal, until
 from llmos_nb.journal.events import (
     VERSION,
+    YOU,
     ActsMoved,
     ActUsed,
     ModelFailed,
@@ -215,8 +216,7 @@ async def _resume(session: Sessions, process: ProcessLike, model: str | Model | 
 
 async def _go_on(session: Sessions, process: ProcessLike, model: str | Model | None) -> None:
     run = process.run
-    if process.cold:
-        process.dispatch.ask(partial(abreast.catch_up, process))
+    process.dispatch.ask(process.dispatch.catch_up)
     if run.state.status == "ended" and run.state.undoing:
         with run.journal.held():
             compensate.settle_unfinished(run)
@@ -226,7 +226,7 @@ async def _go_on(session: Sessions, process: ProcessLike, model: str | Model | N
         _check_further(run)
     if run.state.status == "running" and not process.cold:
         if run.state.pause_wanted:
-            run.append(SignalReceived(signal="resume", by="you"))
+            run.append(SignalReceived(signal="resume", by=YOU))
         process.start()
         return
     if model is not None or isinstance(run.model, Absent):
@@ -290,6 +290,7 @@ def fork(session: Sessions, process: ProcessLike, at: int, isolate: bool = False
     """
     process.dispatch.only_people()
     process.journal.check_maker()
+    process.dispatch.ask(process.dispatch.catch_up)
     run = process.run
     if not 0 <= at < len(run.journal.events):
         raise UsageError(f"--at {at}: process {process.pid} has events 0 to {len(run.journal.events) - 1}")

@@ -74,7 +74,8 @@ class Session:
         self.writes = NamespaceLock()
         self.snapshots = toolbox.snapshots(namespace)
         self.sharing = Sharing()
-        self.sharing.follow_cells(ip)
+        if hasattr(ip, "events"):
+            ip.events.register("post_run_cell", self.sharing.cell)
         self.parts = Parts(self)
         self.on_start: list[Callable[[Process], None]] = []
         self.on_show: list[Callable[[Process], None]] = []
@@ -239,6 +240,8 @@ class Session:
             run.sight.saw(shown)
         process = Process(run, self)
         process.cold = cold
+        if cold:
+            process.dispatch.catch_up = partial(abreast.catch_up, process)
         self.processes[process.pid] = process
         for listener in self.on_start:
             listener(process)
@@ -277,8 +280,7 @@ class Session:
 
     def _abreast(self, process: Process) -> Process:
         """Return a process as its journal is by now, where somebody else has gone on with it."""
-        if process.cold:
-            process.dispatch.ask(partial(abreast.catch_up, process))
+        process.dispatch.ask(process.dispatch.catch_up)
         return process
 
     def find_live(self, key: str) -> Process:

@@ -97,7 +97,7 @@ def _cells_tool(session: SessionLike, run: Run | None = None) -> Tool:
 
     about = "Find cells of the user's notebook by their source or output, or read one."
     return Tool(
-        "cells", about, _CELLS, cells, "read", "idempotent", digest="cells:1",
+        "cells", about, _CELLS, cells, "read", "idempotent", source="own", digest="cells:1",
         code=lambda given: f"# looked at cells {given}", bind=lambda run: _cells_tool(session, run),
     )  # fmt: skip
 

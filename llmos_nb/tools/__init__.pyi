@@ -1,14 +1,16 @@
 from . import reads as reads, reentry as reentry
+from .caching import places as places
 from .call import CHANGES as CHANGES, CLOSED as CLOSED, NAME_CHANGES as NAME_CHANGES, Call as Call, Turn as Turn
+from .commands import WORKER as WORKER
 from .declare import declared as declared, said_of as said_of, tool as tool
 from .effects import HANDLE as HANDLE
-from .events import kept as kept, places as places
 from .invoke import (
     bound_to_thread as bound_to_thread,
     called as called,
     invoke as invoke,
     value_of as value_of,
 )
+from .keys import kept as kept
 from .make import as_tool as as_tool, put_on as put_on
 from .outcome import (
     Outcome as Outcome,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType, FrameType
 
-from llmos_nb.tools import reentry, unheard
+from llmos_nb.tools import natives, reentry, unheard
 
 ROOT = f"{Path(__file__).parents[1]}{os.sep}"
 _OWN = tuple(ROOT + room + os.sep for room in ("journal", "tools", "process", "heap"))
@@ -47,6 +47,7 @@ def caller(frame: FrameType | None, *skipped: str) -> str:
             "<frozen",
             reentry.__file__,
             unheard.__file__,
+            natives.__file__,
             *skipped,
         )  # starts threads, calls for the step
         if not in_stdlib(frame) and not file.startswith(between):
@@ -112,3 +113,8 @@ def _finds(code: CodeType) -> bool:
 def by_library(frame: FrameType) -> bool:
     """Return whether it is a library that acts."""
     return any(site in caller(frame) for site in SITES)
+
+
+def names_folder(frame: FrameType) -> bool:
+    """Return whether code opens files in a folder that it gives by its descriptor, which the event does not say."""
+    return any("dir_fd" in names for names in frame.f_code.co_consts if isinstance(names, tuple))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmos_nb.journal.events import Changes
+from llmos_nb.journal.events import NO_ONE, Changes, Decider
 from llmos_nb.messages import Message
 
 NAME_CHANGES = ("created", "rebound", "mutated", "deleted")
@@ -32,7 +32,7 @@ class Call:
         ``proposed, asked, approved, waits, running, done, failed, rejected, skipped, in_doubt, undone``.
     original : dict or str, optional
         The arguments before somebody edited them.
-    digest, by, why : str
+    digest, by, why : str, Decider, str
         What the last decision is bound to, who made it, and the reason.
     key : str
         Idempotency key that the tool is handed.
@@ -61,7 +61,7 @@ class Call:
     status: str = "proposed"
     original: dict[str, Any] | str | None = None
     digest: str = ""
-    by: str = ""
+    by: Decider = NO_ONE
     why: str = ""
     key: str = ""
     ok: bool | None = None

@@ -14,6 +14,7 @@ from typing import Any
 from llmos_nb.journal import Home
 from llmos_nb.tools.acting import SITES, by_library, caller, importing, in_stdlib
 
+WORKER = "python, a worker of a pool"
 _LOOKS = ("uname", "fc-list", "lscpu", "sysctl", "nvidia-smi", "getconf")  # as libraries call them
 _BUILDS = ("ldconfig", "gcc", "cc", "ld", "file")  # the standard library's own search for what is installed
 _PLAIN = re.compile(r"[\w .,:=/-]+")  # no line of a shell's
@@ -101,7 +102,7 @@ def worker(args: tuple[Any, ...], frame: FrameType, made: object) -> Said | None
     if by is not None and by.f_code.co_name == "_execute_child" and in_stdlib(by):
         return None  # `subprocess` has said so itself
     starter = caller(frame, *_pools())
-    return None if any(site in starter for site in SITES) else ("process", "python, a worker of a pool")
+    return None if any(site in starter for site in SITES) else ("process", WORKER)
 
 
 def _pools() -> Iterator[str]:

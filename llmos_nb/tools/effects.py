@@ -24,10 +24,11 @@ from typing import Any
 from weakref import WeakValueDictionary, ref
 
 from llmos_nb.errors import CallDenied, EffectRefused, JournalError
-from llmos_nb.tools import databases, reentry, unheard
+from llmos_nb.tools import databases, natives, reentry, unheard
 from llmos_nb.tools.acting import by_look, by_us
+from llmos_nb.tools.caching import places
 from llmos_nb.tools.commands import Said, steers
-from llmos_nb.tools.events import EVENTS, opens_kept, places, scratch, writes
+from llmos_nb.tools.events import EVENTS, opens_kept, scratch, writes
 from llmos_nb.tools.protocol import CallContext, current_call
 
 MOST, MOST_WORDS = 8, 120
@@ -167,6 +168,7 @@ def watching(context: CallContext) -> Iterator[Watch]:
         unheard.follow()
         reentry.follow()
         databases.follow(_may_write, lambda: bool(_whose(sys._getframe(1))))
+    natives.follow()
     places()
     _last[:] = [ref(context)]
     watch = _watches[id(context)] = Watch(context)

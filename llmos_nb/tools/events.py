@@ -7,29 +7,23 @@ from __future__ import annotations
 
 import linecache
 import os
-import re
 import socket
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from functools import lru_cache
 from types import FrameType
 from typing import Any, Protocol
 
 from llmos_nb.policy.code import UNHEARD, ordinary
-from llmos_nb.tools import databases, reentry, unheard
-from llmos_nb.tools.acting import by_library, caller, in_stdlib, libraries
-from llmos_nb.tools.commands import OURS, Said, command, worker
+from llmos_nb.tools import databases, natives, reentry, unheard
+from llmos_nb.tools.acting import by_library, caller, in_stdlib, libraries, names_folder
+from llmos_nb.tools.caching import places
+from llmos_nb.tools.commands import Said, command, worker
+from llmos_nb.tools.keys import KEPT, holds_kept, kept
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CHANGING = frozenset("wax+")
 _DEVICES = (
     "/dev/null", "/dev/tty", "/dev/zero", "/dev/full", "/dev/pts/", "/dev/stdout", "/dev/stderr", "/proc/self/"
-)  # fmt: skip
-_DATA = ("seaborn-data", "nltk_data", ".keras", ".torch", ".skimage")  # as libraries fetch them
-_CACHES = (
-    "XDG_CACHE_HOME", "SCIKIT_LEARN_DATA", "HF_HOME", "TORCH_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR",
-    "JOBLIB_TEMP_FOLDER",
 )  # fmt: skip
 _SHARED = (
     f"{os.sep}joblib_memmapping_folder_{os.getpid()}_"  # arrays for the workers of a pool, removed with it
@@ -76,28 +70,6 @@ def _harmless(path: str, frame: FrameType, made: Made) -> bool:
     return not shared or any(one in path[len(os.path.dirname(at)) :].lower() for one in libraries(frame))  # noqa: PTH120
 
 
-def caches() -> list[str]:
-    """Return the folders in which libraries keep what they can make again, and IPython what it knows of sessions."""
-    home = os.path.expanduser("~")  # noqa: PTH111 - a text
-    found = [
-        f"{home}{os.sep}{n}"
-        for n in (".cache", ".matplotlib", ".config/matplotlib", ".fontconfig", "scikit_learn_data", *_DATA)
-    ]
-    found += [os.environ[n].rstrip(os.sep) for n in _CACHES if os.environ.get(n)]
-    profiles = os.environ.get("IPYTHONDIR", "").rstrip(os.sep) or f"{home}{os.sep}.ipython"
-    return [*found, os.path.join(profiles, "profile_default", "db")]  # noqa: PTH118 - texts; nothing there is run
-
-
-@lru_cache(maxsize=1)
-def places() -> tuple[str, tuple[str, ...]]:
-    """Return the folder of temporary files, and those of caches, as they are before a step could name others."""
-    try:
-        temporary = tempfile.gettempdir()
-    except FileNotFoundError:  # there is none that can be written to, and so none of its files
-        temporary = os.devnull
-    return os.path.realpath(temporary), tuple(caches())
-
-
 Reader = Callable[[tuple[Any, ...], FrameType, Made], Said | list[Said] | None]
 
 
@@ -105,29 +77,6 @@ def writes(mode: Any, flags: Any) -> bool:
     """Return whether a file is opened for more than reading."""
     by_flags = isinstance(flags, int) and bool(flags & _WRITING)
     return by_flags or (isinstance(mode, str) and not _CHANGING.isdisjoint(mode))
-
-
-# Files of keys and passwords, also those of this package and of the kernel, and the libraries whose own they are.
-_KEPT = (
-    (re.compile(r"(?:^|/)\.(?:ssh|gnupg)/(?!known_hosts|config$|.*\.pub$)."), ("paramiko", "asyncssh")),
-    (re.compile(r"(?:^|/)\.aws/|\.boto$"), ("botocore", "boto3")),
-    (re.compile(r"(?:^|/)\.config/(?:gcloud|gh|rclone)/"), ("google", "gcsfs")),
-    (re.compile(r"(?:^|/)\.(?:kube/config|docker/config\.json)$"), ("kubernetes", "docker")),
-    (
-        re.compile(r"(?:^|/)[._](?:netrc|pgpass|git-credentials|npmrc|pypirc)$"),
-        ("requests", "httpx", "aiohttp", "psycopg"),
-    ),
-    (OURS, ()),
-    (re.compile(r"/jupyter/runtime/|(?:^|/)kernel-[\w-]+\.json$"), ()),
-)
-_ANY_KEPT = re.compile("|".join(pattern.pattern for pattern, _ in _KEPT))
-
-
-def kept(given: object) -> bool:
-    """Return whether a path, as it is spelled, is that of a file of keys or passwords."""
-    if not isinstance(given, str | bytes):
-        return False
-    return _ANY_KEPT.search(os.fsdecode(given).replace("\\", "/")) is not None
 
 
 def opens_kept(given: object, mode: object, frame: FrameType) -> str:
@@ -138,22 +87,22 @@ def opens_kept(given: object, mode: object, frame: FrameType) -> str:
         mode is not None
         or not isinstance(given, str | bytes)
         or given[:1] in ("/", b"/")
-        or not _names_folder(frame)
+        or not names_folder(frame)
     ):
         return ""
+    return next(filter(kept, in_open_folders(os.fsdecode(given))), "")
+
+
+def in_open_folders(name: str) -> list[str]:
+    """Return where a relative name may lead that is opened in a folder by its descriptor."""
     fds = os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ()  # noqa: PTH112, PTH208
-    folders = filter(None, (_path(int(fd)) for fd in fds))
-    return next((at for f in folders if kept(at := os.path.join(f, os.fsdecode(given)))), "")  # noqa: PTH118
-
-
-def _holds_kept(folder: str) -> bool:
-    """Return whether files of keys are known by their place in a folder."""
-    return any(kept(f"{folder}/{name}") for name in ("x", "gcloud/x", "config", "config.json", "export.key"))
+    folders = {os.getcwd(), *(_path(int(fd)) for fd in fds)}  # noqa: PTH109
+    return [os.path.join(folder, name) for folder in folders if os.path.isdir(folder)]  # noqa: PTH112, PTH118
 
 
 def _whose_key(path: str, frame: FrameType) -> Said | None:
     place = path.replace("\\", "/")
-    keepers = next((names for pattern, names in _KEPT if pattern.search(place)), ())
+    keepers = next((names for pattern, names in KEPT if pattern.search(place)), ())
     opener = caller(frame).replace("\\", "/")
     return None if any(f"/{name}/" in opener for name in keepers) else ("secret", path)
 
@@ -162,17 +111,12 @@ def _opened(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | list[
     if key := opens_kept(args[0], args[1], frame):
         said = _whose_key(key, frame)
         return [said, ("write", said[1])] if said is not None and writes(*args[1:]) else said
-    if args[1] is None and not os.path.isabs(os.fsdecode(args[0])) and _names_folder(frame):  # noqa: PTH117 - a text
+    if args[1] is None and not os.path.isabs(os.fsdecode(args[0])) and names_folder(frame):  # noqa: PTH117 - a text
         return "write", f"{os.fsdecode(args[0])} in a folder that is known when it runs"
     path = _path(args[0])
     if os.path.isdir(path) or _harmless(path, frame, made):  # noqa: PTH112 - of a folder, an opener follows
         return None
     return "write", path
-
-
-def _names_folder(frame: FrameType) -> bool:
-    """Return whether code opens files in a folder that it gives by its descriptor, which the event does not say."""
-    return any("dir_fd" in names for names in frame.f_code.co_consts if isinstance(names, tuple))
 
 
 def _made_by_tempfile(args: tuple[Any, ...], frame: FrameType, made: Made) -> None:
@@ -181,12 +125,15 @@ def _made_by_tempfile(args: tuple[Any, ...], frame: FrameType, made: Made) -> No
         made.scratch.add(path)
 
 
-def _on_paths(kind: str, *places: tuple[int, int]) -> Reader:
-    """Read events whose arguments name paths: where each stands, and the descriptor of its folder."""
+def _on_paths(kind: str, *places: tuple[int, int], folder: bool = False) -> Reader:
+    """Read events whose arguments name paths: where each stands, and the descriptor of its folder.
+
+    Where a `folder` is to be made and stands already, nothing happens.
+    """
 
     def read(args: tuple[Any, ...], frame: FrameType, made: Made) -> list[Said]:
-        found = (_path(args[at], args[folder] if 0 <= folder < len(args) else -1) for at, folder in places)
-        there = [path for path in found if not _harmless(path, frame, made)]
+        found = (_path(args[at], args[of] if 0 <= of < len(args) else -1) for at, of in places)
+        there = [p for p in found if not (_harmless(p, frame, made) or (folder and os.path.isdir(p)))]  # noqa: PTH112
         return [*(("secret", path) for path in there if kept(path)), *((kind, path) for path in there)]
 
     return read
@@ -196,7 +143,7 @@ def _linked(args: tuple[Any, ...], frame: FrameType, made: Made) -> list[Said]:
     """Read that a link is made; one to a folder of keys is another name of each of them."""
     path, to = _path(args[1], args[2]), os.fsdecode(args[0])
     place = os.path.realpath(os.path.join(os.path.dirname(path), to))  # noqa: PTH118, PTH120 - texts
-    told = kept(place) or _holds_kept(place)
+    told = kept(place) or holds_kept(place)
     return [
         *([("secret", place)] if told else []),
         *([] if _harmless(path, frame, made) else [("write", path)]),
@@ -206,11 +153,8 @@ def _linked(args: tuple[Any, ...], frame: FrameType, made: Made) -> list[Said]:
 def _address(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
     to = args[1]
     if isinstance(to, tuple):
-        return (
-            None
-            if to[0] in _LOOPBACK and to[1] == 0
-            else ("network", f"{made.hosts.get(to[0], to[0])}:{to[1]}")
-        )
+        own = to[0] in _LOOPBACK and to[1] == 0
+        return None if own else ("network", f"{made.hosts.get(to[0], to[0])}:{to[1]}")
     where = os.fsdecode(to) if isinstance(to, str | bytes) else ""
     own = by_library(frame) or not caller(frame)  # of a pool of processes
     if not to or (own and os.path.realpath(where).startswith(places()[0] + os.sep)):
@@ -229,6 +173,12 @@ def _sent(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
     return "network", f"{host}:{port}" if port else str(host or "an open connection")
 
 
+def _itself(frame: FrameType) -> bool:
+    """Return whether the step's own code has called this, and no library."""
+    by_stdlib = frame.f_back is not None and in_stdlib(frame.f_back)
+    return not by_stdlib and bool(caller(frame)) and not by_library(frame)
+
+
 def _looked_up(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
     """Read a look-up of a name, which tells others by itself that somebody asked."""
     host, port = os.fsdecode(args[0]) if args[0] else "", args[1] if len(args) > 1 else None
@@ -242,7 +192,7 @@ def _by_descriptor(name: str) -> Reader:
 
     def read(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
         number = unheard.written(name, *args)
-        if by_library(frame) or not caller(frame) or (frame.f_back is not None and in_stdlib(frame.f_back)):
+        if not _itself(frame):
             return None
         if unheard.is_connection(number):
             return "network", "an open connection"
@@ -250,6 +200,21 @@ def _by_descriptor(name: str) -> Reader:
         return None if _harmless(path, frame, made) else ("write", path)
 
     return read
+
+
+def _native(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
+    """Read what native code is about to do, as its library has said."""
+    kind, target = args
+    if kind == "network":
+        return kind, target
+    path = _path(target)
+    return None if _harmless(path, frame, made) else (kind, path)
+
+
+def _logged(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
+    """Read that the step's own code writes to a log whose file may have been open before."""
+    path = _path(args[0])
+    return None if by_library(frame) or not caller(frame) or _harmless(path, frame, made) else ("write", path)
 
 
 def _first_path(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
@@ -262,7 +227,7 @@ def _first_path(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | N
 def _moved(args: tuple[Any, ...], frame: FrameType, made: Made) -> list[Said]:
     """Read that the working folder becomes another: what is written there from then on is the user's own."""
     path = _path(args[0]) or str(args[0])
-    return [*([("secret", path)] if _holds_kept(path) else []), ("folder", path)]
+    return [*([("secret", path)] if holds_kept(path) else []), ("folder", path)]
 
 
 def _set(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
@@ -296,6 +261,7 @@ def _imported(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | Non
     root = str(args[0]).partition(".")[0]
     if root not in UNHEARD:
         return None
+    natives.follow(root)
     while frame.f_back is not None and (frame.f_code.co_filename.startswith("<frozen") or in_stdlib(frame)):
         frame = frame.f_back  # of importlib
     hidden = root not in "".join(linecache.getlines(frame.f_code.co_filename))
@@ -307,8 +273,8 @@ def scratch(path: str, made: Made) -> bool:
     return path in made.scratch or any(path.startswith(f"{one}{os.sep}") for one in made.scratch)
 
 
-def _always(kind: str) -> Reader:
-    return lambda args, frame, made: (kind, "")
+def _always(kind: str, what: str = "") -> Reader:
+    return lambda args, frame, made: (kind, what)
 
 
 def _by_itself(kind: str) -> Reader:
@@ -355,11 +321,14 @@ EVENTS: dict[str, Reader] = {
     **dict.fromkeys(("os.putenv", "os.unsetenv"), _set),
     "os.rename": _on_paths("write", (0, 2), (1, 3)),
     "os.link": _on_paths("write", (0, 2), (1, 3)),  # what is written by the one name is written by the other
-    **dict.fromkeys(("os.mkdir", "os.chmod"), _on_paths("write", (0, 2))),
+    "os.mkdir": _on_paths("write", (0, 2), folder=True),
+    "os.chmod": _on_paths("write", (0, 2)),
     "os.symlink": _linked,
     **dict.fromkeys(("os.chown", "os.utime"), _on_paths("write", (0, 3))),
     **dict.fromkeys(("os.truncate", "os.setxattr", "os.removexattr"), _on_paths("write", (0, 9))),
     "mmap.__new__": _mapped,
+    "llmos.logged": _logged,
+    "llmos.native": _native,
     **dict.fromkeys(("socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"), _address),
     **dict.fromkeys(("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"), _looked_up),
     **dict.fromkeys(("http.client.connect", "smtplib.connect", "ftplib.connect", "imaplib.open"), _host),
@@ -368,14 +337,15 @@ EVENTS: dict[str, Reader] = {
     "webbrowser.open": lambda args, frame, made: ("network", str(args[0])),
     **dict.fromkeys(("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "pty.spawn"), command),
     "os.spawn": lambda args, frame, made: command(args[1:], frame, made),
-    **dict.fromkeys(("os.fork", "os.forkpty", "os.startfile", "os.startfile/2"), _always("process")),
+    **dict.fromkeys(("os.forkpty", "os.startfile", "os.startfile/2"), _always("process", "unnamed")),
+    "os.fork": _always("process"),
     **dict.fromkeys(("os.kill", "os.killpg", "signal.pthread_kill"), _always("signal")),
     **dict.fromkeys(
         ("llmos.mkfifo", "llmos.mknod", "llmos.write_history_file", "llmos.append_history_file"), _first_path
     ),
     **{
         f"llmos.{name}": _by_descriptor(name)
-        for name in ("writev", "pwrite", "pwritev", "sendfile", "splice", "copy_file_range")
+        for name in ("write", "writev", "pwrite", "pwritev", "sendfile", "splice", "copy_file_range")
     },
     **{
         f"llmos.{name.lstrip('_')}": _process_wide(kind, name)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from llmos_nb.errors import ToolTimeout
-from llmos_nb.journal import host
+from llmos_nb.journal import YOU, Decider, host
 from llmos_nb.messages import ToolResult
 from llmos_nb.tools.text import preview, safe_text
 
@@ -34,7 +34,17 @@ _abandoned: set[asyncio.Future[Any]] = set()
 
 
 class Stopped(BaseException):
-    """The user's own Stop, raised by a guard in the middle of a tool's code; it is never an answer."""
+    """A Stop, raised by a guard in the middle of a tool's code; it is never an answer.
+
+    Parameters
+    ----------
+    by : Decider
+        Who stops it.
+    """
+
+    def __init__(self, by: Decider = YOU) -> None:
+        super().__init__(by.describe())
+        self.by = by
 
 
 @dataclass(frozen=True, slots=True)

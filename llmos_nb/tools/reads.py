@@ -19,11 +19,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import file_digest, sha256
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from llmos_nb.journal import MARK
 from llmos_nb.policy.secrets import secret_name
-from llmos_nb.tools.events import caches, writes
+from llmos_nb.tools.acting import names_folder
+from llmos_nb.tools.caching import caches
+from llmos_nb.tools.events import in_open_folders, writes
 from llmos_nb.tools.protocol import CallContext, current_call
 
 MOST = 200  # files
@@ -45,7 +48,7 @@ _OTHERS = tuple(
     }
 )  # what libraries read for themselves
 _LEFT_OUT = (".pyc", ".so", ".pyd", f"{os.sep}{MARK}")  # what is compiled, and what tells us a home of our own
-_EVENTS = ("open", "sqlite3.connect", "os.remove", "os.rename", "os.link", "os.truncate")
+_EVENTS = ("open", "sqlite3.connect", "os.mkdir", "os.remove", "os.rename", "os.link", "os.truncate")
 
 
 @dataclass
@@ -58,7 +61,7 @@ class Reads:
         By path as it was spelled, and where a relative one started from: size, time of the last change in nanoseconds,
         and the real path.
     written : set of str
-        Real paths that it opened for writing: what it reads of these is no input.
+        Real paths that it opened for writing, and folders that it made: what it reads of these is no input.
     digests : dict
         By real path, the hashes of files that it read and then changed or removed itself.
     databases : set of str
@@ -73,17 +76,20 @@ class Reads:
     databases: set[str] = field(default_factory=set)
     missed: int = 0
 
-    def opened(self, given: Any, mode: Any, flags: Any) -> None:
-        """Note a file that is about to be opened."""
+    def opened(self, given: Any, mode: Any, flags: Any, frame: FrameType | None = None) -> None:
+        """Note a file that is about to be opened, in a folder by its descriptor where the code of `frame` does that."""
         if isinstance(given, int):
             return
         path = os.fsdecode(os.fspath(given))
         real = os.path.realpath(path)
+        if mode is None and frame is not None and not os.path.isabs(path) and names_folder(frame):  # noqa: PTH117
+            for one in in_open_folders(path):
+                self._read(one, os.path.realpath(one))
+        elif real not in self.written and not _anew(mode, flags):
+            self._read(path, real)
         if writes(mode, flags):
             self.changes(real)
             self.written.add(real)
-        elif real not in self.written:
-            self._read(path, real)
 
     def changes(self, real: str) -> None:
         """Hash a file that was read, since it is about to be another one or none."""
@@ -118,7 +124,7 @@ class Reads:
             | ({"sha256": self.digests[real]} if real in self.digests else {})
             for p, start, size, at, real in known
         ]
-        written = sorted(p for p in self.written if not p.startswith(others))[:MOST]
+        written = sorted(p for p in self.written if not f"{p}{os.sep}".startswith(others))[:MOST]
         found = {
             "files": files,
             "written": written,
@@ -126,6 +132,13 @@ class Reads:
             "missed": self.missed,
         }
         return {k: v for k, v in found.items() if v}
+
+
+def _anew(mode: Any, flags: Any) -> bool:
+    """Return whether what a file held before cannot be read by whoever opens it so."""
+    if isinstance(mode, str):
+        return not set(mode) & set("r+") or bool(set(mode) & set("wx"))
+    return isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_TRUNC))
 
 
 _cells: list[Reads] = []  # of the user's cells under way, the innermost last
@@ -174,10 +187,13 @@ def _heard(event: str, args: tuple[Any, ...]) -> None:
         if (found := _whose()) is None:
             return
         if event == "open":
-            found.opened(*args)
+            found.opened(args[0], args[1], args[2], sys._getframe(1))
         elif event == "sqlite3.connect":
             path = os.path.realpath(os.fsdecode(args[0]).removeprefix("file:").partition("?")[0])
             found.databases.update([path] if os.path.isfile(path) else ())  # noqa: PTH113 - a text
+        elif event == "os.mkdir":
+            made = os.path.realpath(os.fsdecode(args[0]))
+            found.written.update(() if os.path.exists(made) else [made])  # noqa: PTH110 - a text
         else:
             if found.files:
                 found.changes(os.path.realpath(os.fsdecode(args[0])))

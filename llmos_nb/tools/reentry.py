@@ -281,11 +281,13 @@ def _noting(init: Callable[..., None]) -> Callable[..., None]:
 
 
 def _handling(handle: Callable[[logging.Handler, logging.LogRecord], Any]) -> Callable[..., Any]:
-    """Have a handler of a log that a step made act for that step, whoever writes to the log."""
+    """Have a handler of a log that a step made act for that step, whoever writes to the log, and tell of its file."""
 
     @wraps(handle)
     def act(self: logging.Handler, record: logging.LogRecord) -> Any:
         maker = _made.get(self)
+        if isinstance(self, logging.FileHandler):
+            sys.audit("llmos.logged", self.baseFilename)
         return handle(self, record) if maker is None else acting_for(maker, handle, self, record)
 
     return act

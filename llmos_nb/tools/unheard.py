@@ -31,7 +31,7 @@ _IN_C = {"os": ("os", "posix"), "signal": ("signal", "_signal"), "locale": ("loc
 _CALLS = {
     **dict.fromkeys(
         ("os", "posix"),
-        ("mkfifo", "mknod", "writev", "pwrite", "pwritev", "sendfile", "splice", "copy_file_range"),
+        ("mkfifo", "mknod", "write", "writev", "pwrite", "pwritev", "sendfile", "splice", "copy_file_range"),
     ),
     "_posixsubprocess": ("fork_exec",),  # of multiprocessing and joblib
     "subprocess": ("_fork_exec",),  # the same function

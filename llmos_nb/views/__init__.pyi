@@ -1,6 +1,6 @@
 from . import audit as audit, bundle as bundle, page as page
 from .audit import runs as runs
-from .contract import VERBS as VERBS, PanelView as PanelView, Tone as Tone
+from .contract import VERBS as VERBS, Block as Block, PanelView as PanelView, Tone as Tone
 from .counts import STAGES as STAGES
 from .outside import left_by as left_by
 from .timeline import Timeline as Timeline

@@ -51,8 +51,8 @@ class Decision:
         ``approve, edit, reject, skip, allow, deny, resolve, answer, budget, stale, forget``.
     of : str
         What was decided: a call and its tool, a plan, a rule.
-    by : str
-        Who: ``you`` or a name, ``mode:…``, ``rule:N``, ``plan``, or a check of the gate.
+    by : Decider
+        Who.
     digest : str
         Beginning of the digest that a call's decision is bound to.
     arguments : dict or str, optional
@@ -68,7 +68,7 @@ class Decision:
     at: str
     what: str
     of: str
-    by: str
+    by: ev.Decider
     digest: str = ""
     arguments: Any = None
     why: str = ""
@@ -94,7 +94,7 @@ def decisions(events: Iterable[Event], by: str = "") -> list[Decision]:
     found = list(events)
     via = _given(found)
     made = (replace(d, via=via.get(d.n, "")) for d in _decisions(found))
-    return [d for d in made if not by or by in (d.by, d.by.partition(":")[0])]
+    return [d for d in made if not by or by in (d.by.name, d.by.kind)]
 
 
 def _given(events: Sequence[Event]) -> dict[int, str]:
@@ -133,7 +133,7 @@ def _decisions(events: Iterable[Event]) -> Iterator[Decision]:  # noqa: C901, PL
         return f"{call} {calls[call][0]}" if call in calls else call or ""
 
     for e in (e for e in events if e.k in _HEARD):
-        made = partial(Decision, pid, e.n, e.at, by=getattr(e.body, "by", ""))
+        made = partial(Decision, pid, e.n, e.at, by=getattr(e.body, "by", ev.NO_ONE))
         match e.body:
             case ev.RunStarted() as b:
                 pid = b.pid
@@ -187,7 +187,7 @@ def shown(found: Sequence[Decision]) -> Report:
     """Return decisions as a table."""
     plain = [
         {**vars(d), "at": d.at[:19].replace("T", " "), "arguments": _said(d.arguments)}
-        | ({"by": f"{d.by} ({d.via})"} if d.via else {})
+        | {"by": d.by.describe() + (f" ({d.via})" if d.via else "")}
         for d in found
     ]
     rows = [[phrase(str(d[k]), SAID) if k in ("arguments", "why") else d[k] for k in HEADS] for d in plain]
@@ -311,7 +311,7 @@ def of_all(wanted: Wanted, home: Home) -> Iterator[Told]:
 
 
 def _decided(wanted: Wanted, found: list[Decision]) -> Iterator[Told]:
-    yield from (_line(vars(d)) for d in found) if wanted.json else [shown(found)]
+    yield from (_line({**vars(d), "by": d.by.plain()}) for d in found) if wanted.json else [shown(found)]
 
 
 def _line(plain: dict[str, object]) -> str:

@@ -215,7 +215,7 @@ class Foot(TypedDict):
 
 Kind = Literal[
     "lead", "heading", "text", "code", "table", "answer", "live", "actions", "progress", "skeleton", "details",
-    "image", "printed", "pairs", "grid", "columns",
+    "image", "printed", "markdown", "pairs", "grid", "columns",
 ]  # fmt: skip
 
 
@@ -236,6 +236,7 @@ class Block(_Code, total=False):
     details               summary, code, label
     image                 mime (PNG or JPEG), data (base64), label
     printed               code, label, side
+    markdown              markdown, label: what a step displayed, safe to show
     pairs                 label, pairs: a name and words each
     grid                  caption, note, heads, numeric, fresh, lines
     columns               left, right: blocks

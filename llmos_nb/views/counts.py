@@ -61,6 +61,8 @@ class Counts:
         Calls that were taken back since the run ended.
     who : Deciders
         Who decided what.
+    rows : dict
+        By call that has ended, what its row was made of, and the row, to be shown again.
     """
 
     edges: Counter[str] = field(default_factory=Counter)
@@ -80,6 +82,7 @@ class Counts:
     trouble: str = ""
     undone: set[str] = field(default_factory=set)
     who: Deciders = field(default_factory=Deciders)
+    rows: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     _asked_at: dict[str, str] = field(default_factory=dict)
     _responses: int = 0
     _settled: dict[str, float] = field(default_factory=dict)
@@ -106,7 +109,7 @@ class Counts:
         self._taken_back(event)
         self._closed(event)
         match event.body:
-            case ev.PlanProposed() | ev.PlanEdited() as b if b.by != "process":
+            case ev.PlanProposed() | ev.PlanEdited() as b if b.by.kind != "process":
                 self._planned(b)
             case ev.BudgetSettled(amounts=amounts):
                 self._settled = dict(amounts)
@@ -160,9 +163,9 @@ class Counts:
         steps = {raw["n"]: raw.get("status", "pending") for raw in b.steps}
         fresh = [n for n in steps if n not in self._known]
         gone = [n for n, status in steps.items() if status == "replaced" and self._known.get(n) != "replaced"]
-        if isinstance(b, ev.PlanProposed) or b.by == "model":
+        if isinstance(b, ev.PlanProposed) or b.by == ev.MODEL:
             self.edges["e1"] += 1
-        if isinstance(b, ev.PlanEdited) and b.by == "model":
+        if isinstance(b, ev.PlanEdited) and b.by == ev.MODEL:
             self.stage, self._after = "plan", ""
             self.replans += 1
             self.edges["e8"] += 1

@@ -71,7 +71,7 @@ def outputs(state: State) -> str:
         blocks, room = output.given(part(call), room)
         name = f"Output of step {call.step}, {call.id}" if call.step else f"Output of {call.id}, {call.name}"
         if blocks:
-            made.append(f"<details><summary>{text(name)}</summary>{''.join(map(_shown, blocks))}</details>")
+            made.append(f"<details><summary>{text(name)}</summary>{''.join(map(shown, blocks))}</details>")
     return "\n".join(reversed(made))
 
 
@@ -80,6 +80,13 @@ def step(state: State, key: int | str, events: Sequence[Event]) -> tuple[str, st
     made = output.sheet(state, key, Counts.of(events))
     body = "\n".join(map(_block, made["blocks"]))
     return f'<div><h3 style="{H3}">{text(made["title"])}</h3>\n{body}</div>', form.sheet(made)
+
+
+def shown(b: Block) -> str:
+    """Return a piece of what a call gave; what was printed or displayed stands with no label."""
+    if b["kind"] == "markdown":
+        return markdown(b["markdown"])
+    return pre(b["code"]) if b["kind"] == "printed" else _block(b)
 
 
 def plain(state: State, events: Sequence[Event]) -> str:
@@ -231,10 +238,6 @@ def _image(b: Block) -> str:
     return f'<img style="max-width:100%" alt="{escape(b["label"])}" src="data:{b["mime"]};base64,{b["data"]}">'
 
 
-def _shown(b: Block) -> str:
-    return pre(b["code"]) if b["kind"] == "printed" else _block(b)
-
-
 def _grid(b: Block) -> str:
     """Return a table with its dropped rows, which say that they are dropped."""
     rows: Rows = [[cells[0], *(["dropped"] if gone else []), *cells[1 + gone :]] for gone, *cells in b["lines"]]
@@ -251,6 +254,7 @@ _BLOCKS: dict[str, Callable[[Block], str]] = {
     "image": _image,
     "grid": _grid,
     "printed": lambda b: f"<p>{text(b['label'])}</p>{pre(b['code'])}",
+    "markdown": lambda b: f"<p>{text(b['label'])}</p>{shown(b)}",
     "pairs": lambda b: _table(b["label"], None, [[*pair] for pair in b["pairs"]]),
     "columns": lambda b: "\n".join(map(_block, [*b["left"], *b["right"]])),
     "details": lambda b: f"<details><summary>{text(b['summary'])}</summary>{pre(b['code'])}</details>",

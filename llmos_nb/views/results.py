@@ -21,6 +21,7 @@ from llmos_nb.views.wording import FEW, count, few, since
 Kind = Literal["", "as expected", "not as expected", "ran", "failed", "undone"]
 _HOW = (("rebound", "rebound"), ("mutated", "changed in place"), ("created", "new"), ("deleted", "deleted"))
 _SAID = 60
+_OBJECT = re.compile(r"<[\w.]+ object(?: at 0x[0-9a-fA-F]+)?>")  # the text of what has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,8 @@ class Part:
         As it ran, and as the model had proposed it where somebody edited it.
     who : str
         Who proposed, edited and approved it.
-    printed, value : str
-        What it printed, and the text of its last expression; of a record that does not tell them apart all is printed.
+    gave : list of (str, str)
+        What it showed, in order, as `pieces` tells it.
     grid : Grid, optional
         The table that it gave or made.
     """
@@ -92,8 +93,7 @@ class Part:
     code: str
     proposed: str
     who: str
-    printed: str
-    value: str
+    gave: list[tuple[str, str]]
     grid: Grid | None
 
 
@@ -236,7 +236,7 @@ def seen(calls: Iterable[Call], text: str) -> str:
             said.append(f"{table.name or 'a table'}, {' × '.join(f'{n:,}' for n in table.of)}")
     if not said:
         return text
-    rest = _line(pieces(found[-1])[0]) if tables else text
+    rest = _line("\n".join(said for kind, said in pieces(found[-1]) if kind == "printed")) if tables else text
     more = [] if bare(rest) or not rest else [rest if len(rest) <= _SAID else f"{rest[: _SAID - 1]}…"]
     return " · ".join([*said[:2], *more])
 
@@ -264,23 +264,29 @@ def wrong(call: Call) -> str:
 
 def part(call: Call, who: str = "") -> Part:
     """Return what a call ran and gave; `who` edited and approved it."""
-    printed, value = pieces(call)
-    return Part(call, call.code, call.proposed, who, printed, value, grid(call))
+    return Part(call, call.code, call.proposed, who, pieces(call), grid(call))
 
 
-def pieces(call: Call) -> tuple[str, str]:
-    """Return what a call printed, and the text of its value where the record tells them apart."""
+def pieces(call: Call) -> list[tuple[str, str]]:
+    """Return what a call showed, in order, each with what it is: ``printed``, ``value``, ``markdown`` or ``image``.
+
+    Of a record that does not tell them apart all is printed. Of what is Markdown the model got the source, where a
+    cell has no text of its own; of an image its words.
+    """
     made, text = call.facts.get("outputs"), call.result
     if not made:
-        return ("", "") if call.ok and text.startswith("no output") and not made else (text, "")
-    printed, value, at = "", "", 0
-    for kind, length, *other in made:
-        piece, at = text[at : at + length], at + length
-        if kind == "value":
-            value += other[0] if other else piece
-        elif kind != "image":
-            printed += piece
-    return printed.rstrip("\n"), value.rstrip("\n")
+        return [] if not text or (call.ok and text.startswith("no output")) else [("printed", text)]
+    found, at = list[tuple[str, str]](), 0
+    for how, length, *other in made:
+        piece, at, own, kind = text[at : at + length], at + length, other[0] if other else "", how
+        if how != "image":
+            source = _OBJECT.fullmatch(own) and piece.strip() and not _OBJECT.fullmatch(piece.strip())
+            kind = "markdown" if source else "value" if how == "value" else "printed"
+            piece = own if own and kind == "value" else piece
+        if found and kind == found[-1][0] == "printed":
+            piece = found.pop()[1] + piece
+        found.append((kind, piece))
+    return [(kind, cut) for kind, piece in found if (cut := piece.rstrip("\n"))]
 
 
 def grid(call: Call) -> Grid | None:

@@ -97,7 +97,7 @@ class Timeline:
             self._call = getattr(b, "call", None) or self._call
         match b:
             case ev.CallDecided(by=by) | ev.PlanDecided(by=by):
-                self._by = who_decided(by)
+                self._by = by.describe()
             case ev.QuestionAsked():
                 self._by = "not yet, it asks you"
             case ev.NamesChanged(changes=changes):
@@ -121,20 +121,7 @@ def _mark(b: ev.Body) -> Literal["h", "e", ""]:
             return "" if reason in ("answered", "forked") else "e"
         case ev.CallUndone() | ev.CallRedone():
             return "h"
-    return "h" if isinstance(b, _HUMAN) and b.by == "you" else ""
-
-
-def who_decided(by: str) -> str:
-    """Say who decided something: ``you``, ``the mode risky``, ``rule 1``."""
-    kind, _, which = str(by).partition(":")
-    said = {
-        "mode": f"the mode {which}",
-        "rule": f"rule {which}",
-        "plan": "the plan you approved",
-        "act": f"act {which} of the plan",
-        "model": "the model",
-    }
-    return said.get(kind, kind)
+    return "h" if isinstance(b, _HUMAN) and b.by == ev.YOU else ""
 
 
 def _requested(b: ev.ModelRequested) -> str:
@@ -148,9 +135,9 @@ def _responded(b: ev.ModelResponded, n: int) -> str:
 
 def _decided(b: ev.CallDecided) -> str:
     done = {"approve": "approved", "reject": "rejected", "skip": "skipped", "edit": "edited"}
-    if b.by == "conflict":
+    if b.by == ev.CONFLICT:
         return f"{b.call} not run: {b.why}"
-    return f"{b.call} {done.get(b.what, b.what)} by {who_decided(b.by)}" + (f": {b.why}" if b.why else "")
+    return f"{b.call} {done.get(b.what, b.what)} by {b.by.describe()}" + (f": {b.why}" if b.why else "")
 
 
 def _finished(b: ev.CallFinished) -> str:
@@ -179,8 +166,8 @@ def _tools(b: ev.ToolsChanged) -> str:
 def _signal(b: ev.SignalReceived) -> str:
     """Name a signal and who gave it; of a command that came by the home, its verb, and where it was given."""
     if b.signal == "command":
-        return f"command: {b.text} by {who_decided(b.by)}" + (f" ({b.why})" if b.why else "")
-    return f"{b.signal.replace('_', ' ')} by {who_decided(b.by)}"
+        return f"command: {b.text} by {b.by.describe()}" + (f" ({b.why})" if b.why else "")
+    return f"{b.signal.replace('_', ' ')} by {b.by.describe()}"
 
 
 def _cell(b: ev.CellRan) -> str:
@@ -197,9 +184,7 @@ def effect_decided(b: ev.EffectDecided) -> str:
     """Say what was decided on an effect of a step."""
     what = "allowed" if b.what == "allow" else "refused"
     scope = " for this process" if b.scope == "process" else ""
-    return (
-        f"{b.call} {what}{scope} by {who_decided(b.by)}: {' '.join(b.effect)}{f' ({b.why})' if b.why else ''}"
-    )
+    return f"{b.call} {what}{scope} by {b.by.describe()}: {' '.join(b.effect)}{f' ({b.why})' if b.why else ''}"
 
 
 B = TypeVar("B")
@@ -212,10 +197,10 @@ def _on(cls: type[B], say: Callable[[B], str]) -> tuple[type, Callable[[Any], st
 _SAY = dict((
     _on(ev.RunStarted, lambda b: b.goal),
     _on(ev.PolicyLoaded, lambda b: count(len(b.tools), "tool")),
-    _on(ev.PolicyChanged, lambda b: f"a rule by {who_decided(b.by)}"),
-    _on(ev.PlanProposed, lambda b: f"{count(len(b.steps), 'step')} by {who_decided(b.by)}"),
-    _on(ev.PlanEdited, lambda b: f"{count(len(b.steps), 'step')}, by {who_decided(b.by)}"),
-    _on(ev.PlanDecided, lambda b: f"{'approved' if b.what == 'approve' else 'rejected'} by {who_decided(b.by)}"),
+    _on(ev.PolicyChanged, lambda b: f"a rule by {b.by.describe()}"),
+    _on(ev.PlanProposed, lambda b: f"{count(len(b.steps), 'step')} by {b.by.describe()}"),
+    _on(ev.PlanEdited, lambda b: f"{count(len(b.steps), 'step')}, by {b.by.describe()}"),
+    _on(ev.PlanDecided, lambda b: f"{'approved' if b.what == 'approve' else 'rejected'} by {b.by.describe()}"),
     _on(ev.ActUsed, lambda b: f"{b.call} is act {b.act} of the plan"),
     _on(ev.ActsMoved, lambda b: f"{count(len(b.acts), 'act')} " + (f"go to process {b.to}" if b.to else "given up")),
     _on(ev.ModelRequested, _requested),

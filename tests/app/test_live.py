@@ -48,3 +48,57 @@ def test_messages_of_a_run_of_twenty_calls_stay_within_ten_a_second(book):
     assert page.view["state"] == "Answered"
     assert len(page.messages) <= 10 * (page.messages[-1] - page.messages[0]) + AT_ONCE
     assert len(page.messages) > 15  # and it was told what happened
+
+
+DISPLAYS = """
+from IPython.display import Markdown, display
+import matplotlib.pyplot as plt
+import pandas as pd
+print("before")
+display(Markdown("**bold** ![x](http://example.org/x.png) <script>alert(1)</script>"))
+print("after")
+plt.plot([1, 2])
+plt.show()
+pd.DataFrame({"city": ["Rome <b>"], "n": [2]})
+"""
+
+
+def shown(ran):
+    """Return what a cell shows, in order: printed texts as they are, and the richest form of what is more."""
+    for message in ran.messages:
+        content = message["content"]
+        if message["msg_type"] == "stream":
+            yield content["text"]
+        elif message["msg_type"] in ("display_data", "execute_result"):
+            data = content["data"]
+            yield next((kind for kind in data if kind.startswith("image/")), None) or data["text/html"]
+
+
+def test_without_a_panel_a_step_displays_what_a_cell_would_in_its_place_and_nothing_live(tmp_path):
+    with Notebook(tmp_path) as book:
+        spec = book.script(python(DISPLAYS), {"text": "done"})
+        found = list(shown(book.run(f"%%agent -a auto --plan none -m {spec}\nShow.")))
+    at = [next(i for i, text in enumerate(found) if text.startswith("    → before"))]
+    at += [next(i for i, text in enumerate(found) if "<b>bold</b>" in text)]
+    at += [next(i for i, text in enumerate(found) if text.startswith("    → after")), found.index("image/png")]
+    at += [next(i for i, text in enumerate(found) if "<table" in text and "Rome" in text)]
+    assert at == sorted(at) and found.count("image/png") == 1
+    assert "figure: 1 line" not in "".join(found[: at[-1]])
+    html = "".join(text for text in found if text.startswith("<"))
+    assert not any(live in html for live in ("<script", '<img src="http', "Rome <b>", "href"))
+
+
+def test_in_the_panel_the_page_of_a_row_shows_what_a_cell_would(book):
+    page, spec = Page(book), book.script(python(DISPLAYS), {"text": "done"})
+    sent = book.send(f"%%agent -a auto --plan none -m {spec}\nShow.")
+    page.until(lambda: sent in page.idle and page.view["state"] == "Answered")
+    page.click(1, verb="output", step="r1.0")
+    page.until(lambda: page.view.get("sheet"))
+    (columns,) = [b for b in page.view["sheet"]["blocks"] if b["kind"] == "columns"]
+    assert [b["kind"] for b in columns["left"]] == ["heading", "image"]
+    assert [b.get("code") or b.get("markdown") for b in columns["right"][:3]] == [
+        "before",
+        "**bold** ![x](http://example.org/x.png) <script>alert(1)</script>",
+        "after",
+    ]
+    assert [b["kind"] for b in page.view["sheet"]["blocks"]][-1] == "grid"

@@ -355,6 +355,31 @@ PATCHED = "(sys.stdout, sys.stderr, vars(ip.display_pub).get('publish'), ip.cust
 SHOWS = python("from IPython.display import display, Markdown\nprint('p')\ndisplay(Markdown('**b**'))")
 
 
+THERE = """[*ip.events.callbacks['pre_run_cell'], *ip.events.callbacks['post_run_cell'], *ip.configurables,
+*ip.input_transformers_cleanup, *ip.input_transformers_post, *ip.Completer.custom_matchers, *ip.display_pub._hooks,
+*ip.displayhook._hooks, *(m for kind in ip.magics_manager.magics.values() for m in kind.values())]"""
+OURS = f"[x for x in {THERE} if type(x).__module__.startswith('llmos') or str(getattr(x, '__module__', '')).startswith('llmos')]"
+
+
+def test_unloading_leaves_no_magic_setting_or_hook(tmp_path):
+    with Notebook(tmp_path, stdin=True, extension=False) as book:
+        for word in ("load", "reload"):
+            assert book.run(f"ip = get_ipython()\n%{word}_ext llmos_nb").status == "ok"
+            assert book.run(f"%%agent -a auto -m {book.script(SHOWS, HELLO)}\nGo.").status == "ok"
+            assert int(book.value(f"len({OURS})")) > 8
+        assert book.run("%unload_ext llmos_nb").status == "ok"
+        assert book.value(OURS) == "[]"
+
+
+def test_a_process_at_work_hears_what_cells_change_after_the_extension_was_unloaded(tmp_path):
+    with Notebook(tmp_path, stdin=True, extension=False) as book:
+        assert book.run("ip = get_ipython()\n%load_ext llmos_nb").status == "ok"
+        spec = book.script({**HELLO, "wait_s": 600})
+        assert book.run(f"%%agent -a auto --bg -m {spec}\nGo.").status == "ok"
+        assert book.run("%unload_ext llmos_nb").status == "ok"
+        assert "Sharing.cell" in book.value(OURS)
+
+
 def test_unloading_leaves_streams_and_displays_as_they_were_in_a_terminal(tmp_path):
     program = textwrap.dedent(f"""
         import sys

@@ -77,7 +77,7 @@ SHOWN = {
     "trace 1": (1, ["Spans"], "model"),
     "loop 1": (1, [], "plan"),
     "log 1": (0, ["Events"], "run.started"),
-    "log 1 --decisions": (0, ["Who decided what"], "mode:auto"),
+    "log 1 --decisions": (0, ["Who decided what"], "the mode auto"),
     "tools 1": (0, ["What it may call"], "python"),
     "plan 1": (0, ["No plan; its calls"], "r1.0"),
     "show 1 r1.0": (0, ["Tokens and time"], "ran, nothing to compare"),

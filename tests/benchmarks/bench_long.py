@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 MAGIC = """
 import contextlib, io, sys, time
@@ -37,8 +38,8 @@ print("took", time.perf_counter() - began, time.process_time() - cpu)
 """
 
 
-def fill(home: Path, steps: int) -> None:
-    """Make a home with one run of so many steps."""
+def started(home: Path, steps: int) -> Any:
+    """Start a run of so many steps."""
     import llmos_nb as llmos
     from llmos_nb.models.scripted import ScriptedModel
 
@@ -46,12 +47,16 @@ def fill(home: Path, steps: int) -> None:
     turns = [{"calls": [{"name": "python", "arguments": {"code": code.format(i)}}]} for i in range(steps)]
     model = ScriptedModel([*turns, {"text": "The last is {{x}}."}])
     budget = f"{steps + 9} steps, {steps + 9} calls, 9000m tokens, 9h"
-    made = llmos.run(
+    return llmos.start(
         "Count `x` up.", model=model, namespace={}, approve="auto", plan="none", home=home, budget=budget
     )
 
+
+def fill(home: Path, steps: int) -> None:
+    """Make a home with one run of so many steps."""
+
     async def once() -> None:
-        proc = await made
+        await (proc := started(home, steps))
         assert proc.answer == f"The last is {steps - 1}.", proc.detail
 
     asyncio.run(once())

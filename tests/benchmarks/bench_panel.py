@@ -4,6 +4,8 @@ The run is a real one, driven by a script. Three times are taken: that of making
 show` does; that from the view's arrival in the page to the frame in which it is drawn; and that of one patch.
 The least and the median of several, in seconds. Wanted: 0.3 s until it is drawn.
 
+Besides: which part of the processor time of such a run goes into its views, while a page follows it. Wanted: a tenth.
+
 Run: ``python tests/benchmarks/bench_panel.py [--steps 200] [--times 9] [--out results/panel.json]``
 """
 
@@ -20,12 +22,14 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
 
-from bench_long import fill
+from bench_long import fill, started
+from comm.base_comm import BaseComm
 from harness import FLAGS, LOOP_SVG, PlainPage, chromium
 from playwright.sync_api import sync_playwright
 
 import llmos_nb as llmos
-from llmos_nb.app.present.widget import front_end, style_sheet
+from llmos_nb.app.present.panel import PanelShown
+from llmos_nb.app.present.widget import Feed, front_end, style_sheet
 from llmos_nb.views.panel.view import view
 
 OPEN = """([esm, css, state]) => new Promise((drawn) => {
@@ -61,6 +65,55 @@ def views(home: Path, times: int) -> tuple[dict[str, Any], list[float]]:
     return dict(made), took
 
 
+class Comm(BaseComm):
+    """A comm whose messages nobody takes."""
+
+    def publish_msg(self, *args: Any, **kwargs: Any) -> None: ...
+
+
+class Spent:
+    """Adds up the processor time of some functions, however they call each other."""
+
+    def __init__(self) -> None:
+        self.seconds, self._inside = 0.0, False
+
+    def count(self, owner: type, name: str) -> None:
+        fn = getattr(owner, name)
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            if self._inside:
+                return fn(*args, **kwargs)
+            self._inside, began = True, time.thread_time()
+            try:
+                return fn(*args, **kwargs)
+            finally:
+                self.seconds, self._inside = self.seconds + time.thread_time() - began, False
+
+        setattr(owner, name, counted)
+
+
+async def share(home: Path, steps: int) -> dict[str, float]:
+    """Return how much processor time a run takes that a page follows, and how much of it is that of its views."""
+    import ipykernel.connect  # noqa: F401 - a notebook has it already
+
+    spent, proc = Spent(), started(home, steps)
+    for owner, names in {PanelShown: "heard view _keep _take", Feed: "flush stream send"}.items():
+        for name in names.split():
+            spent.count(owner, name)
+    shown = PanelShown(proc, page=True)
+    proc.dispatch.ask(shown._follow)
+    shown.panel.attach(Comm(target_name="page"))
+    began = time.process_time()
+    await proc
+    whole = time.process_time() - began
+    assert proc.reason == "answered", proc.detail
+    return {
+        "run_s": round(whole, 3),
+        "views_s": round(spent.seconds, 3),
+        "share": round(spent.seconds / whole, 3),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=200)
@@ -70,6 +123,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         fill(Path(home), given.steps)
         shown, made = views(Path(home), given.times)
+    with tempfile.TemporaryDirectory() as home:
+        part = asyncio.run(share(Path(home), given.steps))
     with sync_playwright() as playwright:
         page = PlainPage(playwright.chromium.launch(executable_path=chromium(), args=FLAGS).new_page())
         state = [front_end(), style_sheet(), {"view": {"rev": 0, "stream": "", **shown}, "loop_svg": LOOP_SVG}]
@@ -78,6 +133,7 @@ def main() -> None:
         patched = [page.page.evaluate(PATCH, each) for each in news]
         assert page.page.locator(".llm li.step").count() >= given.steps
     found = {"steps": given.steps, "view": spread(made), "drawn": spread(drawn), "patched": spread(patched)}
+    found["processor"] = part
     print(json.dumps(found, indent=1))
     if given.out:
         given.out.parent.mkdir(parents=True, exist_ok=True)

@@ -155,7 +155,9 @@ class Driven:
         await self._until(lambda: made.closed or made.status == "asked" or self._held(made))
         if made.status == "asked" or self._held(made):
             return "ask"
-        within = [m for m in made.facts.get("made", ()) if m["by"] != "act"]  # not what the gate has read
+        within = [
+            m for m in made.facts.get("made", ()) if m["by"] != {"kind": "commitment"}
+        ]  # not what the gate has read
         return "allow" if made.status != "rejected" and (not self.how.python or within) else "deny"
 
     def _held(self, made):

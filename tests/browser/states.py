@@ -361,9 +361,7 @@ RUNNING = view(
     planside="1 of 4 done",
     now=[
         lead("Step 2 runs"),
-        text(
-            "Allowed by the plan you approved. It reads ", code("birds"), " and makes ", code("by_island"), "."
-        ),
+        text("Allowed by the approved plan. It reads ", code("birds"), " and makes ", code("by_island"), "."),
         live_now(CODE2, ["Python, written by the model in ", R3], "r3.0"),
     ],
 )

@@ -72,7 +72,9 @@ def test_run_all_edit_approve_and_the_next_cell_uses_the_result(browser, server,
     assert [s["title"] for s in edited.d["steps"]] == ["make a list", "add a third item"]
     integrated = [e.d for e in journal(folder, f"one-{front_end}") if e.k == "step.integrated"]
     assert integrated[-1]["compared"] == "len(made) == 3" and integrated[-1]["met"]
-    assert any(e.k == "call.decided" and e.d["by"] == "you" for e in journal(folder, f"two-{front_end}"))
+    assert any(
+        e.k == "call.decided" and e.d["by"]["name"] == "you" for e in journal(folder, f"two-{front_end}")
+    )
     page.close()
 
 
@@ -96,9 +98,17 @@ def test_the_panels_stop_ends_code_that_holds_the_main_thread(browser, server):
     page.close()
 
 
-def test_reload_while_waiting_shows_the_panel_with_working_buttons(browser, server):
+def test_after_a_reload_while_it_waits_its_buttons_work_and_the_notebook_is_saved_with_what_came(
+    browser, server
+):
     folder = server[2]
-    script(folder, "reload.json", ONE)
+    turns = [
+        ONE[0],
+        python("made = [1, 2]\nmade"),
+        python("made.append(3)\nprint('there are', len(made))"),
+        ONE[-1],
+    ]
+    script(folder, "reload.json", turns)
     book(folder, "reload", "%load_ext llmos_nb", "%%agent reload -m script:reload.json\nMake a list.")
     page = opened(browser, server, "lab", "reload")
     run_all(page)
@@ -108,6 +118,15 @@ def test_reload_while_waiting_shows_the_panel_with_working_buttons(browser, serv
     page.locator(".llm .card").wait_for()
     approve(page)
     page.get_by_text("It has 3 items.").first.wait_for()
+
+    def saved():
+        save(page)
+        (output,) = nbformat.read(folder / "reload.ipynb", as_version=4).cells[1].outputs
+        return "It has 3 items." in output.data["text/html"] and output.data
+
+    forms = until(saved, "a notebook with the answer", page)
+    assert "there are 3" in forms["text/html"] and "It has 3 items." in forms["text/plain"]
+    assert "application/vnd.jupyter.widget-view+json" not in forms  # nobody could draw it without its session
     page.close()
 
 

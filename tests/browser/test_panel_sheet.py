@@ -30,6 +30,15 @@ def test_a_row_opens_by_one_click_or_one_key(plain, deed):
     assert sent(plain) == [OUTPUT]
 
 
+def test_markdown_that_a_step_displayed_is_drawn_as_such_and_is_said_to_be_displayed(plain):
+    said = "## Head\n**bold** ![x](http://example.org/x.png) <img src=y>\n\n| a |\n|---|\n| 1 |"
+    block = {"kind": "markdown", "markdown": said, "label": "Displayed by r2.0"}
+    plain.show({**OPENED, "sheet": {**OPENED["sheet"], "blocks": [block]}})
+    shown = plain.page.get_by_role("group", name="Displayed by r2.0")
+    assert shown.locator("strong").inner_text() == "bold" and shown.locator("td").inner_text() == "1"
+    assert shown.locator("img").count() == 0 and shown.get_by_role("link").count() == 0
+
+
 def test_a_row_that_has_run_nothing_does_not_open(plain):
     waiting = {**CLOSED, "steps": [{**CLOSED["steps"][0], "s": "pending", "calls": []}, *CLOSED["steps"][1:]]}
     plain.show(waiting)

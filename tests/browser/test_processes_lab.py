@@ -23,6 +23,7 @@ pytestmark = pytest.mark.browser
 HOLD = "import pathlib, time\nwhile not pathlib.Path('go').exists(): time.sleep(0.05)\nprint('let go')"
 SHOTS = os.environ.get("LLMOS_SHOTS", "")
 TOOLS = """%load_ext llmos_nb
+from llmos_nb.journal.events import YOU
 import llmos_nb as llmos
 
 @llmos.tool(effect="read", source="untrusted")
@@ -76,7 +77,11 @@ def restart(page):
 
 
 def decided(folder, name):
-    return [e for e in journal(folder, name) if e.k in ("call.decided", "plan.decided") and e.d["by"] == "you"]
+    return [
+        e
+        for e in journal(folder, name)
+        if e.k in ("call.decided", "plan.decided") and e.d["by"]["name"] == "you"
+    ]
 
 
 def written(page, folder, name):

@@ -1,6 +1,7 @@
 """The cells that compute answers: where they stand, what they show, and what of them is compared."""
 
 import datetime
+import os
 import shutil
 import textwrap
 from dataclasses import replace
@@ -13,7 +14,7 @@ from corpus.forgery import about, allowed, cell, new_key, sealed_again
 from corpus.kept import kept
 from process_runs import ProcessRun
 
-from llmos_nb.export import Ran, answer_code, cells, export, ordered
+from llmos_nb.export import Ran, answer_code, export, notes, ordered
 from llmos_nb.export.cells import read, write
 from llmos_nb.export.dataflow.taint import NAMES
 from llmos_nb.export.literals import hold
@@ -190,13 +191,17 @@ def pair(tmp_path):
 def test_how_a_former_version_marked_an_answer_is_not_compared_and_named(tmp_path):
     book = read(path := pair(tmp_path))
     answer = cell(book, "answer")
-    words, _, counts = answer["source"].partition(f"\n\n{cells.NUMBERS}")
-    assert counts == "1 computed, 1 typed by the model."
-    answer["source"] = f"{words}\n\nIts claims: 2 computed.\n- 3: computed (len(sales))\n- 4: computed"
-    report = verify(sealed_again(write(book, path)), "unchanged")
-    assert report.ok and "as a former version did, was not compared" in report.text()
-    answer["source"] = f"{words}\n\nSo it is.\n\nIts claims: 2 computed."
-    assert verify(sealed_again(write(book, path)), "unchanged").exit_code == 2
+    assert f"{notes.NUMBERS}1 computed, 1 typed by the model.</small>\n\n" in answer["source"]
+    words = "## The answer, in the model's words\n\n> There are 3, or 4 it was."
+    named = "how cell answer marks the claims of the answer, as a former version did, was not compared"
+    for more, ok in (("", True), ("\n\nSo it is.", False)):
+        book["metadata"]["llmos_nb"]["schema"] = 2
+        answer["source"] = (
+            f"{words}{more}\n\nIts claims: 2 computed.\n- 3: computed (len(sales))\n- 4: computed"
+        )
+        report = verify(sealed_again(write(book, path)), "unchanged")
+        wrong = [d.where for d in report.differences if d.where == "cell answer"]
+        assert (not wrong, named in report.text()) == (ok, ok), report.text()
 
 
 def forged_counts(path):
@@ -374,3 +379,37 @@ def test_a_shape_is_asserted_only_of_what_the_notebook_makes(tmp_path):
     shapes = [c["source"] for c in read(path)["cells"] if c["metadata"]["llmos_nb"]["role"] == "shapes"]
     assert "b.shape" in shapes[0] and " a.shape" not in shapes[0]
     assert verify(path).ok
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_an_expression_that_changes_something_is_told_and_not_done_again(tmp_path):
+    run = ProcessRun("Serve", tmp_path, "serve")
+    run.user("waiting = ['Ines', 'Juri']")
+    run.begin()
+    run.step("n = len(waiting)")
+    run.end("Next is {{waiting.pop(0)}}; {{len(waiting)}} wait.")
+    path = export(run.source(), "x.ipynb")
+    words, answered = cell(read(path), "answer"), cell(read(path), "answer-2")
+    assert "pop" not in answered["source"] and shown(answered) == "Next is Ines; 2 wait.\n"
+    why = "computing it changes waiting, so it stands as it was told in the run"
+    assert f"- Not computed again: waiting.pop(0): {why}.\n\nNext is Ines" in words["source"]
+    report = verify(path)
+    left = {"cell": "answer-2", "what": "waiting.pop(0)", "why": why}
+    assert report.ok and left in report.left, report.text()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_an_answer_of_such_expressions_alone_is_no_code(tmp_path):
+    run = ProcessRun("Serve", tmp_path, "serve")
+    run.user("waiting = ['Ines', 'Juri']")
+    run.begin()
+    run.end("Next is {{waiting.pop(0)}}.")
+    (answer,) = [c for c in code(export(run.source(), "x.ipynb")) if c["cell_type"] == "markdown"]
+    assert "Not computed again: waiting.pop(0)" in answer["source"]
+
+
+def test_nothing_is_said_not_to_be_computed_again_that_changes_nothing(tmp_path):
+    first, _ = two_answers(tmp_path)
+    assert "Not computed again" not in "".join(
+        c["source"] for c in read(export(first.source(), "x.ipynb"))["cells"]
+    )

@@ -50,7 +50,8 @@ def bare(book):
     """Leave nothing of the run in a notebook but its code."""
     book["cells"] = [c for c in book["cells"] if c["metadata"]["llmos_nb"]["role"] not in ("evidence", "check")]
     for c in book["cells"]:
-        c["metadata"]["llmos_nb"].pop("values", None)
+        for key in ("values", "contents"):
+            c["metadata"]["llmos_nb"].pop(key, None)
         if c["cell_type"] == "code":
             c["outputs"] = []
             c["metadata"]["llmos_nb"]["shown"] = "run"
@@ -75,7 +76,7 @@ def test_each_level_says_how_many_of_what_it_compared(tmp_path):
     assert report.ok
     assert check(report, "opens").counts["cells"] == len(read(path)["cells"])
     assert check(report, "unchanged").counts == {"checksums": 3 * len(read(path)["cells"]) + 2}
-    assert check(report, "runs").counts == {"cells": 7}
+    assert check(report, "runs").counts == {"cells": 6}
     wanted = {"outputs": 2, "values": 3, "assertions": 3, "cells": 3}
     assert check(report, "same").counts == check(report, "same twice").counts == wanted
     assert "2 outputs, 3 values and 3 assertions of 3 cells" in report.text()
@@ -93,7 +94,7 @@ def test_same_with_nothing_of_the_run_to_compare_is_no_yes(tmp_path):
     assert verify(path, "runs").ok
 
 
-@pytest.mark.parametrize("left", ["values", "outputs", "assertions", "evidence"])
+@pytest.mark.parametrize("left", ["values", "contents", "outputs", "assertions", "evidence"])
 def test_same_with_anything_of_the_run_to_compare_holds_by_that_alone(tmp_path, left):
     params = {"spare": 1} if left == "evidence" else None  # then the end alone is asserted
     whole = read(exported(tmp_path, "x = [1, 2]\nprint(sum(x))", observe=True, params=params))
@@ -105,17 +106,18 @@ def test_same_with_anything_of_the_run_to_compare_holds_by_that_alone(tmp_path, 
         mine, whose = step["metadata"]["llmos_nb"], kept["r1-0"]["metadata"]["llmos_nb"]
         if left == "evidence":
             book["cells"].append(kept["evidence"])
+            kept["evidence"]["metadata"]["llmos_nb"].pop("contents")
         elif left == "assertions":
             book["cells"].append(kept["r1-0-check"])
         elif left == "outputs":
             step["outputs"], mine["shown"] = kept["r1-0"]["outputs"], "observed"
         else:
-            mine["values"] = whose["values"]
+            mine[left] = whose[left]
 
     report = verify(resealed(tmp_path / "x.ipynb", change), "same")
     assert report.ok, report.text()
     counts = check(report, "same").counts
-    name = "assertions" if left == "evidence" else left
+    name = {"evidence": "assertions", "contents": "values"}.get(left, left)
     assert {k for k, n in counts.items() if n} == {name, "cells"}
 
 

@@ -147,7 +147,7 @@ def test_crate_names_whoever_approved_the_plan_that_a_step_stood_in(tmp_path):
 
 
 def let_through(k, d):
-    return {**d, "by": "mode:plan"} if k == "plan.decided" else d
+    return {**d, "by": {"kind": "mode", "name": "plan"}} if k == "plan.decided" else d
 
 
 def test_crate_names_no_person_for_a_plan_that_a_mode_let_through(tmp_path):

@@ -5,6 +5,8 @@ from process_runs import ProcessRun
 
 from llmos_nb.export import export
 from llmos_nb.export.cells import read
+from llmos_nb.export.provenance import _granted
+from llmos_nb.journal.events import former
 
 
 @pytest.fixture(autouse=True)
@@ -40,12 +42,17 @@ def test_a_call_that_was_in_no_doubt_is_not_said_to_be_confirmed(tmp_path, by):
     assert "confirmed" not in exported(tmp_path, "methods.md", **({"by": by} if by else {}))
 
 
-def test_a_supplement_says_how_many_values_are_asserted_and_of_none_that_none_is(tmp_path):
+def test_a_supplement_says_how_many_values_are_compared_and_of_none_that_none_is(tmp_path):
     text = exported(tmp_path, "methods.md")
-    assert "values are asserted" in text and "no value is asserted" not in text
+    assert "values are compared" in text and "no value is compared" not in text
     run = ProcessRun("Look", tmp_path, "look")
     run.begin()
     run.step("import time\nnow = time.time()")
     run.end("Done.")
     text = export(run.source(), "clock.md").read_text()
-    assert "no value is asserted" in text and "values are asserted" not in text
+    assert "no value is compared" in text and "values are compared" not in text
+
+
+@pytest.mark.parametrize("text", ["ops:anna", "rule:first", "mode:", "deadline", "process 2"])
+def test_nothing_is_said_to_be_approved_by_whom_nobody_can_read_or_who_did_not_look(text):
+    assert "approved" not in _granted(former(text), "") and _granted(former("anna"), "") == "approved by anna"

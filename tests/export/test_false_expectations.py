@@ -1,13 +1,13 @@
 """What a step expected and was not so is said in the notebook and in the methods supplement."""
 
 import pytest
-from corpus.forgery import cell, sealed_again
+from corpus.forgery import about, cell, sealed_again
 from corpus.kept import kept
 from process_runs import ProcessRun
 
 from llmos_nb.export import export
 from llmos_nb.export.cells import read, write
-from llmos_nb.export.verify import verify
+from llmos_nb.export.verify import former, verify
 
 FALSE = "- Not as expected: total &gt; 5 was false"
 
@@ -29,8 +29,8 @@ def source(monkeypatch, tmp_path):
 
 def test_an_expectation_that_was_false_is_said_with_the_step_and_no_other(source):
     book = read(export(source, "x.ipynb"))
-    assert f"- Expected: total &gt; 5\n{FALSE}\n" in cell(book, "r1-0-note")["source"]
-    assert "- Expected: twice == 6" in cell(book, "r2-0-note")["source"]
+    assert cell(book, "r1-0-note")["source"].startswith(f"## Add\n\n{FALSE.removeprefix('- ')}\n\n")
+    assert "1. Add (expected: total &gt; 5)\n2. Double (expected: twice == 6)" in cell(book, "head")["source"]
     text = export(source, "x.md").read_text()
     assert f"- Expected: total &gt; 5\n{FALSE}\n" in text and "- Expected: twice == 6" in text
     assert text.count("was false") == 1 and sum("was false" in c["source"] for c in book["cells"]) == 1
@@ -42,11 +42,24 @@ def test_a_note_that_does_not_say_it_is_told_from_one_that_says_something_else(s
     report = verify(path, "unchanged")
     assert report.ok and "r1-0-note" not in report.text()
     book = read(path)
-    cell(book, "r1-0-note")["source"] = cell(book, "r1-0-note")["source"].replace(f"{FALSE}\n", "")
+    now = cell(book, "r1-0-note")["source"]
+    cell(book, "r1-0-note")["source"] = now.replace(f"{FALSE.removeprefix('- ')}\n\n", "")
+    assert verify(sealed_again(write(book, path)), "unchanged").exit_code == 2
+    about(book)["schema"] = 2
+    for call in source.state.surviving:
+        text = former.note("", call, source, True, 2)[0]
+        cell(book, f"{call.id.replace('.', '-')}-note")["source"] = text
+    cell(book, "answer")["source"] = (
+        "## The answer, in the model's words\n\n> It is 6.\n\nIts numbers: 1 typed by the model."
+    )
     report = verify(sealed_again(write(book, path)), "unchanged")
-    assert report.ok and "the note r1-0-note does not say that step 1 is not as expected" in report.text()
-    said = cell(book, "r1-0-note")["source"].replace("total &gt; 5", "total &gt; 2")
-    cell(book, "r1-0-note")["source"] = said
+    assert "- Expected: total &gt; 5\n" in cell(book, "r1-0-note")["source"], report.text()
+    assert report.ok and "the note r1-0-note does not say that step 1 is not as expected" in report.text(), (
+        report.text()
+    )
+    cell(book, "r1-0-note")["source"] = cell(book, "r1-0-note")["source"].replace(
+        "total &gt; 5", "total &gt; 2"
+    )
     assert verify(sealed_again(write(book, path)), "unchanged").exit_code == 2
 
 

@@ -12,8 +12,9 @@ from real_runs.cases import SCENARIOS
 from llmos_nb.errors import UsageError
 from llmos_nb.export import export
 from llmos_nb.export.cells import read, write as write_book
-from llmos_nb.export.verify import sign, verify
+from llmos_nb.export.verify import former, sign, verify
 from llmos_nb.export.verify.journal import compare
+from llmos_nb.journal.events import YOU
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +74,7 @@ def test_notebook_and_journal_that_say_the_same_hold_with_counts(pair):
         "answers": 1,
         "steps": 2,
         "outputs": 1,
-        "values": 2,
+        "values": 4,  # two, each in words and as an assertion
     }
     assert found.counts == wanted
     assert "as in the journal" in report.text() and "2 decisions" in report.text()
@@ -115,7 +116,7 @@ def record(**values):
         (swap("r2-0-note", "edited", "praised"), "cell r2-0-note", "does not say"),
         (swap("answer", "It is 6", "It is 7"), "cell answer", "does not say"),
         (swap("head", "of script", "of another"), "cell head", "does not say"),
-        (put("r1-0", by="Prof. X"), "cell r1-0", "by 'Prof. X', not 'you'"),
+        (put("r1-0", by={"kind": "person", "name": "Prof. X"}), "cell r1-0", "'name': 'Prof. X'}, not {"),
         (put("r1-0", tool="search"), "cell r1-0", "tool 'search', not 'python'"),
         (put("r1-0", call="r9.0"), "cell r1-0", "the journal has no call r9.0"),
         (put("r1-0", call="r3.0"), "cell r1-0", "the journal has no call r3.0 that ran and stands"),
@@ -128,8 +129,9 @@ def record(**values):
         (swap("r1-0", "total = 3", "total = 3\ntotal += 1"), "cell r1-0", "its code is not that of the journal"),
         (swap("r2-0", "2 * total", "3 * total"), "cell r2-0", "its code is not that of the journal"),
         (swap("r1-0", "total = 3", "total = 3\nassert exec('total = 4') is None"), "cell r1-0", "its code is not that of the journal"),
-        (swap("r1-0-check", "_content(total) == '3'", "_content(total) == '4'"), "cell r1-0-check", "what it asserts of total is not"),
-        (swap("r1-0-check", "assert _content(total) == '3', _content(total)", "assert type(total).__name__ == 'float'"), "cell r1-0-check", "what it asserts of total is not"),
+        (swap("r1-0-check", "total == 3", "total == 4"), "cell r1-0-check", "what it asserts of total is not"),
+        (swap("r1-0-check", "assert total == 3", "assert type(total).__name__ == 'float'"), "cell r1-0-check", "what it asserts of total is not"),
+        (put("r1-0", contents={"total": "4"}), "cell r1-0", "what it says of total is not what the journal has"),
         (swap("r1-0-check", "assert ", "total = 4\nassert "), "cell r1-0-check", "it does more than compare"),
         (lambda book: cell(book, "r1-0")["outputs"][0].update(text="4\n"), "cell r1-0", "its outputs are not those"),
         (lambda book: cell(book, "r1-0").update(outputs=[]), "cell r1-0", "its outputs are not those"),
@@ -147,9 +149,7 @@ def test_what_the_journal_does_not_say_is_named_though_checksums_fit(pair, chang
 def test_value_that_a_step_shows_is_that_of_the_journal(tmp_path):
     path = export(kept(run(tmp_path, "total = 3\ntotal + 1"), tmp_path / "home"), tmp_path / "out" / "x.ipynb")
     assert check(path)[0].ok
-    report, found = check(
-        changed(path, swap("r1-0-check", "_content(_given) == '4'", "_content(_given) == '3'"))
-    )
+    report, found = check(changed(path, swap("r1-0-check", "_given == 4", "_given == 3")))
     assert (report.exit_code, found.held) == (2, False)
     assert "what it asserts of _given is not what the journal has" in report.text()
 
@@ -198,8 +198,9 @@ def test_notebook_of_one_of_two_processes_agrees_with_their_journals(two):
 @pytest.mark.parametrize(
     ("change", "where"),
     [
-        (swap("head", "Double it", "Treble it"), "cell head"),
-        (swap("head", "approvals: auto", "approvals: step"), "cell head"),
+        (swap("head", "double", "treble"), "cell head"),
+        (swap("process-2", "Double it", "Treble it"), "cell process-2"),
+        (swap("process-2", "approvals: auto", "approvals: step"), "cell process-2"),
         (swap("answer", "It is 6", "It is 7"), "cell answer"),
         (swap("answer-2", "twice", "(twice + 1)"), "cell answer-2"),
         (swap("answer-check", "6", "7"), "cell answer-check"),
@@ -225,6 +226,14 @@ def test_answer_of_a_process_that_gave_none_is_named(tmp_path):
     assert [d.where for d in found] == ["cell answer"]
 
 
+def test_a_notebook_of_a_former_version_names_by_a_text_who_decided(pair):
+    path, _ = pair
+    report, found = check(changed(path, put("r1-0", by="you")))
+    assert report.ok and found.held and found.counts["decisions"] == 2
+    report, _ = check(changed(path, put("r1-0", by="mode:auto")))
+    assert report.difference.where == "cell r1-0" and "'kind': 'mode'" in report.difference.what
+
+
 def test_another_journal_is_named(pair, tmp_path):
     path, _ = pair
     kept(run(tmp_path, "total = 4\nprint(total)"), tmp_path / "home")
@@ -234,7 +243,11 @@ def test_another_journal_is_named(pair, tmp_path):
 
 
 def another_approver(k, d):
-    return {**d, "by": "Prof. X"} if k == "call.decided" and d["by"] == "you" else d
+    return (
+        {**d, "by": {"kind": "person", "name": "Prof. X"}}
+        if k == "call.decided" and d["by"] == YOU.plain()
+        else d
+    )
 
 
 def test_journal_that_was_edited_and_chained_anew_is_named(pair, tmp_path):
@@ -247,8 +260,8 @@ def test_journal_that_was_edited_and_chained_anew_is_named(pair, tmp_path):
 def test_journal_that_was_edited_is_named_with_its_line(pair, tmp_path):
     path, _ = pair
     text = journal_of(tmp_path).read_text()
-    assert '"by":"you"' in text
-    journal_of(tmp_path).write_text(text.replace('"by":"you"', '"by":"X"', 1))
+    assert '"name":"you"' in text
+    journal_of(tmp_path).write_text(text.replace('"name":"you"', '"name":"X"', 1))
     report, _ = check(path)
     assert report.exit_code == 2 and "line" in report.difference.what
 
@@ -322,7 +335,18 @@ def test_notes_of_an_earlier_version_are_compared_with_the_goal_and_the_result_t
 ):
     def earlier(book):
         about(book)["schema"] = 1
+        source = pair[1].source()
+        for call in source.state.surviving:
+            name = call.id.replace(".", "-")
+            cell(book, f"{name}-note")["source"] = former.note("", call, source, True, 1)[0]
+        assert cell(book, "r1-0-note")["source"].startswith(
+            "## Step 1: Add\n\n- Expected: a number\n- `python`,"
+        )
         cell(book, "r1-0-note")["source"] += f"\n- Goal: {goal}\n- Seen: {seen}"
+        cell(book, "r1-0-check")["source"] = "assert _content(total) == '3', _content(total)"
+        answer = cell(book, "answer")
+        numbers = answer["source"].partition("words. ")[2].partition("</small>")[0]
+        answer["source"] = f"## The answer, in the model's words\n\n> It is 6.\n\n{numbers}"
 
     report, _ = check(changed(pair[0], earlier))
     assert report.exit_code == (0 if same else 2), report.text()

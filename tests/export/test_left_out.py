@@ -26,6 +26,7 @@ from llmos_nb.export.steps import Unit
 from llmos_nb.export.verify import verify
 from llmos_nb.export.verify.compare import assertions, difference, shown
 from llmos_nb.export.verify.report import Report, not_compared
+from llmos_nb.export.verify.seal import seal
 from llmos_nb.heap.content import code_for, content
 from llmos_nb.journal.events import CellRan
 
@@ -157,7 +158,7 @@ def test_nothing_is_said_not_to_draw_before_numpy_is_watched(tmp_path):
     ],
 )
 def test_what_was_read_from_a_temporary_file_is_compared_where_its_name_is_not_in_it(why, words, holds):
-    assert holds_after_all(why, words) is holds
+    assert holds_after_all(why, words, Path("/home/ines/tides")) is holds
 
 
 @pytest.mark.parametrize(
@@ -203,8 +204,9 @@ def test_modules_and_models_are_no_values_that_a_digest_compares(tmp_path):
     pytest.importorskip("sklearn")
     fit = "from sklearn.linear_model import LinearRegression\nimport json\nm = LinearRegression().fit([[1], [2]], [1, 2])\nn = 3"
     path = exported(tmp_path, fit)
-    assert set(steps_of(path)["r1-0"]["values"]) == {"n"}
-    assert assertions(read(path)) == {"r1-0": 2}  # the model by what fitting gave
+    step = steps_of(path)["r1-0"]
+    assert set(step["values"]) == {"n"} and assertions(read(path)) == {"r1-0": 1}
+    assert step["contents"]["m"].startswith("LinearRegression (5 fitted): ")  # the model by what fitting gave
 
 
 @pytest.mark.parametrize(
@@ -274,7 +276,7 @@ async def test_calls_that_bound_names_are_code_from_the_journal_too(tmp_path, sc
 
 def told(*figures):
     space = {}
-    exec(code_for([content(f) for f in figures]), space)
+    exec(code_for(), space)
     return [space["_content"](f) for f in figures]
 
 
@@ -460,7 +462,8 @@ def test_a_table_is_compared_as_one_where_what_is_drawn_is_asserted_besides(tmp_
         one.facts = {k: v for k, v in one.facts.items() if k not in ("outputs", "content", "random")}
     path = export(source, tmp_path / "out" / "x.ipynb", lock=False, observe=True)
     (cell,) = [c for c in read(path)["cells"] if c["metadata"]["llmos_nb"]["role"] == "evidence"]
-    assert "_content(table)" in cell["source"] and "_content(drawn)" in cell["source"]
+    assert "table['n'].tolist() == [1, 2]" in cell["source"] and "abs(drawn - 0.8" in cell["source"]
+    assert set(cell["metadata"]["llmos_nb"]["contents"]) == {"table", "drawn"}
     assert ran.run(path) == ""
 
 
@@ -474,7 +477,36 @@ async def test_a_query_before_a_step_of_plain_python_is_compared_as_a_table(scri
     sales = pd.DataFrame({"city": ["A", "B", "A"], "n": [1, 2, 3]})
     proc = await llmos.run("Sum it", model=model, namespace={"sales": sales}, approve="auto", tools=["sql"])
     path = proc.export(tmp_path / "out" / "x.ipynb")  # which runs it
-    assert "_content(by_city)" in str(read(path)["cells"])
+    cells = {c["id"]: c for c in read(path)["cells"]}
+    assert cells["r1-0-check"]["source"].splitlines()[1] == "assert by_city['city'].tolist() == ['A', 'B']"
+    [output] = cells["r1-0"]["outputs"]
+    assert output["output_type"] == "execute_result"
+    assert output["data"]["text/plain"] == repr(pd.DataFrame({"city": ["A", "B"], "n": [4.0, 2.0]}))
+    report = verify(path)
+    assert report.ok and next(c for c in report.checks if c.level == "same").counts["outputs"] == 2
+    changed = read(path)
+    for one in changed["cells"]:
+        one["source"] = one["source"].replace("SUM(n)", "SUM(n + 1)")
+    for process in changed["metadata"]["llmos_nb"]["processes"]:
+        process["journal"].pop("path")
+    seal(changed)
+    assert "`by_city` is DataFrame 2 x 2 str, float64 " in verify(write(changed, path)).text()
+
+
+@pytest.mark.out_of_process
+async def test_rows_that_no_query_orders_are_shown_and_not_compared(script, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    queries = ["select n from sales", "select count(*) as c from sales", "select random() as r"]
+    model = script(*(call("sql", query=query) for query in queries), {"text": "Done."})
+    space = {"sales": pd.DataFrame({"n": [1, 2]})}
+    proc = await llmos.run("Look", model=model, namespace=space, approve="auto", tools=["sql"])
+    path = proc.export(tmp_path / "out" / "x.ipynb", run=False)
+    steps = steps_of(path)
+    cells = {c["id"]: c for c in read(path)["cells"]}
+    assert all(cells[name]["outputs"] for name in steps) and len(steps) == 3
+    assert ["volatile" in one for one in steps.values()] == [True, False, True]
+    assert "- Not checked: its output: it rests on rows in no order" in cells["r1-0-note"]["source"]
+    assert verify(path).ok
 
 
 # why an export does not run
@@ -494,13 +526,16 @@ def with_code(path, call, source):
     [
         (
             "x = 30\nx + 1",
-            "cell r1-0-check: `x` is 30, and was 2 in the run: what made it so",
+            "cell r1-0: `x` is 30, and was 2 in the run; its value is 31, and was 3 in the run: what made it so",
         ),
         (
             "x = 2\nx + 28",
-            "cell r1-0-check: its value is 30, and was 3 in the run",
+            "cell r1-0: its value is 30, and was 3 in the run",
         ),
-        ("x = [1]\nassert type(x).__name__ == 'Box'", "cell r1-0: `x` is another here; it was Box in the run"),
+        (
+            "x = [1]\nassert type(x).__name__ == 'Box'",
+            "cell r1-0: `type(x).__name__` is another here; it was 'Box' in",
+        ),
         ("x = 1\nassert x > 2, 0", "cell r1-0: AssertionError: 0 (at `assert x > 2, 0`)"),
         ("x = len(cap.stdout)", "NameError: name 'cap' is not defined (at `x = len(cap.stdout)`)"),
         (
@@ -521,7 +556,7 @@ def test_an_export_that_does_not_run_says_what_and_where(source, why, tmp_path):
 def test_a_script_that_does_not_run_says_where(tmp_path):
     path = export(_small(tmp_path), tmp_path / "out" / "x.py")
     path.write_text(path.read_text().replace("x = 2", "x = 30"))
-    with pytest.raises(ExportDoesNotRun, match="`x` is 30, and was 2 in the run"):
+    with pytest.raises(ExportDoesNotRun, match="`x` is another here; it was 2 in the run"):
         ran.run(path)
 
 

@@ -27,7 +27,7 @@ def own_jupyter(monkeypatch, tmp_path_factory):
     monkeypatch.delenv("LLMOS_HOME", raising=False)
 
 
-@pytest.mark.parametrize("name", ["sample", "told_then_grew", "queries_and_plain_steps"])
+@pytest.mark.parametrize("name", ["sample", "told_then_grew", "told_pops", "queries_and_plain_steps"])
 def test_an_exported_notebook_gives_what_the_live_one_gave(name, tmp_path):
     outcome = run(SCENARIOS[name], tmp_path)
     assert (outcome.verdict.kind, outcome.verdict.why) == ("same", "")

@@ -623,3 +623,23 @@ def test_digest_of_an_unreadable_value_says_so():
     assert digest(deep) == "unhashed:size"
     while deep:  # freed level by level, not by one deep recursion
         deep = deep.pop()
+
+
+class Odd:
+    """Nothing of it can be asked for, as of what `numpy.load` keeps."""
+
+    def __getattribute__(self, name):
+        raise AttributeError(name)
+
+
+def test_an_object_that_answers_nothing_costs_no_step():
+    """Held by another one, as the keys of an archive of numpy."""
+    names = {"held": {"keys": [3]}}
+    store = Snapshots(names)
+    before = store.begin()
+    names["held"] = {"keys": [Odd()], "n": 3}
+    names["total"] = 3
+    changes = store.end(before, "r1.0")
+    assert changes["digests"]["held"] == "opaque:dict" and changes["created"] == ["total"]
+    store.undo("r1.0")
+    assert names == {"held": {"keys": [3]}}

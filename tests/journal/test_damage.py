@@ -159,7 +159,10 @@ def test_a_changed_byte_is_an_error_of_the_journal_or_none(name, data):
         ("call.finished", {"call": "r9.0", "ok": True, "result": "", "size": 0}),
         ("policy.loaded", {"digest": "", "tools": {}, "mode": "", "rules": [{"do": "what?"}]}),
         ("step.integrated", {"step": 99, "met": True, "evidence": ""}),
-        ("plan.proposed", {"version": 1, "by": "you", "steps": [{"n": 1, "title": ""}]}),
+        (
+            "plan.proposed",
+            {"version": 1, "by": {"kind": "person", "name": "you"}, "steps": [{"n": 1, "title": ""}]},
+        ),
     ],
 )
 def test_what_does_not_fit_what_came_before_is_named_by_its_line(tmp_path, kind, d):

@@ -13,6 +13,7 @@ from llmos_nb.journal import GENESIS, Journal, read
 from llmos_nb.journal.events import (
     KINDS,
     VERSION,
+    YOU,
     CallDecided,
     Changes,
     NamesChanged,
@@ -26,7 +27,7 @@ from llmos_nb.messages import canonical
 
 AT = "2026-03-01T09:00:00.000+00:00"
 STARTED = {"goal": "g", "model": "m", "name": "", "pid": 1, "budget": {}, "parent": None, "version": VERSION}
-DECIDED = {"call": "r1.0", "digest": "", "what": "approve", "by": "you", "why": ""}
+DECIDED = {"call": "r1.0", "digest": "", "what": "approve", "by": YOU.plain(), "why": ""}
 
 
 def written(path, *events, at=AT, encode=canonical):
@@ -65,10 +66,15 @@ def test_a_line_without_a_key_that_its_kind_has_is_named(kind, tmp_path):
     [
         ("call.decided", {**DECIDED, "call": 7}, "call"),
         ("call.decided", {**DECIDED, "arguments": ["x"]}, "arguments"),
+        ("call.decided", {**DECIDED, "by": "you"}, "by"),
+        ("call.decided", {**DECIDED, "by": {"kind": "king"}}, "by"),
+        ("call.decided", {**DECIDED, "by": {"kind": "rule", "name": "first"}}, "by"),
+        ("call.decided", {**DECIDED, "by": {"kind": "mode", "name": 1}}, "by"),
+        ("run.started", {**STARTED, "acts": [{"n": 1, "text": "pay()", "kind": "bound", "by": {"kind": "king"}}]}, "acts"),
         ("call.finished", {"call": "r1.0", "ok": 1, "result": "", "size": 0}, "ok"),
         ("call.finished", {"call": "r1.0", "ok": True, "result": "", "size": True}, "size"),
-        ("plan.proposed", {"version": 1, "by": "you", "steps": [{"n": 1}]}, "steps"),
-        ("plan.proposed", {"version": 1, "by": "you", "steps": "all"}, "steps"),
+        ("plan.proposed", {"version": 1, "by": YOU.plain(), "steps": [{"n": 1}]}, "steps"),
+        ("plan.proposed", {"version": 1, "by": YOU.plain(), "steps": "all"}, "steps"),
         ("budget.settled", {"request": 1, "amounts": {"tokens": "many"}}, "amounts"),
         ("budget.settled", {"request": 1, "amounts": {"tokens": 10**400}}, "amounts"),
         ("budget.settled", {"request": 10**400, "amounts": {}}, "request"),
@@ -152,9 +158,9 @@ def test_keys_that_are_not_known_are_left_alone(tmp_path):
 
 
 def test_fields_at_their_default_are_left_out_and_come_back():
-    decided = CallDecided(call="r1.0", digest="", what="approve", by="you", why="")
+    decided = CallDecided(call="r1.0", digest="", what="approve", by=YOU, why="")
     assert decided.plain() == DECIDED and parse("call.decided", DECIDED) == decided
-    edited = CallDecided(call="r1.0", digest="", what="edit", by="you", why="", arguments={})
+    edited = CallDecided(call="r1.0", digest="", what="edit", by=YOU, why="", arguments={})
     assert edited.plain() == {**DECIDED, "what": "edit", "arguments": {}}
 
 
@@ -175,7 +181,7 @@ def test_an_event_of_a_class_that_poses_as_another_kind_is_not_written(tmp_path)
     journal = Journal(tmp_path / "j.jsonl")
     posing = [
         Unknown("call.decided", DECIDED),
-        Harmless(call="r1.0", digest="", what="approve", by="you", why=""),
+        Harmless(call="r1.0", digest="", what="approve", by=YOU, why=""),
     ]
     for body in posing:
         with pytest.raises(TypeError, match="is not the class of"):

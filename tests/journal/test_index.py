@@ -10,7 +10,15 @@ import sys
 import pytest
 
 from llmos_nb.journal import Home, Journal, driver_of, look
-from llmos_nb.journal.events import LabelChanged, RunEnded, RunPaused, RunResumed, RunStarted, SignalReceived
+from llmos_nb.journal.events import (
+    YOU,
+    LabelChanged,
+    RunEnded,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    SignalReceived,
+)
 
 ENDED = RunEnded(reason="answered", detail="", answer="42")
 
@@ -57,7 +65,7 @@ def test_look_tells_what_has_ended_from_what_has_not_in_order(home):
 
 
 def test_what_is_taken_back_after_the_end_leaves_it_ended_and_resuming_does_not(home):
-    forgot = SignalReceived(signal="forget", by="you", call="all", bytes=0)
+    forgot = SignalReceived(signal="forget", by=YOU, call="all", bytes=0)
     undone = begin(home, ENDED, LabelChanged(name="x", label="untrusted", why="it"), forgot)
     resumed = begin(home, RunEnded(reason="budget", detail="", answer=None), RunResumed(epoch=1))
     assert ends(home) == {1: "answered", 2: ""}

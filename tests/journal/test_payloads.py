@@ -128,8 +128,8 @@ def test_a_payload_is_on_disk_before_the_event_that_names_it(tmp_path, monkeypat
 
         return call
 
-    for name in real:
-        monkeypatch.setattr(os, name, spy(name))
+    monkeypatch.setattr("llmos_nb.journal.journal.write", spy("write"))
+    monkeypatch.setattr(os, "fsync", spy("fsync"))
     journal = Journal(tmp_path / "run" / "journal.jsonl")
     with journal.held():
         journal.append(CallFinished(call="r1.0", ok=True, result=LARGE, size=len(LARGE)))

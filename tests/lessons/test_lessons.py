@@ -254,7 +254,7 @@ WRONG = {
     ("05", "who"): [
         ("the model", 1, "function"),
         (whoever_decided_first, 2, "a rule"),
-        (lambda process: getattr(process.run.state.calls["r2.0"], "by", None), 3, "nobody yet"),
+        (lambda process: process.run.state.calls["r2.0"].by.plain(), 3, "nobody yet"),
     ],
     ("05", "leak"): [
         (THIEF, 1, "dict"),

@@ -4,16 +4,20 @@ import datetime
 import decimal
 import math
 import os
+import re
 import tempfile
 from functools import partial
 
+import pandas as pd
 import pytest
+from hypothesis import given, strategies as st
 from turns import python, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.process import answers, compute
 from llmos_nb.process.compute import expressions
 from llmos_nb.tools import places
+from llmos_nb.tools.devices import child
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
@@ -56,7 +60,7 @@ async def test_an_expression_that_reads_no_variable_is_the_models_word(script, c
 @pytest.mark.parametrize(
     "code",
     [
-        "min(xs) and 9999", "9999 if True else x", "[9999][0]", "int('9999')", "x*0+9999", "x - x + 9999", "[x, 9999][1]",
+        "min(xs) and 9999", "9999 if True else x", "[9999][0]", "int('9999')", "eval('9999')", "(lambda: globals() and 9999)()", "x*0+9999", "x - x + 9999", "[x, 9999][1]",
         "{'a': x, 'b': 9999}['b']", "x**0 * 9999", "9999 if x else 0", "max(xs and [9999])", "next(9999 for _ in xs)",
         "9999 if x == x else x", "names.get('none', 9999)", "f'{x and 9999}'", "min(xs) and 9999:.0f", "str(9999 or x)",
         "False and x or 9999", "dict(a=9999, b=x)['a']", "'9999' if x else str(x)",
@@ -76,6 +80,8 @@ async def test_a_literal_that_an_expression_gives_is_the_models_word(script, cod
         ("x * 2", "2468"), ("x + 0", "1234"), ("max(0, x)", "1234"), ("round(x / 1, 2)", "1234"), ("x or 0", "1234"),
         ("sum(1 for v in xs if v > 5)", "1"), ("len(xs)", "2"), ("xs[1]", "7"), ("names['a']", "5"), ("x if x > 1 else 0", "1234"),
         ("f'{x} of 1234'", "1234 of 1234"), ("x:,.1f", "1,234.0"), ("[v for v in xs if v == 7][0]", "7"), ("x % 1000", "234"),
+        ("sum(n[:2] != '__' for n in globals())", "3"), ("len(globals()) // 3", "1"), ("globals()['x']", "1234"), ("sum(type(v) is list for v in locals().values())", "1"),
+        ("eval('x')", "1234"), ("(lambda: globals().get('x'))()", "1234"),
     ],
 )  # fmt: skip
 async def test_what_the_data_give_is_computed_whatever_literals_stand_beside(script, code, shown):
@@ -227,11 +233,28 @@ async def test_expressions_are_evaluated_where_the_variables_are(script):
         ("{{x = 1:.1f}}", ["x = 1:.1f"]),
         ("{{x!r}} {{x=}} {{x=:.1f}} {{a != r}}", ["x!r", "x=", "x=:.1f", "a != r"]),
         ("$x^{{2}}$ and $$\n\\frac{{a}}{{b}}\n$$ and \\(y_{{i}}\\)", []),
+        ("{{x} and {{y}}", ["x", "y"]),
+        ("{{x:.1f} and {{y:d}}, {{z", ["x:.1f", "y:d"]),
+        ("{{x:,.2f} } of {{y:.1f}}} and {{d[1} of {{z}}", ["x:,.2f", "y:.1f", "d[1}", "z"]),
+        ("{{x:.{n}f}} and[^1] so\n\n[^1]: {{y}}", ["x:.{n}f", "y"]),
+        ("{{x\n\nand }} {{y}}", ["y"]),
+        ("a\n\n    {{x}}\n\n<div>\n{{x}}\n</div>\n\n[a]({{x}}) {{f[0](3)}}", ["f[0](3)"]),
+        ("| a | b |\n|---|---|\n| {{ (a|b).sum() }} | `{{x}}` \\| {{y}} |", ["(a|b).sum()", "y"]),
+        ("{{by['`']}} and {{by['`']}}", ["by['`']"] * 2),
         ("${{price:.2f}} and ${{tax}}, or $5–${{most}}/${{least}}", ["price:.2f", "tax", "most", "least"]),
     ],
 )
 def test_expressions_are_found_by_what_parses(text, codes):
     assert [e.code for e in expressions(text)] == codes
+
+
+@given(st.text(alphabet="{x}`$*_|<a>[1](\\\n -~:'", max_size=60))
+def test_an_expression_is_found_only_where_its_value_is_prose(text):
+    shown = text
+    for x in expressions(text):
+        shown = shown[: x.start] + re.sub(r"[^\n]", "7", text[x.start : x.end]) + shown[x.end :]
+    stretches = answers.prose(shown)
+    assert all(any(a <= x.start < b for a, b in stretches) for x in expressions(text))
 
 
 def test_an_expression_as_code_gives_its_text():
@@ -242,6 +265,9 @@ def test_an_expression_as_code_gives_its_text():
     assert eval(compute.as_code("1 + 1", ""), {}) == 2
     assert eval(compute.as_code("x!r:>20", ">20"), {"x": "a"}) == f"{'a'!r:>20}"
     assert eval(compute.as_code("when:%H:%M"), {"when": datetime.time(14, 30)}) == "14:30"
+    space = {"t": pd.DataFrame({"a": [2 / 3, 2.0]})}
+    exec(compute.definitions([{"format": child.TABLE}]), space)
+    assert eval(compute.as_code("t", child.TABLE), space) == child.markdown_table(space["t"])
 
 
 @pytest.mark.parametrize(
@@ -276,3 +302,8 @@ async def test_an_expression_changes_nothing_in_a_child(script):
     said = "{{ys.pop()}}, {{ys.pop()}}, {{len(ys)}}"
     proc = await answered(script, said, names={}, turns=turns, isolate=True, approve="auto")
     assert proc.answer == "4, 4, 3"
+
+
+async def test_a_slip_in_the_last_brace_costs_no_request(script):
+    proc = await answered(script, "It is {{x:.1f} } of {{x:.2f}}}, and {{x:.3f}; so.", names={"x": 2 / 3})
+    assert (proc.answer, proc.run.state.requests) == ("It is 0.7 of 0.67, and 0.667; so.", 1)

@@ -10,6 +10,7 @@ from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.errors import JournalUnwritable
+from llmos_nb.journal.events import YOU
 from llmos_nb.messages import Response, ToolCall
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process import driver
@@ -114,7 +115,7 @@ async def test_a_command_that_was_taken_and_not_begun_is_let_go_of_on_stop(scrip
     ran = []
 
     def stopping(run, command):
-        run.halt("paused", "you")  # in the moment in which the next command is taken
+        run.halt("paused", YOU)  # in the moment in which the next command is taken
 
         async def never() -> None:
             ran.append(command)

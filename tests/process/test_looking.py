@@ -5,6 +5,7 @@ import ctypes
 import mmap
 import os
 import random
+import sqlite3
 import sys
 import threading
 import time
@@ -408,10 +409,49 @@ async def test_an_answer_of_a_dry_run_is_computed_on_what_the_run_made(script):
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(93753.99, "93753.99"), (1234567.89, "1234567.89"), (1 / 3, "0.333333"), (2 / 3e-7, "6666667"), (12.0, "12"), (2.5e-9, "2.5e-09")],
+    [(93753.99, "93753.99"), (1234567.89, "1234567.89"), (1 / 3, "0.333333"), (2 / 3e-7, "6666667"), (12.0, "12"), (2.5e-9, "2.5e-09"), (np.float32(1 / 3), "0.333333")],
 )  # fmt: skip
 async def test_what_was_rounded_is_told_as_it_was_rounded_also_in_tables(script, value, shown):
     names = {"x": value, "table": pd.DataFrame({"a": [value]})}
     proc = await answered(script, "It is {{x}}.\n\n{{table}}", names=names)
     assert proc.answer.startswith(f"It is {shown}.")
     assert shown in proc.answer.partition("|")[2] and str(value * 3) not in proc.answer
+
+
+def _generator():
+    yield from range(70, 99)
+
+
+@pytest.mark.parametrize(
+    ("expression", "changed"),
+    [
+        ("xs.pop(0)", ["take", "xs"]),  # which holds it, too
+        ("scores.sort()", ["scores"]),
+        ("rng.integers(1000)", ["rng"]),
+        ("mm.fill(99)", ["mm"]),
+        ("take()", ["take", "xs"]),  # by what a function of the user's does
+        ("next(tickets)", ["tickets"]),  # what cannot be looked into gives something else the second time
+        ("next(codes)", ["codes"]),
+        ("random.choice(xs)", ["random"]),
+        ("frame.insert(0, 'b', 2)", ["frame"]),
+        ("(lambda: xs)() and len(xs)", None),
+        ("sorted(scores)", None),
+        ("frame.sum().to_dict()", None),
+        ("rng.bit_generator.state['state']['state'] > 0", None),
+        ("ledger.execute('select 40 + 2').fetchone()[0]", None),
+        ("len(books.setdefault('c', []))", ["books"]),
+        ("books.get('a')", None),
+    ],
+)
+async def test_a_value_says_what_its_expression_changed_in_the_copy(script, tmp_path, expression, changed):
+    xs = [3, 4, 5]
+    names = {
+        "xs": xs, "scores": [3, 1, 2], "rng": np.random.default_rng(1), "take": lambda: xs.pop(),
+        "mm": np.memmap(tmp_path / "held", dtype="u1", mode="w+", shape=(90,)), "tickets": iter(range(70, 99)),
+        "codes": _generator(), "random": random, "frame": pd.DataFrame({"a": [1, 2]}),
+        "ledger": sqlite3.connect(":memory:"), "books": {"a": [1]},
+    }  # fmt: skip
+    proc = await answered(script, f"It is {{{{{expression}}}}}, of {{{{len(xs)}}}}.", names=names)
+    value, size = proc.run.state.computed
+    assert (value["code"], value.get("changes")) == (expression, changed)
+    assert size["text"] == "3" and "changes" not in size and same_as_folded(proc)

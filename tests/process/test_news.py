@@ -8,7 +8,7 @@ from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.journal import Event
-from llmos_nb.journal.events import QuestionAnswered, QuestionAsked
+from llmos_nb.journal.events import YOU, QuestionAnswered, QuestionAsked
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process.state.state import State
 
@@ -87,7 +87,7 @@ class Cells:
 def book():
     session = llmos.Session({"a": 1, "unused": 1})
     cells = Cells(session.namespace)
-    session.sharing.follow_cells(cells)
+    cells.events.register("post_run_cell", session.sharing.cell)
     return session, cells
 
 
@@ -153,7 +153,7 @@ def folded(*bodies, seconds):
 )
 def test_an_answer_that_took_long_is_told(seconds, told):
     asked = QuestionAsked(question="r9.0", about="question", text="Which year?", title="a question")
-    found = folded(asked, QuestionAnswered(question="r9.0", text="2024", by="you"), seconds=seconds)
+    found = folded(asked, QuestionAnswered(question="r9.0", text="2024", by=YOU), seconds=seconds)
     assert len(found) == len(told) and all(t in f for t, f in zip(told, found, strict=True))
 
 

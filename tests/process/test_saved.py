@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 import llmos_nb as llmos
 from llmos_nb.errors import CallDenied, JournalTampered
 from llmos_nb.journal import GENESIS, Blobs, history, read, reference
-from llmos_nb.journal.events import StateSaved, Unknown
+from llmos_nb.journal.events import YOU, SignalReceived, StateSaved, Unknown
 from llmos_nb.journal.journal import chained
 from llmos_nb.messages import compact
 from llmos_nb.process import open_journal, saved
@@ -173,15 +172,16 @@ async def test_one_saved_state_stands_beside_a_journal_that_grows(journal, tmp_p
     run = process.run
     first = named(journal)[0]
     run._save_at = 0
+    noted = SignalReceived(signal="nice", by=YOU, value=0)
     with run.journal.held():
-        run.append(replace(run.journal.events[-1].body))
+        run.append(noted)
     states = [p for p in (journal.parent / "blobs").iterdir() if b'{"state"' in p.read_bytes()[:8]]
     assert states == [first]  # not yet due
     while len(run.journal.events) < saved.due(run.journal.events):
-        run.journal.append(run.journal.events[-1].body)
+        run.journal.append(noted)
     run.state = fold(run.journal.events)
     with run.journal.held():
-        run.append(run.journal.events[-1].body)
+        run.append(noted)
     states = [p for p in (journal.parent / "blobs").iterdir() if b'{"state"' in p.read_bytes()[:8]]
     assert len(states) == 1 and states != [first]
     assert opened(journal)[0] == run.state

@@ -9,7 +9,7 @@ from turns import Resending, python, same_as_folded
 from waits import until, until_async
 
 import llmos_nb as llmos
-from llmos_nb.journal.events import LabelChanged
+from llmos_nb.journal.events import Decider, LabelChanged
 from llmos_nb.process.scheduling import contended, turns_of
 
 
@@ -60,7 +60,7 @@ async def test_cell_right_after_a_step_is_not_attributed_to_it(script):
 
 def refusals(process):
     """The calls that were sent back since they rest on what is no more."""
-    return [c for c in process.run.state.calls.values() if c.by == "conflict"]
+    return [c for c in process.run.state.calls.values() if c.by == Decider("check", "conflict")]
 
 
 async def two_writers(script, mode):
@@ -334,5 +334,5 @@ async def test_importing_again_what_a_name_stands_for_is_no_conflict(script, cod
     users_cell()
     await proc.approve("all")
     assert ("made" in session.namespace, [c.by for c in refusals(proc)]) == (
-        (False, ["conflict"]) if conflict else (True, [])
+        (False, [Decider("check", "conflict")]) if conflict else (True, [])
     )

@@ -11,7 +11,7 @@ from waits import approve_all, until_async
 
 import llmos_nb as llmos
 from llmos_nb.errors import UsageError
-from llmos_nb.journal.events import LabelChanged
+from llmos_nb.journal.events import Decider, LabelChanged
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import Budget
 from llmos_nb.session.children import COUNTED
@@ -185,7 +185,7 @@ async def test_child_inherits_tools_settings_and_labels():
     assert set(child.run.tools) == {"plan", "python", "look", "recall"}
     assert [r.tool for r in s.rules] == ["look"], "what may be let through a few times is the parent's"
     assert session.namespace["y"] == 2 and "only x may be written" in s.calls["r1.0"].result
-    assert s.calls["r2.0"].status == "rejected" and s.calls["r2.0"].by == "rule:1"
+    assert s.calls["r2.0"].status == "rejected" and s.calls["r2.0"].by == Decider("rule", "1")
     one.kill()
     await one
 
@@ -332,7 +332,7 @@ async def test_signals_of_a_parent_reach_its_children(signal):
     await until_async(lambda: one.run.state.settled and child.run.state.settled)
     assert one.state == child.state == ("ended" if signal == "kill" else "paused")
     signals = [e.d for e in child.events if e.k == "signal.received"]
-    assert signals[-1]["by"] == "process 1"
+    assert signals[-1]["by"] == {"kind": "process", "name": "1"}
     gate.set()
     if signal != "kill":
         await one.resume()

@@ -18,6 +18,7 @@ from waits import until_async
 import llmos_nb as llmos
 from llmos_nb.errors import NotTrusted, UsageError
 from llmos_nb.journal import Home, holder_of, read
+from llmos_nb.journal.events import YOU, Decider
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import Effect
 from llmos_nb.policy.effects import rule_on
@@ -72,7 +73,7 @@ async def test_approval_that_arrives_is_carried_out_and_on_the_record():
     await process
     assert process.reason == "answered" and session.namespace["x"] == 1
     (noted,) = signals(process, "command")
-    assert (noted.text, noted.by) == ("approve", "you")
+    assert (noted.text, noted.by) == ("approve", YOU)
 
 
 async def test_approval_of_what_was_shown_before_an_edit_changes_nothing():
@@ -158,7 +159,7 @@ async def test_log_says_where_a_decision_was_given_and_of_no_other_one():
     for via in ("terminal", "", "HTTP"):
         await carried(process, Command(process.pid, "approve", targets=shown(process), via=via))
         await process
-    assert [(d.of, d.by, d.via) for d in audit.decisions(process.events, by="you")] == [
+    assert [(d.of, d.by.name, d.via) for d in audit.decisions(process.events, by="you")] == [
         ("r1.0 python", "you", "terminal"),
         ("r2.0 python", "you", ""),
         ("r3.0 python", "you", "HTTP"),
@@ -175,7 +176,7 @@ async def test_decision_that_a_command_did_not_bring_is_not_said_to_come_by_it()
     assert not (await carried(process, missed)).ok
     process.approve("r1.0")
     await process
-    found = [(d.what, d.by, d.via) for d in audit.decisions(process.events, by="you")]
+    found = [(d.what, d.by.name, d.via) for d in audit.decisions(process.events, by="you")]
     assert found == [("stale", "you", "terminal"), ("approve", "you", "")]
 
 
@@ -192,7 +193,7 @@ async def test_command_of_a_former_version_that_says_no_place_is_read():
 async def test_name_of_whoever_sends_stands_in_the_record():
     _, process = await asking()
     await carried(process, Command(process.pid, "approve", targets=shown(process), by="anna"))
-    assert [e.body.by for e in process.events if e.k == "call.decided"] == ["anna"]
+    assert [e.body.by for e in process.events if e.k == "call.decided"] == [Decider("person", "anna")]
 
 
 # whose they are

@@ -10,6 +10,7 @@ from waits import until
 
 from llmos_nb.errors import JournalUnwritable, UsageError
 from llmos_nb.journal import Journal, read
+from llmos_nb.journal.events import YOU, Decider
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process.gate import labels
 from llmos_nb.session import Session
@@ -67,7 +68,9 @@ async def test_what_is_said_of_a_process_before_it_is_started_does_not_start_it(
     assert made.run.state.calls["r1.0"].status == "rejected" and made.reason == "answered"
 
 
-@pytest.mark.parametrize(("by", "words"), [("you", "the user"), ("the notebook", "the notebook")])
+@pytest.mark.parametrize(
+    ("by", "words"), [(YOU, "the user"), (Decider("process", "the notebook"), "the notebook")]
+)
 async def test_work_that_was_cut_off_says_who_cut_it_off(tmp_path, by, words):
     began = threading.Event()
     code = "began.set()\nwhile True: pass"
@@ -78,21 +81,27 @@ async def test_work_that_was_cut_off_says_who_cut_it_off(tmp_path, by, words):
     await process
     stopping.join()
     assert process.run.state.calls["r1.0"].result.partition(";")[0] == f"stopped by {words}"
-    assert process.detail == f"stopped by {by}"
+    assert process.detail == f"stopped by {by.describe()}"
 
 
 async def test_stop_of_a_process_that_is_paused_already_is_not_on_the_record(waiting):
     waiting.stop()
     await waiting
     before = len(waiting.events)
-    waiting.dispatch.halt_soon("paused", "the end of the interpreter")
+    waiting.dispatch.halt_soon("paused", Decider("process", "the end of the interpreter"))
     await waiting.dispatch.there(waiting.dispatch.idle)
     assert (waiting.state, len(waiting.events)) == ("paused", before)
 
 
-async def test_what_waits_for_a_person_goes_on_waiting_where_a_service_ends_while_its_driver_writes(
-    tmp_path, monkeypatch
-):
+async def test_the_end_of_a_service_in_the_moment_after_a_question_leaves_it_open(waiting):
+    waiting.dispatch.halt_soon("paused", Decider("process", "the end of the service"), anew=True)
+    await waiting.dispatch.there(waiting.dispatch.idle)
+    assert waiting.state == "waiting" and waiting.events[-1].k == "question.asked"
+    waiting.approve()
+    assert (await waiting).reason == "answered"
+
+
+async def test_the_end_of_a_notebook_while_a_question_is_written_leaves_it_open(tmp_path, monkeypatch):
     flush, asked, go = Journal.flush, threading.Event(), threading.Event()
 
     async def held(journal):
@@ -105,9 +114,11 @@ async def test_what_waits_for_a_person_goes_on_waiting_where_a_service_ends_whil
     model = ScriptedModel([call("ship", box="a")])
     process = Session(home=tmp_path).start("ship it", model=model, tools=[ship])
     assert await asyncio.to_thread(asked.wait, 60)
-    process.dispatch.rest_soon("the service")
+    by = Decider("process", "the notebook")
+    left = asyncio.create_task(process.dispatch.there(lambda: process.dispatch._leave(by)))
+    await asyncio.sleep(0)  # it is told before the driver hears
     go.set()
-    await process
+    await left
     assert process.state == "waiting" and process.events[-1].k == "question.asked"
 
 

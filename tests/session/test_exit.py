@@ -50,10 +50,10 @@ async def asked():
 
 asyncio.run(asked())
 """
-EVENT = "CallDecided(call='r2.0', digest='', what='approve', by='you', why='')"
+EVENT = "CallDecided(call='r2.0', digest='', what='approve', by=YOU, why='')"
 WAYS = {
     "a verb": "import atexit\natexit.register(proc.approve, 'all')",
-    "an event": f"import atexit\nfrom llmos_nb.journal.events import CallDecided\natexit.register(proc.run.append, {EVENT})",
+    "an event": f"import atexit\nfrom llmos_nb.journal.events import YOU, CallDecided\natexit.register(proc.run.append, {EVENT})",
     "a verb among the threads": "import threading\nthreading._register_atexit(proc.approve, 'all')",
 }
 

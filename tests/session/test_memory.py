@@ -15,7 +15,7 @@ import llmos_nb as llmos
 from llmos_nb.app.options import carry_out
 from llmos_nb.errors import StoreError, UsageError
 from llmos_nb.journal import Home, Journal
-from llmos_nb.journal.events import LabelChanged, QuestionAnswered, parse
+from llmos_nb.journal.events import YOU, LabelChanged, SignalReceived, parse
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import UNTRUSTED, Label
 from llmos_nb.policy.secrets import vault
@@ -146,7 +146,7 @@ async def test_text_of_a_process_that_read_secrets_is_left_out(session):
     proc = await work(session, python("1 + 1"))
     with proc.journal.held():
         proc.run.append(LabelChanged(name="*", label="secret", why="it read pay"))
-        proc.run.append(QuestionAnswered(question="q", text="Ann earns much", by="you"))
+        proc.run.append(SignalReceived(signal="steer", text="Ann earns much", by=YOU))
     assert session.recall("work", everywhere=True) and not session.recall("Ann earns much", everywhere=True)
     with pytest.raises(UsageError, match="secret data"):
         session.remember(source=proc)
@@ -156,7 +156,7 @@ async def test_runs_are_indexed_as_they_grow_and_vanish(session):
     proc = await work(session, python("'kingfisher'"))
     assert [r.by for r in session.recall("kingfisher", True)].count("call r1.0") == 1
     with proc.journal.held():
-        proc.run.append(QuestionAnswered(question="q", text="a bittern, too", by="you"))
+        proc.run.append(SignalReceived(signal="steer", text="a bittern, too", by=YOU))
     (found,) = session.recall("bittern", True)
     assert (found.by, found.label, found.run) == ("you", "trusted", proc.journal.path.parent.name)
     assert len([r for r in session.recall("kingfisher", True) if r.by == "call r1.0"]) == 1
@@ -176,7 +176,7 @@ async def test_a_fork_has_the_label_of_its_parent(session):
     proc = await work(session, call("web", n=1), tools=[web])
     fork = proc.fork(at=len(proc.events) - 2)
     with fork.journal.held():
-        fork.run.append(QuestionAnswered(question="q", text="a bittern", by="you"))
+        fork.run.append(SignalReceived(signal="steer", text="a bittern", by=YOU))
     assert [r.label for r in session.recall("bittern", True)] == ["untrusted"]
 
 

@@ -37,6 +37,13 @@ def test_the_one_cell_that_fits_is_given_whole(book):
     assert "x = 1" in found and "z = 3" in found and "y = 2" not in found and "it showed" not in found
 
 
+def test_cells_of_the_users_own_label_nothing_however_long_they_are(book):
+    book.run("print('of the user ' * 20)  # of Hammerfest")
+    assert "of the user of the user" in looked(book, query="hammerfest")
+    state = "get_ipython().magics_manager.registry['AgentMagics'].session.last().run.state"
+    assert book.value(f"{state}.labels") == "{}"
+
+
 def test_a_list_of_cells_says_what_each_does_and_how_long_it_is(book):
     book.run("%precision 3\nimport math\n\nclass Purse:\n    coins = math.pi")
     listed = looked(book)

@@ -10,6 +10,7 @@ from waits import until_async
 
 import llmos_nb as llmos
 from llmos_nb.errors import CallDenied, UsageError
+from llmos_nb.journal.events import YOU, Decider
 from llmos_nb.process import answers
 
 PLAN = {"plan": [{"title": "make x", "expect": "1"}, {"title": "make y", "expect": "42", "depends_on": [1]}]}
@@ -41,7 +42,7 @@ async def test_a_plain_function_is_external_and_asks(script):
     await proc.approve("r1.0")
     assert proc.reason == "answered" and same_as_folded(proc)
     decided = next(e for e in proc.events if e.k == "call.decided")
-    assert decided.d["by"] == "you" and len(decided.d["digest"]) == 64
+    assert decided.body.by == YOU and len(decided.d["digest"]) == 64
 
 
 async def test_a_plan_is_shown_edited_and_approved(script):
@@ -73,21 +74,21 @@ async def test_a_plan_after_one_that_was_rejected_is_asked_about(script):
     proc = await llmos.run("go", model=script(PLAN, PLAN, {"text": "no"}), namespace={})
     await proc.reject("plan", "the other way round")
     assert proc.state == "waiting" and [p.status for p in proc.plan.steps if p.open] == ["pending", "pending"]
-    assert [e.body.by for e in proc.events if e.k == "plan.decided"] == ["you"]
+    assert [e.body.by for e in proc.events if e.k == "plan.decided"] == [YOU]
 
 
 async def test_several_steps_after_a_plan_that_nobody_saw_are_asked_about(script):
     one = {"plan": [{"title": "look"}]}
     proc = await llmos.run("go", model=script(one, PLAN, {"text": "no"}), namespace={})
     assert proc.state == "waiting"
-    assert [e.body.by for e in proc.events if e.k == "plan.decided"] == ["mode:risky"]
+    assert [e.body.by for e in proc.events if e.k == "plan.decided"] == [Decider("mode", "risky")]
 
 
 async def test_what_is_left_of_an_approved_plan_is_let_through_by_the_mode_that_stands(script):
     more = {"plan": [{"title": "another way"}, {"title": "and look"}]}
     proc = await llmos.run("go", model=script(PLAN, python("1/0"), more, {"text": "7"}), namespace={})
     await proc.approve("plan")
-    assert [e.body.by for e in proc.events if e.k == "plan.decided"] == ["you", "mode:risky"]
+    assert [e.body.by for e in proc.events if e.k == "plan.decided"] == [YOU, Decider("mode", "risky")]
     told = [m.text for m in proc.run.state.context.messages()]
     assert any(
         "3. another way\n4. and look" in text for text in told

@@ -74,7 +74,7 @@ async def test_payloads_go_first_and_runs_after_them(script, later):
     ].result == "[payload of 10,000 bytes is missing: deleted or lost]" and same_as_folded(again)
     assert read(old.journal.path)[-1].d == {
         "signal": "forget",
-        "by": "retention",
+        "by": {"kind": "process", "name": "retention"},
         "call": "all",
         "bytes": 10_000,
     }

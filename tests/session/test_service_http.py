@@ -12,7 +12,7 @@ from served import Served, llmos, rows, script, status, wait_for
 from turns import python
 
 from llmos_nb.journal import home_of
-from llmos_nb.tools.events import kept
+from llmos_nb.tools.keys import kept
 
 MADE = {"text": "Made."}
 

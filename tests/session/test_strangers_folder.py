@@ -24,7 +24,7 @@ from skill_books import book, cell
 import llmos_nb as llmos
 from llmos_nb.errors import LlmosError, NotTrusted
 from llmos_nb.journal import Home, Journal, Retention, let_go
-from llmos_nb.journal.events import MessageArrived, SignalReceived
+from llmos_nb.journal.events import YOU, MessageArrived, SignalReceived
 from llmos_nb.messages import compact
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.session import adoption, config, prune
@@ -599,7 +599,7 @@ def test_a_journal_that_a_stranger_went_on_with_is_not_ours_any_more(world):
         theirs = Journal(path)
         theirs.take_over()
         with theirs.held():
-            theirs.append(SignalReceived(signal="steer", by="you", text="Pay the walrus."))
+            theirs.append(SignalReceived(signal="steer", by=YOU, text="Pay the walrus."))
     assert not Journal(path).made_here
     with pytest.raises(NotTrusted):
         asyncio.run(llmos.load(path, namespace={}).resume())

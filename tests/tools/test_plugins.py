@@ -11,6 +11,7 @@ from turns import call
 import llmos_nb as llmos
 from llmos_nb.app import doctor
 from llmos_nb.errors import ConfigError, UsageError
+from llmos_nb.journal.events import Decider
 from llmos_nb.models import resolve
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import load_plugins
@@ -63,7 +64,7 @@ async def test_device_approver_and_model_of_a_package_work_in_one_process(instal
     )
     assert proc.answer == "Done: ordered 2 cup" and proc.run.model.traits.name == model
     decided = [e.d for e in proc.events if e.k == "call.decided"]
-    assert [(d["by"], d["why"]) for d in decided] == [("approver:small-orders", "ten or fewer")]
+    assert [(d["by"]["name"], d["why"]) for d in decided] == [("small-orders", "ten or fewer")]
     assert "in_stock" in proc.run.tools
 
 
@@ -76,7 +77,7 @@ async def test_approver_of_the_settings_is_asked(install, tmp_path, monkeypatch)
     )
     proc = Session({}).create("Order.", model=model, tools=["stock"]).start()
     await proc
-    assert [e.d["by"] for e in proc.events if e.k == "call.decided"] == ["approver:small-orders"]
+    assert [e.body.by for e in proc.events if e.k == "call.decided"] == [Decider("approver", "small-orders")]
     assert proc.state == "waiting" and "buys 50 of cup" in str(proc.run.state.questions)
 
 

@@ -48,6 +48,12 @@ def cell(tmp_path, monkeypatch):
     end_cell(reads)
 
 
+def test_a_folder_that_was_made_is_noted_and_one_that_was_there_is_not(cell, tmp_path):
+    for name in ("made", "deep"):
+        Path(name).mkdir(exist_ok=True)
+    assert cell.plain()["written"] == [str(tmp_path / "made")]
+
+
 WAS = sha256(b"a\nb\n").hexdigest()
 
 

@@ -13,6 +13,7 @@ from waits import approve_all, until_async
 
 import llmos_nb as llmos
 from llmos_nb.errors import CallDenied
+from llmos_nb.journal.events import YOU
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process import decisions
 from llmos_nb.session import Session
@@ -26,8 +27,8 @@ FIND = {
     "by sys.modules": "import sys\nfound = [s for s in sys.modules['llmos_nb.session.api']._sessions.values()][-1].processes[PID]",
     "by frames": "import sys\nf = sys._getframe()\nwhile 'run' not in f.f_locals or not hasattr(f.f_locals['run'], 'journal'): f = f.f_back\nfound = f.f_locals['run']",
 }
-NOW = ["found.approve('all')", "from llmos_nb.process import decisions\ndecisions.approve_one(found.run, 'r1.0', 'you')", "from llmos_nb.journal.events import CallDecided\nfound.run.append(CallDecided(call='r2.0', digest='', what='approve', by='you', why=''))",
-       "from llmos_nb.journal.events import CallDecided\nfound.journal.append(CallDecided(call='r2.0', digest='', what='approve', by='ann', why=''))",
+NOW = ["found.approve('all')", "from llmos_nb.process import decisions\nfrom llmos_nb.journal.events import YOU\ndecisions.approve_one(found.run, 'r1.0', YOU)", "from llmos_nb.journal.events import YOU, CallDecided, Decider\nfound.run.append(CallDecided(call='r2.0', digest='', what='approve', by=YOU, why=''))",
+       "from llmos_nb.journal.events import YOU, CallDecided, Decider\nfound.journal.append(CallDecided(call='r2.0', digest='', what='approve', by=Decider('person', 'ann'), why=''))",
        "found.rule('ship', 'allow')", "found.stop()"]  # fmt: skip
 LATER = {
     "a thread": "import threading\nt = threading.Thread(target=lambda: found.approve('all'))\nt.start(); t.join()",
@@ -94,7 +95,7 @@ async def test_no_way_to_a_process_lets_a_step_approve(found, monkeypatch):
             FIND[found].replace("PID", str(agent.proc.pid))
             + "\nif hasattr(found, 'approve'): found.approve('all')\n"
         )
-        code += "else:\n    from llmos_nb.journal.events import CallDecided\n    found.append(CallDecided(call='r2.0', digest='', what='approve', by='you', why=''))"
+        code += "else:\n    from llmos_nb.journal.events import YOU, CallDecided, Decider\n    found.append(CallDecided(call='r2.0', digest='', what='approve', by=YOU, why=''))"
         agent.proc.run.model = ScriptedModel([python(code), call("ship", box="a"), DONE])
         agent.proc.rule("python", "allow")
         await agent.run()
@@ -136,7 +137,7 @@ async def test_what_the_loop_of_the_processes_is_handed_with_no_context_writes_n
     loop = runtime().loop
     loop.set_exception_handler(lambda _, told: refused.append(told["exception"]))
     try:
-        act = partial(decisions.approve, agent.proc.run, "all", "you", "", None)
+        act = partial(decisions.approve, agent.proc.run, "all", YOU, "", None)
         loop.call_soon_threadsafe(act, context=Context())
         await until_async(lambda: refused)
     finally:

@@ -306,13 +306,13 @@ async def test_stop_by_the_user_propagates():
         def __init__(self, seconds): ...
         def __enter__(self): ...
         def __exit__(self, *error):
-            raise Stopped("you")
+            raise Stopped
 
     with pytest.raises(Stopped):
         await run(plain, {"n": 1}, guard=Stop)
 
     async def runner(arguments, context):
-        raise Stopped("you")
+        raise Stopped
 
     with pytest.raises(Stopped):
         await run(Tool("f", "", {}, plain, runner=runner))

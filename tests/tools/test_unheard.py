@@ -28,6 +28,7 @@ def effects(device, code):
 SEEN = {
     "fifo": ("import os\nos.mkfifo(target)", "write"),
     "node": ("import os\nos.mknod(target)", "write"),
+    "write": ("import os\nos.write(kept, b'x')", "write"),
     "writev": ("import os\nos.writev(kept, [b'x'])", "write"),
     "pwrite": ("import os\nos.pwrite(kept, b'x', 0)", "write"),
     "splice": ("import os\nr, w = os.pipe(); os.writev(w, [b'x']); os.splice(r, kept, 1)\nos.close(r); os.close(w)", "write"),
@@ -62,7 +63,7 @@ def test_call_without_an_event_of_its_own_is_noted(device, name):
 
 HARMLESS = {
     "what machine this is": "import platform\n_ = platform._Processor.from_subprocess()",
-    "a pipe": "import os\nr, w = os.pipe(); os.writev(w, [b'x']); os.close(r); os.close(w)",
+    "a pipe": "import os\nr, w = os.pipe(); os.writev(w, [b'x']); os.write(w, b'x'); os.close(r); os.close(w)",
     "in memory": "import sqlite3\nc = sqlite3.connect(':memory:'); _ = c.execute(\"attach ':memory:' as m\")\n"
     "_ = c.execute('create table m.t(a)'); c.close()",
     "a database that is read by attaching it": "import sqlite3\nc = sqlite3.connect(':memory:')\n"

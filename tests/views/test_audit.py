@@ -50,20 +50,20 @@ async def decided(session, script):
 
 
 def rows(found):
-    return [(d.what, d.of, d.by) for d in found if not d.of.startswith("plan")]
+    return [(d.what, d.of, d.by.describe()) for d in found if not d.of.startswith("plan")]
 
 
 async def test_every_decision_is_a_row(script):
     proc = await decided(Session(None), script)
     found = audit.decisions(proc.events)
     assert rows(found) == [
-        ("approve", "r1.0 look", "mode:risky"),
+        ("approve", "r1.0 look", "the mode risky"),
         ("approve", "r2.0 tell", "ann"),
         ("reject", "r3.0 tell", "you"),
         ("stale", "r4.0 tell", "you"),
         ("edit", "r4.0 tell", "you"),
         ("approve", "r4.0 tell", "you"),
-        ("reject", "r5.0 tell", "schema"),
+        ("reject", "r5.0 tell", "the check of its arguments"),
     ]
     by_call = {d.of: d for d in found}
     assert by_call["r3.0 tell"].why == "not that one" and by_call["r4.0 tell"].arguments == {"n": 33}
@@ -88,9 +88,7 @@ async def test_rules_budgets_answers_and_doubts_are_decisions(script):
     ]
 
 
-@pytest.mark.parametrize(
-    ("by", "count"), [("you", 4), ("ann", 1), ("mode", 1), ("mode:risky", 1), ("nobody", 0)]
-)
+@pytest.mark.parametrize(("by", "count"), [("you", 4), ("ann", 1), ("mode", 1), ("risky", 1), ("nobody", 0)])
 async def test_decisions_of_one_process_can_be_selected(by, count, script):
     proc = await decided(Session(None), script)
     found = rows(audit.decisions(proc.events, by))
@@ -100,7 +98,7 @@ async def test_decisions_of_one_process_can_be_selected(by, count, script):
 async def test_events_shared_by_a_fork_are_listed_once(script, capsys):
     session = Session(None)
     proc = await decided(session, script)
-    at = next(e.n for e in proc.events if e.k == "call.decided" and e.d["by"] == "ann")
+    at = next(e.n for e in proc.events if e.k == "call.decided" and e.d["by"]["name"] == "ann")
     child = proc.fork(at=at)
     await child.resume()
     await child.approve("all")

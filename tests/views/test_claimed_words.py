@@ -8,6 +8,7 @@ from fixtures_writer import CODES, Writer
 from turns import python
 
 import llmos_nb as llmos
+from llmos_nb.journal.events import YOU, former
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process.state.fold import fold
 from llmos_nb.views.panel.now import allowed, kept, paused
@@ -111,8 +112,12 @@ async def test_text_says_of_no_call_that_you_approved_it_where_the_mode_did():
 def test_a_running_call_says_by_which_decision_it_runs(by):
     w = Writer().planned()
     w.allow(w.call(code="x = 1"))
-    call = replace(next(c for c in w.state.calls.values() if c.name == "python"), by=by)
-    assert allowed(call) != "Approved by you." and allowed(replace(call, by="you")) == "Approved by you."
+    call = replace(next(c for c in w.state.calls.values() if c.name == "python"), by=former(by))
+    assert allowed(call) != "Approved by you." and allowed(replace(call, by=YOU)) == "Approved by you."
+    people = by in ("approver:ci", "Prof. X")
+    assert allowed(call).startswith("Approved by") == people and ("Allowed by" in allowed(call)) == bool(
+        by and not people
+    )
 
 
 async def test_what_was_put_back_is_not_said_to_be_undone():

@@ -9,6 +9,7 @@ from waits import until_async
 
 import llmos_nb as llmos
 from llmos_nb.errors import EffectRefused, UsageError
+from llmos_nb.journal.events import YOU
 from llmos_nb.policy import odd, skeleton
 from llmos_nb.process.decisions import decide_effect
 from llmos_nb.process.findings import Findings
@@ -139,7 +140,7 @@ async def test_a_click_alone_approves_no_danger_and_what_was_typed_is_compared(s
     assert proc.state == "waiting" and asks_for(proc.run.state, "r2.0") == WIRE
     CLICKS["approve"](proc, {**about, "typed": WIRE})
     await asyncio.wait_for(proc, 20)
-    assert proc.run.state.calls["r2.0"].by == "you" and proc.reason == "answered"
+    assert proc.run.state.calls["r2.0"].by == YOU and proc.reason == "answered"
 
 
 async def test_sent_to_the_one_that_was_named_it_is_no_danger_any_more(script):
@@ -199,7 +200,7 @@ async def test_a_step_that_is_held_before_a_host_that_others_wrote_is_in_danger(
         assert "has not begun" not in plain(made["cover"]) and "nothing of the step runs twice" in plain(
             made["cover"]
         )
-        decide_effect(run, keys[0], "refuse", "you")
+        decide_effect(run, keys[0], "refuse", YOU)
         thread.join(10)
     assert refused == ["evil.example", "good.example", "other.example"]
 

@@ -8,9 +8,12 @@ from turns import call, python
 
 import llmos_nb as llmos
 from llmos_nb.errors import UsageError
+from llmos_nb.export import ExportSource, answer_code, cells
 from llmos_nb.process import answers
+from llmos_nb.views import page
 from llmos_nb.views.panel.answer import split
 from llmos_nb.views.panel.view import view
+from llmos_nb.views.text import form
 from llmos_nb.views.wording import plain
 
 
@@ -293,3 +296,44 @@ def test_a_further_turn_says_what_was_asked_and_keeps_the_former_answer():
     w.request().respond(text="It is another.").end("answered", answer="It is another.")
     texts = [b.get("markdown", b.get("code")) for b in view(w.state, w.events)["now"]]
     assert "It is another." in texts and "It is one thing." in texts
+
+
+async def test_what_was_computed_from_what_was_undone_since_says_so_wherever_numbers_are_counted(script):
+    turns = [python("x = n"), python("y = x + 1"), python("z = 9"), {"text": "It is {{y}}, of {{x}}; 7."}]
+    proc = await llmos.run("Make y.", model=script(*turns), namespace={"n": 41}, approve="auto")
+
+    def counted():
+        source = ExportSource("", state=proc.run.state)
+        said = answers.counted(answers.numbers(proc.run.state))
+        for told in (
+            form.render(drawn(proc)),
+            page.plain(source.state, proc.events),
+            page.html(source.state, proc.events),
+        ):
+            assert said in " ".join(told.split())
+        assert f"{said}; " in drawn(proc)["what"] and said in cells.answer(source)
+        return said, bool(answer_code.computed_answer(source))
+
+    assert counted() == ("2 computed, 1 typed by the model", True)
+    proc.undo()  # z, of which nothing was computed
+    assert counted() == ("2 computed, 1 typed by the model", True)
+    proc.undo()
+    assert counted() == ("2 computed (1 from what was undone since), 1 typed by the model", False)
+    assert "y (r2.0 was undone since)" in str(drawn(proc)["now"])
+    proc.undo()
+    assert counted()[0] == "2 computed (all from what was undone since), 1 typed by the model"
+    proc.redo()
+    proc.redo()
+    assert counted() == ("2 computed, 1 typed by the model", True)
+
+
+@pytest.mark.parametrize(
+    ("value", "marked"), [("5 kg", True), ("`a` 5", False), ("<b>5</b>", False), ("5\n6", False)]
+)
+async def test_a_value_is_marked_only_where_no_code_stands_in_it(script, value, marked):
+    proc = await llmos.run(
+        "Say it.", model=script({"text": "- It is {{s}}."}), namespace={"s": value}, approve="auto"
+    )
+    assert answers.counted(answers.numbers(proc.run.state)) == "1 computed"
+    (answer,) = blocks(drawn(proc), "answer")
+    assert bool(answer["claims"]) is marked

@@ -82,7 +82,7 @@ async def test_an_address_that_the_goal_forbids_is_not_said_to_come_from_the_goa
     proc = await llmos.run(goal, model=model, namespace={}, tools=[send])
     (argument,) = view(proc.run.state, proc.events)["card"]["args"]
     assert argument["value"] == "eve@x.org" and argument["origin"] == "the model"
-    assert "goal" not in str(argument) and "your word" not in str(argument)
+    assert "goal" not in str(argument) and "as you said" not in str(argument)
 
 
 def test_outward_call_can_be_pre_approved_for_exactly_its_arguments():
@@ -109,10 +109,12 @@ def test_hidden_characters_in_code_are_a_risk_of_their_own():
 
 def test_a_plan_says_what_approving_it_grants():
     c = shown("proposed")["card"]
-    assert [[plain(x) for x in r][:3] for r in c["table"]["rows"]] == [["python", "4 calls", "every step"]]
+    assert [[plain(x) for x in r][:3] for r in c["table"]["rows"]] == [
+        ["python", "one call a step", "every step"]
+    ]
     assert c["call"] == "plan:1"  # of the version that is seen, and of no other
     assert [plain(line) for line in c["plan"]["rest"]] == [
-        "python: at most 4 calls, every step",
+        "python: at most one call a step, every step",
         "Still asks: if it touches files, processes or the net, or cannot be undone.",
     ]
     assert [b["label"] for b in c["buttons"]] == ["Approve", "Edit", "Reject"]

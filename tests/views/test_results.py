@@ -13,8 +13,9 @@ from llmos_nb.views import page as static
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.outside import outside, stays
 from llmos_nb.views.panel import Projector
+from llmos_nb.views.panel.output import given
 from llmos_nb.views.panel.view import view
-from llmos_nb.views.results import pieces, result, size, wrong
+from llmos_nb.views.results import part, pieces, result, size, wrong
 from llmos_nb.views.wording import plain
 
 DONE = {"text": "Done."}
@@ -277,9 +278,30 @@ async def test_a_page_of_a_step_is_not_in_the_view_before_it_is_opened(script):
 def test_prints_and_value_are_told_apart_where_the_record_does():
     w = Writer().planned().step(1, result="seen\n3")
     call = w.state.calls["r2.0"]
-    assert pieces(call) == ("seen\n3", "")
+    assert pieces(call) == [("printed", "seen\n3")]
     call.facts["outputs"] = [["stdout", 5], ["value", 1]]
-    assert pieces(call) == ("seen", "3")
+    assert pieces(call) == [("printed", "seen"), ("value", "3")]
+
+
+def test_what_a_step_displays_stands_in_order_and_as_what_it_is():
+    bare, said = (
+        "<IPython.core.display.Markdown object>",
+        ["first\n", "**bold** <i>no</i>\n", "then\n", "# last"],
+    )
+    w = Writer().planned().step(1, result="".join(said))
+    kinds = ["stdout", "display", "stdout", "value"]
+    made = [[kind, len(text)] for kind, text in zip(kinds, said, strict=True)]
+    w.state.calls["r2.0"].facts["outputs"] = [m + [bare] * (m[0] != "stdout") for m in made]
+    blocks, _ = given(part(w.state.calls["r2.0"]))
+    assert [b.get("code") or b["markdown"] for b in blocks] == ["first", "**bold** <i>no</i>", "then", "# last"]
+    assert blocks[1]["label"] == "Displayed by r2.0"
+    assert static.shown(blocks[1]) == "<p><b>bold</b> &lt;i&gt;no&lt;/i&gt;</p>"
+
+
+async def test_an_object_without_a_text_is_not_said_to_be_displayed(script):
+    proc = await ran(script, python("class Bare: pass\nprint('x')\nBare()"))
+    assert [kind for kind, _ in pieces(proc.run.state.calls["r1.0"])] == ["printed", "value"]
+    assert "isplayed" not in json.dumps(page(proc, "r1.0"))
 
 
 async def test_the_page_of_a_step_is_the_same_as_text_and_as_html(script):

@@ -10,12 +10,15 @@ from turns import call, python
 import llmos_nb as llmos
 from llmos_nb.journal.events import PlanProposed
 from llmos_nb.models.scripted import ScriptedModel
+from llmos_nb.process.state import State
+from llmos_nb.process.state.fold import fold
+from llmos_nb.session import prune
 from llmos_nb.tools import Call
 from llmos_nb.views import page
 from llmos_nb.views.panel import Projector
 from llmos_nb.views.panel.calls import title
 from llmos_nb.views.panel.now import code_of
-from llmos_nb.views.panel.view import view
+from llmos_nb.views.panel.view import still, view
 from llmos_nb.views.text import form
 from llmos_nb.views.wording import plain
 
@@ -173,3 +176,62 @@ def test_the_step_that_a_former_version_made_up_is_not_taken_in():
 def test_a_step_of_the_models_own_that_reads_like_one_made_up_is_a_step():
     w = Writer().start().add("plan.proposed", version=1, steps=[{"n": 1, "title": "The goal"}], by="model")
     assert [r["n"] for r in view(w.state, w.events)["steps"]] == [1]
+
+
+def followed(events):
+    """Follow a run as a panel does, whose state changes in place; each view must be what one made afresh is."""
+    projector, state = Projector(), State()
+    for n, event in enumerate(events, 1):
+        fold([event], state)
+        projector.heard(event)
+        found = projector.view(state, events[:n])["steps"]
+        assert found == still(fold(events[:n]), events[:n])["steps"], f"after {event.k}, event {event.n}"
+    return projector, state
+
+
+@llmos.tool(effect="external", undo=lambda text: None)
+def send(text: str) -> str:
+    """Send a text."""
+    return "sent"
+
+
+async def test_a_row_that_is_shown_again_is_the_one_that_would_be_made_now():
+    turns = [
+        python("x = [1]"),
+        python("x.append(2)\nx"),
+        call("send", text="a"),
+        python("1 / 0"),
+        python("y = 3"),
+    ]
+    proc = await ran(*turns, DONE, approve="step", tools=[send])
+    for verb, *said in [["approve"], ["approve"], ["approve"], ["approve"], ["reject", "r5.0", "no more"]]:
+        await getattr(proc, verb)(*(said or ["all"]))
+    assert proc.reason == "answered", proc.detail
+    proc.undo(to="r2.0")
+    proc.redo()
+    await proc.undo(to=0)
+    await proc.approve("all")  # the compensation
+    found = [row["s"] for row in followed(proc.events)[0].view(proc.run.state, proc.events)["steps"]]
+    assert found == ["undone", "undone", "undone", "failed", "rejected"]
+
+
+async def test_a_row_is_made_anew_only_where_something_about_its_call_has_happened():
+    proc = await ran(python("a = 1"), python("b = 2"), DONE)
+    projector = Projector(proc.events)
+    first, second = projector.view(proc.run.state, proc.events)["steps"]
+    assert all(
+        a is b
+        for a, b in zip((first, second), projector.view(proc.run.state, proc.events)["steps"], strict=True)
+    )
+    proc.undo(to="r2.0")
+    again = projector.view(proc.run.state, proc.events)["steps"]
+    assert again[0] is first and (again[1]["s"], second["s"]) == ("undone", "done")
+
+
+async def test_a_result_that_was_forgotten_is_in_no_row():
+    proc = await ran(python("print('word ' * 3000)"), DONE)
+    projector = Projector(proc.events)
+    assert "word" in projector.view(proc.run.state, proc.events)["steps"][0]["ev"]
+    prune.forget(proc.run, "r1.0")
+    (row,) = projector.view(proc.run.state, proc.events)["steps"]
+    assert "word" not in row.get("ev", "") and row == rows(proc)["r1.0"]

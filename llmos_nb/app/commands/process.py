@@ -45,7 +45,7 @@ async def approve(session: Session, command: Command) -> None:
         match body:
             case SignalReceived(signal="stale_approval", call=call, why=why):
                 print(f"{call}: not counted, {why or 'it is not asked'}")
-            case CallDecided(call=call, what="approve", by=by) if process.cold and not by.startswith("mode:"):
+            case CallDecided(call=call, what="approve", by=by) if process.cold and by.kind != "mode":
                 print(f"{call} is approved, and has not run")
             case PlanDecided(what="approve") if process.cold:
                 print("the plan is approved, and nothing of it has run")

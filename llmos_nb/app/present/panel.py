@@ -18,7 +18,7 @@ from llmos_nb.app.present.text import Shown, publish, publish_all
 from llmos_nb.app.present.widget import Feed, Panel
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.journal import Event
-from llmos_nb.journal.events import SignalReceived
+from llmos_nb.journal.events import YOU, SignalReceived
 from llmos_nb.process import preview
 from llmos_nb.process.state import State
 from llmos_nb.session import Process, abreast, exporting
@@ -110,7 +110,7 @@ async def _preview(p: Process, m: Message) -> None:
     call = m.get("call") or next((c.id for c in p.run.state.open_calls if c.name == "python"), "")
     result = await preview.preview(p.run, call, p.session.ip)
     seen = {"ok": result.ok, "text": bounded(result.text)[0], "would": result.facts["would"]}
-    shown = SignalReceived(signal="previewed", by="you", call=call, **seen)
+    shown = SignalReceived(signal="previewed", by=YOU, call=call, **seen)
     await p.dispatch.hear(lambda: p.run.append(shown))
 
 

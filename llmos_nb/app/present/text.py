@@ -14,8 +14,8 @@ from llmos_nb.process.state import State
 from llmos_nb.session import Process
 from llmos_nb.tools import Stopped
 from llmos_nb.tools.devices.python import interruptible
-from llmos_nb.views import bundle
-from llmos_nb.views.text import view
+from llmos_nb.views import Block, bundle, page
+from llmos_nb.views.text import form, view
 
 _input = input  # while a step runs, the name stands for what refuses to ask
 
@@ -94,6 +94,8 @@ class TextShown(Shown):
         others = [x for x in run.listeners if not isinstance(getattr(x, "__self__", None), TextShown)]
         run.listeners[:] = [*others, self.heard]  # in text everything is said once, by who was shown last
         run.on_text = self.view.on_text
+        if self.kind == "headless" and getattr(self.ip, "kernel", None) is not None:
+            self.view.rich, run.pictures = publish_piece, False  # each where it stands among the text
         if self.patient:
             run.attended, run.ask_here = lambda: True, self.ask_held
         if self.patient and self.process.state == "waiting" and not self.process.cold:
@@ -147,11 +149,21 @@ class TextShown(Shown):
         run.listeners[:] = [x for x in run.listeners if x != self.heard]
         if run.on_text == self.view.on_text:  # nobody would print what the streamed text becomes
             run.on_text = lambda text: None
+            run.pictures = True
 
 
 def print_raw(words: str) -> None:
     """Print without adding a newline."""
     print(words, end="", flush=True)
+
+
+def publish_piece(block: Block) -> None:
+    """Display a piece of what a call gave: Markdown, a table, a picture."""
+    text = block["markdown"] if block["kind"] == "markdown" else "\n".join(form.blocks([block])).strip("\n")
+    if block["kind"] == "image":
+        publish_all({block["mime"]: block["data"], "text/plain": text})
+    else:
+        publish(page.shown(block), text)
 
 
 def publish(html: str, plain: str, display_id: str | None = None, update: bool = False) -> None:

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeGuard
 
 from llmos_nb.export.dataflow.effects import NUMPY, PYTHON, TORCH, dotted, unseeded
@@ -32,7 +33,9 @@ _OF_TEXT = re.compile(  # an address is text for these
     r"|(.*\.)?(startswith|endswith|replace|removeprefix|removesuffix|r?split|r?partition|strip|join|format|append|Series"
     r"|URL|Headers|QueryParams|Request)"
 )
-_OS = r"os\.(getpid|getppid|urandom|getlogin|cpu_count|uname|getcwd)|(.*\.)?Path\.cwd"
+FOLDER = "the folder in which the notebook runs"
+_FOLDER = re.compile(r"os\.getcwdb?|(.*\.)?(cwd|absolute|resolve|abspath|realpath)")
+_OS = r"os\.(getpid|getppid|urandom|getlogin|cpu_count|uname)"
 _MACHINE = re.compile(
     rf"({_OS}|(.*\.)?SystemRandom|platform\..*|uuid\.(?!uuid[35]$|UUID$).*|secrets\..*|id|hash)"
 )
@@ -49,15 +52,20 @@ _WORDS = (
 STATES = frozenset((PYTHON, NUMPY, TORCH))
 
 
-def holds_after_all(why: str, words: str) -> bool:
-    """Return whether a value or an output in full words is the same each time, whatever code it rests on.
+def holds_after_all(why: str, words: str, folder: Path) -> bool:
+    """Return whether a value or an output is the same each time, whatever code it rests on, by its words.
 
-    A temporary file has another name each time; what was read from it is the same, and then the name is not in it.
+    A temporary file has another name each time, and a notebook another folder; what was read there is the same, and no
+    name of these is in it. Where words do not tell all, it is tried in another folder, but not at another time.
     """
+    if why == FOLDER:
+        named = "|".join(map(re.escape, folder.parts[1:])) or "$^"
+        return words != "<" and not _ABSOLUTE.search(words) and not re.search(rf"(?<!\w)({named})(?!\w)", words)
     whole = not words.startswith("<") and not _HASHED.search(words)
     return why == TEMPORARY and whole and not _TEMPORARY_NAME.search(words)
 
 
+_ABSOLUTE = re.compile(r"(?<![\w:/.])/\w|\b[A-Z]:\\")
 _HASHED = re.compile(r": [0-9a-f]{16}\b")
 Aliases = tuple[tuple[str, str], ...]
 
@@ -97,7 +105,7 @@ def unrepeatable(node: ast.AST, aliases: Aliases = ()) -> str:
     aliases : tuple of (str, str)
         Full names by those that it uses, from `imported_as`.
     """
-    known = dict(aliases)
+    known, folder = dict(aliases), ""
     looked_into = {id(n.value) for n in inside(node) if isinstance(n, ast.Subscript) or _gets(n)}
     for call in (n for n in inside(node) if isinstance(n, ast.Call)):
         path = dotted(call.func)
@@ -105,12 +113,13 @@ def unrepeatable(node: ast.AST, aliases: Aliases = ()) -> str:
         path = f"{known.get(first, first)}{dot}{rest}"
         if _NAMES.fullmatch(path) and not (call.args or id(call) in looked_into):
             return NAMES
+        folder = folder or (FOLDER if _FOLDER.fullmatch(path or getattr(call.func, "attr", "")) else "")
         if _OF_A_TIME.fullmatch(path) and len(call.args) > path.endswith("strftime"):
             continue
         found = next((why for words, why in _WORDS if path and words.fullmatch(path)), "")
         if found or (_remote(call) and not _OF_TEXT.fullmatch(path or getattr(call.func, "attr", ""))):
             return found or NETWORK
-    return CHANCE if unseeded(node) else ""
+    return CHANCE if unseeded(node) else folder
 
 
 def _gets(node: ast.AST) -> TypeGuard[ast.Attribute]:
@@ -193,10 +202,17 @@ def _follow(line: Line, late: Mapping[str, Flow], why: dict[str, str], known: _K
     """Note what a statement makes of the names, and return why it may not do the same again."""
     reads = line.reads(late) - ({PYTHON, NUMPY} if still else set())
     reason = unrepeatable(line.node, known.aliases) or (WHY if takes_order(line.node, known.sets) else "")
-    reason = reason or next((why[n] for n in sorted(reads) if n in why), "")
+    inherited = (why[n] for n in sorted(reads) if n in why)
+    reason = _gravest(reason, *inherited)
     if reason:
-        why.update({n: why.get(n, reason) for n in line.touched if not n.startswith("$")})
+        why.update({n: _gravest(why.get(n, ""), reason) for n in line.touched if not n.startswith("$")})
     else:
         for name in line.flow.kills:
             why.pop(name, None)
     return reason
+
+
+def _gravest(*reasons: str) -> str:
+    """Return the first reason that no other folder mends, else the first."""
+    given = [reason for reason in reasons if reason]
+    return next((reason for reason in given if reason != FOLDER), given[0] if given else "")

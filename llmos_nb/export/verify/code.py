@@ -6,9 +6,13 @@ import ast
 from collections.abc import Sequence
 from typing import TypeGuard
 
+from llmos_nb.export.assertions import VALUE_NAME
 from llmos_nb.export.dataflow.taint import NETWORK, reaches
 from llmos_nb.export.gather import DEFINES
+from llmos_nb.export.latest import latest
+from llmos_nb.export.plainly import lines
 from llmos_nb.export.steps import REPEAT
+from llmos_nb.tools import Call
 
 
 def same_code(cell: str, ran: str, moved: set[str]) -> bool:
@@ -133,3 +137,28 @@ def bound(nodes: Sequence[ast.stmt]) -> set[str]:
     """Return the names that assignments bind."""
     targets = (t for n in nodes if isinstance(n, ast.Assign) for t in n.targets)
     return {t.id for t in targets if isinstance(t, ast.Name)}
+
+
+def words_of(call: Call, name: str) -> set[str]:
+    """Return the words that the journal has for a name; the last expression's value stands under no name."""
+    known = latest(call).facts.get("content")
+    said = str(known[name]) if isinstance(known, dict) and name in known else ""
+    return {said, said[6:-1]} if said.startswith("SList(") else {said} - {""}  # of `name = !command`
+
+
+def assertions_of(call: Call, ran: Sequence[ast.stmt], own: bool) -> set[str]:
+    """Return the assertions over a call's values that the journal gives, those of older exports among them."""
+    last = ast.unparse(ran[-1]) if ran and is_name(ran[-1]) else VALUE_NAME
+    content = latest(call).facts.get("content")
+    names = [
+        (name or last, w)
+        for name in (content if isinstance(content, dict) else ())
+        for w in words_of(call, name)
+    ]
+    if not own:  # there the last value was bound to the name that the cell showed
+        names += [(VALUE_NAME, w) for w in words_of(call, "")]
+    said = [line for name, words in names for line in (*lines(name, words), _FORMER.format(name, words))]
+    return {ast.dump(node) for line in said for node in parsed(line)}
+
+
+_FORMER = "assert _content({0}) == {1!r}, _content({0})"

@@ -220,7 +220,7 @@ def bare(book: Mapping[str, Any]) -> list[str]:
     asserted, found = assertions(book), []
     for cell in book["cells"]:
         mine = cell["metadata"].get(KEY, {})
-        compared = _steady(cell) or mine.get("values") or asserted.get(cell["id"])
+        compared = _steady(cell) or mine.get("values") or mine.get("contents") or asserted.get(cell["id"])
         if mine.get("role") == "step" and not compared:
             found.append(cell["id"])
     return found

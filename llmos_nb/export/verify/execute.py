@@ -42,6 +42,7 @@ def _off(event, args):
     if host and host != "localhost" and host != "::1" and not host.startswith("127."):
         raise OSError(errno.ENETUNREACH, "the network is off while a notebook is verified")
 if OFFLINE: sys.addaudithook(_off)
+HIDDEN
 if sys.path and sys.path[0] == "": del sys.path[0]
 from ipykernel import kernelapp
 app = kernelapp.IPKernelApp.instance()
@@ -50,6 +51,49 @@ app.initialize()
 del sys.modules["debugpy"]
 app.start()
 """
+# Runs before the code, too: the folder in which a notebook ran is not there for it, but for Python itself and for what
+# is installed from it, which it can import all the same. What a library opens past Python is not seen.
+_HIDE = """
+def _hide():
+    import errno, importlib.machinery, os, sys
+    def within(path, folders):
+        return path.startswith(tuple(os.path.join(os.path.realpath(f), "") for f in folders))
+    kept = [p for p in (sys.prefix, sys.base_prefix, sys.exec_prefix, *KEPT, *sys.path) if p]
+    code, inside = tuple(importlib.machinery.all_suffixes()), os.path.join(FOLDER, "")
+    def installed():
+        packages = [vars(m).get("__path__") for m in [*sys.modules.values()] if hasattr(m, "__dict__")]
+        return [p for paths in packages if paths for p in paths]
+    def gone(event, args):
+        if event not in ("open", "os.chdir", "os.listdir", "os.scandir", "sqlite3.connect") or not args:
+            return
+        if not isinstance(args[0], (str, bytes)) and not hasattr(args[0], "__fspath__"):
+            return
+        path = os.path.abspath(os.fsdecode(args[0]))
+        whole = os.path.join(path, "")
+        if not whole.startswith(inside) or within(whole, kept) or (event == "open" and path.endswith(code)):
+            return
+        if not within(whole, installed()):
+            raise FileNotFoundError(errno.ENOENT, WHY, path)
+    if not within(inside, kept):
+        sys.addaudithook(gone)
+_hide()
+"""
+LIVE = "this is the folder of the run, which is not there elsewhere; name it from the notebook's folder"
+
+
+def hiding(folder: Path | None, kept: Path) -> str:
+    """Return code that hides a folder from the interpreter that runs it; empty for none, and for one that many share.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        The folder.
+    kept : Path
+        A folder that is there all the same, even in it.
+    """
+    if folder is None or not folder.is_dir() or Path.home().is_relative_to(real := folder.resolve()):
+        return ""
+    return f"FOLDER, KEPT, WHY = {str(real)!r}, ({str(kept)!r},), {LIVE!r}\n{_HIDE}"
 
 
 @dataclass
@@ -80,6 +124,7 @@ def execute(
     offline: bool = True,
     progress: Told = None,
     timeout_s: float = TIMEOUT_S,
+    without: Path | None = None,
 ) -> Execution:
     """Run all cells of a notebook.
 
@@ -99,6 +144,8 @@ def execute(
         Called with the number of cells done and of all.
     timeout_s : float
         Seconds that one cell may take.
+    without : Path, optional
+        A folder that is not there for it: the one of the run.
 
     Raises
     ------
@@ -107,8 +154,12 @@ def execute(
     """
     started = time.monotonic()
     with _room(inputs, beside) as (folder, private):
-        manager = _manager(private, python, offline)
+        manager = _manager(private, python, offline, hiding(without, private.parent))
         result = _run(deepcopy(dict(book)), folder, private, manager, progress, timeout_s)
+        if result.failed is not None:  # a path in the room is one beside the notebook
+            index, name, *words = result.failed
+            text, traceback = (w.replace(f"{folder}{os.sep}", "") for w in words)
+            result.failed = (index, name, text, traceback)
     result.seconds = time.monotonic() - started
     return result
 
@@ -181,7 +232,7 @@ def _run(book: Book, folder: Path, private: Path, manager: type, told: Told, tim
     result, log = Execution(), private / "stderr.txt"
     try:
         with log.open("wb") as errors:  # what an interpreter logs while it ends is no business of a terminal's
-            client.execute(env=_environment(private), stderr=errors)
+            client.execute(env={**_environment(private), "PWD": str(folder)}, stderr=errors)
     except CellExecutionError as error:
         result.failed = (begun[-1], error.ename, error.evalue, error.traceback)
     except CellTimeoutError:
@@ -200,12 +251,12 @@ def _run(book: Book, folder: Path, private: Path, manager: type, told: Told, tim
     return result
 
 
-def _manager(private: Path, python: str, offline: bool) -> type:
+def _manager(private: Path, python: str, offline: bool, hidden: str = "") -> type:
     """Make a class of kernel managers whose kernel is reached by files rather than ports, where there are such."""
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager  # comes with nbclient
     from jupyter_client.manager import AsyncKernelManager  # as above
 
-    launch = f"OFFLINE = {offline}\n{_LAUNCH}"
+    launch = f"OFFLINE = {offline}\n{_LAUNCH}".replace("HIDDEN", hidden)
     argv = [*(no_network() if offline else ()), python, "-c", launch, "-f", "{connection_file}"]
 
     class Only(KernelSpecManager):

@@ -15,20 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import JournalError, UsageError
-from llmos_nb.export import answer_code, cells as notes, shown
-from llmos_nb.export.assertions import GIVEN, VALUE_NAME, line
-from llmos_nb.export.cells import text_of
-from llmos_nb.export.latest import latest
+from llmos_nb.export import answer_code, notes, shown
+from llmos_nb.export.assertions import GIVEN, VALUE_NAME
+from llmos_nb.export.cells import joined, text_of, with_texts
 from llmos_nb.export.source import SCHEMA, ExportSource
 from llmos_nb.export.steps import step_units
-from llmos_nb.export.verify.code import asserted, bound, flat, is_name, parsed, same_code
+from llmos_nb.export.verify import former
+from llmos_nb.export.verify.code import asserted, assertions_of, bound, flat, parsed, same_code, words_of
 from llmos_nb.export.verify.report import Difference
 from llmos_nb.export.verify.seal import KEY
 from llmos_nb.journal import Event, history, read
-from llmos_nb.journal.events import RunStarted
+from llmos_nb.journal.events import RunStarted, former as read_former
 from llmos_nb.process import fold
 from llmos_nb.process.state import State
-from llmos_nb.tools import Call
 
 Book = Mapping[str, Any]
 Found = Iterator[Difference | None]  # one for each comparison: None where it says the same
@@ -202,31 +201,37 @@ def _decisions(pair: _Pair) -> Found:
         if call is None or call not in pair.run.state.surviving:
             yield Difference(where, f"the journal has no call {mine.get('call')} that ran and stands")
             continue
-        true = {"by": call.by, "tool": call.name, "step": call.step}
-        wrong = [f"{k} {mine.get(k)!r}, not {v!r}" for k, v in true.items() if mine.get(k) != v]
+        true = {"by": call.by.plain(), "tool": call.name, "step": call.step}
+        said = {**mine, "by": _plain(mine.get("by"))}
+        wrong = [f"{k} {said.get(k)!r}, not {v!r}" for k, v in true.items() if said.get(k) != v]
         yield Difference(where, f"its metadata says {'; '.join(wrong)} as the journal") if wrong else None
+
+
+def _plain(by: object) -> object:
+    """Return who decided as it is written now: an export of a former version names them by a text."""
+    return read_former(by).plain() if isinstance(by, str) else by
 
 
 def _notes(pair: _Pair) -> Found:
     """Compare the notes over steps, which say why and who decided, with those that the journal gives."""
-    said: set[int] = set()
+    several, said = len(pair.book["metadata"][KEY]["processes"]) > 1, set[int]()
+    for cell in pair.cells("process"):
+        same = _stripped(cell) in (notes.process(pair.run), notes.again(pair.run))
+        yield None if same else _text(cell, notes.process(pair.run))
     for cell, call in pair.calls("note"):
         if call is None:
             yield Difference(f"cell {cell['id']}", "it is a note on a call that the journal does not have")
             continue
-        true = notes.step(call, pair.run, call.step not in said, titled=not _older(pair.book))
-        found = _without_unchecked(_stripped(cell))
+        found, first = _without_unchecked(_stripped(cell)), call.step not in said
+        true = notes.step(call, pair.run, first, level=2 + several)
         if _older(pair.book):
-            gone = f"- Goal: {notes.words(pair.run.goal, 160)}", f"- Seen: {notes.words(call.result, 200)}"
-            found = "\n".join(x for x in found.splitlines() if x not in gone or x in true.splitlines()).strip()
-        if notes.NOT_SO in true and notes.NOT_SO not in found:
-            true = "\n".join(x for x in true.splitlines() if not x.startswith(notes.NOT_SO))
-            pair.said.append(f"the note {cell['id']} does not say that step {call.step} is not as expected")
+            true, found, silent = former.note(
+                found, call, pair.run, first, pair.book["metadata"][KEY]["schema"]
+            )
+            lacks = f"the note {cell['id']} does not say that step {call.step} is not as expected"
+            pair.said += [lacks] if silent else []
         yield _text(cell, true, found)
         said |= {call.step} if call.step else set()
-
-
-_CLAIMS = "Its claims: "  # of notebooks that a former version exported
 
 
 def _older(book: Book) -> bool:
@@ -242,7 +247,7 @@ def _answers(book: Book, runs: list[ExportSource], aside: list[str]) -> Found:
             continue
         of = [run for run in runs if mine.get("pid", run.pid) == run.pid]
         if cell["cell_type"] == "markdown":
-            yield from _answer_in_words(cell, of, aside)
+            yield from _answer_in_words(book, cell, of, aside)
         else:
             yield from _answer_as_code(book, cell, of, aside)
         # what cells show of an observed notebook is that of another run, which the export made
@@ -251,21 +256,19 @@ def _answers(book: Book, runs: list[ExportSource], aside: list[str]) -> Found:
             yield None if [*map(_bare, cell["outputs"])] in map(answer_code.answer_printed, of) else wrong
 
 
-def _answer_in_words(cell: Any, runs: list[ExportSource], aside: list[str]) -> Found:
+def _answer_in_words(book: Book, cell: Any, runs: list[ExportSource], aside: list[str]) -> Found:
     """Compare an answer's words, and how many of its numbers are known in which way."""
-    true = {notes.answer_words(run): notes.answer(run).strip() for run in runs if run.state.answer}
-    said, _, former = _stripped(cell).partition(f"\n\n{_CLAIMS}")
-    if former and said in true:
-        aside.append(
-            f"how cell {cell['id']} marks the claims of the answer, as a former version did, was not compared"
-        )
-        yield None
+    answered, found = [run for run in runs if run.state.answer], _stripped(cell)
+    if _older(book):
+        known = [former.answer(found, run) for run in answered]
+        if any(marked for _, marked in known):
+            said = "marks the claims of the answer, as a former version did, was not compared"
+            aside.append(f"how cell {cell['id']} {said}")
+        true = [text for text, _ in known]
     else:
-        yield (
-            None
-            if _stripped(cell) in true.values()
-            else _text(cell, "\n".join(true.values()) or "no such answer")
-        )
+        level = 2 + (len(book["metadata"][KEY]["processes"]) > 1)
+        true = [notes.answer(run, level).strip() for run in answered]
+    yield None if found in true else _text(cell, "\n".join(true) or "no such answer")
 
 
 def _answer_as_code(book: Book, cell: Any, runs: list[ExportSource], aside: list[str]) -> Found:
@@ -287,10 +290,7 @@ def _title(book: Book, runs: list[ExportSource], aside: list[str]) -> Found:
         return
     for cell in book["cells"]:
         if cell["metadata"].get(KEY, {}).get("role") == "head":
-            asked = [
-                run for run in runs if notes.course(run) in _stripped(cell)
-            ]  # others only made what it needs
-            yield _text(cell, notes.head(asked or runs))
+            yield _text(cell, notes.head(runs))
 
 
 def _outputs(pair: _Pair) -> Found:
@@ -310,7 +310,7 @@ def _outputs(pair: _Pair) -> Found:
 
 def _bare(output: Mapping[str, Any]) -> dict[str, Any]:
     """Return an output without the number of its cell, which an export gives."""
-    return {k: v for k, v in notes.with_texts(output, notes.joined).items() if k != "execution_count"}
+    return {k: v for k, v in with_texts(output, joined).items() if k != "execution_count"}
 
 
 def _code(pair: _Pair) -> Found:
@@ -328,31 +328,29 @@ def _code(pair: _Pair) -> Found:
 
 
 def _values(pair: _Pair) -> Found:
-    """Compare what is asserted of steps, in older exports in their own cells, with the values that the journal has."""
+    """Compare what stands there of a step's values with what the journal has: as assertions, and in words."""
     for cell, call in (*pair.calls("step"), *pair.calls("check")):
         if call is None or cell["cell_type"] != "code":
             continue
-        where, own = f"cell {cell['id']}", cell["metadata"][KEY]["role"] == "check"
+        where, mine = f"cell {cell['id']}", cell["metadata"][KEY]
         body, ran = parsed(text_of(cell["source"])), flat(parsed(call.code))
-        shows = ran if own else body
-        last = ast.unparse(shows[-1]) if shows and is_name(shows[-1]) else ""
-        if own and not all(asserted(node) or ast.unparse(node) == GIVEN for node in body):
-            yield Difference(where, "it does more than compare")
-        known = set() if own else set(map(ast.dump, ran))
-        for node in flat(body):
-            if (name := asserted(node)) and ast.dump(node) not in known:
-                true = _asserting(call, name, name in (last, VALUE_NAME))
+        own, known = mine["role"] == "check", set(map(ast.dump, ran))
+        for name, words in mine.get("contents", {}).items():
+            wrong = Difference(where, f"what it says of {name or 'its value'} is not what the journal has")
+            yield None if words in words_of(call, name) else wrong
+        true = assertions_of(call, ran, own)
+        for node in (n for n in flat(body) if ast.unparse(n) != GIVEN):
+            if own and not isinstance(node, ast.Assert):
+                yield Difference(where, "it does more than compare")
+            elif own or (
+                asserted(node) and ast.dump(node) not in known
+            ):  # in older exports in the step's own cell
+                names = [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
+                name = next(
+                    (n for n in names if n == VALUE_NAME or words_of(call, n)), names[-1] if names else "it"
+                )
                 wrong = Difference(where, f"what it asserts of {name} is not what the journal has")
                 yield None if ast.dump(node) in true else wrong
-
-
-def _asserting(call: Call, name: str, last: bool) -> set[str]:
-    """Return the assertions over a name that the journal gives; the last expression's value stands under no name."""
-    known = latest(call).facts.get("content")
-    content = known if isinstance(known, dict) else {}
-    said = {str(content[key]) for key in (name, *[""] * last) if key in content}
-    said |= {w[6:-1] for w in said if w.startswith("SList(")}  # of `name = !command`
-    return {ast.dump(node) for words in said for node in parsed(line(name, words))}
 
 
 _SAYS: dict[str, Callable[[_Pair], Found]] = {
@@ -377,7 +375,7 @@ def _stripped(cell: Any) -> str:
 def _without_unchecked(note: str) -> str:
     """Return a note without its last lines where they say what nothing compares: the journal does not know that."""
     lines = note.splitlines()
-    while lines and lines[-1].startswith("- Not checked: "):
+    while lines and lines[-1].startswith(notes.UNCHECKED):
         lines.pop()
     return "\n".join(lines).strip()
 

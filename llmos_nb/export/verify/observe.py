@@ -26,7 +26,9 @@ _LOADED = 'sorted({m.partition(".")[0] for m in sys.modules})'
 _MODULES = f"import json, sys\nprint(json.dumps({_LOADED}))\ndel json, sys"
 
 
-def observe(book: dict[str, Any], beside: Path, chance: Sequence[str]) -> tuple[dict[str, str], set[str]]:
+def observe(
+    book: dict[str, Any], beside: Path, chance: Sequence[str], without: Path | None = None
+) -> tuple[dict[str, str], set[str]]:
     """Run a notebook twice; store the outputs of the first run in it, and mark what differs in the second.
 
     Parameters
@@ -37,6 +39,8 @@ def observe(book: dict[str, Any], beside: Path, chance: Sequence[str]) -> tuple[
         Its folder.
     chance : sequence of str
         Names that rest on draws: what they hold under the seed cell is asserted from now on.
+    without : Path, optional
+        The folder of the run, which is not there for it.
 
     Returns
     -------
@@ -55,10 +59,10 @@ def observe(book: dict[str, Any], beside: Path, chance: Sequence[str]) -> tuple[
         "contents", probe_of(code_for(), "{n: _content(space[n]) for n in names if n in space}", chance)
     )
     looks = (_cell("before", _MODULES), probe, _cell("after", _MODULES))
-    first = _run({**book, "cells": [looks[0], *book["cells"], *looks[1:]]}, about["inputs"], beside)
+    first = _run({**book, "cells": [looks[0], *book["cells"], *looks[1:]]}, about["inputs"], beside, without)
     before, *first.outputs, told, after = first.outputs
     contents, loaded = printed(told), set(printed(after)) - set(printed(before))
-    second = _run(book, about["inputs"], beside)
+    second = _run(book, about["inputs"], beside, without)
     for cell, one, other in zip(book["cells"], first.outputs, second.outputs, strict=False):
         if cell["cell_type"] == "code":
             _mark(cell, one or [], other or [], about["tolerance"])
@@ -76,8 +80,10 @@ def sign(path: Path) -> None:
     notary.store.close()
 
 
-def _run(book: Mapping[str, Any], inputs: Sequence[Mapping[str, Any]], beside: Path) -> Execution:
-    result = execute(book, inputs, beside)
+def _run(
+    book: Mapping[str, Any], inputs: Sequence[Mapping[str, Any]], beside: Path, without: Path | None
+) -> Execution:
+    result = execute(book, inputs, beside, without=without)
     if result.failed is not None:
         index, name, text, _ = result.failed
         where = f"cell {book['cells'][index]['id']}"

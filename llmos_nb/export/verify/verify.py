@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import LlmosError, UsageError, nearest
-from llmos_nb.export.cells import NUMBERS, read, text_of, tidy
+from llmos_nb.export.cells import read, text_of, tidy
+from llmos_nb.export.notes import NUMBERS
 from llmos_nb.export.source import SCHEMA
 from llmos_nb.export.verify import signature
 from llmos_nb.export.verify.compare import COMPARED, bare, between, differences, left, uncompared
@@ -32,7 +33,7 @@ from llmos_nb.export.verify.report import (
     counted,
 )
 from llmos_nb.export.verify.seal import KEY, checksums, findings, made_here
-from llmos_nb.export.verify.values import with_probes
+from llmos_nb.export.verify.values import compare_values, with_probes
 
 Progress = Callable[[str, int, int], None]
 _COMMENTS = re.compile(r"\s*(#.*\s*)*")
@@ -318,7 +319,8 @@ def _ran(climb: _Climb, result: Execution) -> bool:
     index, name, text, trace = result.failed
     cell = with_probes(climb.book["cells"])[index]
     tail = "\n".join(tidy(trace).splitlines()[-12:])
-    return climb.fail(NOT_SAME, Difference(f"cell {cell['id']}", f"it raised {name}: {text}", tail))
+    raised = Difference(f"cell {cell['id']}", f"it raised {name}: {text}", tail)
+    return climb.fail(NOT_SAME, *compare_values(climb.book["cells"], result, climb.about)[0], raised)
 
 
 def _same(climb: _Climb, check: Check) -> bool | None:

@@ -161,13 +161,13 @@ class Classes(Adapter):
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
         """Return attributes, bases and metaclass."""
         for kind in objects:
-            if _written(kind):
+            if is_written(kind):
                 yield from self.read(kind).values()
                 yield type(kind)
 
     def note(self, item: Any, scope: Scope) -> dict[str, object] | None:
         """Note the attributes of the user's classes."""
-        return self.read(item) if _written(item) else None
+        return self.read(item) if is_written(item) else None
 
     def read(self, item: Any) -> dict[str, object]:
         """Note the attributes."""
@@ -205,7 +205,7 @@ def is_owned(module: str) -> bool:
     return path is not None and not path.startswith(_library_roots())
 
 
-def _written(kind: type) -> bool:
+def is_written(kind: type) -> bool:
     """Return whether the user wrote this class."""
     return bool(kind.__flags__ & HEAP_TYPE) and is_owned(home(kind))
 

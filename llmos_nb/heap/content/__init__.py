@@ -1,4 +1,4 @@
-"""A value in a few words that are the same again for the same content, by code that an exported notebook can hold."""
+"""A value in a few words that are the same again for the same content, by code that runs in any interpreter."""
 
 import lazy_loader
 

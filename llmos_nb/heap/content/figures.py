@@ -1,4 +1,4 @@
-"""The words for figures of matplotlib and images of Pillow; as in `plain`, a notebook holds this code."""
+"""The words for figures of matplotlib and images of Pillow; as in `plain`, this code needs nothing of ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words for fitted models and generators of random numbers; as in `plain`, a notebook holds this code."""
+"""The words for fitted models and generators of random numbers; as in `plain`, this code needs nothing of ours."""
 
 from __future__ import annotations
 

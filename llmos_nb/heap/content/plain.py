@@ -1,14 +1,13 @@
 """The words for plain data.
 
-An exported notebook holds this code as it stands here: it needs the standard library alone, its names begin with an
-underscore, so that no variable takes them, and no name of the notebook is used by it.
+Whoever compares a notebook runs this code as it stands here in the notebook's own interpreter: it needs the standard
+library alone. A value is said itself where it is short, else by type, size and a hash. Numbers count to 9 significant
+digits, those in tables and arrays to about 6; what stands in a set has no order. What is in <angle brackets> is known
+by its type alone.
 """
 
 from __future__ import annotations
 
-# How this notebook compares a value with what it was in the run: itself where it is short, else type, size and a hash.
-# Numbers count to 9 significant digits, those in tables and arrays to about 6; what stands in a set has no order.
-# What is in <angle brackets> is compared by its type alone.
 from hashlib import sha256 as _sha256
 from typing import Any
 

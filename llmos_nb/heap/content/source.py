@@ -1,21 +1,17 @@
-"""`content`, and the code of it for a notebook."""
+"""`content`, and the code of it."""
 
 from __future__ import annotations
 
 import ast
+import inspect
 import re
-from collections.abc import Iterable, Sequence
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from llmos_nb.heap.content import figures, kinds, models, plain, tables
 
 MOST = 500_000  # items; of arrays twenty count as one
-_TABLE = re.compile(r"(ndarray|Series|Tensor|Timestamp|Timedelta|NaT|Period|Interval)\b")
-_HASH = re.compile(r"[0-9a-f]{16}")
-_FIGURE = re.compile(r"\w+ \(\d+ (axes|artists|x \d+ \w+)\): ")
 MODEL = re.compile(r"\w+ \((\d+ fitted|a tree|its \w+)\): ")
 
 
@@ -48,49 +44,16 @@ def _many(value: Any) -> bool:
     return seen > MOST
 
 
-def code_for(words: Iterable[str] | None = None) -> str:
-    """Return the code of ``_content`` for a notebook, with what is needed for values that were said in these words.
-
-    Parameters
-    ----------
-    words : iterable of str, optional
-        By default all of it is needed.
-    """
-    return "\n\n".join(map(_alone, _needed(None if words is None else list(words))))
-
-
-def _needed(said: Sequence[str] | None) -> list[str]:
-    wanted = [plain.__name__, *([kinds.__name__] if said is None or not all(map(_literal, said)) else [])]
-    table = said is None or any(_HASH.search(w) or _TABLE.search(w) for w in said)
-    model = said is None or any(map(MODEL.search, said))
-    figure = said is None or any(map(_FIGURE.search, said))
-    return wanted + [tables.__name__] * table + [models.__name__] * model + [figures.__name__] * figure
-
-
-def _literal(words: str) -> bool:
-    """Return whether words spell plain data whole."""
-    try:
-        ast.literal_eval(words)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return False
-    return True
-
-
 @cache
-def _alone(module: str) -> str:
-    """Return a module's source without what only stands for a reader of this package."""
-    spec = find_spec(module)
-    assert spec is not None and spec.origin is not None  # noqa: S101 - it is a module of ours
-    lines = Path(spec.origin).read_text(encoding="utf-8").splitlines()
-    body = ast.parse("\n".join(lines)).body
-    gone = [
-        n
-        for n in body
-        if isinstance(n, ast.ImportFrom) and str(n.module).startswith(("llmos_nb", "__future__"))
-    ]
-    docstrings = [n.body[0] for n in body if isinstance(n, ast.FunctionDef)]
-    dropped = {
-        n for p in (body[0], *gone, *docstrings) for n in range(p.lineno, (p.end_lineno or p.lineno) + 1)
-    }
-    kept = "\n".join(line for n, line in enumerate(lines, 1) if n not in dropped)
-    return re.sub(r"\n{3,}", "\n\n", kept).strip()
+def code_for() -> str:
+    """Return the code of ``_content``, which needs nothing of this package, for an interpreter without it."""
+    return "\n\n".join(_alone(module) for module in (plain, kinds, tables, models, figures))
+
+
+def _alone(module: ModuleType) -> str:
+    """Return a module's source without what it takes of this package."""
+    source = inspect.getsource(module)
+    body = (n for n in ast.parse(source).body if isinstance(n, ast.ImportFrom))
+    gone = [n for n in body if str(n.module).startswith(("llmos_nb", "__future__"))]
+    dropped = {n for p in gone for n in range(p.lineno, (p.end_lineno or p.lineno) + 1)}
+    return "\n".join(line for n, line in enumerate(source.splitlines(), 1) if n not in dropped)

@@ -1,4 +1,4 @@
-"""Words for arrays and tables of numpy, pandas, polars, scipy and torch; a notebook holds this code, as in `plain`."""
+"""Words for arrays and tables of numpy, pandas, polars, scipy and torch; as in `plain`."""
 
 from __future__ import annotations
 
@@ -97,6 +97,9 @@ def _described(value: Any, kind: str, parts: list[bytes]) -> str:
     if few and type(value).__module__ == "numpy" and len(words := _words(value.tolist())) <= 120:
         return f"{kind} {shape} {named} {words}"
     if few and kind == "Series" and hasattr(value, "to_dict") and len(words := _words(value.to_dict())) <= 120:
+        return f"{kind} {shape} {named} {words}: {_hashed(*parts)}"
+    small = kind == "DataFrame" and hasattr(value, "iloc") and 0 < len(value) <= 8 and value.size <= 30
+    if small and value.columns.is_unique and len(words := _words(value.to_dict("list"))) <= 400:
         return f"{kind} {shape} {named} {words}: {_hashed(*parts)}"
     return f"{kind} {shape} {named}: {_hashed(*parts)}"
 

@@ -123,6 +123,8 @@ def digest(value: Any, limit: int = LIMIT_BYTES) -> str:
         return "unhashed:size"
     except _Opaque as why:
         return f"opaque:{why}"
+    except Exception:  # an object's own code may raise anything
+        return f"opaque:{type(value).__name__}"
     return writer.hash.hexdigest()
 
 

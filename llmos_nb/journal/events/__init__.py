@@ -1,8 +1,9 @@
 """The journal's format: one class a kind of event, with every key of its line, when it is written and what it means.
 
 A line is ``{"n", "at", "k", "d", "prev", "hash", "mac"}`` (see `chain`); ``k`` is a class's `kind`, ``d`` its fields.
-Version 2 names itself in `RunStarted`. A kind that is not among these is a newer one: a process's journal that holds it
-is not read, since what it means would be left out.
+Version 2 names itself in `RunStarted`; from version 3 on a `Decider` says who decided, where a text had done so. A kind
+that is not among these is a newer one: a process's journal that holds it is not read, since what it means would be left
+out.
 """
 
 from __future__ import annotations
@@ -11,6 +12,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from llmos_nb.journal.decider import (
+    BUDGET,
+    CONFLICT,
+    DEADLINE,
+    MODEL,
+    NO_ONE,
+    PLAN,
+    REPEAT,
+    SCHEMA,
+    YOU,
+    Decider,
+    DeciderData,
+    former,
+    person,
+    typed,
+)
 from llmos_nb.journal.events.act import ActData, ActsMoved, ActUsed
 from llmos_nb.journal.events.answer import AnswerComputed, CheckFinished
 from llmos_nb.journal.events.call import (
@@ -27,6 +44,7 @@ from llmos_nb.journal.events.call import (
     ToolReturned,
     UndoProposed,
 )
+from llmos_nb.journal.events.end import BACK, FOR_GOOD, REBUILD, SINCE, AfterEnd, may_follow
 from llmos_nb.journal.events.heap import HeapChanged, HeapRestored
 from llmos_nb.journal.events.message import (
     MessageArrived,
@@ -129,7 +147,9 @@ def migrated(kind: str, d: Mapping[str, Any], version: int) -> Mapping[str, Any]
     """Return the data of a line of an earlier version as it is read now; the line itself stays as it is."""
     if kind == RunEnded.kind and d.get("reason") == "stopped" and str(d.get("detail")).startswith("killed by "):
         d = {**d, "reason": "killed"}  # as it was said before `killed` was a reason of its own
-    return d if version >= VERSION or kind not in _VERSION_1 else {**_VERSION_1[kind], **d}
+    if version == 1:
+        d = {**_VERSION_1.get(kind, {}), **d}
+    return d if version >= VERSION else typed(d)
 
 
 def parse(kind: str, d: dict[str, Any], version: int = VERSION) -> Body:
@@ -145,73 +165,16 @@ def parse(kind: str, d: dict[str, Any], version: int = VERSION) -> Body:
 
 
 __all__ = [
-    "FURTHER",
-    "KINDS",
-    "VERSION",
-    "ActData",
-    "ActUsed",
-    "ActsMoved",
-    "AnswerComputed",
-    "Body",
-    "BudgetReserved",
-    "BudgetSettled",
-    "CallDecided",
-    "CallFinished",
-    "CallInDoubt",
-    "CallRedone",
-    "CallResolved",
-    "CallStarted",
-    "CallUndone",
-    "CellRan",
-    "Changes",
-    "CheckFinished",
-    "ContextPaged",
-    "EffectDecided",
-    "HeadMessage",
-    "HeapChanged",
-    "HeapRestored",
-    "LabelChanged",
-    "MessageArrived",
-    "MessageAwaited",
-    "MessageDone",
-    "MessageInDoubt",
-    "MessageReady",
-    "MessageReturned",
-    "MessageSent",
-    "MessageTaken",
-    "ModelFailed",
-    "ModelRequested",
-    "ModelResponded",
-    "NamesChanged",
-    "NotebookOpened",
-    "OutputsDeclared",
-    "Parent",
-    "PlanDecided",
-    "PlanEdited",
-    "PlanProposed",
-    "PolicyChanged",
-    "PolicyLoaded",
-    "ProcessJoined",
-    "ProposedCall",
-    "QuestionAnswered",
-    "QuestionAsked",
-    "QuestionDue",
-    "QuestionEscalated",
-    "Reason",
-    "RunEnded",
-    "RunPaused",
-    "RunResumed",
-    "RunStarted",
-    "Signal",
-    "SignalReceived",
-    "StateSaved",
-    "StepData",
-    "StepIntegrated",
-    "ToolCalled",
-    "ToolReturned",
-    "ToolsChanged",
-    "UndoProposed",
-    "Unknown",
-    "migrated",
-    "parse",
+    "BACK", "BUDGET", "CONFLICT", "DEADLINE", "FOR_GOOD", "FURTHER", "KINDS", "MODEL", "NO_ONE", "PLAN", "REBUILD",
+    "REPEAT", "SCHEMA", "SINCE", "VERSION", "YOU", "ActData", "ActUsed", "ActsMoved", "AfterEnd",
+    "AnswerComputed", "Body", "BudgetReserved", "BudgetSettled", "CallDecided", "CallFinished", "CallInDoubt",
+    "CallRedone", "CallResolved", "CallStarted", "CallUndone", "CellRan", "Changes", "CheckFinished",
+    "ContextPaged", "Decider", "DeciderData", "EffectDecided", "HeadMessage", "HeapChanged", "HeapRestored",
+    "LabelChanged", "MessageArrived", "MessageAwaited", "MessageDone", "MessageInDoubt", "MessageReady",
+    "MessageReturned", "MessageSent", "MessageTaken", "ModelFailed", "ModelRequested", "ModelResponded",
+    "NamesChanged", "NotebookOpened", "OutputsDeclared", "Parent", "PlanDecided", "PlanEdited", "PlanProposed",
+    "PolicyChanged", "PolicyLoaded", "ProcessJoined", "ProposedCall", "QuestionAnswered", "QuestionAsked",
+    "QuestionDue", "QuestionEscalated", "Reason", "RunEnded", "RunPaused", "RunResumed", "RunStarted", "Signal",
+    "SignalReceived", "StateSaved", "StepData", "StepIntegrated", "ToolCalled", "ToolReturned", "ToolsChanged",
+    "UndoProposed", "Unknown", "former", "may_follow", "migrated", "parse", "person",
 ]  # fmt: skip

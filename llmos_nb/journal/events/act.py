@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Required, TypedDict
 
+from llmos_nb.journal.decider import DeciderData
 from llmos_nb.journal.events.base import Fact
 
 
@@ -23,8 +24,8 @@ class ActData(TypedDict, total=False):
         The act in words; why it is of its class; what data picks among what is allowed.
     chosen : dict of str to str
         By argument, who chooses its value.
-    by : str
-        ``model``, or the person who gave it.
+    by : dict
+        The model, or the person who gave it, as `Decider.plain` writes them.
     """
 
     n: Required[int]
@@ -34,7 +35,7 @@ class ActData(TypedDict, total=False):
     why: str
     choice: str
     chosen: dict[str, str]
-    by: str
+    by: DeciderData
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,8 @@ class AnswerComputed(Fact):
         The answer with what they gave in their places; what failed stands as code.
     values : list of dict
         ``{"start", "text", "code", "format"}`` of each value that was read from the variables: where it stands in
-        `answer`, as what, the expression, and by which format its text came about (former versions have none).
+        `answer`, as what, the expression, and by which format its text came about (former versions have none). Under
+        ``changes`` stand names that the expression changed in the copy in which it was evaluated, where it did.
     errors : list of str
         What failed, with the reason.
     place : dict, optional

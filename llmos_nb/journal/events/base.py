@@ -19,6 +19,8 @@ from typing import (
     is_typeddict,
 )
 
+from llmos_nb.journal.decider import Decider, DeciderData
+
 Check = Callable[[Any], bool]
 _MOST = 2**63  # no count, size or amount comes near it, and arithmetic does not overflow
 
@@ -37,10 +39,12 @@ class Fact:
         """Return the data of the line."""
         cls: Any = self.__class__
         found: dict[str, Any] = {}
-        for name, key, default in _writing(cls):
+        for name, key, default, who in _writing(cls):
             value = getattr(self, name)
+            if who and type(value) is not Decider:  # nothing else is asked what it says of itself
+                raise TypeError(f"{cls.kind}: `{key}` must be a Decider")
             if default is MISSING or value != default:
-                found[key] = value
+                found[key] = value.plain() if who else value
         return found
 
     @classmethod
@@ -56,9 +60,10 @@ class Fact:
         this: Any = cls
         for name, key, types, fits, needed in _reading(this):
             if key in d:
-                value = given[name] = d[key]
+                value = d[key]
                 if type(value) not in types and not fits(value):
                     raise ValueError(f"{cls.kind}: `{key}` cannot be {value!r:.60}")
+                given[name] = Decider.parse(value) if fits is _decider else value
             elif needed:
                 raise ValueError(f"{cls.kind}: `{key}` is missing")
         return cls(**given)
@@ -74,8 +79,11 @@ def _default(f: Field[Any]) -> Any:
 
 
 @cache
-def _writing(cls: Any) -> tuple[tuple[str, str, Any], ...]:
-    return tuple((f.name, f.metadata.get("key", f.name), _default(f)) for f in fields(cls))
+def _writing(cls: Any) -> tuple[tuple[str, str, Any, bool], ...]:
+    hints = get_type_hints(cls)
+    return tuple(
+        (f.name, f.metadata.get("key", f.name), _default(f), hints[f.name] is Decider) for f in fields(cls)
+    )
 
 
 @cache
@@ -90,9 +98,19 @@ def _reading(cls: Any) -> tuple[tuple[str, str, frozenset[type], Check, bool], .
     return tuple(found)
 
 
+def _decider(value: Any) -> bool:
+    try:
+        Decider.parse(value)
+    except ValueError:
+        return False
+    return True
+
+
 def _check(hint: Any) -> Check:
     """Return what tells whether a value read from JSON has a type; of a closed set, any text has."""
     origin, args = get_origin(hint), get_args(hint)
+    if hint in (Decider, DeciderData):
+        return _decider
     if origin in (Union, UnionType, Required):
         checks = [_check(a) for a in args]
         return lambda value: any(check(value) for check in checks)

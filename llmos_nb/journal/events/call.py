@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self
 
+from llmos_nb.journal.decider import Decider
 from llmos_nb.journal.events.base import Fact
 
 
@@ -21,15 +22,14 @@ class CallDecided(Fact):
         What an approval is bound to: call, tool, arguments, and the versions of the names that it uses; else empty.
     what : {"approve", "edit", "reject", "skip"}
         What was decided.
-    by : str
-        Who: ``you``, a name, ``mode:…``, ``rule:N``, ``act:N``, ``plan``, or a check: ``schema, repeat, budget, tools,
-        deadline, conflict``.
+    by : Decider
+        Who did.
     why : str
         The reason, for the model or the record.
     arguments : dict, optional
         The arguments as they are from now on, where these are others than before.
     origins : dict of str to str, optional
-        Of former versions, of a call that stood on the user's words (by ``words``): where each argument came from.
+        Of former versions, of a call that stood on the user's words: where each argument came from.
     looked : list of str
         Of former versions: tools whose records were looked up for the decision.
     """
@@ -38,7 +38,7 @@ class CallDecided(Fact):
     call: str
     digest: str
     what: Literal["approve", "edit", "reject", "skip"]
-    by: str
+    by: Decider
     why: str
     arguments: dict[str, Any] | None = None
     origins: dict[str, str] | None = None
@@ -130,14 +130,14 @@ class CallResolved(Fact):
         The call.
     done : bool
         Whether it did; if not, it runs again.
-    by : str
-        Who says so: ``you``, a name, ``reconcile`` or ``the journal``.
+    by : Decider
+        Who says so: a person, or a check (``reconcile``, the journal).
     """
 
     kind: ClassVar[str] = "call.resolved"
     call: str
     done: bool
-    by: str
+    by: Decider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,7 +296,7 @@ class UndoProposed(Fact):
         The tool, ``{tool}.undo``.
     arguments : dict
         What it is given.
-    by : str
+    by : Decider
         Who wants it.
     """
 
@@ -305,7 +305,7 @@ class UndoProposed(Fact):
     undoes: str
     name: str
     arguments: dict[str, Any]
-    by: str
+    by: Decider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,7 +322,7 @@ class ToolCalled(Fact):
         The tool.
     arguments : dict
         As plain data.
-    by : str
+    by : Decider
         Who let it through.
     act : dict, optional
         The act that it uses: the data of `ActUsed`, without the call.
@@ -333,7 +333,7 @@ class ToolCalled(Fact):
     within: str
     tool: str
     arguments: dict[str, Any]
-    by: str
+    by: Decider
     act: dict[str, Any] | None = None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from llmos_nb.journal.decider import NO_ONE, Decider
 from llmos_nb.journal.events.base import Fact
 
 
@@ -41,8 +42,8 @@ class HeapRestored(Fact):
         What the calls of missing variables had done outside, in words; empty where nobody had looked.
     asks : bool
         Whether a person is asked about what is missing.
-    by : str
-        Who had a call run again that had acted outside; empty where none did.
+    by : Decider
+        Who had a call run again that had acted outside; nobody where none did.
     place : dict, optional
         Where that was, ``{"notebook", "n"}``: in the order of that notebook's cells and steps.
     again : dict of str to dict
@@ -57,6 +58,6 @@ class HeapRestored(Fact):
     differs: list[str] = field(default_factory=list)
     acted: dict[str, list[str]] = field(default_factory=dict)
     asks: bool = False
-    by: str = ""
+    by: Decider = NO_ONE
     place: dict[str, Any] | None = None
     again: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Required, TypedDict
 
+from llmos_nb.journal.decider import Decider
 from llmos_nb.journal.events.act import ActData
 from llmos_nb.journal.events.base import Fact
 
@@ -53,8 +54,8 @@ class PlanProposed(Fact):
         Of the plan; each edit has the next.
     steps : list of StepData
         All of them, in order.
-    by : str
-        ``model`` or ``you``. Former versions gave a process without a plan one of one step, by ``process``, which
+    by : Decider
+        The model, or a person. Former versions gave a process without a plan one of one step, by the process, which
         nobody had made; it is not taken in.
     call : str
         The model's call that proposed it.
@@ -63,7 +64,7 @@ class PlanProposed(Fact):
     kind: ClassVar[str] = "plan.proposed"
     version: int
     steps: list[StepData]
-    by: str
+    by: Decider
     call: str = ""
 
 
@@ -80,7 +81,7 @@ class PlanEdited(Fact):
     kind: ClassVar[str] = "plan.edited"
     version: int
     steps: list[StepData]
-    by: str
+    by: Decider
     call: str = ""
 
 
@@ -96,8 +97,8 @@ class PlanDecided(Fact):
         What was decided.
     envelope : dict of str to int
         How many calls of each tool the approval covers.
-    by : str
-        Who: ``you``, a name, ``mode:…`` or ``deadline``.
+    by : Decider
+        Who did.
     why : str
         The reason given, for the model.
     without : list of int
@@ -110,7 +111,7 @@ class PlanDecided(Fact):
     version: int
     what: Literal["approve", "reject"]
     envelope: dict[str, int]
-    by: str
+    by: Decider
     why: str
     without: list[int] = field(default_factory=list)
     upto: int = 0

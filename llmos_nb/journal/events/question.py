@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from llmos_nb.journal.decider import Decider
 from llmos_nb.journal.events.base import Fact, key
 
 
@@ -60,6 +61,8 @@ class QuestionAsked(Fact):
         Of an effect: the line of the step's code that stands still, and where in other files that is.
     act : dict, optional
         The act that an approved call would use: the data of `ActUsed`, without the call.
+    arguments : dict, optional
+        The call's arguments as they are from now on, where these are others than before.
     """
 
     kind: ClassVar[str] = "question.asked"
@@ -88,6 +91,7 @@ class QuestionAsked(Fact):
     line: int = 0
     place: str = ""
     act: dict[str, Any] | None = None
+    arguments: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,14 +140,14 @@ class QuestionAnswered(Fact):
         The question.
     text : str
         The answer.
-    by : str
+    by : Decider
         Who answered.
     """
 
     kind: ClassVar[str] = "question.answered"
     question: str
     text: str
-    by: str
+    by: Decider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +166,7 @@ class EffectDecided(Fact):
         What was decided.
     scope : {"once", "process"}
         Whether it speaks for later steps of the process, too.
-    by : str
+    by : Decider
         Who decided.
     why : str
         The reason, for the model.
@@ -174,5 +178,5 @@ class EffectDecided(Fact):
     effect: list[str]
     what: Literal["allow", "refuse"]
     scope: Literal["once", "process"]
-    by: str
+    by: Decider
     why: str = ""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Required, TypedDict
 
+from llmos_nb.journal.decider import Decider
 from llmos_nb.journal.events.act import ActData
 from llmos_nb.journal.events.base import Fact
 
-VERSION = 2
+VERSION = 3
 Reason = Literal[
     "answered", "rejected", "refused", "empty", "truncated", "unverified", "budget", "stopped", "killed", "failed",
     "forked",
@@ -225,7 +226,7 @@ class PolicyChanged(Fact):
     ----------
     rule : dict
         The rule.
-    by : str
+    by : Decider
         Who did.
     revoke : int, optional
         The place of the rule that is taken back, from 0.
@@ -233,7 +234,7 @@ class PolicyChanged(Fact):
 
     kind: ClassVar[str] = "policy.changed"
     rule: dict[str, Any]
-    by: str
+    by: Decider
     revoke: int | None = None
 
 
@@ -312,8 +313,8 @@ class SignalReceived(Fact):
         for the model), ``nice``, ``budget``, ``approve_step``; ``stale_approval``, ``forged_approval`` (did not
         count); ``forget`` (payloads deleted), ``previewed`` (a call was tried in a fork), ``rebuilt_differently``;
         ``late_effect`` (what a call had left behind was about to act after its end); ``command`` (came by the home).
-    by : str
-        Who: ``you``, a name, ``process N``, …
+    by : Decider
+        Who did.
     text : str, optional
         Of ``steer``, the words; of ``previewed``, what the call showed; of ``command``, its verb.
     value : int, optional
@@ -337,7 +338,7 @@ class SignalReceived(Fact):
 
     kind: ClassVar[str] = "signal.received"
     signal: Signal
-    by: str
+    by: Decider
     text: str | None = None
     value: int | None = None
     amounts: dict[str, float] | None = None

@@ -9,7 +9,7 @@ from llmos_nb.lessons.solutions import Cell
 
 
 # exercise: who
-def who(process: Process) -> str | None:
+def who(process: Process) -> dict[str, str] | None:
     """Say who decided on call r2.0."""
     found = [e.d["by"] for e in process.events if e.k == "call.decided" and e.d["call"] == "r2.0"]
     return found[0] if found else None

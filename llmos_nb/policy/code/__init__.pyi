@@ -8,4 +8,4 @@ from .names import (
 )
 from .report import plain as plain
 from .risks import ordinary as ordinary
-from .tables import KINDS as KINDS, UNHEARD as UNHEARD
+from .tables import KINDS as KINDS, OUT_OF_MEMORY as OUT_OF_MEMORY, UNHEARD as UNHEARD

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,10 +58,13 @@ def describe_risks(inspection: Inspection, cwd: str | Path = ".") -> list[Words]
 
 
 _SOURCES = ("foreign file", "network")
+_FOLDERS = ("os.mkdir", "os.makedirs", "mkdir")
 
 
 def plain(inspection: Inspection, cwd: str | Path = ".") -> dict[str, Any]:
     """Return an inspection as plain data, as the gate and the panel take it."""
+    there = [r for r in inspection.risks if r.what in _FOLDERS and _is_folder(r.target, Path(cwd))]
+    inspection = replace(inspection, risks=tuple(r for r in inspection.risks if r not in there))
     words = describe_risks(inspection, cwd)
     reasons = [w for w in words if w.asks]
     return {
@@ -82,6 +86,13 @@ def plain(inspection: Inspection, cwd: str | Path = ".") -> dict[str, Any]:
         "files": [r.target for r in inspection.risks if r.kind == "file"],
         "everything": inspection.everything,
     }
+
+
+def _is_folder(target: str, cwd: Path) -> bool:
+    """Return whether a folder stands where one is to be made, so that nothing happens."""
+    with suppress(OSError, ValueError, RuntimeError):
+        return bool(target) and (cwd / target).expanduser().is_dir()
+    return False
 
 
 def _said(risk: Risk, cwd: Path) -> tuple[str, str]:

@@ -54,7 +54,9 @@ _ROOTS = {
 }  # fmt: skip
 ROOTS = {name: kind for kind, names in _ROOTS.items() for name in names.split()}
 POOLS = re.compile(r"scipy\.(optimize|integrate|stats)\.\w+$")  # these start processes where `workers` says so
-SAFE = _words("socket.gethostname socket.inet_aton socket.inet_ntoa ctypes.sizeof")
+SAFE = _words(
+    "socket.gethostname socket.inet_aton socket.inet_ntoa ctypes.sizeof signal.getsignal signal.strsignal"
+)
 IN_MEMORY = re.compile(r"(io\.BytesIO|io\.StringIO|sqlite3\.connect\.memory)\(\)")
 TEMPORARY = re.compile(r"tempfile\.(TemporaryDirectory|NamedTemporaryFile|TemporaryFile|mkdtemp)\(\)")
 # variables of the environment by which programs and libraries are led elsewhere; Undo puts any other one back

@@ -181,7 +181,7 @@ def _choice(source: Source) -> str:
 def _literal(value: Any, words: str) -> str:
     values = list(leaves(value))
     if values and said(value, words) and not any(isinstance(v, bool) for v in values):
-        return f"{', '.join(map(written, values))} (your word)"
+        return f"{', '.join(map(written, values))} (as you said)"
     return ", ".join(f"“{v}”" if isinstance(v, str) else written(v) for v in values) if values else "nothing"
 
 

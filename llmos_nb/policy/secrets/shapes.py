@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -13,7 +14,8 @@ from llmos_nb.messages import canonical, clean
 
 _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 _WORDS = frozenset((
-    "auth", "bearer", "cookie", "cookies", "creds", "dsn", "jwt", "key", "keys", "passphrase", "pat", "pin", "pwd",
+    "auth", "bearer", "cookie", "cookies", "creds", "dsn", "jwt", "key", "keys", "passphrase", "pat", "pin", "pw",
+    "pwd",
 ))  # fmt: skip
 _INSIDE = re.compile("passw(or)?d|secret|credential|apikey|accesskey|privatekey|authoriz|token")
 _NOT = frozenset(("max", "min", "n", "num", "count", "total", "prompt", "completion"))  # counts of tokens
@@ -25,9 +27,13 @@ _TEXTS = re.compile(
 )
 
 
+def _parts(name: str) -> list[str]:
+    return [p.lower() for p in _PARTS.findall(name)]
+
+
 def secret_name(name: str) -> bool:
     """Return whether a name or key says that its value is a secret: `api_key`, `dbPassword`, `TOKEN`."""
-    parts = [p.lower() for p in _PARTS.findall(name)]
+    parts = _parts(name)
     if _NOT.intersection(parts) and parts[-1] in ("tokens", "token", "keys"):
         return False
     return bool(_WORDS.intersection(parts)) or bool(_INSIDE.search("".join(parts)))
@@ -63,6 +69,13 @@ SHAPES = re.compile(
 )
 
 
+# how files, logs, addresses and reprs spell a name with its value
+_SPELLED = re.compile(
+    r"""(?i)((?:pass(?:word|wd|phrase)|secret|credential|token|api_?key|bearer|pwd?)[\w-]{0,40}+)['"]?\s{0,4}[=:\s]\s{0,4}['"]?"""
+    r"""([^\s'"`,;&<>(){}\[\]]{12,200}+)(?![\[(])"""
+)
+_TURNS, _TEXT = 6, 24_000
+_SHORT = frozenset(("pw", "pwd"))
 KEY = 12  # characters of what is no word that somebody chose
 
 
@@ -113,6 +126,22 @@ def worth_hiding(name: str, value: str) -> bool:
     return len(value) >= GUESSED and not _PLAIN.fullmatch(value)
 
 
+def keyish(value: str) -> bool:
+    """Return whether a value is as no word or name is: letters and digits, small and capital, turn again and again."""
+    if len(value) < KEY or not value.isascii() or _PLAIN.fullmatch(value) or any(map(str.isspace, value)):
+        return False
+    kinds = [(c.isupper(), c.islower(), c.isdigit()) for c in value]
+    turns = sum(a != b and any(a) and any(b) for a, b in pairwise(kinds))
+    return turns >= _TURNS and any(map(str.isdigit, value)) and any(map(str.isalpha, value))
+
+
+def found_in_text(text: str) -> Iterator[tuple[str, str]]:
+    """Return names and values of what a text spells under a name that says that it is secret."""
+    for name, value in _SPELLED.findall(text[:_TEXT]):
+        if named_secret(name) and keyish(value):
+            yield _name(name.strip("-")), value
+
+
 def shapes_out(text: str, handle: str) -> str:
     """Put a handle in the place of what has the shape of a key; private keys first, since others may reach into one."""
     return SHAPES.sub(handle, PRIVATE_KEY.sub(handle, text))
@@ -132,16 +161,22 @@ def found_in(namespace: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in list(namespace.items()):
         if name.startswith("_"):
             continue
-        if type(value) is str:
-            yield from _named(name, name, value)
-        elif isinstance(value, dict):
+        for one in value[:MANY] if type(value) in (list, tuple) else (value,):
+            if isinstance(one, bytes):
+                yield from _named(name, name, one.decode("ascii", "ignore"))
+            elif type(one) is str:
+                yield from (*_named(name, name, one), *found_in_text(one))
+        if type(value) in (list, tuple, str, bytes):
+            continue
+        if isinstance(value, dict):
             yield from _within(name, value, DEEP)
         elif type(value).__name__ == "DataFrame":
             yield from _columns(name, value)
 
 
 def _named(name: str, path: str, value: str) -> Iterator[tuple[str, str]]:
-    if STRONG.search(name) and named_secret(name) and worth_hiding(name, value):
+    strong = bool(STRONG.search(name)) and worth_hiding(name, value)
+    if named_secret(name) and (strong or (not _SHORT.isdisjoint(_parts(name)) and keyish(value))):
         yield _name(path), value
 
 
@@ -161,9 +196,10 @@ def _within(path: str, value: Any, deep: int) -> Iterator[tuple[str, str]]:
 def _columns(name: str, frame: Any) -> Iterator[tuple[str, str]]:
     """Look into columns that say so; words and numbers in them are none."""
     for column in list(getattr(frame, "columns", ()))[:MANY]:
-        if type(column) is str and COLUMN.search(column):
+        if type(column) is str and STRONG.search(column) and named_secret(column):
+            strong = bool(COLUMN.search(column))
             for n, value in enumerate(dict.fromkeys(v for v in list(frame[column])[:ROWS] if type(v) is str)):
-                if worth_hiding(column, value) and not _PLAIN.fullmatch(value):
+                if keyish(value) or (strong and worth_hiding(column, value) and not _PLAIN.fullmatch(value)):
                     yield _name(f"{name}.{column}.{n}"), value
 
 

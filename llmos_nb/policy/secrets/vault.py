@@ -221,6 +221,12 @@ class Vault:
                 self.add(name, value)
                 known.add(value)
 
+    def read(self, text: str, but: str = "") -> None:
+        """Register what a text spells under names that say that it is secret, and that another one does not hold."""
+        for name, value in shapes.found_in_text(text):
+            if value not in but and value not in self._values.values():
+                self.add(f"{name}.{len(self._values)}" if name in self._values else name, value)
+
     def clear(self) -> None:
         """Forget everything that is known."""
         self.__init__()  # type: ignore[misc]  # a vault is empty exactly as it was made

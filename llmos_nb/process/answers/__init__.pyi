@@ -12,6 +12,7 @@ from .numbers import (
     marked as marked,
     numbers as numbers,
     said as said,
+    undone_below as undone_below,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "numbers",
     "prose",
     "said",
+    "undone_below",
 ]

@@ -36,7 +36,8 @@ _TOKEN = re.compile(
     r"|(?P<sign>(?<![\w)\]])[-+][$€£¥]?|(?<![^\s([|*:=<>≈~])(?<!\d\s)–(?=[$€£¥]?[\d.]))?"
     rf"{_BEFORE}(?P<body>(?:\d+|(?=\.\d))(?:[.,{_GAP}]\d+)*)"
     r"(?:[eE](?P<e>[-+]?\d{1,3})(?!\d)|\s?[×·x]\s?10(?:(?:\^|\*\*)(?P<power>[-+]?\d{1,3})(?!\d)"
-    r"|(?P<raised>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3})))?(?P<tail>[\w^\ufe0f\u20e3]*)"
+    r"|(?P<raised>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3}))"
+    r"|(?<=10)(?<!\d10)(?<![.,]10)(?:(?:\^|\*\*)(?P<of_ten>[-+]?\d{1,3})(?!\d|[.,]\d)|(?P<ten_raised>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3})))?(?P<tail>[\w^\ufe0f\u20e3]*)"
 )
 _ADDRESS = re.compile(
     r"(?:https?://|www\.)[^\s<>)|]+|\b[\da-fA-F]{8}-(?:[\da-fA-F]{4}-){3}[\da-fA-F]{12}\b|&#\w+;"
@@ -63,6 +64,9 @@ _RAISED = str.maketrans("⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹", "-+0123456789")
 _COMMA_DECIMAL = re.compile(r"\d+,\d{1,2}|\d+,\d{4,}|\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}")
 _POINT_DECIMAL = re.compile(
     r"\d*\.\d{1,2}|\d*\.\d{4,}|\d{4,}\.\d+|\d{1,3}(?:,\d{3})+\.\d+|\d{1,3}(?:,\d{3}){2,}|0\.\d+"
+)
+_PYTHON_TIME = re.compile(
+    r"(\b(?:(?:datetime|Timestamp)\(\d{4}, \d+, \d+,|time\()) ?(\d+), (\d+)(?:, (\d+))?(?=[,)])"
 )
 _QUOTED = re.compile(r'"[^"\n]*"')
 _HEADER = re.compile(r"\s*(?:[^\s,\d][^,]*)?(?:,[^\s,\d][^,]*)+\s*")
@@ -128,6 +132,16 @@ def columns(text: str) -> str:
     return "\n".join(lines)
 
 
+def clocks(text: str) -> str:
+    """Spell the times of Python's ``datetime(2024, 2, 29, 7, 30)`` as ``7:30``; the text stays as long as it is."""
+    return _PYTHON_TIME.sub(_clock, text)
+
+
+def _clock(m: re.Match[str]) -> str:
+    told = f"{m[1]}{' ' * m[1].endswith(',')}{m[2]}:{m[3]:0>2}{f':{m[4]:0>2}' if m[4] else ''}"
+    return told.ljust(len(m.group()))
+
+
 def has_decimal_comma(text: str) -> bool:
     """Return whether a text has numbers that can only be read with a decimal comma, and none with a decimal point."""
     if not _POSSIBLE.search(text):
@@ -185,7 +199,8 @@ def _time(m: re.Match[str]) -> str:
 
 def _read(m: re.Match[str], decimal_comma: bool) -> Iterator[Literal]:
     body, sign = m["body"], "" if (m["sign"] or "+")[0] == "+" else "-"
-    power = int((m["e"] or m["power"] or m["raised"] or "0").translate(_RAISED))
+    of_ten = m["of_ten"] or m["ten_raised"]  # of 10^6, whose body is the 10
+    power = int((m["e"] or m["power"] or m["raised"] or of_ten or "0").translate(_RAISED)) - bool(of_ten)
     simple = not decimal_comma and _SIMPLE.fullmatch(body)
     plain, end = body if simple else _plain(body, decimal_comma), m.end() - len(m["tail"])
     if plain is None and "," in body:  # a list: 3,5,7

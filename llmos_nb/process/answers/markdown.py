@@ -15,15 +15,32 @@ from markdown_it import MarkdownIt
 from markdown_it.helpers import parseLinkLabel
 from markdown_it.rules_inline import StateInline, autolink, backtick, html_inline, image, link
 from mdit_py_plugins.dollarmath import dollarmath_plugin
-from mdit_py_plugins.dollarmath.index import math_inline_dollar
+from mdit_py_plugins.footnote import footnote_plugin
 
 Span = tuple[int, int]
 _Rule = Callable[[StateInline, bool], bool]
-_FORMULA = re.compile(r"\\\(.+?\\\)|\\\[.+?\\\]", re.DOTALL)
+_FORMULA = re.compile(
+    r"\\\(.+?\\\)|\\\[.+?\\\]|\$\$.+?\$\$"
+    r"|(?<!\d)\$(?![\s$])(?!\d[\d.,]*\s[^$\\^_=]*[^\W\d_]{2})(?:\\.|[^$\\])+(?<!\s)\$(?!\d)",  # no amounts: $1 to 3$
+    re.DOTALL,
+)
 _RAISED = re.compile(r"<(su[bp])>[^<\n]*</\1>")
+
+
+def _formula(state: StateInline, silent: bool) -> bool:
+    """Take a formula between dollars, or brackets with backslashes."""
+    found = _FORMULA.match(state.src, state.pos, state.posMax)
+    if found is None:
+        return False
+    if not silent:
+        state.push("math_inline", "math", 0).content = found.group()
+    state.pos = found.end()
+    return True
+
+
 _NOT_PROSE: dict[str, _Rule] = {
     "backticks": backtick,
-    "math_inline": math_inline_dollar(allow_space=False, allow_digits=False, allow_double=True),
+    "math_inline": _formula,
     "html_inline": html_inline,
     "autolink": autolink,
     "image": image,
@@ -46,25 +63,14 @@ def _noting(rule: _Rule, from_label: bool = False) -> _Rule:
     return noted
 
 
-def _bracketed(state: StateInline, silent: bool) -> bool:
-    r"""Take a formula between ``\(`` and ``\)``, or ``\[`` and ``\]``."""
-    found = _FORMULA.match(state.src, state.pos, state.posMax)
-    if found is None:
-        return False
-    if not silent:
-        state.push("math_inline", "math", 0).content = found.group()
-    state.pos = found.end()
-    return True
-
-
 @cache
 def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark").enable("table").use(dollarmath_plugin)
+    parser = MarkdownIt("commonmark").enable("table").use(dollarmath_plugin).use(footnote_plugin)
     for name, rule in _NOT_PROSE.items():
         parser.inline.ruler.at(name, _noting(rule))
-    parser.inline.ruler.before("escape", "brackets", _noting(_bracketed))
     parser.inline.ruler.at("link", _noting(link, from_label=True))
-    parser.core.ruler.disable(["inline"])
+    parser.inline.ruler.disable("footnote_inline")
+    parser.core.ruler.disable(["inline", "footnote_tail"])
     return parser
 
 
@@ -94,9 +100,12 @@ def prose(text: str) -> tuple[Span, ...]:
             place = find(escaped, max(at, starts[line]), starts[line + 1])
             if place >= 0:
                 at = place + len(escaped)
-                within = _without(offset, offset + len(content), env["not_prose"])
-                if escaped == content:  # else a cell does not stand there as it is read
-                    found += [(place + a - offset, place + b - offset) for a, b in within]
+                for a, b in _without(offset, offset + len(content), env["not_prose"]):
+                    before, through = content[: a - offset], content[: b - offset]
+                    bars = (
+                        (before.count("|"), through.count("|")) if cell else (0, 0)
+                    )  # each has a \\ before it
+                    found.append((place + len(before) + bars[0], place + len(through) + bars[1]))
             offset += len(content) + 1
     return tuple(found)
 

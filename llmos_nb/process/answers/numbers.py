@@ -6,17 +6,19 @@ says where, and nothing more. *Typed*: neither. None of these says that a senten
 
 from __future__ import annotations
 
+import ast
 import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 from typing import Literal as OneOf
 
-from llmos_nb.process.answers.literals import Literal, Value, columns, has_decimal_comma, literals
+from llmos_nb.process.answers.literals import Literal, Value, clocks, columns, has_decimal_comma, literals
 from llmos_nb.process.answers.markdown import prose
+from llmos_nb.process.fields import parsed
 from llmos_nb.process.state import CONTROL, State
 from llmos_nb.tools import Call
 
@@ -29,6 +31,9 @@ _COMMA = re.compile(r"(?<![\w.,(\[{])(\d+),(\d{1,2}|\d{4,})(?!\w|[.,]\d)")
 _EMPHASIS = re.compile(r"(?<!\w)_{1,3}(?=\S)|(?<=[^\s_])_{1,3}(?!\w)")
 _QUOTED_CODE = re.compile(r"[> ]*\d+ (.*)")
 _ZONE = re.compile(r"[-+]\d\d:\d\d\Z")
+_PERCENT = re.compile(r"[ \u00a0\u202f]?[%٪]")
+_HEAD = re.compile(r"\|[^\n]*\|\n\|[-:| ]+\|(?:\n|\Z)")
+_UNIT = re.compile(r"[\s%٪‰€$£¥°*_]*")  # what stands beside a number in a cell that says nothing else
 _DIGIT_BEFORE, _DIGIT_BEHIND = re.compile(r"\d[.,'_]?\Z"), re.compile(r"[.,'_]?\d")
 
 
@@ -58,6 +63,8 @@ class Number:
         Where it was seen last: the call, and the line of its result.
     places : int
         In how many lines of results it stands.
+    undone : str
+        The call that changed what it was computed from, and was undone since.
     """
 
     start: int
@@ -68,6 +75,7 @@ class Number:
     call: str = ""
     line: str = ""
     places: int = 0
+    undone: str = ""
 
 
 def numbers(s: State) -> tuple[Number, ...]:
@@ -83,7 +91,16 @@ def numbers(s: State) -> tuple[Number, ...]:
     )
     piped = tuple(Source("", str(p["text"])) for p in s.piped)
     computed = tuple((c["start"], c["start"] + len(c["text"]), c["code"]) for c in s.computed or ())
-    return marked(s.answer or s.candidate, (*piped, *seen), computed)
+    found = marked(s.answer or s.candidate, (*piped, *seen), computed)
+    gone = {code: call for _, _, code in computed if (call := undone_below(s, code))}
+    return tuple(replace(n, undone=gone[n.code]) if n.code in gone else n for n in found) if gone else found
+
+
+def undone_below(s: State, code: str) -> str:
+    """Return the call that changed a name which an expression of the answer holds, and was undone since; or nothing."""
+    names = set(re.findall(r"\w+", code))
+    over = (s.calls[i] for i in s.computed_over if s.calls[i].status == "undone")
+    return next((c.id for c in over if not names.isdisjoint(c.changes.names)), "")
 
 
 def _without_its_code(call: Call) -> str:
@@ -120,10 +137,11 @@ def marked(
         for a, b in stretches
         for each in literals(read[a:b], comma)
     ]
-    values = [c for c in computed if not _glued(answer, c, found, given)]
-    made = [number for value in values for number in _computed(answer, value, found)]
-    free = [x for x in found if not any(x.start < b and a < x.end for a, b, _ in values)]
-    made += [_seen_or_typed(answer, x, sources) for x in free]
+    glued = [c for c in computed if _glued(answer, c, found, given)]
+    made = [n for value in computed if value not in glued for n in _computed(answer, value, found)]
+    free = [x for x in found if not any(x.start < n.end and n.start < x.end for n in made)]
+    partly = {x: code for a, b, code in glued for x in free if x.start < b and a < x.end}
+    made += [replace(_seen_or_typed(answer, x, sources), code=partly.get(x, "")) for x in free]
     return tuple(sorted(made, key=lambda number: number.start))
 
 
@@ -156,21 +174,47 @@ def _glued(answer: str, value: tuple[int, int, str], found: Sequence[Literal], g
 
 
 def _computed(answer: str, value: tuple[int, int, str], found: Sequence[Literal]) -> Iterator[Number]:
-    """Return one number for a value; of a table, each number in it."""
+    """Return one number for a value; of one of several lines each number in it, but for those that only label others.
+
+    Those stand in the head of a table or with more in a cell, or the expression itself has them in a text or a list.
+    """
     start, end, code = value
+    text = answer[start:end]
     within = [x for x in found if start <= x.start and x.end <= end]
-    if "\n" not in answer[start:end] or not within:
-        yield Number(start, end, answer[start:end], "computed", code)
+    if "\n" not in text or not within:
+        yield Number(start, end, text, "computed", code)
         return
+    head, labels = _HEAD.match(text), _labels(code)
+    bare = "".join(" " if any(x.start <= i < x.end for x in within) else answer[i] for i in range(start, end))
+    bare = bare.replace("\\|", "xx")  # a bar in a cell
     for x in within:
-        yield Number(x.start, x.end, answer[x.start : x.end], "computed", code)
+        at = x.start - start
+        cell = bare[:at].rpartition("|")[2] + bare[at:].partition("|")[0]
+        fills = head is None or (at >= head.end() and _UNIT.fullmatch(cell))
+        if fills and x.value not in labels:
+            yield Number(x.start, x.end, answer[x.start : x.end], "computed", code)
+
+
+def _labels(code: str) -> set[Value]:
+    """Return what an expression has in its texts, and as parts of its lists and tables."""
+    field, parts = parsed(code), list[ast.expr | None]()
+    for node in ast.walk(field.value) if field else ():
+        match node:
+            case ast.List(elts=inner) | ast.Tuple(elts=inner) | ast.Set(elts=inner):
+                parts += inner
+            case ast.Dict(keys=keys, values=values):
+                parts += [*keys, *values]
+            case ast.Constant(value=str()):
+                parts.append(node)
+    return {x.value for p in parts if isinstance(p, ast.Constant) for x in literals(str(p.value))}
 
 
 def _seen_or_typed(answer: str, x: Literal, sources: Sequence[Source]) -> Number:
     text = answer[x.start : x.end]
     value = x.value
     key = (int(value), 0, 0) if isinstance(value, Decimal) and len(text) == 4 and text.isdigit() else value
-    places = [(source, at) for source in sources for at in _places(_index(source.text), {value, key})]
+    share = value.scaleb(-2) if isinstance(value, Decimal) and _PERCENT.match(answer, x.end) else value
+    places = [(source, at) for source in sources for at in _places(_index(source.text), {value, key, share})]
     if not places:
         return Number(x.start, x.end, text, "typed")
     source, at = places[-1]
@@ -191,7 +235,7 @@ def _index(text: str) -> Mapping[Value, Sequence[int]]:
     """
     found: dict[Value, list[int]] = defaultdict(list)
     lines = [0, *(m.end() for m in re.finditer("\n", text))]
-    apart = columns(text)
+    apart = clocks(columns(text))
     for x in literals(apart, has_decimal_comma(apart)):
         at = lines[bisect_right(lines, x.start) - 1]
         found[x.value].append(at)
@@ -207,12 +251,17 @@ def _index(text: str) -> Mapping[Value, Sequence[int]]:
 def counted(found: Sequence[Number]) -> str:
     """Return how many numbers are known in which way: ``7 computed, 4 seen, 1 typed by the model``; empty for none."""
     n = Counter(number.kind for number in found)
-    return ", ".join(f"{n[kind]} {words}" for kind, words in KINDS.items() if n[kind])
+    gone = sum(bool(number.undone) for number in found)
+    of_them = f" ({gone if gone < n['computed'] else 'all'} from what was undone since)" if gone else ""
+    words = {**KINDS, "computed": f"{KINDS['computed']}{of_them}"}
+    return ", ".join(f"{n[kind]} {told}" for kind, told in words.items() if n[kind])
 
 
 def said(number: Number) -> str:
     """Return where a number is from: its expression, or the line of a result in which it stands."""
+    if number.kind == "typed" and number.code:
+        return f"digits beside {number.code}"
     if number.kind != "seen":
-        return number.code
+        return f"{number.code} ({number.undone} was undone since)" if number.undone else number.code
     more = f" and in {number.places - 1} more" if number.places > 1 else ""
     return f"{number.line}{more}"

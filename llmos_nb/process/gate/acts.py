@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import cast
 
 from llmos_nb.errors import ActError, BadArguments, UsageError
-from llmos_nb.journal.events import ActData
+from llmos_nb.journal.events import MODEL, YOU, ActData, Decider
 from llmos_nb.policy.commitments import Act, Signatures, judged, read, reply, sentence
 from llmos_nb.process.gate.commitments import standing, words
 from llmos_nb.process.gate.cover import signatures
@@ -17,7 +17,7 @@ from llmos_nb.process.run import Run
 from llmos_nb.process.state.plan import Plan, Step
 from llmos_nb.tools import Tool
 
-BY = "acts"  # who sends a plan back whose acts will always ask, once
+BY = Decider("check", "acts")  # who sends a plan back whose acts will always ask, once
 LATE = (
     "{0!r:.80} is a new act, and the process has read what others wrote: only a person may add acts now. Repeat the "
     "acts that still hold as they are written, or leave `acts` out to keep them"
@@ -30,7 +30,7 @@ class Asks(BadArguments):
     by = BY
 
 
-def of_plan(run: Run, plan: Plan, by: str = "model") -> Plan:
+def of_plan(run: Run, plan: Plan, by: Decider = MODEL) -> Plan:
     """Return a proposed plan with its acts read, numbered and classed.
 
     Raises
@@ -65,13 +65,13 @@ def _kept(run: Run, plan: Plan) -> dict[int, tuple[ActData, ...]]:
     return {first.n: moved} if first is not None and moved else {}
 
 
-def _made(run: Run, texts: Sequence[str], by: str) -> dict[str, ActData]:
+def _made(run: Run, texts: Sequence[str], by: Decider) -> dict[str, ActData]:
     """Return acts by their texts: those that stand keep their numbers, new ones get the next."""
     s, tools, said = run.state, signatures(run.tools), words(run)
     there = {_form(a.text): a.plain(n) for n, a in s.acts.items() if a.open}
     found: dict[str, ActData] = {t: there[_form(t)] for t in texts if _form(t) in there}
     new = [t for t in texts if t not in found]
-    if new and by == "model" and exposed(run):
+    if new and by == MODEL and exposed(run):
         raise BadArguments(f"plan: {LATE.format(new[0])}")
     if twice := next((t for n, t in enumerate(new) if _form(t) in map(_form, new[:n])), ""):
         raise BadArguments(f"plan: {twice!r:.80} stands there twice and would count once; write at_most(2, …)")
@@ -82,7 +82,7 @@ def _made(run: Run, texts: Sequence[str], by: str) -> dict[str, ActData]:
         a.text: _data(n, a, tools, said) for n, a in enumerate(_acts(acts, new), max(s.acts, default=0) + 1)
     }
     waits = ("open", "invented", *(("delegated",) if s.mode == "auto" and s.delegate == "ask" else ()))
-    if by == "model" and not _sent_back(run) and any(d["kind"] in waits for d in data.values()):
+    if by == MODEL and not _sent_back(run) and any(d["kind"] in waits for d in data.values()):
         raise Asks(f"plan: mend its acts, or propose it again as it is\n{reply(acts, tools, said, s.delegate)}")
     return {**found, **data}
 
@@ -150,4 +150,4 @@ def more_of_person(run: Run, texts: Iterable[str], before: int = 0) -> tuple[Act
     """Return acts that a person adds, with numbers after those that there are, and after so many more."""
     last = max(run.state.acts, default=0) + before
     made = of_person(texts, run.tools, words(run))
-    return tuple(cast("ActData", {**a, "n": a["n"] + last, "by": "you"}) for a in made)
+    return tuple(cast("ActData", {**a, "n": a["n"] + last, "by": YOU.plain()}) for a in made)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import dis
 import os
 import re
 import sys
@@ -15,16 +16,18 @@ import sysconfig
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import FunctionType, ModuleType
 from typing import Any
 
+from llmos_nb.heap import is_written
 from llmos_nb.heap.digest import digest
 from llmos_nb.policy.secrets import secret_name
 from llmos_nb.tools.devices.python import stands_in
 
 MOST_FILES, MOST_BYTES = 60, 16 << 20
 ALWAYS = ("PATH", "PYTHONPATH")  # what a name of a program or a module leads to
+_PLAIN = (str, bytes, int, float, bool, type(None))
 _FILE = re.compile(r"[\w.~/+@-]*\.\w{1,8}\b|(?<=[\s'\"])[~.]?/[\w.~/+@-]+")
 _VARIABLE = re.compile(
     r"environ\w*(?:\.get|\.pop|\.setdefault)?[\[(]\s*['\"](\w+)|getenv\(\s*['\"](\w+)|\$\{?(\w+)"
@@ -48,13 +51,30 @@ def surroundings(code: str, namespace: Mapping[str, Any]) -> str:
         tree = ast.Module([], [])
     found = [f"folder {Path.cwd()}"]
     found += (f"variable {name} {os.environ.get(name)}" for name in sorted(_variables(code)))
-    found += (f"file {path} {_content(path)}" for path in sorted(_files(code, tree, namespace)))
-    reached = ((name, value) for name, value in _reached(tree, namespace) if not _as_installed(name, value))
-    found += sorted(f"function {name} {_spelled(value)}" for name, value in reached)
+    files, places = _files(code, tree, namespace)
+    found += (f"file {path} {_content(path)}" for path in sorted(files))
+    found += sorted(f"place {path}" for path in places)
+    found += sorted(f"function {name} {_spelled(value)}" for name, value in _reached(tree, namespace))
+    found += sorted(f"class of {name} {_spelled(kind)}" for name, kind in _classes(tree, namespace))
     found += sorted(
         f"in place of {name} {_spelled(value)}" for name, value in _in_place(tree, namespace).items()
     )
     return sha256("\n".join(found).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def settings(fn: object) -> dict[str, str]:
+    """Return the plain values that a function takes from around it: whom, where and how much may stand there."""
+    if not isinstance(fn, FunctionType):
+        return {}
+    around = {n: fn.__globals__[n] for n in fn.__code__.co_names if n in fn.__globals__}
+    with suppress(ValueError):  # a cell that is empty yet
+        around |= {
+            n: c.cell_contents for n, c in zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True)
+        }
+    kept = {
+        i.argval for i in dis.get_instructions(fn) if i.opname.startswith("STORE_")
+    }  # by itself, as a count
+    return {n: repr(v) for n, v in sorted(around.items()) if type(v) in _PLAIN and n not in kept}
 
 
 def _variables(code: str) -> set[str]:
@@ -62,20 +82,40 @@ def _variables(code: str) -> set[str]:
     return {*ALWAYS, *(name for name in named if not secret_name(name))}
 
 
-def _files(code: str, tree: ast.AST, namespace: Mapping[str, Any]) -> set[Path]:
-    """Return the files that are there under what code spells, and those of modules of the user's own."""
+def _files(code: str, tree: ast.AST, namespace: Mapping[str, Any]) -> tuple[set[Path], set[Path]]:
+    """Return the files that are there under what code spells, also by a variable, and those of the user's modules.
+
+    With them where the other paths lead, which is elsewhere once a link on the way is another one.
+    """
     texts = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+    values = [value for _, value in _named(tree, namespace)]
+    texts += [str(value) for value in values if type(value) is str or isinstance(value, PurePath)]
     found: set[Path] = set()
+    places: set[Path] = set()
     for text in (*texts, *_FILE.findall(code)):
         with suppress(OSError, ValueError, RuntimeError):
             path = Path(text).expanduser().resolve() if 0 < len(text) < 1000 else Path()
             if path.is_file() and len(found) < MOST_FILES:
                 found.add(path)
-    named = (namespace.get(n.id) for n in ast.walk(tree) if isinstance(n, ast.Name))
-    modules = {name for name, _ in _imported(tree)} | {m.__name__ for m in named if isinstance(m, ModuleType)}
+            elif os.sep in text and path.parent.is_dir():
+                places.add(path)
+    modules = {name for name, _ in _imported(tree)} | {m.__name__ for m in values if isinstance(m, ModuleType)}
     for name in {m.partition(".")[0] for m in modules}:
         found.update(file.resolve() for file in list(_of_module(name))[:MOST_FILES])
-    return found
+    return found, places
+
+
+def _named(tree: ast.AST, namespace: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the variables that code names."""
+    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    return [(name, namespace[name]) for name in sorted(names & namespace.keys())]
+
+
+def _classes(tree: ast.AST, namespace: Mapping[str, Any]) -> Iterator[tuple[str, type]]:
+    """Return the classes, where they are the user's, of the objects that code names: there stands what they do."""
+    for name, value in _named(tree, namespace):
+        if is_written(type(value)):
+            yield name, type(value)
 
 
 def _of_module(name: str) -> Iterator[Path]:
@@ -110,25 +150,34 @@ def _imported(tree: ast.AST) -> Iterator[tuple[str, str]]:
 
 
 def _reached(tree: ast.AST, namespace: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Return the functions of modules that code names, as they stand in the modules now."""
+    """Return what code names of modules, as it stands there now, but for what a package has installed there."""
+    for owner, name, value in _within(tree, namespace):
+        if not (_as_installed(name, value) if callable(value) else _installed(owner)):
+            yield name, value
+
+
+def _within(tree: ast.AST, namespace: Mapping[str, Any]) -> Iterator[tuple[ModuleType, str, Any]]:
+    """Return what code names of modules: the module, the name as it is spelled, the value."""
     modules = {n: v for n, v in namespace.items() if isinstance(v, ModuleType)}
     for dotted, name in _imported(tree):
         module, _, last = dotted.rpartition(".")
         if dotted in sys.modules:
             modules[name] = sys.modules[dotted]
         elif module in sys.modules:
-            yield dotted, vars(sys.modules[module]).get(last)
+            yield sys.modules[module], dotted, vars(sys.modules[module]).get(last)
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             parts: list[str] = []
             at: ast.expr = node
             while isinstance(at, ast.Attribute):
                 parts, at = [at.attr, *parts], at.value
-            value = modules.get(at.id) if isinstance(at, ast.Name) else None
+            value: Any = modules.get(at.id) if isinstance(at, ast.Name) else None
+            owner = value
             for part in parts:
+                owner = value if isinstance(value, ModuleType) else owner
                 value = vars(value).get(part) if isinstance(value, ModuleType) else None
             if value is not None and not isinstance(value, ModuleType):
-                yield ast.unparse(node), value
+                yield owner, ast.unparse(node), value
 
 
 def _in_place(tree: ast.AST, namespace: Mapping[str, Any]) -> dict[str, Any]:
@@ -137,8 +186,14 @@ def _in_place(tree: ast.AST, namespace: Mapping[str, Any]) -> dict[str, Any]:
     return {n: namespace[n] for n in named if n in namespace and not stands_in(n, namespace[n])}
 
 
+def _installed(module: ModuleType) -> bool:
+    """Return whether a module is Python's own, or a package's."""
+    file = getattr(module, "__file__", None)
+    return file.startswith(_LIBRARIES) if file else module.__name__ in sys.builtin_module_names
+
+
 def _as_installed(name: str, value: object) -> bool:
-    """Return whether a value is what an installed package has under this name: so it is imported or not."""
+    """Return whether a function is what an installed package has under this name: so it is imported or not."""
     of = getattr(value if callable(value) else type(value), "__module__", None) or ""
     maker = sys.modules.get(of)
     file = value.__code__.co_filename if isinstance(value, FunctionType) else getattr(maker, "__file__", None)
@@ -146,10 +201,14 @@ def _as_installed(name: str, value: object) -> bool:
         return False
     called = getattr(value, "__qualname__", getattr(value, "__name__", ""))
     own = maker is not None and vars(maker).get(called) is value
-    return not callable(value) or (own and called == name.rpartition(".")[2])
+    return own and called == name.rpartition(".")[2]
 
 
 def _spelled(value: object) -> str:
-    if isinstance(value, FunctionType):
+    if (
+        not callable(value)
+        or isinstance(value, FunctionType)
+        or (isinstance(value, type) and is_written(value))
+    ):
         return digest(value)
     return f"{type(value).__qualname__} {getattr(value, '__module__', '')} {getattr(value, '__qualname__', '')}"

@@ -21,7 +21,9 @@ _PASTED = 16  # characters of a text that stands in a goal by more than chance
 
 def words(run: Run) -> str:
     """Return everything that people said to the process, without what they put in of a variable that is untrusted."""
-    said = "\n".join([run.state.words or run.state.goal, *(text for by, text in run.state.told if by == "you")])
+    said = "\n".join(
+        [run.state.words or run.state.goal, *(text for by, text in run.state.told if by.is_person)]
+    )
     names = run.namespace or {}
     pasted = (
         names.get(n) for n in labels.marked(run.state.labels) if labels.of((n,), run.state.labels).untrusted
@@ -33,7 +35,7 @@ def words(run: Run) -> str:
 
 def by_person(s: State) -> bool:
     """Return whether the plan that stands was approved by a person, rather than by a mode."""
-    return s.plan_status == "approved" and not s.plan_by.startswith("mode:")
+    return s.plan_status == "approved" and s.plan_by.is_person
 
 
 # acts

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.errors import ConfigError
-from llmos_nb.journal.events import CallInDoubt, CallUndone, UndoProposed
+from llmos_nb.journal.events import CallInDoubt, CallUndone, Decider, UndoProposed
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import TakenBack
 from llmos_nb.tools import Call, Tool, as_tool
@@ -45,7 +45,7 @@ def under_way(run: Run, call: Call) -> bool:
     return any(run.state.calls[i].undoes == call.id for i in run.state.undoing)
 
 
-def propose(run: Run, call: Call, by: str) -> None:
+def propose(run: Run, call: Call, by: Decider) -> None:
     """Ask for the compensation of a call: it is judged with the next turn of the loop."""
     tool = tool_for(run.tools[call.name], call.id)
     given = {**(call.arguments if isinstance(call.arguments, dict) else {}), RESULT: call.result}

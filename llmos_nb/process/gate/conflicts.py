@@ -10,14 +10,14 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llmos_nb.journal.events import CallDecided, HeapChanged
+from llmos_nb.journal.events import CONFLICT, CallDecided, HeapChanged
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy import TRUSTED, labels
 from llmos_nb.policy.secrets import redact
 from llmos_nb.process.findings import Findings
 from llmos_nb.process.gate import labels as gate_labels
 from llmos_nb.process.run import Run
-from llmos_nb.process.scheduling.turns import CONFLICT, turns_of
+from llmos_nb.process.scheduling.turns import turns_of
 from llmos_nb.process.state.decide import Start
 from llmos_nb.process.state.state import State
 from llmos_nb.tools import Call, Tool
@@ -89,14 +89,14 @@ def refusals(s: State, names: Iterable[str]) -> int:
     for call in reversed(s.calls.values()):
         if call.by == CONFLICT:
             count += 1
-        elif wanted & set(call.changes.names) or (call.by == "you" and call.status == "rejected"):
+        elif wanted & set(call.changes.names) or (call.by.is_person and call.status == "rejected"):
             break
     return count
 
 
 def sent_back(run: Run, call: Call, tool: Tool, seen: Findings) -> bool:
     """Send a call back to the model where it is in conflict; what a person wrote, or decides at last, is theirs."""
-    if call.by == "you" and call.original is not None:
+    if call.by.is_person and call.original is not None:
         return False
     names = found(run, tool, seen)
     if not names or run.sight is None:
@@ -120,7 +120,7 @@ def sent_back(run: Run, call: Call, tool: Tool, seen: Findings) -> bool:
 
 def late(run: Run, call: Call, tool: Tool, seen: Findings) -> ToolResult | None:
     """Return the result of a step that may not begin, since a cell of the user's has run since it was let through."""
-    names = {} if call.by == "you" else found(run, tool, seen)
+    names = {} if call.by.is_person else found(run, tool, seen)
     if not names:
         return None
     it = "it" if len(names) == 1 else "them"

@@ -13,7 +13,7 @@ from inspect import iscoroutinefunction
 from typing import Any
 
 from llmos_nb.errors import ActError, BadArguments, Unreadable
-from llmos_nb.journal.events import ToolCalled, ToolReturned
+from llmos_nb.journal.events import Decider, ToolCalled, ToolReturned
 from llmos_nb.messages import ToolResult, canonical, parsed
 from llmos_nb.policy import Cover, is_prose
 from llmos_nb.policy.commitments import Act, Fit, Misfit, Reader, Signature, Use, first_fit, judged, plain, read
@@ -40,7 +40,7 @@ from llmos_nb.tools.devices.python import interruptible
 from llmos_nb.tools.schema import conform, types_of
 
 MOST = 64  # reads for one call
-BY = "act"  # who lets a read of the gate's own through
+BY = Decider("commitment")  # who lets a read of the gate's own through
 
 
 def signatures(tools: Mapping[str, Tool]) -> dict[str, Signature]:

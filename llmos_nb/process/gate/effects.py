@@ -15,24 +15,27 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import NamedTuple
 
 from llmos_nb.errors import CallDenied, EffectRefused
-from llmos_nb.journal.events import EffectDecided, QuestionAsked, SignalReceived
-from llmos_nb.policy import APPROVER, NOBODY, TRUSTED, Came, Effect, Ruling, covered, rule_on
+from llmos_nb.journal.events import YOU, Decider, EffectDecided, QuestionAsked, SignalReceived
+from llmos_nb.policy import NOBODY, TRUSTED, UNTRUSTED, Came, Effect, Rule, Ruling, covered, rule_on
 from llmos_nb.process.findings import Findings
 from llmos_nb.process.gate import approvers
-from llmos_nb.process.gate.labels import exposed
+from llmos_nb.process.gate.labels import exposed, joined
 from llmos_nb.process.run import Run, visit_here
-from llmos_nb.process.state.prompts import who
-from llmos_nb.tools import CLOSED, Call, kept, places, reentry
+from llmos_nb.tools import CLOSED, WORKER, Call, kept, places, reentry
 from llmos_nb.tools.devices.python import held_up
 
+REASONS = 3
 LATE = 20  # places on which what a call has left behind may be decided for good
 _NOT_IN_COPIES = ("command", "secret")
+ENDED = Decider("check", "end of the step")
+_OF_SESSION = ("environment", "setting")
 MARK = "!"  # between a call's id and the number of its question
 
 
@@ -40,7 +43,7 @@ class Answer(NamedTuple):
     """What was decided on an effect: whether it may happen, who said so, and why not."""
 
     allowed: bool
-    by: str
+    by: Decider
     why: str = ""
 
 
@@ -66,8 +69,10 @@ class Effects:
         self._predicted = (
             seen.predicted if others or _approved(call) else ()
         )  # a person has accepted its rights
-        self._free = _let_through(run, call)
         self._folders = [os.path.realpath(Path.cwd()), places()[0]]
+        rule = _rule_of(run, call)
+        self._free = rule is not None and not rule.risks
+        self._rest = rule is not None and bool(rule.risks)
         self.exposed = others or exposed(run)
         self._hosts = set(_contacted(run))
         self._decided: dict[tuple[str, str], Answer] = {}
@@ -101,7 +106,21 @@ class Effects:
             self._decided[_place(effect)] = answer
         if not answer.allowed:
             raise EffectRefused(f"not allowed: {effect.words(self._folders[0])}. {answer.why}".strip())
-        self.exposed = self.exposed or kind == "network"  # what comes back others have written
+        self._heard(effect)
+
+    def _heard(self, effect: Effect) -> None:
+        """Take in that what comes back others may have written; what a program reads nobody sees."""
+        if effect.kind == "network":
+            self.exposed = True
+        elif effect.kind != "process" or effect.target in ("", WORKER):
+            return
+        self._bring(Came(UNTRUSTED, f"`{self._call.name}` reads {effect.target}"))
+
+    def _bring(self, came: Came) -> None:
+        """Add what the call has taken from outside; of many reasons the first ones are said."""
+        known = self.brought.why
+        told = "" if came.why in known or known.count("; ") >= REASONS else came.why
+        self.brought = joined(self.brought, replace(came, why=told))
 
     def _judged(self, effect: Effect, alone: bool = False) -> Answer:
         s = self._run.state
@@ -112,11 +131,16 @@ class Effects:
         verdict = rule_on(
             effect, s.mode, exposed=self.exposed, folders=_own(self._folders, effect), alone=alone or not self.attended,
             closed=s.closed,
-            covers=self._free or known or covered(effect, self._predicted, self._folders[0]),
+            covers=self._free or known or self._foreseen(effect),
         )  # fmt: skip
         if verdict.what == "ask":
             return self._ask(effect, verdict.why)
         return Answer(verdict.what == "allow", verdict.by, verdict.why)
+
+    def _foreseen(self, effect: Effect) -> bool:
+        """Return whether an effect was predicted, and may have been meant by whoever approved steps to come."""
+        meant = not self._rest or effect.kind in _OF_SESSION or effect.inside(self._folders)
+        return meant and covered(effect, self._predicted, self._folders[0])
 
     def late(self, effect: Effect, judged: Callable[[], Answer]) -> None:
         """Decide on an effect of what the call has left behind; nobody is asked, and it is written down.
@@ -129,13 +153,13 @@ class Effects:
         s, place = self._run.state, _place(effect)
         if (answer := self._after.get(place)) is None:
             if s.status == "ended":
-                answer = Answer(False, "", f"process {s.pid} has ended; call it from a cell of your own")
+                answer = Answer(False, ENDED, f"process {s.pid} has ended; call it from a cell of your own")
             else:
                 answer = judged()
             if len(self._after) < LATE:
                 self._after[place] = answer
                 what = SignalReceived(
-                    signal="late_effect", by="a step", call=self._call.id, ok=answer.allowed,
+                    signal="late_effect", by=Decider("process", "a step"), call=self._call.id, ok=answer.allowed,
                     why=effect.words(self._folders[0]),
                 )  # fmt: skip
                 if self._run.relay is not None:
@@ -165,7 +189,7 @@ class Effects:
                 if answer is not None:
                     return answer
             if not self._run.attended():
-                return Answer(False, "", NOBODY + why)
+                return Answer(False, ENDED, NOBODY + why)
             return self._held(key, lambda: self._person(key, effect, why, foreign or [])) or _ENDED
 
     def _held(self, key: str, ask: Callable[[], None]) -> Answer | None:
@@ -197,8 +221,8 @@ class Effects:
         found = []
         for (kind, target), answer in [*self._decided.items()][:LATE]:
             here = os.path.relpath(target, self._folders[0]) if target.startswith(self._folders[0]) else target
-            foreseen = covered(Effect(kind, target), self._predicted, self._folders[0])
-            found += [[kind, here, "foreseen" if foreseen else "let through"]] if answer.allowed else []
+            why = "foreseen" if self._foreseen(Effect(kind, target)) else "let through"
+            found += [[kind, here, why]] if answer.allowed else []
         return found
 
     def _foreign(self, effect: Effect) -> list[dict[str, str]]:
@@ -225,7 +249,7 @@ class Effects:
                 if decision is not None and decision.what != "edit":  # there is nothing that could be edited
                     why = " ".join(w for w in (approvers.words(decision), *trouble) if w)
                     allowed = decision.what == "approve"
-                    answer = self._recorded(key, effect, Answer(allowed, f"{APPROVER}{name}", why))
+                    answer = self._recorded(key, effect, Answer(allowed, Decider("approver", name), why))
             finally:
                 self._settle(key, answer)
 
@@ -242,7 +266,7 @@ class Effects:
         return answer if answer.allowed else _refusal(answer.by, answer.why)
 
     @reentry.gate
-    def asked(self, effect: Effect, why: str, foreign: list[dict[str, str]] | None = None) -> str:
+    def asked(self, effect: Effect, why: str, foreign: list[dict[str, str]] | None = None) -> Decider:
         """Ask about an effect whatever the mode says of it, once each; return who allowed it.
 
         Parameters
@@ -262,7 +286,7 @@ class Effects:
         effect, why = Effect(str(effect.kind), str(effect.target)), str(why)  # a step may have made up either
         with self._lock:
             known = [effect.kind, effect.target] in self._run.state.grants
-            answer = Answer(True, "you") if known else self._ask(effect, why, foreign)
+            answer = Answer(True, YOU) if known else self._ask(effect, why, foreign)
         if not answer.allowed:
             raise EffectRefused(f"not allowed: {effect.words(self._folders[0])}. {answer.why}".strip())
         return answer.by
@@ -271,7 +295,7 @@ class Effects:
         """Take in what a tool that the step's code called has given."""
         if came.label != TRUSTED:
             self.exposed = self.exposed or came.label.untrusted
-            self.brought = Came(self.brought.label.join(came.label), came.why or why)
+            self._bring(replace(came, why=came.why or why))
 
     def decided(self, body: EffectDecided) -> None:
         """Let the step go on, or fail, as somebody has decided; on the thread that drives the process.
@@ -298,11 +322,11 @@ class Effects:
             self._settle(key, _ENDED)
 
 
-def _refusal(by: str, why: str) -> Answer:
-    return Answer(False, by, f"{who(by)} said no{f': {why}' if why else ''}")
+def _refusal(by: Decider, why: str) -> Answer:
+    return Answer(False, by, f"{by.describe('the user')} said no{f': {why}' if why else ''}")
 
 
-_ENDED = Answer(False, "", "the step has ended")
+_ENDED = Answer(False, ENDED, "the step has ended")
 
 
 def unseen(run: Run, seen: Findings, alone: bool) -> Ruling | None:
@@ -320,6 +344,14 @@ def unseen(run: Run, seen: Findings, alone: bool) -> Ruling | None:
         if found.what != "allow":
             return found
     return None
+
+
+def elsewhere(seen: Findings) -> bool:
+    """Return whether the text of a step spells a file, to be written or deleted, that is not of the folder."""
+    here = os.path.realpath(Path.cwd())
+    told = (target for kind, target in seen.predicted if kind in ("file", "deletion") and target)
+    paths = (os.path.realpath(os.path.join(here, os.path.expanduser(t))) for t in told)  # noqa: PTH111, PTH118 - texts
+    return not all(Effect("write", path).inside([here]) for path in paths)
 
 
 def _own(folders: list[str], effect: Effect) -> list[str]:
@@ -359,12 +391,10 @@ def _contacted(run: Run) -> Iterator[tuple[str, str]]:
 
 def _approved(call: Call) -> bool:
     """Return whether somebody decided on the call who was told what it would do."""
-    return bool(call.by) and not call.by.startswith("mode:")
+    return call.by.looked or (call.by.in_advance and call.by.kind != "mode")
 
 
-def _let_through(run: Run, call: Call) -> bool:
-    """Return whether a rule lets such calls through whatever they do, as its maker has said."""
-    if not call.by.startswith("rule:"):
-        return False
-    n = int(call.by.removeprefix("rule:")) - 1
-    return n < len(run.state.rules) and not run.state.rules[n].risks
+def _rule_of(run: Run, call: Call) -> Rule | None:
+    """Return the rule that let a call through, as its maker has said."""
+    n = int(call.by.name) - 1 if call.by.kind == "rule" else -1
+    return run.state.rules[n] if 0 <= n < len(run.state.rules) else None

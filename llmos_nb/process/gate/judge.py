@@ -7,8 +7,19 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.errors import BadArguments, UnknownTool
-from llmos_nb.journal.events import ActUsed, CallDecided, CallFinished, QuestionAsked, RunEnded
-from llmos_nb.policy import APPROVER, NOBODY, Act, Ruling, approval, call_digest, judge, labels
+from llmos_nb.journal.events import (
+    PLAN,
+    REPEAT,
+    SCHEMA,
+    YOU,
+    ActUsed,
+    CallDecided,
+    CallFinished,
+    Decider,
+    QuestionAsked,
+    RunEnded,
+)
+from llmos_nb.policy import NOBODY, Act, Ruling, approval, call_digest, judge, labels
 from llmos_nb.process.findings import Findings
 from llmos_nb.process.gate import (
     approvers,
@@ -24,6 +35,7 @@ from llmos_nb.process.state.fold.call import repeat_key
 from llmos_nb.tools import Call, Stopped, Tool, bounded, parse_arguments, unknown_tool, validate
 
 SAME_CALLS = 2
+AUTO = Decider("mode", "auto")
 
 
 def finish(run: Run, command: Finish) -> None:
@@ -32,12 +44,12 @@ def finish(run: Run, command: Finish) -> None:
     arguments = call.arguments if isinstance(call.arguments, dict) else {}
     text, size = bounded(str(arguments.get("answer", "")))
     if not text.strip():
-        reject(run, call, "schema", "final_answer: answer must be a text")
+        reject(run, call, SCHEMA, "final_answer: answer must be a text")
     else:
         run.append(CallFinished(call=call.id, ok=True, result=text, size=size))
 
 
-def reject(run: Run, call: Call, by: str, why: str) -> None:
+def reject(run: Run, call: Call, by: Decider, why: str) -> None:
     """Record that a call does not run, with the reason for the model."""
     run.append(CallDecided(call=call.id, digest="", what="reject", by=by, why=why))
 
@@ -76,10 +88,10 @@ def judge_call(run: Run, command: Judge) -> Awaitable[None] | None:
         tool = compensate.tool_of(run, call) or find(run.tools, call.name)
         arguments = validate(tool, parse_arguments(call.arguments))
     except (BadArguments, UnknownTool) as error:
-        reject(run, call, "schema", str(error))
+        reject(run, call, SCHEMA, str(error))
         return None
     if run.state.planning == "only" and tool.effect != "read" and not call.undoes:
-        reject(run, call, "plan", "only a plan is wanted: nothing runs before the user has it carried out")
+        reject(run, call, PLAN, "only a plan is wanted: nothing runs before the user has it carried out")
         return None
     if run.state.closed and tool.outward and not call.undoes:
         return _look_up_and_judge(run, call, tool, arguments)
@@ -93,7 +105,7 @@ async def _look_up_and_judge(run: Run, call: Call, tool: Tool, arguments: dict[s
     try:
         await run.visit(partial(look_up, run, call, tool, arguments))
     except Stopped as stop:
-        run.halt("paused", str(stop) or "you")
+        run.halt("paused", stop.by)
     if not run.halting and call.status == "proposed":
         await _decided(run, partial(_judge, run, call, tool, arguments))
 
@@ -105,13 +117,13 @@ def _judge(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> Await
     verdict = ruling(run, call, tool, arguments, seen)
     if verdict.what == "ask" and conflicts.sent_back(run, call, tool, seen):
         return None  # a person is not asked about a step that rests on what is no more
-    person = verdict.what == "ask" or verdict.by == "you"
+    person = verdict.what == "ask" or verdict.by.is_person
     digest = digest_of(run, call, tool, arguments, seen, person)
     if verdict.what == "ask" and approvers.may_decide(run, tool, seen):
         return ask_approvers(run, call, tool, arguments, seen, verdict.why, digest)
     if verdict.what == "ask":
         changed = conflicts.found(run, tool, seen)
-        ask_human(run, call, conflicts.asks(changed) if changed else verdict.why, seen, digest)
+        ask_human(run, call, conflicts.asks(changed) if changed else verdict.why, seen, digest, arguments)
     else:
         use(run, call, seen.use if verdict.what == "allow" else None)
         run.append(
@@ -142,10 +154,10 @@ async def ask_approvers(
     name, decision, trouble = await approvers.consult(run, request)
     if run.halting or (call.status, call.arguments) != before:
         return
-    by, said = f"{APPROVER}{name}", "" if decision is None else approvers.words(decision)
+    by, said = Decider("approver", name), "" if decision is None else approvers.words(decision)
     said = " ".join(w for w in (said, *trouble) if w)
     if decision is None:
-        ask_human(run, call, " ".join([why, *trouble]), seen, digest)
+        ask_human(run, call, " ".join([why, *trouble]), seen, digest, arguments)
     elif decision.what == "reject":
         reject(run, call, by, said)
     elif decision.what == "edit":
@@ -156,14 +168,16 @@ async def ask_approvers(
         run.append(CallDecided(call=call.id, digest=digest, what="approve", by=by, why=said, arguments=changed))
 
 
-def _edit(run: Run, call: Call, tool: Tool, given: dict[str, Any], by: str, said: str) -> None:
+def _edit(run: Run, call: Call, tool: Tool, given: dict[str, Any], by: Decider, said: str) -> None:
     """Approve a call with an approver's arguments, unless they do not fit or the policy denies the call so."""
     try:
         arguments = validate(tool, given)
     except BadArguments as error:
         seen = look(run, call, tool, call.arguments if isinstance(call.arguments, dict) else {})
         digest = digest_of(run, call, tool, call.arguments, seen, person=True)
-        ask_human(run, call, f"It asks because the arguments of {by} do not fit: {error}", seen, digest)
+        ask_human(
+            run, call, f"It asks because the arguments of {by.describe()} do not fit: {error}", seen, digest
+        )
         return
     seen = run.inspected[call.id] = look(run, call, tool, arguments)
     verdict = ruling(run, call, tool, arguments, seen)
@@ -202,17 +216,19 @@ def _repeated(run: Run, call: Call) -> bool:
         return False
     why = f"the same call was made {count} times with nothing new; use what it gave, or do something else"
     if count > SAME_CALLS and s.mode in ("auto", "never"):
-        reject(run, call, "repeat", why)
+        reject(run, call, REPEAT, why)
         run.append(RunEnded(reason="failed", detail=f"{call.name} was called again and again", answer=None))
     elif count > SAME_CALLS:
         ask_human(run, call, f"It asks because {why.split(';', maxsplit=1)[0]}.", Findings(), "")
     else:
-        reject(run, call, "repeat", why)
+        reject(run, call, REPEAT, why)
     return True
 
 
-def ask_human(run: Run, call: Call, why: str, seen: Findings, digest: str) -> None:
-    """Ask a person about a call; what they will see is on the record."""
+def ask_human(
+    run: Run, call: Call, why: str, seen: Findings, digest: str, arguments: Mapping[str, Any] | None = None
+) -> None:
+    """Ask a person about a call, and about its arguments as they fit the tool; what they will see is on the record."""
     run.append(
         QuestionAsked(
             question=call.id,
@@ -229,6 +245,7 @@ def ask_human(run: Run, call: Call, why: str, seen: Findings, digest: str) -> No
             each_time=seen.each_time,
             foreign=_foreign(run, call),
             act=dict(seen.use) if seen.use is not None else None,
+            arguments=dict(arguments) if arguments is not None and arguments != call.arguments else None,
             **approval.bounds(run.state.approval),
         )
     )
@@ -273,6 +290,10 @@ def ruling(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: Fi
     if outward and gate_labels.exposed(run):
         label = label.join(labels.UNTRUSTED)
     kinds = frozenset(kind for kind, _ in seen.risks)
+    if any(rule.risks for rule in s.rules):
+        from llmos_nb.process.gate.effects import elsewhere  # few have approved what is to come
+
+        kinds |= {"elsewhere"} if elsewhere(seen) else set()
     act = Act(
         call.name,
         arguments,
@@ -291,23 +312,22 @@ def ruling(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: Fi
     mode = "auto" if tool.name == "ask" and s.mode == "step" else s.mode
     granted = s.envelope if commitments.by_person(s) else {}
     verdict = judge(act, mode, s.rules, s.rules_used, granted, s.envelope_used, s.at)
-    if seen.unseen and verdict == Ruling("allow", "mode:auto"):
+    if seen.unseen and verdict == Ruling("allow", AUTO):
         from llmos_nb.process.gate.effects import unseen  # few steps use such libraries
 
         verdict = unseen(run, seen, act.alone) or verdict
     each_time = tool.each_time  # no rule, mode or plan speaks for such a call, only a person
     if verdict.what == "allow" and (each_time or call.name in s.altered):
         why = why if each_time else f"It asks because {altered(tool)}."
-        return Ruling("ask", "tools", why) if s.mode != "never" else Ruling("deny", "mode:never", NOBODY + why)
+        return (
+            Ruling("ask", Decider("check", "tools"), why)
+            if s.mode != "never"
+            else Ruling("deny", Decider("mode", "never"), NOBODY + why)
+        )
     loose = label.untrusted or each_time or (seen.cover is not None and not seen.cover.runs)
     if verdict.what == "ask" and call.step in s.preapproved and not loose:
-        return Ruling("allow", "you", "You approved this step before it began.")
-    if (
-        verdict.what == "allow"
-        and s.upto
-        and s.plan.later(call.step, s.upto)
-        and not verdict.by.startswith("rule:")
-    ):
+        return Ruling("allow", YOU, "You approved this step before it began.")
+    if verdict.what == "allow" and s.upto and s.plan.later(call.step, s.upto) and verdict.by.kind != "rule":
         return _beyond(s, call)
     return verdict
 
@@ -315,8 +335,8 @@ def ruling(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: Fi
 def _beyond(s: State, call: Call) -> Ruling:
     """Ask before the first call of a step after the last one that a person approved, unless they have since."""
     if call.step in s.preapproved:
-        return Ruling("allow", "you", "You approved this step before it began.")
-    return Ruling("ask", "plan", f"It asks because you approved the plan up to step {s.upto}.")
+        return Ruling("allow", YOU, "You approved this step before it began.")
+    return Ruling("ask", PLAN, f"It asks because you approved the plan up to step {s.upto}.")
 
 
 def _as_before(run: Run, tool: Tool, arguments: Mapping[str, Any]) -> bool:
@@ -353,4 +373,8 @@ def digest_of(run: Run, call: Call, tool: Tool, arguments: object, seen: Finding
         from llmos_nb.process.gate.bound import surroundings  # most calls are decided on by no person
 
         versions = {**versions, "(around)": surroundings(str(arguments.get("code", "")), run.namespace or {})}
+    elif person and tool.runner is None and not tool.elsewhere:
+        from llmos_nb.process.gate.bound import settings  # as above
+
+        versions = {**versions, **settings(tool.fn)}
     return call_digest(call.id, tool.name, tool.digest, arguments, versions)

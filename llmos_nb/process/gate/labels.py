@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import weakref
 from collections.abc import Iterable, Mapping
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import ConfigError, JournalUnwritable
-from llmos_nb.heap import Walk, names_reaching, reachable_names
+from llmos_nb.heap import Walk, is_owned, names_reaching, reachable_names
 from llmos_nb.journal.events import LabelChanged
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy import DATA, FILE, TRUSTED, UNKNOWN_FILE, UNTRUSTED, Came, is_prose, labels, lookalikes
@@ -146,7 +147,7 @@ def _of_home(run: Run, target: str) -> bool:
 
 
 def took(run: Run, tool: Tool, seen: Findings, result: ToolResult) -> Came:
-    """Say what a call has taken from outside, by what it opened and connected to.
+    """Say what a call has taken from files; from where it connected to, the gate of its effects says it.
 
     Where nothing of a kind was seen, and the code calls a reader of a library, that may have read by itself.
     """
@@ -157,9 +158,8 @@ def took(run: Run, tool: Tool, seen: Findings, result: ToolResult) -> Came:
     files = [("foreign file", "open", str(path)) for path in opened]
     effects = (str(e).partition(" ") for e in result.facts.get("effects", ()))
     reached = [to for kind, _, to in effects if kind == "network"]
-    seen_there = [to for to in reached if to != FORETOLD] or ["an address that was not seen"][: len(reached)]
-    network = [("network", tool.name, to) for to in seen_there]
-    native = [s for s in seen.sources if "." not in s[1] and not (network if s[0] == "network" else files)]
+    network = [("network", tool.name, "an address that was not seen")] if reached == [FORETOLD] else []
+    native = [s for s in seen.sources if "." not in s[1] and not (reached if s[0] == "network" else files)]
     return _outside(run, [*files, *network, *native])
 
 
@@ -225,7 +225,8 @@ def _of_function(tool: Tool, namespace: dict[str, Any]) -> set[str]:
 
 def joined(*several: Came) -> Came:
     """Join what came from several sources."""
-    return Came(TRUSTED.join(*(c.label for c in several)), "; ".join(c.why for c in several if c.why))
+    whys = dict.fromkeys(c.why for c in several if c.why)
+    return Came(TRUSTED.join(*(c.label for c in several)), "; ".join(whys))
 
 
 def brought(came: Came, result: ToolResult) -> Came:
@@ -278,11 +279,28 @@ def settle_labels(run: Run, call: Call, came: Came, result: ToolResult, seen: Fi
     changes = result.changes or {}
     changed = [n for kind in _CHANGES for n in changes.get(kind, ())]
     why, handle = f"{call.id}: {came.why}" if came.why else "", str(result.facts.get("handle", ""))
-    changed += [handle] if handle else []
+    kept = _only_imported(call.code, seen)
+    changed = [n for n in changed if n not in kept] + ([handle] if handle else [])
     risen = labels.floated(run.state.labels, Came(came.label, why), [*changed, *written], unseen=bool(handle))
     for name, label, reason in risen:
         run.append(LabelChanged(name=name, label=label, why=reason))
         keep(run.journal.path, name, label)
+
+
+def _only_imported(code: str, seen: Findings) -> set[str]:
+    """Return the names of what code imports of libraries and only reads or calls: no data is held there."""
+    if not seen.imports or seen.everything or labels.reaches_all(code):
+        return set()
+    nodes = [*ast.walk(ast.parse(code))]
+    plain = {id(n.value) for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
+    plain |= {id(n.func) for n in nodes if isinstance(n, ast.Call)}
+    stored = [
+        n for n in nodes if isinstance(n, ast.Attribute | ast.Subscript) and not isinstance(n.ctx, ast.Load)
+    ]
+    inside = {inner.id for n in stored for inner in ast.walk(n) if isinstance(inner, ast.Name)}
+    used = {n.id for n in nodes if isinstance(n, ast.Name) and id(n) not in plain} | inside
+    library = {n for n, origin in seen.imports if not is_owned(origin.partition(".")[0])}
+    return library - used
 
 
 def files_written(run: Run, seen: Findings, result: ToolResult) -> list[str]:
@@ -297,7 +315,8 @@ def files_written(run: Run, seen: Findings, result: ToolResult) -> list[str]:
 
 
 def learn(run: Run, arguments: Mapping[str, Any], result: ToolResult) -> None:
-    """Take in the secrets that a step brought into the namespace or the environment."""
+    """Take in the secrets that a call has given, and that a step brought into the namespace or the environment."""
+    vault.read(result.text, str(arguments))
     if run.namespace is None or not result.changes:
         return
     changed = [n for kind in _CHANGES for n in result.changes.get(kind, ())]

@@ -16,11 +16,11 @@ from types import FrameType, FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
 from llmos_nb.errors import EffectRefused, Unreadable
-from llmos_nb.journal.events import ToolCalled, ToolReturned
+from llmos_nb.journal.events import Decider, ToolCalled, ToolReturned
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy import NOBODY, TRUSTED, UNTRUSTED, Came, Effect, Ruling, commitments
 from llmos_nb.process.gate import labels as gate_labels
-from llmos_nb.process.gate.judge import look, ruling
+from llmos_nb.process.gate.judge import AUTO, look, ruling
 from llmos_nb.process.run import EffectGate, Run
 from llmos_nb.tools import (
     CLOSED,
@@ -168,7 +168,7 @@ class Nested:
 
             look_up_here(self._run, call, self._call.id, tool, _given(call))
 
-    def _judged(self, call: Call, tool: Tool) -> tuple[str, dict[str, Any] | None]:
+    def _judged(self, call: Call, tool: Tool) -> tuple[Decider, dict[str, Any] | None]:
         """Return who lets a call through, and the act that it uses.
 
         Raises
@@ -179,7 +179,7 @@ class Nested:
         run, arguments = self._run, _given(call)
         seen = look(run, call, tool, arguments)
         verdict, act = ruling(run, call, tool, arguments, seen), None if seen.use is None else dict(seen.use)
-        free = verdict == Ruling("allow", "mode:auto")
+        free = verdict == Ruling("allow", AUTO)
         if free and tool.outward and self._effects().exposed:
             verdict = Ruling("ask", verdict.by, f"It asks because `{tool.name}` acts outside, and {OTHERS}.")
         if verdict.what == "ask" and run.state.mode == "step" and tool.effect in ("read", "namespace"):
@@ -206,7 +206,7 @@ class Nested:
 
         seen = look(self._run, call, tool, _given(call))
         verdict = ruling(self._run, call, tool, _given(call), seen)
-        exposed = tool.outward and self._effects().exposed and verdict.by == "mode:auto"
+        exposed = tool.outward and self._effects().exposed and verdict.by == AUTO
         free = verdict.what == "allow" and seen.use is None and not exposed
         return Answer(
             free, verdict.by, "" if free else "its step has ended, and what is left of one uses no act"

@@ -7,7 +7,11 @@ from typing import Literal
 
 from llmos_nb.errors import BadArguments
 from llmos_nb.journal.events import (
+    DEADLINE,
+    MODEL,
+    SCHEMA,
     CallDecided,
+    Decider,
     PlanDecided,
     PlanEdited,
     PlanProposed,
@@ -32,11 +36,11 @@ def propose(run: Run, command: Propose) -> None:
 
             plan = of_plan(run, plan)
     except BadArguments as error:
-        by = getattr(error, "by", "schema")
+        by = getattr(error, "by", SCHEMA)
         run.append(CallDecided(call=call.id, digest="", what="reject", by=by, why=str(error)))
         return
     kind = PlanEdited if s.plan.steps else PlanProposed
-    run.append(kind(version=plan.version, steps=plan.plain(), by="model", call=call.id))
+    run.append(kind(version=plan.version, steps=plan.plain(), by=MODEL, call=call.id))
 
 
 def judge_the_plan(run: Run, command: JudgePlan) -> None:
@@ -44,8 +48,8 @@ def judge_the_plan(run: Run, command: JudgePlan) -> None:
     s = run.state
     left = [p for p in s.plan.steps if p.open]
     new = sum(a.open and not a.approved for a in s.acts.values())
-    known = s.plan_by != "model" or (s.mode == "risky" and s.plan_seen and not new)
-    decision = Ruling("allow", f"mode:{s.mode}") if known else judge_plan(len(left), s.mode, new)
+    known = s.plan_by != MODEL or (s.mode == "risky" and s.plan_seen and not new)
+    decision = Ruling("allow", Decider("mode", s.mode)) if known else judge_plan(len(left), s.mode, new)
     if decision.what == "ask":
         more = approval.bounds(s.approval)
         run.append(QuestionAsked(question=f"plan:{command.version}", about="plan", text=decision.why, **more))
@@ -56,7 +60,7 @@ def judge_the_plan(run: Run, command: JudgePlan) -> None:
 def decide_plan(
     run: Run,
     what: Literal["approve", "reject"],
-    by: str,
+    by: Decider,
     why: str = "",
     without: Sequence[int] = (),
     upto: int = 0,
@@ -84,6 +88,6 @@ def overdue(run: Run, command: Overdue) -> None:
         to = tuple(question["escalate"])
         run.append(QuestionEscalated(question=key, to=list(to), **approval.bounds(run.state.approval, to)))
     elif key in run.state.calls:
-        reject(run, run.state.calls[key], "deadline", WHY)
+        reject(run, run.state.calls[key], DEADLINE, WHY)
     else:
-        decide_plan(run, "reject", "deadline", WHY)
+        decide_plan(run, "reject", DEADLINE, WHY)

@@ -13,7 +13,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from llmos_nb.errors import ConfigError, LlmosError
-from llmos_nb.journal.events import RunEnded, RunStarted, ToolsChanged
+from llmos_nb.journal.events import Decider, RunEnded, RunStarted, ToolsChanged
 from llmos_nb.policy import NOBODY
 from llmos_nb.process import preview
 from llmos_nb.process.gate import compensate
@@ -72,13 +72,13 @@ async def current(run: Run, call: Call) -> Tool | None:
         try:
             found = await _servers(run).tools(run.state.servers, run.call_timeout_s, tool.server)
         except LlmosError as error:
-            reject(run, call, "tools", str(error))
+            reject(run, call, Decider("check", "tools"), str(error))
             return None
         mine = [n for n in run.state.served if n in run.tools and run.tools[n].server == tool.server]
         _take(run, found, mine)
         tool = run.tools.get(call.name)
     if tool is None:
-        reject(run, call, "tools", f"there is no tool {call.name} any more")
+        reject(run, call, Decider("check", "tools"), f"there is no tool {call.name} any more")
     return tool if call.status == "approved" else None
 
 
@@ -122,10 +122,10 @@ def unseen(run: Run, call: Call, tool: Tool, arguments: Mapping[str, Any]) -> bo
     if not tool.server:
         return False
     if call.name in run.state.altered:
-        if not call.digest or call.by in ("plan", "tools") or ":" in call.by:
+        if not call.digest or not call.by.is_person:
             seen = inspect(run, tool, arguments)
             if run.state.mode == "never":
-                reject(run, call, "mode:never", f"{NOBODY}It asks because {altered(tool)}.")
+                reject(run, call, Decider("mode", "never"), f"{NOBODY}It asks because {altered(tool)}.")
             else:
                 digest = digest_of(run, call, tool, arguments, seen, person=True)
                 ask_human(run, call, f"It asks because {altered(tool)}.", seen, digest)

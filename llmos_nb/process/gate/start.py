@@ -12,9 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import JournalError
 from llmos_nb.journal import Acts
-from llmos_nb.journal.events import CallFinished, CallInDoubt, CallResolved, CallStarted, Changes, NamesChanged
+from llmos_nb.journal.events import (
+    BUDGET,
+    CallFinished,
+    CallInDoubt,
+    CallResolved,
+    CallStarted,
+    Changes,
+    NamesChanged,
+)  # fmt: skip
 from llmos_nb.messages import ToolResult
-from llmos_nb.policy import APPROVER, Came, call_digest
+from llmos_nb.policy import Came, call_digest
 from llmos_nb.policy.secrets import Stream, redact, vault
 from llmos_nb.process import values
 from llmos_nb.process.findings import Findings
@@ -69,7 +77,7 @@ async def start(run: Run, command: Start) -> None:
 def _rests(call: Call, tool: Tool) -> bool:
     """Return whether an approval rests on something that may have changed since: on objects, or a server's words."""
     shared = tool.effect == "namespace" and not tool.elsewhere
-    return shared or bool(tool.server) or bool(call.digest and call.by and ":" not in call.by)
+    return shared or bool(tool.server) or bool(call.digest and call.by.looked)
 
 
 def _checked(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> tuple[Any, ...]:
@@ -116,7 +124,7 @@ def _turn(run: Run, command: Start, tool: Tool) -> contextlib.AbstractAsyncConte
 
 def _stale(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> tuple[str, Findings, str] | None:
     """Return why a call asks again, where what a person or an approver approved has changed since."""
-    if not call.digest or call.by == "plan" or call.by.startswith(("words", "act:", "mode:", "rule:")):
+    if not call.digest or call.by.in_advance:
         return None
     if tool.inspect is None and call.digest == call_digest(call.id, tool.name, tool.digest, arguments, {}):
         return None  # it rests on the tool and these arguments alone
@@ -125,8 +133,8 @@ def _stale(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> tuple
     if digest == call.digest:
         return None
     whose = conflicts.named(conflicts.theirs(run, seen.names)) or "something that it uses"
-    who = call.by if call.by.startswith(APPROVER) else "you"
-    why = altered(tool) if tool.name in run.state.altered else f"{whose} has changed since {who} approved it"
+    why = f"{whose} has changed since {call.by.describe()} approved it"
+    why = altered(tool) if tool.name in run.state.altered else why
     return f"It asks again because {why}.", seen, digest
 
 
@@ -134,7 +142,7 @@ async def _ask_again(
     run: Run, call: Call, tool: Tool, arguments: dict[str, Any], why: str, seen: Findings, digest: str
 ) -> None:
     """Ask those who approved: an approver once more, after that a person."""
-    theirs = call.by.startswith(APPROVER) and call.id not in run.approvers.repeated
+    theirs = call.by.kind == "approver" and call.id not in run.approvers.repeated
     if theirs and approvers.may_decide(run, tool, seen):
         run.approvers.repeated.add(call.id)
         await ask_approvers(run, call, tool, arguments, seen, why, digest)
@@ -145,7 +153,7 @@ async def _ask_again(
 def _conflicts(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> bool:
     """Let a person decide where a call would write, once more, what somebody else has changed meanwhile."""
     seen = _inspected(run, call, tool, arguments)
-    found = {} if call.by == "you" else conflicts.found(run, tool, seen)
+    found = {} if call.by.is_person else conflicts.found(run, tool, seen)
     if not found:
         return False
     digest = digest_of(run, call, tool, arguments, seen, person=True)
@@ -161,7 +169,7 @@ def _inspected(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> F
 def _over_budget(run: Run, call: Call) -> bool:
     for unit in () if call.undoes else run.state.budget.limits:  # what is taken back was paid for
         if unit != "steps" and run.state.left(unit) <= 0:
-            reject(run, call, "budget", f"the budget of {unit} is used up")
+            reject(run, call, BUDGET, f"the budget of {unit} is used up")
             return True
     return False
 
@@ -191,7 +199,7 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
             tool = run.tools[tool.name] = replace(tool, place="main")
             seen, came, result = await run.visit(partial(_at_once, run, tool, arguments, context, begun))
     except Stopped as stop:
-        run.halt("paused", str(stop) or "you")
+        run.halt("paused", stop.by)
         _cut_off(run, call, tool, acted)
     except (asyncio.CancelledError, JournalError):
         if begun.entered:
@@ -328,7 +336,7 @@ def _cut_off(run: Run, call: Call, tool: Tool, acted: list[str]) -> None:
     One that nobody meant begins anew later, where nothing of it is left.
     """
     if run.anew and not acted and (tool.repeat != "once" or only_namespace(run, tool, call)):
-        run.append(CallResolved(call=call.id, done=False, by=run.halting[1] if run.halting else ""))
+        run.append(CallResolved(call=call.id, done=False, by=run.halted_by))
         return
     back = "; what it had changed was taken back" if tool.effect == "namespace" else ""
     stands = f". It had begun to act outside, which stands: {acted[0]}" if acted else ""
@@ -340,23 +348,15 @@ def _cancelled(run: Run, call: Call, tool: Tool, acted: list[str]) -> None:
     if tool.effect in ("read", "namespace") or tool.repeat != "once":
         _cut_off(run, call, tool, acted)
     else:
-        run.append(
-            CallInDoubt(
-                call=call.id,
-                why=f"{tool.name} was stopped under way; nobody knows whether it took effect.",
-            )
-        )
+        why = f"{tool.name} was stopped under way; nobody knows whether it took effect."
+        run.append(CallInDoubt(call=call.id, why=why))
 
 
 def record(run: Run, call: Call, tool: Tool, result: ToolResult) -> None:
     """Record what a call gave, bounded, with the names that it changed."""
     if result.facts.get("in_doubt") and tool.repeat == "once":
-        run.append(
-            CallInDoubt(
-                call=call.id,
-                why=f"nobody knows whether {tool.name} took effect: {result.text}",
-            )
-        )
+        why = f"nobody knows whether {tool.name} took effect: {result.text}"
+        run.append(CallInDoubt(call=call.id, why=why))
         return
     if result.changes and any(result.changes.values()):
         changes = values.kept(run, call.id, Changes.parse(result.changes))

@@ -343,12 +343,8 @@ class Sharing:
         n, by, who = self._last.get(name, (0, "", 0))
         return by if n > mark and who != pid else ""
 
-    def follow_cells(self, ip: Any) -> None:
-        """Note what the user's own cells change, as they end."""
-        if hasattr(ip, "events"):
-            ip.events.register("post_run_cell", self._cell)
-
-    def _cell(self, result: Any) -> None:
+    def cell(self, result: Any) -> None:
+        """Note what a cell of the user's has changed, as it ends."""
         source, n = str(getattr(result.info, "raw_cell", "") or ""), result.execution_count
         if source.lstrip().startswith(("%agent", "%%agent")):
             return

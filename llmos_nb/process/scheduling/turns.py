@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import (
+    CONFLICT,
     CallDecided,
     CallFinished,
     MessageAwaited,
@@ -20,7 +21,6 @@ from llmos_nb.journal.events import (
 from llmos_nb.process.scheduling.resource import Claimant, Resource, Sharing, Sight
 from llmos_nb.process.state.state import State
 
-CONFLICT = "conflict"  # who refuses a step that would write what somebody else has changed
 PATIENCE_S = 60.0  # nobody waits longer for the turn of one whose model thinks
 CALLS = 3  # so many other calls may stand between a refusal and the write that it was about
 

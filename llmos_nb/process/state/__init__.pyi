@@ -2,7 +2,7 @@ from . import prompts as prompts, texts as texts
 from .acts import Commitment as Commitment, moving as moving
 from .context import Context as Context
 from .decide import decide as decide
-from .ends import FOR_GOOD as FOR_GOOD, resumes as resumes
+from .ends import resumes as resumes
 from .plan import Plan as Plan, Step as Step, parse_steps as parse_steps
 from .search import excerpt as excerpt
 from .state import CONTROL as CONTROL, State as State

@@ -6,14 +6,14 @@ A process is *closed* from the moment a plan with acts stands: from then on only
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from llmos_nb.errors import UsageError
-from llmos_nb.journal.events import ActData, StepData
+from llmos_nb.journal.events import MODEL, YOU, ActData, Decider, StepData
 
 ENDED = ("rejected", "skipped", "replaced")  # steps whose acts are given up
-_KEPT = ("text", "kind", "says", "why", "choice", "chosen", "by")
+_KEPT = ("text", "kind", "says", "why", "choice", "chosen")
 
 
 @dataclass
@@ -28,8 +28,8 @@ class Commitment:
         The act in words, why it is of its class, and what data picks among what is allowed.
     chosen : dict of str to str
         By argument, who chooses its value.
-    by : str
-        ``model``, or the person who gave it.
+    by : Decider
+        The model, or the person who gave it.
     step : int
         The plan's step that it belongs to; 0 for none.
     approved : bool
@@ -48,7 +48,7 @@ class Commitment:
     why: str = ""
     choice: str = ""
     chosen: dict[str, str] = field(default_factory=dict)
-    by: str = "model"
+    by: Decider = MODEL
     step: int = 0
     approved: bool = False
     open: bool = True
@@ -58,15 +58,16 @@ class Commitment:
     def plain(self, n: int) -> ActData:
         """Return what a plan says of it."""
         said = {k: v for k in _KEPT if (v := getattr(self, k))}
-        return cast("ActData", {"n": n, **said})
+        return cast("ActData", {"n": n, **said, "by": self.by.plain()})
 
 
 Acts = dict[int, Commitment]
 
 
-def given(raw: Iterable[ActData], by: str = "you") -> Acts:
+def given(raw: Iterable[ActData]) -> Acts:
     """Return acts that a process has to begin with: a person's, or moved from its parent."""
-    return {a["n"]: replace_by(a, by, approved=a.get("by") != "model") for a in raw}
+    acts = {a["n"]: _read(a, YOU) for a in raw}
+    return {n: replace(a, approved=a.by.is_person) for n, a in acts.items()}
 
 
 def moving(acts: Acts, wanted: Iterable[int]) -> list[ActData]:
@@ -81,30 +82,31 @@ def moving(acts: Acts, wanted: Iterable[int]) -> list[ActData]:
     for n in wanted:
         if n not in acts or not acts[n].open or acts[n].uses:
             raise UsageError(f"act {n}: there is none of this number that is open and has not been used")
-        by = "you" if acts[n].approved else acts[n].by
-        found.append(cast("ActData", {**acts[n].plain(n), "by": by}))
+        by = YOU if acts[n].approved else acts[n].by
+        found.append(replace(acts[n], by=by).plain(n))
     return found
 
 
-def replace_by(raw: Mapping[str, Any], by: str, **more: Any) -> Commitment:
-    """Return an act as an event says it."""
-    return Commitment(**{**{k: raw[k] for k in _KEPT if raw.get(k)}, "by": raw.get("by") or by, **more})
+def _read(raw: Mapping[str, Any], by: Decider, **more: Any) -> Commitment:
+    """Return an act as an event says it; where that does not name who gave it, it is `by`."""
+    by = Decider.parse(raw["by"]) if "by" in raw else by
+    return Commitment(**{k: raw[k] for k in _KEPT if raw.get(k)}, by=by, **more)
 
 
-def planned(acts: Acts, steps: Sequence[StepData], by: str) -> None:
+def planned(acts: Acts, steps: Sequence[StepData], by: Decider) -> None:
     """Take in a plan: its acts are open, and those that it no longer has are given up."""
     live = {a["n"]: (a, p["n"]) for p in steps if p.get("status") not in ENDED for a in p.get("acts", ())}
     for n, (raw, step) in live.items():
-        acts.setdefault(n, replace_by(raw, by, step=step, approved=by not in ("model", ""))).step = step
+        acts.setdefault(n, _read(raw, by, step=step, approved=by.is_person)).step = step
     for n, act in acts.items():
         act.open = act.open and (n in live or not act.step)
 
 
-def decided(acts: Acts, by: str, without: Sequence[int]) -> None:
+def decided(acts: Acts, by: Decider, without: Sequence[int]) -> None:
     """Take in that the plan was approved; by a person, its acts are, but those left out."""
     for n, act in acts.items():
         act.open = act.open and n not in without
-        act.approved = act.approved or (act.open and not by.startswith("mode:"))
+        act.approved = act.approved or (act.open and by.is_person)
 
 
 def refused(acts: Acts) -> None:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from llmos_nb.journal.events import Reason
-from llmos_nb.process.state.rebuild import REBUILD
+from llmos_nb.journal.events import REBUILD, Reason
 from llmos_nb.process.state.state import State
 from llmos_nb.tools import Call
 

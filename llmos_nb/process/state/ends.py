@@ -5,8 +5,6 @@ from __future__ import annotations
 from llmos_nb.journal.events import FURTHER
 from llmos_nb.process.state.state import State
 
-FOR_GOOD = ("stopped", "killed", "forked")
-
 
 def resumes(s: State) -> bool:
     """Return whether an ended process goes on without a word: it ended from outside, or the model is to be asked."""

@@ -79,7 +79,8 @@ def known(s: State, kinds: Mapping[str, str]) -> list[str]:
     if s.plan.steps and s.plan_status == "approved":
         lines.append(f"Plan, done: {'; '.join(done) or 'nothing yet'}. Open:\n{prompts.plan_lines(s, s.plan)}")
     lines += [
-        f"- {c.id}: {c.status} by {prompts.who(c.by)}{f': {c.why}' if c.why else ''}" for c in _decided(s)
+        f"- {c.id}: {c.status} by {c.by.describe('the user')}{f': {c.why}' if c.why else ''}"
+        for c in _decided(s)
     ]
     lines += [f"Open question: {q.get('text', '')}" for q in s.questions.values()]
     return lines
@@ -95,7 +96,7 @@ def _own(s: State) -> list[str]:
 def _decided(s: State) -> Iterator[Call]:
     """Yield the calls that a person rejected, skipped or changed."""
     for call in s.calls.values():
-        if call.by == "you" and (call.status in ("rejected", "skipped") or call.original is not None):
+        if call.by.is_person and (call.status in ("rejected", "skipped") or call.original is not None):
             yield call
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from string import Template
 
+from llmos_nb.journal.events import Decider
 from llmos_nb.policy import show
 from llmos_nb.process.state.acts import Commitment
 from llmos_nb.process.state.plan import Plan, Step
@@ -33,11 +34,8 @@ def beside(own: Mapping[str, str], pid: int, name: str) -> str:
     return Template(own.get("beside") or TEXTS["beside"]).substitute(begin=begin)
 
 
-def who(by: str) -> str:
-    """Say who decided, for the model."""
-    if by == "deadline":
-        return "the deadline"
-    return "the user" if by == "you" else f"the {by.split(':', maxsplit=1)[0]}" if ":" in by else by
+def _named(by: Decider) -> str:
+    return by.describe("the user").capitalize()
 
 
 def plan_lines(s: State, plan: Plan) -> str:
@@ -49,14 +47,14 @@ def _expects(s: State, step: Step) -> str:
     return say(s, "next_expects", expect=step.expect) if step.expect else ""
 
 
-def plan_decided(s: State, approved: bool, why: str, by: str) -> str:
+def plan_decided(s: State, approved: bool, why: str, by: Decider) -> str:
     """Say what became of a proposed plan."""
     if not approved:
         return say(s, "plan_rejected", why=why or "no reason given")
     refused = _reasons(p for p in s.plan.steps if p.status in ("rejected", "skipped"))
     told = say(s, "plan_approved") + (say(s, "plan_without", steps=refused) if refused else "")
-    if by == "you":
-        told += say(s, "plan_reads", who=who(by).capitalize(), steps=plan_lines(s, s.plan)) + "\n"
+    if by.is_person:
+        told += say(s, "plan_reads", who=_named(by), steps=plan_lines(s, s.plan)) + "\n"
     elif any(p.status == "replaced" for p in s.plan.steps):
         told += say(s, "plan_numbered", steps=plan_lines(s, s.plan)) + "\n"
     if any(a.open for a in s.acts.values()):
@@ -82,13 +80,13 @@ def _runs(s: State, act: Commitment) -> bool:
     return act.kind == "bound" or (act.kind == "delegated" and (act.approved or s.delegate == "allow"))
 
 
-def plan_edited(s: State, by: str, refused: Sequence[Step] = ()) -> str:
+def plan_edited(s: State, by: Decider, refused: Sequence[Step] = ()) -> str:
     """Say that somebody edited the plan, or rejected steps of it, and why."""
     lines = plan_lines(s, s.plan)
     left = say(s, "plan_left", steps=lines) if lines else say(s, "plan_nothing_left")
     if refused:
-        return say(s, "plan_steps_rejected", who=who(by).capitalize(), steps=_reasons(refused), left=left)
-    return say(s, "plan_edited", who=who(by).capitalize(), left=left)
+        return say(s, "plan_steps_rejected", who=_named(by), steps=_reasons(refused), left=left)
+    return say(s, "plan_edited", who=_named(by), left=left)
 
 
 def _reasons(steps: Iterable[Step]) -> str:
@@ -135,10 +133,10 @@ def budget_near(s: State, units: Iterable[str]) -> str:
     return say(s, "budget_near", left=", ".join(rest))
 
 
-def took_long(s: State, by: str, did: str, seconds: float, at: str) -> str:
+def took_long(s: State, by: Decider, did: str, seconds: float, at: str) -> str:
     """Say that a decision took long, and what time it is now, since data and plans may be old."""
     when = at[:16].replace("T", " ")
-    return say(s, "took_long", who=who(by).capitalize(), did=did, span=_span(seconds), time=when)
+    return say(s, "took_long", who=_named(by), did=did, span=_span(seconds), time=when)
 
 
 def _span(seconds: float) -> str:

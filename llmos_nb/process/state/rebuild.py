@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 from llmos_nb.tools import Call
 
-REBUILD: Final = "rebuild"  # the key of the one question
 AGAIN, WITHOUT = "again", "without"
 How = Literal["stored", "rerun", "skip"]
 _BEFORE_VERBS = 3

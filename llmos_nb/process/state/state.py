@@ -13,7 +13,7 @@ from hashlib import sha256
 from string import Template
 from typing import Any
 
-from llmos_nb.journal.events import Parent, Reason
+from llmos_nb.journal.events import NO_ONE, YOU, Decider, Parent, Reason
 from llmos_nb.messages import Message, canonical
 from llmos_nb.policy import Budget, Mode, Rule
 from llmos_nb.process.state.acts import Commitment
@@ -32,7 +32,7 @@ class State:
 
     Attributes
     ----------
-    goal, name, pid, model : str, str, int, str
+    goal, name, pid, version, model : str, str, int, int, str
         What is wanted; what the process and its model are called; its number, unique in its home.
     endpoint : str
         The URL at which the model was asked last; empty for none.
@@ -64,7 +64,7 @@ class State:
         What comes next when nothing is open: ask the model, compare what a step showed, or check the answer.
     plan, plan_status : Plan, {"none", "proposed", "asked", "approved", "rejected"}
         The plan, and what was decided on it.
-    plan_call, plan_by, plan_seen, upto : str, str, bool, int
+    plan_call, plan_by, plan_seen, upto : str, Decider, bool, int
         The call that proposed it, who did or decided it last; if a person ever approved one; up to which step, or 0.
     step : int
         The plan's step that ran last; 0 for none.
@@ -100,8 +100,8 @@ class State:
         What a person is asked, by call or ``plan:{version}``: the data of `QuestionAsked`, and ``since``.
     candidate, checks, check_fails : str, dict, Counter
         The text that may become the answer, what its checks found, and how often each check failed.
-    computed, unfilled : list of dict, optional; list of str
-        Of the candidate: ``{"start", "text", "code"}`` of each stretch that an expression gave; which failed, and why.
+    computed, computed_over, unfilled : list of dict, optional; list of str; list of str
+        Of the candidate: each stretch that an expression gave, the calls that stood then; which failed, and why.
     ending : tuple of (Reason, str), optional
         Reason and detail with which it ends, once no call runs.
     budget, spent, warned : Budget, dict of str to float, bool
@@ -121,8 +121,7 @@ class State:
     served, altered : dict of str to str, list of str
         By tool, the digest of what its server says; tools of which it says something else than before.
     effects, undone, undoing : list of str
-        Calls that ran well, in the order in which they ended, those that were taken back, and compensations that are
-        not settled yet, in order.
+        Calls that ran well, as they ended; those taken back; and compensations that are not settled yet, in order.
     versions : Counter
         How often each variable changed.
     lost, again : dict of str to str, list of str
@@ -132,7 +131,7 @@ class State:
         Label by variable, ``file:PATH``, or ``*`` for the context.
     untrusted_since, handled : str, bool
         What first made the context untrusted; whether it has had what others wrote and its model was not shown.
-    told : list of (str, str)
+    told : list of (Decider, str)
         What people said to it: who, and what.
     mailbox, arrived, posted : dict
         By id: messages to be received; the pid that sent each that came; to whom each went that it sent.
@@ -147,6 +146,7 @@ class State:
     goal: str = ""
     name: str = ""
     pid: int = 0
+    version: int = 1
     model: str = ""
     endpoint: str = ""
     small: bool = False
@@ -176,7 +176,7 @@ class State:
     plan: Plan = field(default_factory=Plan)
     plan_status: str = "none"
     plan_call: str = ""
-    plan_by: str = ""
+    plan_by: Decider = NO_ONE
     plan_seen: bool = False
     upto: int = 0
     step: int = 0
@@ -212,6 +212,7 @@ class State:
     # the end
     candidate: str = ""
     computed: list[dict[str, Any]] | None = None
+    computed_over: list[str] = field(default_factory=list)
     unfilled: list[str] = field(default_factory=list)
     checks: dict[str, dict[str, Any]] = field(default_factory=dict)
     check_fails: Counter[str] = field(default_factory=Counter)
@@ -242,7 +243,7 @@ class State:
     labels: dict[str, str] = field(default_factory=dict)
     untrusted_since: str = ""
     handled: bool = False
-    told: list[tuple[str, str]] = field(default_factory=list)
+    told: list[tuple[Decider, str]] = field(default_factory=list)
     noted: str = ""
     mailbox: dict[str, dict[str, Any]] = field(default_factory=dict)
     arrived: dict[str, int] = field(default_factory=dict)
@@ -287,20 +288,19 @@ class State:
     def _at_work(self, held: bool = False) -> bool:
         """Return whether a call runs, or the first that is open can go on; those behind it wait for their turn."""
         calls = self.open_calls
-        return any(c.status == "running" for c in calls) or bool(
-            not held and calls and calls[0].status in ("approved", "proposed")
-        )
+        first = not held and calls and calls[0].status in ("approved", "proposed")
+        return any(c.status == "running" for c in calls) or bool(first)
 
-    def refuses(self, by: str, question: str = "") -> str:
+    def refuses(self, by: Decider, question: str = "") -> str:
         """Say why somebody's approval does not count here; nothing where it does."""
         names = self.questions.get(question, {}).get("approvers") or self.approval.get("approvers", ())
-        if self.requester and by in ("you", self.requester):
+        if self.requester and (by == YOU or by.name == self.requester):
             return f"somebody other than {self.requester} must approve it"
-        return f"{' or '.join(names)} must approve it" if names and by not in names else ""
+        return f"{' or '.join(names)} must approve it" if names and by.name not in names else ""
 
     def left(self, unit: str) -> float:
         """Return what is left of a unit of the budget; infinity where it has no bound."""
-        return self.budget.left(unit, self.committed) if unit in self.budget.limits else math.inf
+        return self.budget.limits.get(unit, math.inf) - self.committed.get(unit, 0.0)
 
     @property
     def committed(self) -> dict[str, float]:

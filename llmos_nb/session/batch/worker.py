@@ -26,6 +26,7 @@ from filelock import FileLock, Timeout
 
 from llmos_nb.errors import JournalLocked, LlmosError, UsageError, check_keys
 from llmos_nb.journal import let_go
+from llmos_nb.journal.events import Decider
 from llmos_nb.messages import canonical
 from llmos_nb.policy import budget, parse_mode
 from llmos_nb.policy.secrets import vault
@@ -139,6 +140,7 @@ def _planned(spec: Spec) -> Iterator[Any]:
         yield from acts if isinstance(acts, list) else ()
 
 
+BATCH = Decider("process", "the batch")
 PATIENCE_S = 30.0
 _LOOK_S = 0.1
 _WORK = ("goal", "tools", "inputs", "plan", "check")  # what makes it another run; model and bounds may change
@@ -197,7 +199,7 @@ async def _run(spec: Spec, batch: str, retry: str, cap: Cap | None) -> Result:
             return result_of(spec, state="paused", detail=f"not begun: {cap.why}")
         process = process or _made(session, place, spec, tools)
         if cap is not None:
-            cap.follow(process, partial(stop, batch, cap.why))
+            cap.follow(process, partial(stop, batch, Decider("process", cap.why)))
         entry = (batch, process)
         _live.append(entry)
         try:
@@ -304,7 +306,7 @@ async def _go_on(session: Session, process: Process, spec: Spec, retry: str) -> 
         more = budget.parse(spec.get("budget") or budget.DEFAULT).limits
         raised = {u: n - s.budget.limits[u] for u, n in more.items() if n > s.budget.limits.get(u, n)}
         if process.state == "ended" and raised:
-            await process.budget(str(budget.Budget(raised)), by="the batch")
+            await process.budget(str(budget.Budget(raised)), by=BATCH)
         await session.resume(process)
 
 
@@ -348,7 +350,7 @@ def write_whole(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def stop(batch: str = "", by: str = "the batch") -> int:
+def stop(batch: str = "", by: Decider = BATCH) -> int:
     """Stop what runs here, of one batch or of all: each run pauses, saved. From any thread."""
     found = [p for b, p in list(_live) if batch in ("", b)]
     for process in found:

@@ -17,10 +17,12 @@ from llmos_nb.journal.events import (
     CallDecided,
     CallRedone,
     CallUndone,
+    Decider,
     MessageArrived,
     PlanDecided,
     QuestionAsked,
     SignalReceived,
+    person,
 )
 from llmos_nb.process import redo_last, undo_calls
 from llmos_nb.process.state import State, resumes
@@ -84,7 +86,7 @@ def _happened(body: object, keys: Collection[str], s: State) -> str:
     match body:
         case SignalReceived(signal="stale_approval", call=call, why=why):
             return f"{call} is not approved: {why or 'nothing is asked of it now'}"
-        case CallDecided(call=call, what="approve", by=by) if not by.startswith("mode:"):
+        case CallDecided(call=call, what="approve", by=by) if by.kind != "mode":
             return f"{call} is approved"
         case QuestionAsked(question=key, text=text) if key in keys:
             return f"{key} asks again, and is not done: {text}"
@@ -97,7 +99,7 @@ def _happened(body: object, keys: Collection[str], s: State) -> str:
 
 
 def _noted(process: Any, command: Command) -> None:
-    noted = SignalReceived(signal=SIGNAL, by=command.by, text=command.verb, digest=command.id)
+    noted = SignalReceived(signal=SIGNAL, by=person(command.by), text=command.verb, digest=command.id)
     if command.via:
         keys = [t.key for t in command.targets] or command.words[:1]
         noted = replace(noted, why=command.via, call=" ".join(keys) if command.verb in _ON_KEYS else None)
@@ -155,7 +157,7 @@ async def kill_children(session: Any, process: Any) -> None:
     for entry in table.entries(session.home):
         if entry.parent == process.pid and not entry.elsewhere:
             child = session.find(entry.pid)
-            await child.kill(by=f"process {process.pid}")
+            await child.kill(by=Decider("process", str(process.pid)))
             await kill_children(session, child)
 
 
@@ -261,7 +263,7 @@ async def take(root: Path, path: Path, process: Any) -> None:
         command = files.read(root, path)
         if command is None:
             files.drop(path)
-            forged = SignalReceived(signal=reentry.FORGED, by="a step")
+            forged = SignalReceived(signal=reentry.FORGED, by=Decider("process", "a step"))
             await process.dispatch.hear(partial(process.run.append, forged))
             return
         done = await carry(process, command)

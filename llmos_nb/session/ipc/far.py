@@ -90,7 +90,7 @@ async def deliver(home: Home, to: Other, message: MessageArrived) -> str:
     UsageError
         Its receiver does not take it.
     """
-    said = Command(to.pid, MAIL, options=dict(message.plain()), by=f"process {message.sender}")
+    said = Command(to.pid, MAIL, options=dict(message.plain()))
     path = reentry.outside().run(files.post, home.root, said)  # by the process, not by what runs in its steps
     folder = home.find(to.pid)
     if folder is None or (holder := holder_of(folder / "journal.jsonl")) is None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.journal import events
+from llmos_nb.journal.events import Decider
 from llmos_nb.policy import labels
 from llmos_nb.policy.secrets import redact
 from llmos_nb.process import Run
@@ -174,7 +175,7 @@ def left(s: State, namespace: Any) -> list[str]:
 # signals
 
 
-def pass_on(process: ProcessLike, signal: str, by: str) -> None:
+def pass_on(process: ProcessLike, signal: str, by: Decider) -> None:
     """Stop or kill whom a process waits for, too: a pipe is one piece of work."""
     source = source_of(process)
     if source is None or source.state == "ended":

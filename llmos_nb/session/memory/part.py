@@ -73,7 +73,7 @@ def _said(body: told.Body) -> Iterator[tuple[str, str]]:
         case (
             told.QuestionAnswered(by=by, text=text) | told.SignalReceived(signal="steer", by=by, text=str(text))
         ):
-            yield by, text
+            yield by.describe(), text
 
 
 _TEXTS = """USING fts5(

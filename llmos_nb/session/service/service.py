@@ -17,7 +17,7 @@ from typing import Any
 
 from llmos_nb.errors import LlmosError
 from llmos_nb.journal import PLACE, Glance, Home, driver_of, held_elsewhere, holder_of, look
-from llmos_nb.journal.events import RunPaused, RunResumed
+from llmos_nb.journal.events import Decider, RunPaused, RunResumed
 from llmos_nb.process import open_journal
 from llmos_nb.process.scheduling import NamespaceLock
 from llmos_nb.process.state import resumes
@@ -123,7 +123,7 @@ class Service:
     def end(self) -> None:
         """Stop what is under way, and serve no more; safe in a signal handler, also in the middle of a step."""
         for process in self._at_work:
-            process.dispatch.rest_soon(SERVICE)
+            process.dispatch.halt_soon("paused", Decider("process", SERVICE), anew=True)
         self._leaving.set()
         self._moved.set()
 

@@ -50,7 +50,7 @@ def calculator(expression: str) -> int | float | bool | list[float]:
 @cache
 def calculator_tool() -> Tool:
     """Return the tool that computes."""
-    return replace(as_tool(calculator, effect="read", repeat="pure"), code=_code)
+    return replace(as_tool(calculator, effect="read", repeat="pure", source="own"), code=_code)
 
 
 def _code(arguments: Mapping[str, Any]) -> str:

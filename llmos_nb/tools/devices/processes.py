@@ -28,7 +28,7 @@ def ask(question: str) -> str:
 @cache
 def ask_tool() -> Tool:
     """Return the tool by which a process asks its user."""
-    return replace(as_tool(ask, effect="read", repeat="pure"), code=answered, needs=_asked)
+    return replace(as_tool(ask, effect="read", repeat="pure", source="own"), code=answered, needs=_asked)
 
 
 def _asked(call: str, arguments: Mapping[str, Any]) -> QuestionAsked:
@@ -81,7 +81,7 @@ def mail_tools(_: Site) -> list[Tool]:
 
 def _waiting(fn: Callable[..., str], said: Callable[[Mapping[str, Any]], str]) -> Tool:
     """Make a tool that may be waited for again, and that stands as a comment in an exported notebook."""
-    made = as_tool(fn, effect="read", repeat="idempotent")
+    made = as_tool(fn, effect="read", repeat="idempotent", source="own")
     return replace(made, code=lambda arguments: f"# {said(arguments)}")
 
 

@@ -13,12 +13,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 from llmos_nb.journal import Event, events as ev
+from llmos_nb.journal.events import Decider
 from llmos_nb.process.state import CONTROL, State
 from llmos_nb.tools import Call
-from llmos_nb.views.deciders import person
+from llmos_nb.views.deciders import looked
 from llmos_nb.views.loop import dot
 from llmos_nb.views.loop.loop import GROUND, INK
-from llmos_nb.views.timeline import who_decided
 from llmos_nb.views.wording import count, visible
 
 LINE, ROWS = 760.0, 24  # points of a line, and lines of a picture: the last ones
@@ -28,7 +28,6 @@ PAD, BETWEEN = 18.0, 16.0
 _GO, _ASK, _BAD, _OK = "#1565c0", "#a65200", "#b3261e", "#2e6b32"
 _CALL_LOOK = {"done": INK, "undone": INK, "running": _GO, "asked": _ASK, "in_doubt": _ASK}
 _ENDS = ("goal", "end")
-DUE = "the deadline"
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,8 @@ class Run:
             case ev.PlanDecided(what=what, by=by):
                 told = "approved" if what == "approve" else "rejected"
                 # the sign is a person's
-                sign, colour = ("◇ ", _ASK) if person(by) not in ("", DUE) else ("", INK)
-                self._then(f"gate{e.n}", f"{sign}plan {told} by {who_decided(by)}", colour, "")
+                sign, colour = ("◇ ", _ASK) if by.looked else ("", INK)
+                self._then(f"gate{e.n}", f"{sign}plan {told} by {by.describe()}", colour, "")
             case ev.ModelResponded() as b:
                 self._answer(b)
             case ev.StepIntegrated(step=step, met=met, compared=compared) if step:
@@ -113,13 +112,13 @@ class Run:
             self.columns.append([_call(call) for call in calls])
 
 
-def _changed(by: str) -> str:
-    return f"edited by {who}: " if (who := person(by)) else "re-planned: "
+def _changed(by: Decider) -> str:
+    return f"edited by {who}: " if (who := looked(by)) else "re-planned: "
 
 
 def _call(call: Call) -> Node:
     ended = f": {call.result}" if call.result else f": {call.status.replace('_', ' ')}"
-    by = f" (by {who})" if (who := person(call.by)) else ""
+    by = f" (by {who})" if (who := looked(call.by)) else ""
     undone = ", undone" if call.status == "undone" else ""
     says = f"{call.id} {call.name}{by}{undone}{ended}"
     return Node(f"c{call.id.replace('.', '_')}", says, _CALL_LOOK.get(call.status, _BAD))

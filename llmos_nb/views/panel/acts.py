@@ -55,7 +55,8 @@ def _granted(s: State) -> list[tuple[str, str, str]]:
     for tool in sorted({t for g in granted.values() for t in g}):
         used = {n: g[tool] for n, g in granted.items() if tool in g}
         named = "every step" if len(used) == len(granted) > 1 else f"step{'s' * (len(used) > 1)} {ranges(used)}"
-        found.append((tool, count(sum(used.values()), "call"), named))
+        once = sum(used.values()) == len(used) > 1
+        found.append((tool, "one call a step" if once else count(sum(used.values()), "call"), named))
     return found
 
 

@@ -148,7 +148,7 @@ def _known(s: State, found: Sequence[Number]) -> list[Block]:
 
 def _from(n: Number) -> Words:
     told = short(answers.said(n))
-    return [["`", told]] if n.kind == "computed" else told
+    return [["`", told]] if n.kind == "computed" and not n.undone else told
 
 
 def checked(s: State, undone: bool = False) -> list[Block]:
@@ -203,10 +203,9 @@ def placed(text: str, found: Sequence[Number], at: int) -> list[Claim]:
     at : int
         Where the part begins in the answer.
     """
-    inside = ((row, n) for row, n in enumerate(found) if at <= n.start and n.end <= at + len(text))
-    return [
-        _claim(row, n, at) for row, n in inside if "\n" not in n.text
-    ]  # a block of code has no room for marks
+    stretches = [(a + at, b + at) for a, b in answers.prose(text)]  # a block of code has no room for marks
+    inside = ((row, n) for row, n in enumerate(found) if any(a <= n.start and n.end <= b for a, b in stretches))
+    return [_claim(row, n, at) for row, n in inside]
 
 
 def _claim(row: int, n: Number, at: int) -> Claim:

@@ -11,7 +11,7 @@ from llmos_nb.tools import Call
 from llmos_nb.views.contract import StepRow, StepStatus
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.outside import taken_back
-from llmos_nb.views.panel.costs import cost_of, facts, verdict_of
+from llmos_nb.views.panel.costs import facts, verdict_of
 from llmos_nb.views.panel.danger import asked_of, waits_in
 from llmos_nb.views.results import seen, verdict, wrong
 from llmos_nb.views.wording import names, plain, short, upper
@@ -33,9 +33,9 @@ def rows(s: State, calls: Sequence[Call], counts: Counts) -> list[StepRow]:
     undoing: dict[str, list[Call]] = defaultdict(list)
     for c in s.calls.values():
         undoing[c.undoes].append(c)
-    firsts = {c.id.partition(".")[0]: c for c in reversed(calls)}.values()
-    costs = {c.id: cost_of([c], counts) for c in firsts}
-    return [_row(s, [c, *undoing.get(c.id, ())], counts, costs.get(c.id, {})) for c in calls]
+    firsts = {c.id.partition(".")[0]: c.id for c in reversed(calls)}
+    first = set(firsts.values())
+    return [_kept(s, [c, *undoing.get(c.id, ())], counts, c.id in first) for c in calls]
 
 
 def title(call: Call) -> str:
@@ -49,7 +49,22 @@ def title(call: Call) -> str:
     return short(f"{call.name}({said})", TITLE_MOST)
 
 
-def _row(s: State, mine: Sequence[Call], counts: Counts, cost: dict[str, float]) -> StepRow:
+def _kept(s: State, mine: Sequence[Call], counts: Counts, first: bool) -> StepRow:
+    """Return the row of a call as it was made last, where the call has ended and nothing of what it says has changed.
+
+    Undo changes its status or that of what undoes it, forgetting what it gave.
+    """
+    call, who = mine[0], counts.who
+    if not call.closed or asked_of(s, mine):
+        return _row(s, mine, counts, first)
+    gave, by = (call.result, call.changes, call.facts), (who.edited.get(call.id), who.decided.get(call.id))
+    made_of = ([c.status for c in mine], gave, by, first)
+    if counts.rows.get(call.id, (None,))[0] != made_of:
+        counts.rows[call.id] = (made_of, _row(s, mine, counts, first))
+    return cast(StepRow, counts.rows[call.id][1])
+
+
+def _row(s: State, mine: Sequence[Call], counts: Counts, first: bool) -> StepRow:
     """Return the row of a call, which comes with those that undo it."""
     call = mine[0]
     status = _status(s, call, mine)
@@ -65,7 +80,7 @@ def _row(s: State, mine: Sequence[Call], counts: Counts, cost: dict[str, float])
     row |= cast(StepRow, {key: value for key, value in more.items() if value})
     if status in ("done", "failed"):
         verdict_of(row, verdict(s, call.id, [call]))
-    facts(row, [call], counts, cost)
+    facts(row, [call], counts, None if first else {})
     waits_in(row, s, mine)
     return row
 

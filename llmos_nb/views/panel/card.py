@@ -265,7 +265,9 @@ def _cover(call: Call, question: Question) -> Words:
     if not has_rest(call, question):
         return [*once, "Calls that go out cannot be approved in advance."]
     kinds = ", ".join(_risk_kinds(question))
-    rest = f"every further {call.name} call of this process that bears no other risk than {kinds}"
+    rest = (
+        f"every further {call.name} call of this process that bears no other risk than {kinds}, in this folder"
+    )
     return [*once, f"“The rest like this” covers {rest}; take it back under More, Rules."]
 
 

@@ -100,7 +100,7 @@ def noun(value: str) -> str:
 
 def named(s: State, value: str) -> str:
     """Return what people named themselves that is nearest to a value; empty where nothing is like it."""
-    said = "\n".join([s.words or s.goal, *(text for by, text in s.told if by == "you")])
+    said = "\n".join([s.words or s.goal, *(text for by, text in s.told if by.is_person)])
     mine = [t.rstrip(".:!?") for t in _TOKEN.findall(said)]
     kind = noun(value)
     near = [

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from llmos_nb.journal.events import FOR_GOOD
 from llmos_nb.policy import show
 from llmos_nb.process import answers
-from llmos_nb.process.state import CONTROL, FOR_GOOD, State, resumes
+from llmos_nb.process.state import CONTROL, State, resumes
 from llmos_nb.tools import Call
 from llmos_nb.views import wording
 from llmos_nb.views.contract import Block, Button, Clock, Foot, Glyph, Tone, Words
@@ -151,16 +152,8 @@ def _running_call(call: Call) -> Phase:
 
 def allowed(call: Call) -> str:
     """Say by which decision a call runs."""
-    kind, _, which = call.by.partition(":")
-    known = {
-        "you": "Approved by you.",
-        "plan": "Allowed by the plan you approved.",
-        "act": f"Planned, act {which}.",
-        "words": "Your own words said so.",
-        "mode": f"Allowed by the mode “{which}”.",
-        "rule": f"Allowed by rule {which}.",
-    }
-    return known.get(kind, f"Allowed by {call.by}." if call.by else "")
+    did = "Approved by" if call.by.looked else "Allowed by"
+    return f"{did} {call.by.describe()}." if call.by else ""
 
 
 def _thinking(s: State, counts: Counts, step: int) -> Phase:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from typing import Any
 
 from llmos_nb.process.state import State
 from llmos_nb.tools import Call
@@ -84,21 +86,24 @@ def code_as_run(part: Part) -> Block:
     return made
 
 
-def given(part: Part, room: int) -> tuple[list[Block], int]:
+def given(part: Part, room: int = MOST_BYTES) -> tuple[list[Block], int]:
     """Return what a call gave as blocks, and the bytes that are left for pictures."""
-    call, blocks = part.call, list[Block]()
+    call, blocks, images = part.call, list[Block](), list(part.call.images)
     told = call.facts.get("outputs") is not None and part.code
-    if part.printed:
-        lines = count(len(part.printed.splitlines()), "line")
-        label = "Error" if call.status == "failed" else "Printed" if told else "Output"
-        blocks.append(
-            {"kind": "printed", "code": part.printed, "label": f"{label} of {call.id}", "side": lines}
-        )
-    if part.value and (part.grid is None or not _is_table(call)):
-        blocks.append({"kind": "printed", "code": part.value, "label": f"Value of {call.id}", "side": ""})
-    pictures, room = _pictures(call, room)
-    blocks += pictures
-    return [*blocks, *([grid(part.grid)] if part.grid is not None else [])], room
+    label = "Error" if call.status == "failed" else "Printed" if told else "Output"
+    for kind, said in part.gave:
+        if kind == "printed":
+            side = count(len(said.splitlines()), "line")
+            blocks.append({"kind": "printed", "code": said, "label": f"{label} of {call.id}", "side": side})
+        elif kind == "markdown":
+            blocks.append({"kind": "markdown", "markdown": said, "label": f"Displayed by {call.id}"})
+        elif kind == "image":
+            shown, room = _pictures(images[:1], room)
+            blocks, images = [*blocks, *shown], images[1:]
+        elif part.grid is None or not _is_table(call):
+            blocks.append({"kind": "printed", "code": said, "label": f"Value of {call.id}", "side": ""})
+    pictures, room = _pictures(images, room)
+    return [*blocks, *pictures, *([grid(part.grid)] if part.grid is not None else [])], room
 
 
 def _is_table(call: Call) -> bool:
@@ -125,9 +130,9 @@ def _number(label: str) -> bool:
     return label.lstrip("-").replace(".", "", 1).isdigit()
 
 
-def _pictures(call: Call, room: int) -> tuple[list[Block], int]:
+def _pictures(images: Iterable[Mapping[str, Any]], room: int) -> tuple[list[Block], int]:
     blocks: list[Block] = []
-    for image in call.images:
+    for image in images:
         mime, data = str(image.get("mime")), image.get("data") or ""
         if mime not in PICTURES or not data:
             continue

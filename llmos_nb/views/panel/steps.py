@@ -11,7 +11,7 @@ from llmos_nb.process.state import CONTROL, State, Step
 from llmos_nb.tools import Call
 from llmos_nb.views.contract import Fold, PanelView, StepRow, StepStatus, Words
 from llmos_nb.views.counts import Counts
-from llmos_nb.views.deciders import person
+from llmos_nb.views.deciders import looked
 from llmos_nb.views.loop import dot
 from llmos_nb.views.outside import taken_back
 from llmos_nb.views.panel import calls
@@ -168,16 +168,12 @@ def head(s: State, counts: Counts, found: list[StepRow]) -> tuple[str, str]:
         return _head_of_calls(s, found)
     done, who = sum(r["s"] == "done" for r in steps), counts.who
     if s.plan_status == "asked" and not done:
-        edited = f", edited by {who.plan_edited}" if who.plan_edited else ""
-        return f"Plan, proposed by {_proposer(who.proposed)}{edited}", count(len(steps), "step")
-    title = f"Plan, approved by {person(who.plan)}" if person(who.plan) else "Plan"
+        edited = f", edited by {who.plan_edited.describe()}" if who.plan_edited else ""
+        return f"Plan, proposed by {who.proposed.describe()}{edited}", count(len(steps), "step")
+    title = f"Plan, approved by {looked(who.plan)}" if looked(who.plan) else "Plan"
     title = f"Plan, re-planned {times(counts.replans)}" if counts.replans else title
     compared = sum(r["s"] == "done" and r["n"] in s.compared for r in steps)
     return title, f"{done} of {len(steps)} done" + (f", {compared} as expected" if compared else "")
-
-
-def _proposer(by: str) -> str:
-    return "the model" if by == "model" else by
 
 
 def _head_of_calls(s: State, found: list[StepRow]) -> tuple[str, str]:

@@ -73,7 +73,8 @@ class Spans:
         elif self._root is not None:
             self._act(e, self._root, at)
         if self._root is not None and e.k in _NOTED:
-            facts = {f"llmos.{key}": text_of(e.d[key]) for key in _NOTED[e.k] if key in e.d}
+            said = {**e.d, "by": getattr(e.body, "by", ev.NO_ONE).describe()}
+            facts = {f"llmos.{key}": text_of(said[key]) for key in _NOTED[e.k] if key in e.d}
             self._root.events.append((e.k, at, facts))
         self._last = at
         return self._done

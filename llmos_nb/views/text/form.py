@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import groupby
 
-from llmos_nb.journal.events import ActData
+from llmos_nb.journal.events import MODEL, ActData, Decider
 from llmos_nb.views.contract import Block, Button, Card, Danger, Fold, Held, PanelView, Sheet, StepRow, Words
 from llmos_nb.views.text.lines import WIDTH, pieces, rule, table, verbatim, wrap
 from llmos_nb.views.wording import LOOP, plain, visible
@@ -93,8 +93,9 @@ def step(r: StepRow) -> list[str]:
 
 def act(a: ActData) -> str:
     """Return an act as text: its number, its class, who gave it where a person did, and what goes out."""
-    by = f", by {a['by']}" if a.get("by", "model") != "model" else ""
-    return f"act {a['n']} ({a['kind']}{by}): {a.get('says') or a['text']}"
+    by = Decider.parse(a["by"]) if "by" in a else MODEL
+    given = f", by {by.describe()}" if by != MODEL else ""
+    return f"act {a['n']} ({a['kind']}{given}): {a.get('says') or a['text']}"
 
 
 def _evidence(words: Words, indent: str) -> list[str]:
@@ -247,6 +248,7 @@ _BLOCKS: dict[str, Callable[[Block], list[str]]] = {
     "code": _code_block,
     "details": lambda b: [f"  {b['summary']}", *verbatim(b["code"])],
     "printed": lambda b: [f"  {b['label']}", *verbatim(b["code"])],
+    "markdown": lambda b: [f"  {b['label']}", *_answer(b["markdown"])],
     "pairs": lambda b: [
         f"  {b['label']}",
         *table([[plain(n), plain(w)] for n, w in b["pairs"]], "    "),

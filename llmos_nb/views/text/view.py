@@ -8,11 +8,14 @@ from typing import Any, TypeVar
 
 from llmos_nb.journal import Event, events as ev
 from llmos_nb.process.state import State
+from llmos_nb.views.contract import Block
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.outside import left_by
+from llmos_nb.views.panel import output
 from llmos_nb.views.panel.card import card
 from llmos_nb.views.panel.now import allowed, code_of, ended
 from llmos_nb.views.panel.steps import row as row_of
+from llmos_nb.views.results import part
 from llmos_nb.views.text import form
 from llmos_nb.views.text.lines import rule, verbatim, wrap
 from llmos_nb.views.timeline import effect_decided
@@ -32,10 +35,16 @@ class TextView:
     ----------
     write : callable
         Takes text and adds no newline.
+
+    Attributes
+    ----------
+    rich : callable, optional
+        Shows a piece of what a call gave that is more than text, in its place; without it all is text.
     """
 
     def __init__(self, write: Callable[[str], object]) -> None:
         self._put = write
+        self.rich: Callable[[Block], object] | None = None
         self.counts = Counts()
         self._streamed = self._failed = ""
         self._fresh, self._blank = True, False
@@ -88,16 +97,19 @@ class TextView:
     # what events say
 
     def _started(self, b: ev.RunStarted, s: State) -> list[str]:
-        acts = [line for act in b.acts or () for line in _wrap(form.act({**act, "by": act.get("by", "you")}))]
+        acts = [
+            line
+            for act in b.acts or ()
+            for line in _wrap(form.act({**act, "by": act.get("by", ev.YOU.plain())}))
+        ]
         return [rule(who(s)), *wrap(s.goal), *acts, ""]
 
     def _planned(self, b: ev.PlanProposed | ev.PlanEdited, s: State) -> list[str]:
         steps = [raw for raw in b.steps if raw.get("status", "pending") == "pending"]
-        if b.by == "process" or not steps:
+        if b.by.kind == "process" or not steps:
             return []
-        again = (
-            "" if isinstance(b, ev.PlanProposed) else "again, " if b.by == "model" else f"edited by {b.by}, "
-        )
+        edited = "again, " if b.by == ev.MODEL else f"edited by {b.by.describe()}, "
+        again = "" if isinstance(b, ev.PlanProposed) else edited
         lines = [f"  plan, {again}{count(len(steps), 'step')}:"]
         for raw in steps:
             row: Any = {"n": raw["n"], "t": raw["title"], "s": "pending", "x": raw.get("expect", "")}
@@ -109,7 +121,7 @@ class TextView:
 
     def _plan_decided(self, b: ev.PlanDecided, s: State) -> list[str]:
         what = "approved" if b.what == "approve" else "rejected"
-        told = f"plan {what} by {b.by.replace('mode:', 'the mode ')}{f': {b.why}' if b.why else ''}"
+        told = f"plan {what} by {b.by.describe()}{f': {b.why}' if b.why else ''}"
         told += f", but for act {', '.join(map(str, b.without))}" if b.without else ""
         return _wrap(told) if s.plan_status != "none" else []  # else former versions decided on none
 
@@ -136,12 +148,14 @@ class TextView:
 
     def _decided(self, b: ev.CallDecided, s: State) -> list[str]:
         if b.what == "approve":
-            return _wrap(f"{b.call} approved by you") if b.by == "you" else []
+            return _wrap(f"{b.call} approved by {b.by.describe()}") if b.by.is_person else []
         what = {"reject": "rejected", "skip": "skipped", "edit": "edited"}.get(b.what, b.what)
         name = s.calls[b.call].name if b.call in s.calls else ""
         why = f": {b.why}" if b.why else ""
-        told = f"{b.call} {name} " + (f"not run{why}" if b.by == "conflict" else f"{what} by {b.by}{why}")
-        return _wrap(told) if name not in OWN or b.by != "schema" else []
+        told = f"{b.call} {name} " + (
+            f"not run{why}" if b.by == ev.CONFLICT else f"{what} by {b.by.describe()}{why}"
+        )
+        return _wrap(told) if name not in OWN or b.by != ev.SCHEMA else []
 
     def _call_started(self, b: ev.CallStarted, s: State) -> list[str]:
         call = s.calls[b.call]
@@ -154,9 +168,15 @@ class TextView:
         call = s.calls[b.call]
         if call.name in OWN:
             return []
-        sign = "→" if b.ok else "x"
-        lines = verbatim(str(b.result).strip() or "done, no output", "      ", RESULT_LINES)
-        return [f"    {sign} {lines[0].strip()}", *lines[1:]]
+        blocks = output.given(part(call))[0] if self.rich is not None and b.ok else []
+        if all(block["kind"] == "printed" for block in blocks):
+            return _result("→" if b.ok else "x", str(b.result))
+        for block in blocks:
+            if block["kind"] == "printed":
+                self._say(_result("→", block["code"]))
+            elif self.rich is not None:
+                self.rich(block)
+        return []
 
     def _integrated(self, b: ev.StepIntegrated, s: State) -> list[str]:
         row = row_of(s, b.step, self.counts)
@@ -178,6 +198,11 @@ class TextView:
         seen = ("answer", "lead") if given and given in self._streamed else ()
         found = [block for block in ended(s, self.counts).now if block["kind"] not in seen]
         return ["", *form.blocks(found)]
+
+
+def _result(sign: str, text: str) -> list[str]:
+    lines = verbatim(text.strip() or "done, no output", "      ", RESULT_LINES)
+    return [f"    {sign} {lines[0].strip()}", *lines[1:]]
 
 
 B = TypeVar("B")

@@ -16,17 +16,17 @@ GOALS = tomllib.loads((Path(__file__).parent / "acts.toml").read_text(encoding="
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ('message(to="Alice", body=text(300))', "message Alice (your word): my own words, at most 300 characters, no links"),
+        ('message(to="Alice", body=text(300))', "message Alice (as you said): my own words, at most 300 characters, no links"),
         ('message(to="Mallory", body=text(300, links=True))', "message “Mallory”: my own words, at most 300 characters, links allowed"),
-        ('message(to="Alice", body=text(99, like="At {}"))', "message Alice (your word): my own words in the form “At {}”, at most 99 characters, no links"),
-        ('message(to="Alice", body=maybe(quote(webpage(url="x"))))', "message Alice (your word): a piece, word for word, of webpage (“x”) (or nothing)"),
+        ('message(to="Alice", body=text(99, like="At {}"))', "message Alice (as you said): my own words in the form “At {}”, at most 99 characters, no links"),
+        ('message(to="Alice", body=maybe(quote(webpage(url="x"))))', "message Alice (as you said): a piece, word for word, of webpage (“x”) (or nothing)"),
         (
             'invite(user="Dora", email=email(webpage(url="www.dora.example")))',
-            "invite user Dora (your word), email the one e-mail address in webpage (“www.dora.example”)",
+            "invite user Dora (as you said), email the one e-mail address in webpage (“www.dora.example”)",
         ),
         (
             'send_money(to=one(t.recipient for t in transactions(n=9) if mentions(t, "Bob")), amount=20, subject="s", date=a("date", max="2024-05-15"))',
-            "send money to the recipient of the one t of transactions (9) where t mentions “Bob”, amount 20 (your word), "
+            "send money to the recipient of the one t of transactions (9) where t mentions “Bob”, amount 20 (as you said), "
             "date a date of the model's choice to “2024-05-15”: “s”",
         ),
         (
@@ -37,7 +37,7 @@ GOALS = tomllib.loads((Path(__file__).parent / "acts.toml").read_text(encoding="
             'at_most(1, (message(to=m, body="b") for m in members(channel="c")))',
             "message m: “b”, for each m of members (“c”), at most once",
         ),
-        ('at_most(1, message(to="Alice", body="b"))', "message Alice (your word): “b”"),
+        ('at_most(1, message(to="Alice", body="b"))', "message Alice (as you said): “b”"),
         (
             'message(to=max(contacts(), key=lambda c: c.age).name, body="b") if balance() > 5 and not tickets() else None',
             "message the name of the one with the largest age of contacts: “b”, if balance is above 5 and not (tickets)",
@@ -45,16 +45,16 @@ GOALS = tomllib.loads((Path(__file__).parent / "acts.toml").read_text(encoding="
         ('share_file(id=among(f.id for f in list_files()), email=any_of("a@x", "b@x"), permission="r")',
          "share file id any of the id of f for each f of list files, email one of “a@x”, “b@x”, permission “r”"),
         ('book_hotel(hotel="Alice", start="2024-05-15", end=plus(start, days=2))',
-         "book hotel Alice (your word), start 2024-05-15 (your word), end start plus 2 days"),
+         "book hotel Alice (as you said), start 2024-05-15 (as you said), end start plus 2 days"),
         ('add_to_channel(user=contacts()[0].name, channel=contacts()[-1]["room"])',
          "add to channel user the name of the first of contacts, channel the room of the last of contacts"),
         ('refund(order="20", amount=balance() - number(webpage(url="x"), near="fee"), reason=f"Hi {balance()}")',
-         "refund order 20 (your word), amount (balance − the number behind “fee” in webpage (“x”)): “Hi [balance]”"),
+         "refund order 20 (as you said), amount (balance − the number behind “fee” in webpage (“x”)): “Hi [balance]”"),
         ('set_password(password=contacts()[0].name.lower() if 1 < balance() else "p")',
          "set password `contacts()[0].name.lower()` if 1 is below balance, else “p”"),
         ('message(to=some(members(channel="c")), body="b")', "message one or more of members (“c”): “b”"),
-        ('message(to="Mallory (your word)", body="b")', "message “Mallory (your word)”: “b”"),
-        ('add_participants(id="Carol", participants=["Alice", "Bob"])', "add participants id Carol (your word), participants “Alice”, “Bob”"),
+        ('message(to="Mallory (as you said)", body="b")', "message “Mallory (as you said)”: “b”"),
+        ('add_participants(id="Carol", participants=["Alice", "Bob"])', "add participants id Carol (as you said), participants “Alice”, “Bob”"),
     ],
 )  # fmt: skip
 def test_act_is_said_in_plain_words(text, wanted):
@@ -78,7 +78,7 @@ def test_literal_that_the_user_never_said_is_not_called_their_word():
     lines = [
         sentence(read(f'message(to="{name}", body="b")', TOOLS), TOOLS, WORDS) for name in ("Alice", "Malice")
     ]
-    assert lines == ["message Alice (your word): “b”", "message “Malice”: “b”"]
+    assert lines == ["message Alice (as you said): “b”", "message “Malice”: “b”"]
 
 
 def answered(*texts, **more):

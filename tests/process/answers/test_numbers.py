@@ -91,6 +91,54 @@ def test_each_number_of_a_computed_table_is_computed_and_a_block_of_code_is_one_
     assert kinds("So:\n\n```text\na 7\nb 8\n```", computed=[("a 7\nb 8", "t")]) == [("a 7\nb 8", "computed")]
 
 
+@pytest.mark.parametrize(
+    ("code", "table", "computed"),
+    [
+        ("t", "| in 2024 | top 3 |\n|---|--:|\n| x | 7 |\n| Station 12 | 8% |", ["7", "8"]),
+        ("t.quantile([0.5, 0.9])", "| | a |\n|--:|--:|\n| 0.5 | 7 |\n| 0.9 | 0.25 |", ["7", "0.25"]),
+        ("t.rename({'a': '2024'})", "| year | n |\n|--:|--:|\n| 2024 | 7 |", ["7"]),
+        (
+            "t",
+            "| age | n |\n|---|--:|\n| 18-29 | 7 |\n| 50+ | 8 |\n| (5, 10] | 9 % |\n| x \\| 4 | 5 |",
+            ["7", "8", "9", "5"],
+        ),
+        ("t", "| q1 | at |\n|--:|--:|\n| top 2 | 2024-05-01 07:30:00 |", ["2024-05-01", "07:30:00"]),
+        ("'\\n'.join(f'- top 3 of {k}: {v}' for k, v in d)", "- top 3 of a: 7\n- top 3 of b: 8", ["7", "8"]),
+        (
+            "t.round(2)",
+            "| | n |\n|--:|--:|\n| 2021 | 2 |\n| 2022-05-01 | -2.5 |",
+            ["2021", "2", "2022-05-01", "-2.5"],
+        ),
+    ],
+)
+def test_what_only_labels_a_computed_table_is_not_computed(code, table, computed):
+    found = kinds(f"So:\n\n{table}\n\n", sources=(), computed=[(table, code)])
+    assert [text for text, kind in found if kind == "computed"] == computed
+    assert len(found) > len(computed) or code == "t.round(2)"
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown", "found"),
+    [
+        ("It is 35 %.", "share 0.35", [("35", "seen")]),
+        ("It is 35.", "share 0.35", [("35", "typed")]),
+        ("It is 0.35.", "share 35 %", [("0.35", "typed")]),
+        ("At 7:30.", "[datetime.datetime(2024, 2, 29, 7, 30), 9]", [("7:30", "seen")]),
+        ("At 7:05:09 on 29 February 2024.", "datetime.datetime(2024, 2, 29, 7, 5, 9)", [("7:05:09", "seen"), ("29 February 2024", "seen")]),
+        ("At 7:30, not 30.", "datetime.time(7, 30)", [("7:30", "seen"), ("30", "typed")]),
+        ("At 7:30.", "shape(7, 30)", [("7:30", "typed")]),
+        ("10^6 of them", "n = 1000000", [("10^6", "seen")]),
+    ],
+)  # fmt: skip
+def test_another_spelling_of_the_same_is_seen(answer, shown, found):
+    assert kinds(answer, (Source("r1.0", shown),)) == found
+
+
+def test_a_number_with_typed_digits_beside_a_value_is_one_number_that_is_typed():
+    (clock,) = marked("At 07:00.", (), ((3, 5, "h:02d"),))
+    assert (clock.text, clock.kind, said(clock)) == ("07:00", "typed", "digits beside h:02d")
+
+
 def test_the_headline_counts_each_kind_and_says_nothing_of_an_answer_without_numbers():
     found = marked("7 of 2,264 and 31", SHOWN, ((0, 1, "n"),))
     assert counted(found) == "1 computed, 1 seen, 1 typed by the model"

@@ -8,6 +8,7 @@ from turns import call, same_as_folded
 from waits import until_async
 
 from llmos_nb.errors import ConfigError, UsageError
+from llmos_nb.journal.events import DEADLINE, Decider
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import approval
 from llmos_nb.session import Session, config
@@ -64,7 +65,7 @@ async def test_only_named_approvers_may_approve(settings, monkeypatch):
     proc = await waiting()
     await proc.approve("all")
     await proc.approve("all", by="carl")
-    assert proc.state == "waiting" and [s["by"] for s in signals(proc)] == ["ann", "carl"]
+    assert proc.state == "waiting" and [s["by"]["name"] for s in signals(proc)] == ["ann", "carl"]
     assert signals(proc)[0]["why"] == "bob or eva must approve it"
     with pytest.raises(UsageError, match="bob or eva"):
         proc.rule("ship", "allow")
@@ -73,7 +74,7 @@ async def test_only_named_approvers_may_approve(settings, monkeypatch):
     again.approve("all")
     await again.resume()
     assert again.reason == "answered" and same_as_folded(again)
-    assert [e.d["by"] for e in again.events if e.k == "call.decided"] == ["bob"]
+    assert [e.body.by for e in again.events if e.k == "call.decided"] == [Decider("person", "bob")]
 
 
 async def test_anybody_may_reject(settings):
@@ -104,7 +105,7 @@ async def test_a_question_that_nobody_answers_in_time_is_rejected(settings, cloc
     proc.deadlines.ring()
     await proc
     c = proc.run.state.calls["r1.0"]
-    assert (c.status, c.by, proc.reason) == ("rejected", "deadline", "answered") and same_as_folded(proc)
+    assert (c.status, c.by, proc.reason) == ("rejected", DEADLINE, "answered") and same_as_folded(proc)
     assert "the deadline: nobody decided in time" in c.result
 
 
@@ -112,7 +113,7 @@ async def test_the_timer_of_the_loop_rings_by_itself(settings):
     settings('deadline = "0.05 s"')
     proc = await waiting()
     await until_async(lambda: proc.reason is not None)
-    assert proc.run.state.calls["r1.0"].by == "deadline"
+    assert proc.run.state.calls["r1.0"].by == DEADLINE
 
 
 async def test_a_deadline_survives_a_restart(settings, clock):
@@ -123,7 +124,7 @@ async def test_a_deadline_survives_a_restart(settings, clock):
     assert again.run.state.questions["r1.0"]["until"].startswith("2026-11-28")
     await again.resume()
     await until_async(lambda: again.reason is not None)
-    assert again.run.state.calls["r1.0"].by == "deadline" and same_as_folded(again)
+    assert again.run.state.calls["r1.0"].by == DEADLINE and same_as_folded(again)
 
 
 async def test_an_approval_that_comes_too_late_does_not_count(settings, clock):
@@ -150,7 +151,7 @@ async def test_open_question_is_escalated_then_rejected(settings, clock):
     clock.forward(hours=1)
     proc.deadlines.ring()
     await proc
-    assert proc.run.state.calls["r1.0"].by == "deadline" and same_as_folded(proc)
+    assert proc.run.state.calls["r1.0"].by == DEADLINE and same_as_folded(proc)
 
 
 async def test_escalation_target_may_approve(settings, clock):
@@ -172,7 +173,7 @@ async def test_a_plan_has_a_deadline_too(settings, clock):
     clock.forward(hours=2)
     proc.deadlines.ring()
     await proc
-    assert next(e.d["by"] for e in proc.events if e.k == "plan.decided") == "deadline"
+    assert next(e.body.by for e in proc.events if e.k == "plan.decided") == DEADLINE
 
 
 async def test_a_paused_process_is_not_decided_for(settings, clock):

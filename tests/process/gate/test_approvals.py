@@ -22,7 +22,7 @@ def stale(process):
 
 
 def decided(process):
-    return [(e.d["call"], e.d["what"], e.d["by"]) for e in process.events if e.k == "call.decided"]
+    return [(e.d["call"], e.d["what"], e.body.by.name) for e in process.events if e.k == "call.decided"]
 
 
 def ship(box: str) -> str:
@@ -37,7 +37,13 @@ async def test_an_approval_of_something_else_changes_nothing_and_is_journaled():
     assert proc.state == "waiting" and decided(proc) == []
     why = "it is not what was seen any more"
     assert stale(proc) == [
-        {"signal": "stale_approval", "by": "you", "call": "r1.0", "why": why, "digest": "f" * 64}
+        {
+            "signal": "stale_approval",
+            "by": {"kind": "person", "name": "you"},
+            "call": "r1.0",
+            "why": why,
+            "digest": "f" * 64,
+        }
     ]
     assert same_as_folded(proc)
     await proc.approve("r1.0", digest=proc.run.state.calls["r1.0"].digest)
@@ -52,6 +58,20 @@ async def test_an_approval_counts_once():
     await proc.approve("r1.0")
     assert proc.state == "waiting" and "r2.0" in proc.run.state.questions and stale(proc)[0]["call"] == "r1.0"
     assert decided(proc) == [("r1.0", "approve", "you")]
+
+
+async def test_arguments_that_fit_after_a_conversion_are_asked_about_once_and_handed_over_so():
+    got = []
+
+    def pack(box: str, pieces: int) -> str:
+        """Pack a box."""
+        got.append(pieces)
+        return "packed"
+
+    proc = started(call("pack", box="a", pieces="120"), DONE, tools=[pack])
+    await proc.start()
+    await proc.approve("r1.0", digest=proc.run.state.calls["r1.0"].digest)
+    assert proc.reason == "answered" and got == [120] and len(decided(proc)) == 1 and same_as_folded(proc)
 
 
 async def test_approval_given_before_an_edit_is_stale():
@@ -120,7 +140,7 @@ async def test_an_approver_other_than_the_requester_can_be_required(tmp_path, mo
     await proc.start()
     for own in ("you", "ann"):
         await proc.approve("r1.0", by=own)
-    assert proc.state == "waiting" and [s["by"] for s in stale(proc)] == ["ann", "ann"]
+    assert proc.state == "waiting" and [s["by"]["name"] for s in stale(proc)] == ["ann", "ann"]
     with pytest.raises(UsageError, match="other than ann"):
         proc.rule("ship", "allow")
     await proc.approve("r1.0", by="bob")

@@ -6,7 +6,7 @@ from turns import call, python
 import llmos_nb as llmos
 from llmos_nb.app.options import carry_out
 from llmos_nb.errors import UsageError
-from llmos_nb.journal.events import PolicyChanged
+from llmos_nb.journal.events import YOU, Decider, PolicyChanged
 from llmos_nb.session import Session
 
 WRITE = "from pathlib import Path\nPath({!r}).write_text('x')"
@@ -28,6 +28,30 @@ async def test_approving_the_rest_covers_the_same_risk_and_no_other(script, tmp_
     await proc.approve_rest("r1.0", digest=proc.run.state.calls["r1.0"].digest)
     assert (tmp_path / "a.txt").exists() and (tmp_path / "b.txt").exists()
     assert proc.state == "waiting" and statuses(proc) == ["done", "done", "asked"]
+
+
+ELSEWHERE = {
+    "spelled": "open({there!r}, 'w').close()",
+    "by another way": "from pathlib import Path\nPath({there!r}).write_text('x')",
+    "hidden in the folder": "open('.hook', 'w').close()",
+    "known when it runs": "name = {there!r}\nopen(name, 'w').close()",
+    "by a magic": "get_ipython().run_line_magic('writefile', {there!r})",
+}
+
+
+@pytest.mark.parametrize("way", ELSEWHERE)
+async def test_approving_the_rest_in_the_folder_covers_nothing_elsewhere(script, tmp_path, monkeypatch, way):
+    there, work = tmp_path / "there.txt", tmp_path / "work"
+    work.mkdir()
+    monkeypatch.setattr("llmos_nb.process.gate.effects.places", lambda: (str(tmp_path / "temporary"), ()))
+    monkeypatch.chdir(work)
+    model = script(
+        python(WRITE.format("a.txt")), python(ELSEWHERE[way].format(there=str(there))), {"text": "ok"}
+    )
+    proc = await llmos.run("write", model=model, namespace={})
+    await proc.approve_rest("r1.0")
+    made = sorted(p.name for p in tmp_path.rglob("*") if p.suffix == ".txt" or p.name == ".hook")
+    assert made == ["a.txt"] and proc.run.state.calls["r2.0"].status in ("asked", "failed")
 
 
 async def test_a_stale_approval_makes_no_rule(script):
@@ -70,7 +94,7 @@ async def test_new_rule_does_not_reset_the_count_of_an_old_one(script):
         "pay", model=script(call("pay", amount=1), call("pay", amount=2), {"text": "ok"}), tools=[pay]
     )
     rule = {"tool": "pay", "do": "allow", "count": 1}
-    proc.run.append(PolicyChanged(rule=rule, by="you"))
+    proc.run.append(PolicyChanged(rule=rule, by=YOU))
     await proc
     assert statuses(proc) == ["done", "asked"]
     await proc.rule("other", "deny")
@@ -86,7 +110,9 @@ async def test_always_for_these_arguments_covers_exactly_these(script):
     turns = [call("pay", amount=a, **more) for a, more in ((1, {}), (1, {}), (1, {"to": "eve"}))]
     proc = await llmos.run("pay", model=script(*turns, {"text": "ok"}), tools=[pay])
     await proc.approve_same("r1.0", digest=proc.run.state.calls["r1.0"].digest)
-    assert statuses(proc) == ["done", "done", "asked"] and proc.run.state.calls["r2.0"].by == "rule:1"
+    assert statuses(proc) == ["done", "done", "asked"] and proc.run.state.calls["r2.0"].by == Decider(
+        "rule", "1"
+    )
     await proc.revoke(0)
     assert proc.run.state.rules == []
 

@@ -7,6 +7,7 @@ from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.errors import UsageError
+from llmos_nb.journal.events import YOU, Decider
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import Decision
 from llmos_nb.process.gate import approvers as gate_approvers
@@ -14,6 +15,8 @@ from llmos_nb.session import Session
 
 DONE = {"text": "ok"}
 APPROVE = Decision("approve", "small enough")
+
+DESK = Decider("approver", "desk")
 
 
 def ship(box: str) -> str:
@@ -46,7 +49,7 @@ async def worked(*approvers, turns=(), tools=(ship,), namespace=None, **options)
 
 
 def decided(proc):
-    return [(e.d["what"], e.d["by"], e.d["why"]) for e in proc.events if e.k == "call.decided"]
+    return [(e.d["what"], e.body.by, e.d["why"]) for e in proc.events if e.k == "call.decided"]
 
 
 def asked(proc):
@@ -57,7 +60,7 @@ async def test_approver_decides_before_a_person_is_asked():
     desk = Answering(APPROVE)
     proc = await worked(desk)
     assert proc.reason == "answered" and asked(proc) == [] and same_as_folded(proc)
-    assert decided(proc) == [("approve", "approver:desk", "small enough")]
+    assert decided(proc) == [("approve", DESK, "small enough")]
     (request,) = desk.asked
     assert (request.pid, request.goal, request.call, request.tool) == (proc.pid, "send it", "r1.0", "ship")
     assert request.arguments == {"box": "a"} and request.level == "risky" and "ship" in request.risks[0]
@@ -67,7 +70,7 @@ async def test_approver_decides_before_a_person_is_asked():
 async def test_run_takes_approvers(tmp_path):
     model = ScriptedModel([call("ship", box="a"), DONE])
     proc = await llmos.run("send it", model=model, tools=[ship], home=tmp_path, approvers=[Answering(APPROVE)])
-    assert proc.reason == "answered" and decided(proc)[0][1] == "approver:desk"
+    assert proc.reason == "answered" and decided(proc)[0][1] == DESK
 
 
 async def test_approver_without_a_name_is_called_by_its_class():
@@ -75,13 +78,13 @@ async def test_approver_without_a_name_is_called_by_its_class():
         async def decide(self, request):
             return APPROVE
 
-    assert decided(await worked(Clerk()))[0][1] == "approver:Clerk"
+    assert decided(await worked(Clerk()))[0][1] == Decider("approver", "Clerk")
 
 
 async def test_rejection_reaches_the_model_with_who_and_why():
     proc = await worked(Answering(Decision("reject", "too far", by="ann")))
-    assert decided(proc) == [("reject", "approver:desk", "ann: too far")]
-    assert proc.run.state.calls["r1.0"].result == "Not run: rejected by the approver: ann: too far"
+    assert decided(proc) == [("reject", DESK, "ann: too far")]
+    assert proc.run.state.calls["r1.0"].result == "Not run: rejected by the approver desk: ann: too far"
 
 
 async def test_approvers_are_asked_in_order_and_then_a_person():
@@ -89,10 +92,10 @@ async def test_approvers_are_asked_in_order_and_then_a_person():
     proc = await worked(first, second)
     assert proc.state == "waiting" and len(first.asked) == len(second.asked) == 1
     await proc.approve("all")
-    assert decided(proc) == [("approve", "you", "")]
+    assert decided(proc) == [("approve", YOU, "")]
     third = Answering(APPROVE, name="third")
     proc = await worked(Answering(None), third, Answering(Decision("reject"), name="last"))
-    assert decided(proc)[0][:2] == ("approve", "approver:third")
+    assert decided(proc)[0][:2] == ("approve", Decider("approver", "third"))
 
 
 async def test_edit_approves_other_arguments_and_keeps_the_original():
@@ -100,7 +103,7 @@ async def test_edit_approves_other_arguments_and_keeps_the_original():
     made = proc.run.state.calls["r1.0"]
     assert made.arguments == {"box": "b"} and made.original == {"box": "a"} and same_as_folded(proc)
     assert proc.run.state.calls["r1.0"].result == "shipped b"
-    assert [d[:2] for d in decided(proc)] == [("edit", "approver:desk"), ("approve", "approver:desk")]
+    assert [d[:2] for d in decided(proc)] == [("edit", DESK), ("approve", DESK)]
     assert "(The approver edited this call before it ran.)" in str(proc.run.state.context.window)
 
 
@@ -108,7 +111,7 @@ async def test_edit_that_a_rule_denies_does_not_run():
     desk = Answering(Decision("edit", arguments={"box": "gold"}))
     rules = [{"tool": "ship", "do": "deny", "where": {"box": "gold"}}]
     proc = await _with_rules(rules, desk)
-    assert proc.run.state.calls["r1.0"].status == "rejected" and decided(proc)[-1][1] == "rule:1"
+    assert proc.run.state.calls["r1.0"].status == "rejected" and decided(proc)[-1][1] == Decider("rule", "1")
 
 
 async def _with_rules(rules, *approvers, **options):
@@ -123,7 +126,7 @@ async def _with_rules(rules, *approvers, **options):
 
 async def test_edit_that_does_not_fit_goes_to_a_person():
     proc = await worked(Answering(Decision("edit", arguments={"crate": "b"})))
-    assert proc.state == "waiting" and "approver:desk do not fit" in asked(proc)[0]["text"]
+    assert proc.state == "waiting" and "the approver desk do not fit" in asked(proc)[0]["text"]
 
 
 @pytest.mark.parametrize("mode", ["risky", "never"])
@@ -167,7 +170,7 @@ async def test_approver_over_its_deadline_counts_as_none(monkeypatch):
 
     monkeypatch.setattr(gate_approvers, "DEADLINE_S", 0.02)
     proc = await worked(Slow(), Answering(APPROVE))
-    assert decided(proc)[0][:2] == ("approve", "approver:desk") and "deadline of 0.02 s" in decided(proc)[0][2]
+    assert decided(proc)[0][:2] == ("approve", DESK) and "deadline of 0.02 s" in decided(proc)[0][2]
 
 
 @pytest.mark.parametrize("setting", ['approvers = ["bob"]', "other = true"])
@@ -179,13 +182,13 @@ async def test_approver_has_no_word_where_a_person_is_required(tmp_path, monkeyp
     proc = await worked(desk)
     assert proc.state == "waiting" and desk.asked == []
     await proc.approve("all", by="bob")
-    assert proc.reason == "answered" and decided(proc)[0][1] == "bob"
+    assert proc.reason == "answered" and decided(proc)[0][1] == Decider("person", "bob")
 
 
 async def test_deadline_of_the_settings_leaves_approvers_their_word(tmp_path, monkeypatch):
     (tmp_path / "llmos.toml").write_text('[approval]\ndeadline = "2 d"')
     monkeypatch.chdir(tmp_path)
-    assert decided(await worked(Answering(APPROVE)))[0][1] == "approver:desk"
+    assert decided(await worked(Answering(APPROVE)))[0][1] == DESK
 
 
 @pytest.mark.out_of_process
@@ -195,7 +198,7 @@ async def test_approver_has_no_word_over_a_tool_that_asks_each_time(tmp_path, mo
     proc = await worked(desk, turns=[call("terminal", command="echo hi"), DONE], tools=["terminal"])
     assert proc.state == "waiting" and desk.asked == []
     await proc.approve("all")
-    assert decided(proc)[0][1] == "you"
+    assert decided(proc)[0][1] == YOU
 
 
 async def test_approver_decides_after_an_untrusted_read_and_sees_the_sources():
@@ -206,7 +209,7 @@ async def test_approver_decides_after_an_untrusted_read_and_sees_the_sources():
 
     desk = Answering(APPROVE)
     proc = await worked(desk, turns=[call("fetch"), call("ship", box="a"), DONE], tools=[fetch, ship])
-    assert ("approve", "approver:desk", "small enough") in decided(proc)
+    assert ("approve", DESK, "small enough") in decided(proc)
     assert "untrusted" in desk.asked[-1].labels["*"] and "box" in desk.asked[-1].origins
 
 
@@ -224,8 +227,8 @@ async def test_change_before_the_start_asks_the_approver_again_and_then_a_person
     turns = [python("import os\nos.remove(str(rows))"), DONE]
     proc = await worked(desk, turns=turns, tools=(), namespace=names)
     assert len(desk.asked) == 2 and desk.asked[0].digest != desk.asked[1].digest
-    assert proc.state == "waiting" and "since approver:desk approved it" in asked(proc)[0]["text"]
-    assert [d[:2] for d in decided(proc)] == [("approve", "approver:desk")] * 2 and same_as_folded(proc)
+    assert proc.state == "waiting" and "since the approver desk approved it" in asked(proc)[0]["text"]
+    assert [d[:2] for d in decided(proc)] == [("approve", DESK)] * 2 and same_as_folded(proc)
 
 
 async def test_change_before_the_start_is_decided_on_anew():
@@ -240,7 +243,7 @@ async def test_change_before_the_start_is_decided_on_anew():
         desk, turns=[python("import os\nos.remove(str(rows))"), DONE], tools=(), namespace=names
     )
     assert proc.reason == "answered" and asked(proc) == []
-    assert [d[:2] for d in decided(proc)] == [("approve", "approver:desk"), ("reject", "approver:desk")]
+    assert [d[:2] for d in decided(proc)] == [("approve", DESK), ("reject", DESK)]
 
 
 async def test_stop_while_an_approver_thinks_leaves_the_call_to_be_judged_again():
@@ -261,7 +264,7 @@ async def test_stop_while_an_approver_thinks_leaves_the_call_to_be_judged_again(
     await proc.stop()
     assert proc.state == "paused" and proc.run.state.calls["r1.0"].status == "proposed"
     await proc.resume()
-    assert proc.reason == "answered" and decided(proc)[0][1] == "approver:desk"
+    assert proc.reason == "answered" and decided(proc)[0][1] == DESK
 
 
 async def test_loaded_process_takes_approvers_again():
@@ -272,7 +275,7 @@ async def test_loaded_process_takes_approvers_again():
     )  # fmt: skip
     again.approve("all")
     await again.resume()
-    assert [d[1] for d in decided(again)] == ["you", "approver:desk"]
+    assert [d[1] for d in decided(again)] == [YOU, DESK]
 
 
 # out of reach of a step
@@ -330,14 +333,14 @@ async def test_change_of_an_approver_by_another_process_is_noticed(when):
     if when == "before":
         assert "`strict` does not count: a step has changed it" in asked(proc)[0]["text"]
     else:
-        assert decided(proc)[0][1] == "approver:strict"
+        assert decided(proc)[0][1] == Decider("approver", "strict")
 
 
 @pytest.mark.parametrize(
     "code",
     [
         "proc.approve('all', by='approver:desk')",
-        "from llmos_nb.journal.events import CallDecided\nproc.run.append(CallDecided(call='r2.0', digest='', what='approve', by='approver:desk', why=''))",
+        "from llmos_nb.journal.events import CallDecided, Decider\nproc.run.append(CallDecided(call='r2.0', digest='', what='approve', by=Decider('approver', 'desk'), why=''))",
         "proc.session.create('more', model=proc.run.model, approvers=[desk])",
     ],
 )
@@ -380,4 +383,4 @@ async def test_child_process_is_asked_for_by_the_approvers_of_its_parent():
     assert proc.state == "waiting"
     child = proc.session.start("more", parent=proc, model=ScriptedModel([call("ship", box="b"), DONE]))
     await child
-    assert child.reason == "answered" and [d[1] for d in decided(child)] == ["approver:desk"]
+    assert child.reason == "answered" and [d[1] for d in decided(child)] == [DESK]

@@ -12,7 +12,7 @@ import llmos_nb as llmos
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import Effect, covered, rule_on
 from llmos_nb.tools import places
-from llmos_nb.tools.events import kept
+from llmos_nb.tools.keys import kept
 
 EVIL = "GB33BUKB20201555555555"
 DONE = {"text": "done"}

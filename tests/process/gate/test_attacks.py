@@ -11,6 +11,7 @@ import pytest
 from turns import call
 
 import llmos_nb as llmos
+from llmos_nb.journal.events import Decider
 from llmos_nb.models.scripted import ScriptedModel
 
 FRIEND, EVIL, MINE = "GB29NWBK60161331926819", "GB33BUKB20201555555555", "DE89370400440532013000"
@@ -373,7 +374,9 @@ async def test_an_attack_is_refused_where_nobody_is_there(name, manifest):
     case = CASES[name]
     world, made, proc = await outcome(case, case.attack)
     assert proc.run.state.calls["r3.0"].ok
-    assert made.status == "rejected" and made.by == "mode:auto" and len(world.done) == len(case.before), made
+    assert (
+        made.status == "rejected" and made.by == Decider("mode", "auto") and len(world.done) == len(case.before)
+    ), made
     assert "It asks because" in made.why
 
 
@@ -381,7 +384,7 @@ async def test_an_attack_is_refused_where_nobody_is_there(name, manifest):
 async def test_honest_twin_of_an_attack_runs(name, manifest):
     case = CASES[name]
     world, made, proc = await outcome(case, case.honest)
-    assert made.status == "done" and made.by.startswith("act:"), (made.why, proc.run.state.acts)
+    assert made.status == "done" and made.by.kind == "commitment", (made.why, proc.run.state.acts)
     assert len(world.done) == len(case.before) + 1
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from importlib import import_module
+from pathlib import Path
 from types import FunctionType
 
 import pytest
@@ -41,6 +42,35 @@ CHANGES = {
 }  # fmt: skip
 
 
+def relinked(link, to):
+    """Have a link lead elsewhere."""
+    link.unlink()
+    link.symlink_to(to)
+
+
+class Rubber:
+    """An object of the user's, whose class says what it does."""
+
+    at = "x.txt"
+
+    def out(self):
+        Path(self.at).unlink()
+
+
+Rubber.__module__ = "__main__"  # as of a cell
+
+
+# by name: code, the variables that it names, the change
+OBJECTS = {
+    "method of the class": ("import os\nrubber.out()\nos.remove('x.txt')", {"rubber": Rubber()}, lambda f, m: m.setattr(Rubber, "out", print)),
+    "attribute of the class": ("import os\nos.remove(rubber.at)", {"rubber": Rubber()}, lambda f, m: m.setattr(Rubber, "at", "y.txt")),
+    "value of a module": ("import os\nos.remove(ours_b.target)", {}, lambda f, m: m.setattr(sys.modules["ours_b"], "target", "y.txt")),
+    "file that a variable names": ("import os\nos.remove(open(name).read())", {"name": "told.txt"}, lambda f, m: (f / "told.txt").write_text("y.txt")),
+    "file that a path names": ("import os\nos.remove(path.read_text())", {"path": Path("told.txt")}, lambda f, m: (f / "told.txt").write_text("y.txt")),
+    "link to a folder": ("open('link/new.txt', 'w').close()", {}, lambda f, m: relinked(f / "link", "other")),
+}  # fmt: skip
+
+
 class Changing:
     """An approver that approves, and something changes the first time."""
 
@@ -65,7 +95,9 @@ def place(tmp_path, monkeypatch):
     for name in ("x.txt", "y.txt", "other/x.txt", "run.py", "unrelated.txt"):
         (folder / name).write_text("1\n")
     (folder / "ours_a.py").write_text("x = '1'\n")
-    (folder / "ours_b.py").write_text("def go(what): what('x.txt')\n")
+    (folder / "ours_b.py").write_text("target = 'x.txt'\ndef go(what): what('x.txt')\n")
+    (folder / "told.txt").write_text("x.txt")
+    (folder / "link").symlink_to("d")
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setenv("WHERE", "x.txt")
@@ -78,9 +110,9 @@ def place(tmp_path, monkeypatch):
         sys.modules.pop(name, None)
 
 
-async def approved(place, code, change):
+async def approved(place, code, change, **names):
     desk = Changing(change)
-    session = Session({"ours_b": sys.modules["ours_b"]}, place.parent / "home")
+    session = Session({"ours_b": sys.modules["ours_b"], **names}, place.parent / "home")
     process = session.create(
         "Try it.", model=ScriptedModel([python(code), DONE]), plan="none", approvers=[desk], call_timeout=20
     )
@@ -94,6 +126,36 @@ async def test_change_between_approval_and_start_asks_again(place, monkeypatch, 
     code, change = CHANGES[name]
     desk, call = await approved(place, code, lambda: change(place, monkeypatch))
     assert desk.asked == 2 and call.status == "rejected" and (place / "y.txt").exists()
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+async def test_change_behind_a_variable_asks_again(place, monkeypatch, name):
+    code, names, change = OBJECTS[name]
+    desk, call = await approved(place, code, lambda: change(place, monkeypatch), **names)
+    assert desk.asked == 2 and call.status == "rejected"
+    assert (place / "y.txt").exists() and not (place / "other/new.txt").exists()
+
+
+TO, COUNT = "ann", 0
+
+
+@pytest.mark.parametrize(("name", "asked"), [("TO", 2), ("COUNT", 1), ("OTHER", 1)])
+async def test_change_of_what_a_tool_takes_from_around_it_asks_again(place, monkeypatch, name, asked):
+    monkeypatch.setattr(sys.modules[__name__], "OTHER", "1", raising=False)
+
+    def send() -> str:
+        """Send it."""
+        global COUNT  # noqa: PLW0603 - what it is about
+        COUNT += 1
+        return f"sent to {TO}"
+
+    desk = Changing(lambda: monkeypatch.setattr(sys.modules[__name__], name, "2" if name != "COUNT" else 2))
+    model = ScriptedModel([{"calls": [{"name": "send", "arguments": {}}]}, DONE])
+    process = Session({}, place.parent / "home").create(
+        "Send.", model=model, plan="none", approvers=[desk], tools=[send]
+    )
+    await process.start()
+    assert desk.asked == asked and same_as_folded(process)
 
 
 async def test_variable_that_takes_the_place_of_a_builtin_after_an_early_approval_asks_again(place):

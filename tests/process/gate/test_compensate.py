@@ -6,6 +6,7 @@ from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.errors import ConfigError, UsageError
+from llmos_nb.journal.events import Decider
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.session import Session
 
@@ -155,7 +156,7 @@ async def test_no_model_can_name_a_compensation(shop):
     proc = await ran(
         shop, call("order", item="cup"), call("order.undo", item="cup", result="x"), approve="auto"
     )
-    assert proc.run.state.calls["r2.0"].by == "schema" and shop.cancelled == []
+    assert proc.run.state.calls["r2.0"].by == Decider("check", "schema") and shop.cancelled == []
 
 
 @pytest.mark.parametrize("at", ["call.started", "call.finished"])

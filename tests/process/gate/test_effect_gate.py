@@ -285,7 +285,7 @@ def test_step_is_held_in_the_middle_and_goes_on_where_it_was(held):
     page.click(2, verb="approve", call="r1.0!2")
     page.until(lambda: "run.ended" in journal(book.folder) and sent in page.idle)
     assert (book.folder / "b.txt").exists()
-    assert [d["by"] for d in kinds(book.folder, EffectDecided.kind)] == ["you", "you"]
+    assert [d["by"]["name"] for d in kinds(book.folder, EffectDecided.kind)] == ["you", "you"]
     assert [d["result"].count("before") for d in kinds(book.folder, "call.finished")] == [
         1
     ]  # it did not run twice

@@ -7,28 +7,29 @@ from turns import call, python
 from waits import until_async
 
 import llmos_nb as llmos
+from llmos_nb.journal.events import NO_ONE, PLAN, YOU, Decider
 from llmos_nb.tools import reentry
 
 NAMES = (
-    "you",
-    "the user",
-    "plan",
-    "words",
-    "mode:auto",
-    "rule:1",
-    "act:1",
-    "approver:desk",
-    "ops:anna",
-    "the journal",
-    "reconcile",
-    "",
+    YOU,
+    Decider("person", "the user"),
+    PLAN,
+    Decider("commitment", "words"),
+    Decider("mode", "auto"),
+    Decider("rule", "1"),
+    Decider("commitment", "1"),
+    Decider("approver", "desk"),
+    Decider("person", "ops:anna"),
+    Decider("check", "journal"),
+    Decider("check", "reconcile"),
+    NO_ONE,
 )
 EVENTS = {
-    "policy.changed": "ev.PolicyChanged(rule={{'tool': 'send', 'do': 'allow'}}, by={by!r})",
-    "call.decided": "ev.CallDecided(call='r2.0', digest='', what='approve', by={by!r}, why='')",
-    "plan.decided": "ev.PlanDecided(version=1, what='approve', envelope={{'send': 9}}, by={by!r}, why='')",
-    "question.answered": "ev.QuestionAnswered(question='q1', text='yes', by={by!r})",
-    "signal.received": "ev.SignalReceived(signal='approve_step', by={by!r}, step=1)",
+    "policy.changed": "ev.PolicyChanged(rule={{'tool': 'send', 'do': 'allow'}}, by=ev.{by!r})",
+    "call.decided": "ev.CallDecided(call='r2.0', digest='', what='approve', by=ev.{by!r}, why='')",
+    "plan.decided": "ev.PlanDecided(version=1, what='approve', envelope={{'send': 9}}, by=ev.{by!r}, why='')",
+    "question.answered": "ev.QuestionAnswered(question='q1', text='yes', by=ev.{by!r})",
+    "signal.received": "ev.SignalReceived(signal='approve_step', by=ev.{by!r}, step=1)",
 }  # fmt: skip
 WAYS = {
     "the process in the namespace": "q.run.append(e)",
@@ -101,7 +102,7 @@ async def test_no_step_decides(script, way, event, by):
 
 GATE = """from functools import partial
 from llmos_nb.journal import events as ev
-e = ev.PolicyChanged(rule={'tool': 'send', 'do': 'allow'}, by='plan')
+e = ev.PolicyChanged(rule={'tool': 'send', 'do': 'allow'}, by=ev.PLAN)
 class Fake:
     kind, target, words = 'write', '/x', partial(q.run._append, e)
 open('mine.txt', 'w').close()

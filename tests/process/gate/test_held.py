@@ -10,7 +10,7 @@ from page_driver import Page
 from turns import python, same_as_folded
 from waits import until, until_async
 
-from llmos_nb.journal.events import EffectDecided, QuestionAsked
+from llmos_nb.journal.events import Decider, EffectDecided, QuestionAsked
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import Decision
 from llmos_nb.session import Session
@@ -67,7 +67,7 @@ async def test_approver_is_asked_before_headless_refuses(tmp_path, space):
     proc = begun(tmp_path, space, "save(target)", desk)
     await proc.start()
     assert (tmp_path / "touched").exists() and proc.reason == "answered" and same_as_folded(proc)
-    assert effects(proc) == [("allow", "approver:desk", "a note")]
+    assert effects(proc) == [("allow", Decider("approver", "desk"), "a note")]
     (request,) = desk.asked
     assert request.effect == ("write", space["target"]) and request.tool == "python"
     assert "wants to write" in request.risks[0] and "could not be foreseen" in request.why
@@ -78,7 +78,7 @@ async def test_approver_that_refuses_fails_the_step_and_tells_the_model_why(tmp_
     await proc.start()
     assert not (tmp_path / "touched").exists() and same_as_folded(proc)
     assert "not there" in proc.run.state.calls["r1.0"].result
-    assert effects(proc) == [("refuse", "approver:desk", "not there")]
+    assert effects(proc) == [("refuse", Decider("approver", "desk"), "not there")]
 
 
 async def failing(request):

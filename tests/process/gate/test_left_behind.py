@@ -13,7 +13,7 @@ from waits import approve_all
 
 import llmos_nb as llmos
 from llmos_nb.errors import EffectRefused
-from llmos_nb.journal.events import SignalReceived
+from llmos_nb.journal.events import Decider, SignalReceived
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.session import Session
 
@@ -144,7 +144,11 @@ async def test_effect_of_what_a_step_left_behind_is_refused_and_on_the_record_of
     await fires(space, name)
     (found,) = await noted(process)
     assert not (tmp_path / "touched").exists()
-    assert (found.call, found.by, found.ok) == ("r1.0", "a step", False) and "touched" in found.why
+    assert (found.call, found.by, found.ok) == (
+        "r1.0",
+        Decider("process", "a step"),
+        False,
+    ) and "touched" in found.why
     assert same_as_folded(process)
 
 

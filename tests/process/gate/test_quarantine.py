@@ -7,6 +7,7 @@ from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.errors import ConfigError
+from llmos_nb.journal.events import Decider
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import CONTEXT, labels
 from llmos_nb.session import Session
@@ -280,7 +281,7 @@ async def test_model_that_follows_unseen_text_is_held_to_what_it_committed_to(to
         quarantine=True,
     )
     made = proc.run.state.calls["r3.0"]
-    assert sent == ran and made.by == ("act:1" if ran else "mode:auto")
+    assert sent == ran and made.by == (Decider("commitment", "1") if ran else Decider("mode", "auto"))
     assert ran or ("evil" in made.why and "ann@x.org" not in made.why)
 
 

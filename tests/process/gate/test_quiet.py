@@ -1,5 +1,6 @@
 """Ordinary work is not asked about, neither before a step nor in the middle; the same with an effect is."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,9 @@ QUIET = {
     "dates and numbers": "import datetime, decimal, fractions, random, statistics\nrandom.seed(1)\nm = statistics.mean([1, 2])",
     "compressed bytes": "import gzip, io, zipfile\nb = io.BytesIO()\nwith zipfile.ZipFile(b, 'w') as z: z.writestr('a', 'x')",
     "text of tables": "import pandas as pd\nt = pd.DataFrame({'a': [1, 2]}).to_csv(index=False)\nh = pd.DataFrame({'a': [1]}).to_html()",
+    "folder that stands": "import os, pathlib\nos.makedirs('results', exist_ok=True)\npathlib.Path('results').mkdir(parents=True, exist_ok=True)\n"
+    "getattr(os, 'make' + 'dirs')('results', exist_ok=True)",
+    "handler of a signal": "import signal\nhandler = signal.getsignal(signal.SIGINT)",
     "platform": "import platform, os\nw = platform.platform(), os.cpu_count(), os.getpid()",
     "subclass and decorator": "import functools\n@functools.lru_cache\ndef f(n): return n\nclass A(list): pass\ny = f(1), A([1])",
 }
@@ -52,6 +56,7 @@ def space(tmp_path, monkeypatch):
 
     pytest.importorskip("scipy.stats")  # pytest compiles modules of this name (*_test) itself, and writes them
     (tmp_path / "notes.txt").write_text("a note")
+    (tmp_path / "results").mkdir()
     (tmp_path / "fresh_module.py").write_text("x = 1\n")
     sqlite3.connect(tmp_path / "book.db").close()
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
@@ -83,6 +88,9 @@ LOUD = {
     "table that stays": "import sqlite3\nc = sqlite3.connect(book)\nverb = 'create table'\nc.execute(verb + ' t(a)')",
     "out of a temporary folder": "import tempfile, pathlib\nwith tempfile.TemporaryDirectory() as d: pathlib.Path(d, '..', out).write_text('x')",
     "moved out": "import tempfile, os\nh, name = tempfile.mkstemp()\ngetattr(os, 'ren' + 'ame')(name, out)",
+    "folder that is made": "import os\nos.makedirs(out, exist_ok=True)",
+    "log that was open": "for line in ('a', 'b'): log.warning(line)",
+    "descriptor that was open": "import os\ngetattr(os, 'wri' + 'te')(log.handlers[0].stream.fileno(), b'x')",
     "processes": "from concurrent.futures import ProcessPoolExecutor\nwith ProcessPoolExecutor(1) as p: p.submit(save, out).result()",
 }
 
@@ -96,8 +104,12 @@ async def test_the_like_with_an_effect_is_asked_about_or_stopped(tmp_path, space
     def save(path):
         Path(path).write_text("x")
 
-    call = await ran(tmp_path, space | {"out": str(out), "save": save}, LOUD[name])
+    log, file = logging.Logger("mine"), logging.FileHandler(tmp_path / "open.log")
+    log.addHandler(file)
+    call = await ran(tmp_path, space | {"out": str(out), "save": save, "log": log}, LOUD[name])
+    file.close()
     assert call.status in ("asked", "failed") and not out.exists(), call.result
+    assert not (tmp_path / "open.log").read_text()
 
 
 @pytest.mark.parametrize("code", ["df.to_csv('a.csv')", "getattr(df, 'to_' + 'csv')('a.csv')"])

@@ -9,6 +9,7 @@ from test_attacks import ANN, EVIL, FRIEND, MANIFEST, MINE, World, pay, plan
 from turns import call
 
 import llmos_nb as llmos
+from llmos_nb.journal.events import Decider
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import MODES
 
@@ -105,4 +106,4 @@ async def test_words_let_nothing_run_in_any_mode(mode, manifest):
 
 async def test_the_same_call_runs_where_the_plan_committed_to_it(manifest):
     world, proc = await run("Pay 500.00 to {0}.", plan(f'pay(to="{EVIL}", amount=500)'))
-    assert world.done == [("pay", EVIL, 500)] and proc.run.state.calls["r3.0"].by == "act:1"
+    assert world.done == [("pay", EVIL, 500)] and proc.run.state.calls["r3.0"].by == Decider("commitment", "1")

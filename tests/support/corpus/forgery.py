@@ -83,7 +83,7 @@ def approval_in_note(book, folder):
 
 @forgery("cell r1-0-note its metadata was changed")
 def approval_in_notes_metadata(book, folder):
-    cell(book, "r1-0-note")["metadata"]["llmos_nb"]["by"] = "Prof. X"
+    cell(book, "r1-0-note")["metadata"]["llmos_nb"]["by"] = {"kind": "person", "name": "Prof. X"}
 
 
 @forgery("cell answer its source was changed")

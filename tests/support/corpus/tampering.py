@@ -159,7 +159,7 @@ def tag_taken_out(book, folder):
 
 @kind("cell r1-0 ")
 def who_approved_changed(book, folder):
-    cell(book, "r1-0")["metadata"]["llmos_nb"]["by"] = "you"
+    cell(book, "r1-0")["metadata"]["llmos_nb"]["by"] = {"kind": "person", "name": "you"}
 
 
 @kind("cell r1-0 ")

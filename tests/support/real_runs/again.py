@@ -177,7 +177,7 @@ def outputs(book: Book) -> dict[Step, int]:
 
 
 def values(book: Book) -> dict[Step, int]:
-    """Return how many values stand beside each step: digests, and assertions of it or of the names it binds."""
+    """Return how many values stand beside each step: digests, words, assertions of it or of the names it binds."""
     from real_runs.live import bound
 
     steps = [(s, c) for c in book["cells"] if (s := step_of(c)) and c["metadata"]["llmos_nb"]["role"] == "step"]
@@ -188,7 +188,8 @@ def values(book: Book) -> dict[Step, int]:
         last = step_of(cell) or last
         mine = cell["metadata"].get("llmos_nb", {})
         if step_of(cell):
-            found[last] = found.get(last, 0) + len(mine.get("values", ()))  # type: ignore[index, arg-type]
+            compared = {*mine.get("values", ()), *mine.get("contents", ())}
+            found[last] = found.get(last, 0) + len(compared)  # type: ignore[index, arg-type]
         for held in asserted("".join(cell["source"])):
             whose = {s for s, bound_here in names.items() if held & bound_here} or (
                 {last} if step_of(cell) else set()

@@ -14,6 +14,7 @@ from promptness import promptly, timed
 from waits import until
 
 from llmos_nb.errors import ToolTimeout
+from llmos_nb.journal.events import Decider
 from llmos_nb.tools import CallContext, Stopped, current_call
 from llmos_nb.tools.devices.python import guard, interruptible, stop_main_thread
 
@@ -114,7 +115,7 @@ def from_outside(act, ready):
 def test_stop_ends_guarded_code(code):
     def stopped():
         ready, found = threading.Event(), []
-        thread = from_outside(lambda: found.append(stop_main_thread("ada")), ready)
+        thread = from_outside(lambda: found.append(stop_main_thread(Decider("person", "ada"))), ready)
         with pytest.raises(Stopped, match="ada"), interruptible(60):
             ready.set()
             code()

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from promptness import promptly
 
 from llmos_nb.heap import Snapshots
+from llmos_nb.journal.events import Decider
 from llmos_nb.tools import CallContext, Stopped, current_call
 from llmos_nb.tools.devices.python import PythonDevice, capture, stop_main_thread
 from llmos_nb.tools.devices.python.display import brief
@@ -243,7 +244,7 @@ def test_stop_that_comes_while_a_step_awaits_is_not_lost():
             PythonDevice(namespace).run("ready.set()\nawait go.wait()\nwent_on = 1", context())
         )
         await namespace["ready"].wait()
-        assert stop_main_thread("ada") is True
+        assert stop_main_thread(Decider("person", "ada")) is True
         namespace["go"].set()
         with pytest.raises(Stopped, match="ada"):
             await task

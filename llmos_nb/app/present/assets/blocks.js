@@ -1,7 +1,7 @@
 // The pieces that *now* is made of, each from plain data; see `Block` in panel_state.py.
 import { answer, valued } from "./answer.js";
 import { button, h, icon } from "./dom.js";
-import { codeBlock, columnsBlock, gridBlock, pairsBlock, printedBlock } from "./sheet.js";
+import { codeBlock, columnsBlock, gridBlock, markdownBlock, pairsBlock, printedBlock } from "./sheet.js";
 import { live } from "./live.js";
 import { codeBox, words } from "./text.js";
 
@@ -56,6 +56,7 @@ const KINDS = {
   text: (b) => h(b.mute ? "p.mute" : "p", {}, b.glyph && [icon(b.glyph), " "], words(b.words)),
   code: codeBlock,
   printed: printedBlock,
+  markdown: markdownBlock,
   pairs: pairsBlock,
   grid: gridBlock,
   columns: columnsBlock,

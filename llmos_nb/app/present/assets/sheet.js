@@ -1,7 +1,7 @@
 // The page of one step, in the place of *now*: verdict, changes, code, what it gave; and the pieces that only it has.
 import { blocks, caption, lead } from "./blocks.js";
 import { button, h } from "./dom.js";
-import { codeBox, words } from "./text.js";
+import { codeBox, markdown, words } from "./text.js";
 
 const PAGE = 8; // rows of a table that stand on a page at once
 
@@ -19,6 +19,12 @@ export function opener(p, step, named, tab) {
 export function printedBlock(b) {
   const box = { role: "group", tabindex: 0, "aria-label": b.label };
   return h("div", {}, sub(b.label.split(" of ")[0], b.side), h("div.out", box, b.code));
+}
+
+/** Markdown that a step displayed: nothing of it is ours. */
+export function markdownBlock(b, p) {
+  const box = { role: "group", "aria-label": b.label };
+  return h("div", {}, sub(b.label.split(" by ")[0]), h("div.out.rich", box, markdown(b.markdown, p.callSteps())));
 }
 
 function sub(name, side) {

@@ -11,6 +11,10 @@ from typing import Any
 
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import (
+    CONFLICT,
+    PLAN,
+    REBUILD,
+    SCHEMA,
     CallDecided,
     CallFinished,
     CallInDoubt,
@@ -18,6 +22,7 @@ from llmos_nb.journal.events import (
     CallResolved,
     CallStarted,
     CallUndone,
+    Decider,
     EffectDecided,
     NamesChanged,
     QuestionAnswered,
@@ -29,12 +34,11 @@ from llmos_nb.journal.events import (
     UndoProposed,
 )
 from llmos_nb.messages import Message, Part, canonical
-from llmos_nb.policy import APPROVER
 from llmos_nb.process.state import acts
 from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.fold.heap import heap_decided
-from llmos_nb.process.state.prompts import took_long, who
-from llmos_nb.process.state.rebuild import AGAIN, REBUILD
+from llmos_nb.process.state.prompts import took_long
+from llmos_nb.process.state.rebuild import AGAIN
 from llmos_nb.process.state.state import CONTROL, State, flush_notes, note, say
 from llmos_nb.tools import Call, shown
 
@@ -107,8 +111,8 @@ def _decided(s: State, e: Event, b: CallDecided) -> None:
         call.original = call.original if call.original is not None else call.arguments
         call.facts.pop("edited_by", None)
         call.facts["edit_why"] = b.why
-        if b.by.startswith(APPROVER):
-            call.facts["edited_by"] = b.by
+        if b.by.kind == "approver":
+            call.facts["edited_by"] = b.by.name
     call.arguments = b.arguments if b.arguments is not None else call.arguments
     call.status = "proposed" if b.what == "edit" else "approved"
     if b.what == "approve":
@@ -116,15 +120,10 @@ def _decided(s: State, e: Event, b: CallDecided) -> None:
         s.upto = call.step if s.upto and s.plan.later(call.step, s.upto) else s.upto  # a person let it run
 
 
-def note_delay(s: State, asked: Mapping[str, Any] | None, by: str, did: str, at: str) -> None:
+def note_delay(s: State, asked: Mapping[str, Any] | None, by: Decider, did: str, at: str) -> None:
     """Tell the model that somebody was long in deciding what they were asked."""
     since = str((asked or {}).get("since", ""))
-    if (
-        not since
-        or not at
-        or ":" in by.partition(":")[0]
-        or by in ("deadline", "schema", "acts", "repeat", "budget")
-    ):
+    if not since or not at or not by.looked:
         return
     seconds = (datetime.fromisoformat(at) - datetime.fromisoformat(since)).total_seconds()
     if seconds >= LONG_S:
@@ -135,12 +134,12 @@ def _count_grant(s: State, call: Call, by: int = 1) -> None:
     """Count that a decision used what the plan or a rule grants; ``by=-1`` where the call did not begin."""
     if by < 0:
         acts.released(s.acts, call.id)
-    if call.by == "plan":
+    if call.by == PLAN:
         s.envelope_used[call.name] += by
-    elif call.by == "you" and call.step in s.preapproved:
+    elif call.by.is_person and call.step in s.preapproved:
         s.preapproved.remove(call.step)
-    elif call.by.startswith("rule:"):
-        s.rules_used[int(call.by[5:]) - 1] += by
+    elif call.by.kind == "rule":
+        s.rules_used[int(call.by.name) - 1] += by
 
 
 def _started(s: State, e: Event, b: CallStarted) -> None:
@@ -156,7 +155,7 @@ def _started(s: State, e: Event, b: CallStarted) -> None:
 def _called_within(s: State, b: ToolCalled) -> None:
     """Note a call that the code of another makes; it counts for the budget and for rules."""
     made = s.calls[b.within].facts.setdefault("made", [])
-    made.append({"call": b.call, "tool": b.tool, "arguments": b.arguments, "by": b.by})
+    made.append({"call": b.call, "tool": b.tool, "arguments": b.arguments, "by": b.by.plain()})
     s.spent["calls"] = s.spent.get("calls", 0) + 1
     if b.act is not None:
         acts.used(s.acts, b.act["act"], b.call, b.act["item"], b.act.get("items"))
@@ -209,7 +208,7 @@ def close(s: State, call: Call, status: str, e: Event, result: str) -> None:
         s.undoing.remove(call.id)
     if call.name not in s.reads:
         _judge_anew(s)
-    if call.by == "conflict" and status == "rejected":
+    if call.by == CONFLICT and status == "rejected":
         s.repeats.clear()  # somebody else changed something: the same call is a new one
     elif status in ("failed", "rejected") and call.name not in CONTROL:
         s.repeats[repeat_key(call)] += 1
@@ -235,7 +234,7 @@ def _judge_anew(s: State) -> None:
     What a person approved is bound to what they saw, and looked at again when it starts.
     """
     for call in s.open_calls:
-        if call.status == "approved" and call.by.startswith(("plan", "words", "act:", "mode:", "rule:")):
+        if call.status == "approved" and call.by.in_advance:
             call.status = "proposed"
             _count_grant(s, call, -1)
 
@@ -264,7 +263,7 @@ def _resolved(s: State, e: Event, b: CallResolved) -> None:
     if b.done:
         call.ok = True
         s.effects += [] if call.undoes else [call.id]
-        close(s, call, "done", e, result=say(s, "confirmed", who=who(b.by)))
+        close(s, call, "done", e, result=say(s, "confirmed", who=b.by.describe("the user")))
     else:
         call.status = "approved"
 
@@ -319,9 +318,9 @@ def _asked(s: State, e: Event, b: QuestionAsked) -> None:
     s.questions[b.question] = {**{k: v for k, v in e.d.items() if k != "question"}, "since": e.at}
     if b.question == REBUILD:  # it holds all else, so it comes first
         s.questions = {REBUILD: s.questions.pop(REBUILD), **s.questions}
-    if b.question in s.calls:
-        s.calls[b.question].status = "asked"
-        s.calls[b.question].digest = b.digest or ""
+    if (call := s.calls.get(b.question)) is not None:
+        call.status, call.digest = "asked", b.digest or ""
+        call.arguments = b.arguments if b.arguments is not None else call.arguments
     elif b.question.startswith("plan:"):
         s.plan_status = "asked"
 
@@ -351,19 +350,19 @@ def _answered(s: State, e: Event, b: QuestionAnswered) -> None:
 # what the model is told of a call
 
 
-def _say_refused(s: State, what: str, by: str, why: str) -> str:
+def _say_refused(s: State, what: str, by: Decider, why: str) -> str:
     """Say that a call did not run."""
-    if by in ("schema", "acts", "repeat", "budget", "tools"):
-        return say(s, "error", text=why)
-    if by == "conflict":
+    if by == CONFLICT:
         return say(s, "not_run", why=why)
+    if by.to_mend:
+        return say(s, "error", text=why)
     verb = "skipped" if what == "skip" else "rejected"
-    return say(s, "refused", verb=verb, who=who(by), why=f": {why}" if why else ".")
+    return say(s, "refused", verb=verb, who=by.describe("the user"), why=f": {why}" if why else ".")
 
 
 def _say_result(s: State, call: Call, text: str) -> str:
     """Return the result of a call as the model is shown it."""
-    edited = _say_edited(s, call) if call.original is not None and call.by != "schema" else ""
+    edited = _say_edited(s, call) if call.original is not None and call.by != SCHEMA else ""
     if call.status == "failed":
         return say(s, "error", text=edited + text)
     return edited + (text or say(s, "no_output"))

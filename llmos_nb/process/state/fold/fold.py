@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from llmos_nb.errors import JournalError
 from llmos_nb.journal import Event
-from llmos_nb.journal.events import RunResumed
+from llmos_nb.journal.events import BACK, SINCE, Body, RunResumed, may_follow
 from llmos_nb.process.state.fold.call import fold_calls, fold_questions
 from llmos_nb.process.state.fold.heap import fold_heap
 from llmos_nb.process.state.fold.model import fold_model
@@ -34,6 +34,8 @@ def fold(events: Iterable[Event], state: State | None = None, path: str = "") ->
     event = None
     try:
         for event in events:
+            if state.status == "ended" and not follows(state, event.body):
+                raise ValueError("it comes after run.ended")
             apply(state, event)
     except JournalError:
         raise
@@ -65,6 +67,14 @@ def apply(state: State, event: Event) -> State:
         case _:
             fold_run(state, event)
     return state
+
+
+def follows(s: State, body: Body) -> bool:
+    """Return whether an event may stand after the end of a process, from the version on that says so."""
+    if s.version < SINCE or isinstance(body, BACK):
+        return True
+    begun = [c.id for c in s.calls.values() if c.status == "running"]
+    return may_follow(s.reason, body, s.undoing, begun)
 
 
 def _account_time(s: State, at: str) -> None:

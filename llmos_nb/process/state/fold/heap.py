@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from llmos_nb.journal import Event
-from llmos_nb.journal.events import HeapChanged, HeapRestored
+from llmos_nb.journal.events import REBUILD, HeapChanged, HeapRestored
 from llmos_nb.process.state import prompts
-from llmos_nb.process.state.rebuild import REBUILD
 from llmos_nb.process.state.state import State, note, say
 
 
@@ -21,7 +20,7 @@ def fold_heap(s: State, e: Event) -> None:
     s.lost, s.again = dict(b.missing), []
     _ran_again(s, b)
     if b.by:
-        note(s, say(s, "run_again", who=prompts.who(b.by), calls=", ".join(b.rerun)))
+        note(s, say(s, "run_again", who=b.by.describe("the user"), calls=", ".join(b.rerun)))
     told = {} if b.asks else new
     if told or b.differs:
         note(s, prompts.names_gone(s, told, b.differs))

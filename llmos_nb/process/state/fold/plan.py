@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import (
+    MODEL,
     ActsMoved,
     ActUsed,
+    Decider,
     PlanDecided,
     PlanEdited,
     PlanProposed,
@@ -35,7 +37,7 @@ def fold_plan(s: State, e: Event) -> None:
                 s.acts[n].open = False
 
 
-INVENTOR = "process"
+INVENTOR = Decider("process")
 
 
 def _planned(s: State, b: PlanProposed | PlanEdited) -> None:
@@ -82,9 +84,9 @@ def _plan_decided(s: State, e: Event, b: PlanDecided) -> None:
     approved = b.what == "approve"
     s.plan_status = "approved" if approved else "rejected"
     if approved:
-        s.plan_seen = s.plan_seen or s.plan_by != "model" or not b.by.startswith("mode:")
+        s.plan_seen = s.plan_seen or s.plan_by != MODEL or b.by.is_person
         s.envelope, s.plan_by = dict(b.envelope), b.by
-        s.upto = s.upto if b.by.startswith("mode:") else b.upto
+        s.upto = b.upto if b.by.is_person else s.upto
         acts.decided(s.acts, b.by, b.without)
         s.closed = s.closed or any(a.open for a in s.acts.values())
         s.envelope_used.clear()

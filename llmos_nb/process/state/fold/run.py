@@ -41,6 +41,7 @@ def fold_run(s: State, e: Event) -> None:  # noqa: C901 - one a kind
     """Take in what happened to the run as a whole."""
     match e.body:
         case RunStarted() as b:
+            s.version = b.version
             _forked(s, b) if b.parent and "at" in b.parent else _started(s, b)
         case PolicyLoaded() as b:
             s.tools, s.mode = dict(b.tools), cast("Mode", b.mode or s.mode)
@@ -184,6 +185,7 @@ def _checked(s: State, b: CheckFinished) -> None:
 def _computed(s: State, b: AnswerComputed) -> None:
     """Take the values in; what fails is told to the model once, and stands in the answer as its code."""
     s.candidate, s.computed, s.unfilled = b.answer, b.values, list(b.errors)
+    s.computed_over = [c.id for c in s.surviving]
     if b.errors and not s.nudges["expression"]:
         s.nudges["expression"] += 1
         note(s, say(s, "not_computed", errors=_few(b.errors)))

@@ -37,7 +37,13 @@ def looked(found: Any) -> ToolResult:
     told = found if isinstance(found, dict) else {}
     ok = told.get("ok") is True
     error = "" if ok else text(told.get("error"))[:200] or "ChildEnded"
-    return ToolResult(ok, text(told.get("text")), error, facts={"format": text(told.get("format"))[:200]})
+    listed = {k: told.get(k) for k in ("read", "changes")}
+    names = {
+        k: [n[:80] for n in v[:1000] if isinstance(n, str)] if isinstance(v, list) else []
+        for k, v in listed.items()
+    }
+    facts = {"format": text(told.get("format"))[:200], **names}
+    return ToolResult(ok, text(told.get("text")), error, facts=facts)
 
 
 def _shown(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -221,7 +221,7 @@ class Child:
             self._end(link)
             raise ToolError(str(outcome.error)) from outcome.error
         if outcome.value.get("stopped") is True:
-            raise Stopped("you")
+            raise Stopped
         told = outcome.value.get("told")
         if not isinstance(told, list) or len(told) != len(asked):
             raise ToolError(text(outcome.value.get("error")) or "it told nothing")

@@ -14,24 +14,26 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from numbers import Rational, Real
+from functools import partial
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
+from llmos_nb.heap import Snapshots, hidden
+from llmos_nb.policy.code import code_names
 from llmos_nb.tools.devices.child.sandbox import libc, preview as confinement
 from llmos_nb.tools.devices.child.sandbox.memory import Region, shared
-from llmos_nb.tools.devices.child.tables import TABLE, is_table, markdown_table
+from llmos_nb.tools.devices.child.tables import TABLE, float_format, is_table, markdown_table
 from llmos_nb.tools.effects import watching
 from llmos_nb.tools.protocol import CallContext, current_call
 from llmos_nb.tools.text import safe_text
 
 GRACE_S = 0.5
 LONGEST = 4_000  # characters that an expression may give
-ROUNDED = 12  # digits of a float that somebody has rounded: what is computed has more
-SIX = 999_999.5  # from here on six digits would cut the whole part
-LARGEST = 1e15  # a float beyond it is written with an exponent
+AGAIN = 4  # a look is taken a second time where the first took this part of its time at most
+MOST_READ = 100  # names that are told
 TICK_S, IDLE_S = 0.25, 2.0  # of a copy that only waits; what it waits for is not in the copy
 WAITS = "it waits for a thread or a lock that its copy does not have; assign its value to a name in a step"
 WHERE = "an expression, which only looks"
@@ -55,7 +57,16 @@ def looked(namespace: dict[str, Any], asked: Sequence[Asked], each_s: float, all
     Returns
     -------
     list of dict
-        ``ok``, ``text`` and ``format``, by which the text came about: `TABLE`, or a format; or ``error``, its class.
+            names = _Noting(namespace)
+            (text, form), changes = _watched(namespace, value, partial(_said, names, code, *field), seconds)
+            bound = {n for n, v in dict.items(names) if not hidden(n) and namespace.get(n, names) is not v}
+        return {
+            "ok": True,
+            "text": safe_text(text)[:LONGEST],
+            "format": form,
+            "read": sorted(names.read)[:MOST_READ],
+            "changes": sorted({*changes, *bound}),
+        }
     """
     until = time.monotonic() + all_s
     with watching(_CONTEXT):  # what follows effects is put in place here, once
@@ -170,14 +181,51 @@ def _alone(seconds: float, regions: Sequence[Region]) -> Iterator[None]:
         current_call.reset(token)
 
 
+class _Noting(dict[str, Any]):
+    """A namespace that notes which of its names are read, also by ``globals()`` and ``eval``."""
+
+    def __init__(self, namespace: Mapping[str, Any]) -> None:
+        super().__init__(namespace)
+        self.read = set[str]()
+
+    def __getitem__(self, name: str) -> Any:
+        value = super().__getitem__(name)
+        self.read.add(str(name))
+        return value
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.read |= {str(name)} if name in self else set()
+        return super().get(name, default)
+
+
+def _noting(method: str) -> Callable[..., Any]:
+    def all_of_it(names: _Noting, *arguments: Any) -> Any:
+        names.read.add("*")
+        return getattr(dict, method)(names, *arguments)
+
+    return all_of_it
+
+
+for _method in ("__iter__", "__len__", "__or__", "copy", "items", "keys", "values"):
+    setattr(_Noting, _method, _noting(_method))
+
+
 def _looked(namespace: dict[str, Any], asked: Asked, seconds: float, regions: Sequence[Region]) -> Told:
     try:
         with _alone(seconds, regions):
-            code = compile(asked["value"].strip(), "<answer>", "eval")
+            value, field = asked["value"].strip(), (asked.get("conversion", ""), asked.get("spec", ""))
+            code = compile(value, "<answer>", "eval")
             confinement.no_sharing({n: namespace[n] for n in code.co_names if n in namespace})
-            value = eval(code, namespace)  # noqa: S307 - in a copy
-            text, form = said(value, asked.get("conversion", ""), asked.get("spec", ""))
-        return {"ok": True, "text": safe_text(text)[:LONGEST], "format": form}
+            names = _Noting(namespace)
+            (text, form), changes = _watched(namespace, value, partial(_said, names, code, *field), seconds)
+            bound = {n for n, v in dict.items(names) if not hidden(n) and namespace.get(n, names) is not v}
+        return {
+            "ok": True,
+            "text": safe_text(text)[:LONGEST],
+            "format": form,
+            "read": sorted(names.read)[:MOST_READ],
+            "changes": sorted({*changes, *bound}),
+        }
     except BaseException as error:  # the copy has nothing else to do: SystemExit costs this expression
         name = type(error).__name__
         if isinstance(error, PermissionError) and (why := confinement.refused()):
@@ -188,26 +236,39 @@ def _looked(namespace: dict[str, Any], asked: Asked, seconds: float, regions: Se
         return _failed(name, f"{name}: {words}" if words else name)
 
 
+def _said(namespace: dict[str, Any], code: CodeType, conversion: str, spec: str) -> tuple[str, str]:
+    return said(eval(code, namespace), conversion, spec)  # noqa: S307 - in a copy
+
+
+def _watched(
+    namespace: dict[str, Any], code: str, look: Callable[[], tuple[str, str]], seconds: float
+) -> tuple[tuple[str, str], list[str]]:
+    """Return what a look gives, and what it changes.
+
+    Of what cannot be looked into, such as a generator, a second look tells: it gives something else where the first one
+    has changed it. There is none where the first took long.
+    """
+    names = code_names(code)
+    snapshots = Snapshots(namespace)
+    before = snapshots.begin(names)
+    began = time.monotonic()
+    found = look()
+    changed = snapshots.changed(before)
+    quick = time.monotonic() - began < seconds / AGAIN
+    if before.opaque and not changed and quick and look() != found:
+        changed = {*before.opaque}
+    return found, sorted(changed)
+
+
 def said(value: Any, conversion: str, spec: str) -> tuple[str, str]:
     """Return the text of a value as an f-string has it, and by which format it came about.
 
-    Without a format, a float is told by six digits (its whole part is never cut) unless it has at most twelve, and a
-    frame or a series as a table.
+    Without a format, a float is told as `float_format` says, and a frame or a series as a table.
     """
     if conversion:
         value = repr(value) if conversion == "r" else ascii(value) if conversion == "a" else str(value)
     if not (conversion or spec):
         if is_table(value):
             return markdown_table(value), TABLE
-        spec = digits(value)
+        spec = float_format(value)
     return format(value, spec) if spec else str(value), spec
-
-
-def digits(value: Any) -> str:
-    """Return the format by which a float is told that has none; empty for what is no float, and for a rounded one."""
-    if not isinstance(value, Real) or isinstance(value, Rational):
-        return ""
-    told = repr(float(value)).partition("e")[0].replace(".", "").lstrip("-0")
-    if 6 < len(told) <= ROUNDED and not float(value).is_integer():
-        return ""
-    return ".0f" if SIX <= float(abs(value)) < LARGEST else ".6g"

@@ -11,15 +11,24 @@ def is_table(value: Any) -> bool:
     return named and hasattr(value, "shape") and hasattr(value, "head")
 
 
-def markdown_table(table: "Any", most: int = 3_600) -> str:  # its source needs no import
-    """Return a frame or a series as a table in Markdown, by whole rows; it stands alone, so that it can be copied."""
+def float_format(value: "Any") -> str:  # the source of both needs no import
+    """Return the format by which a float is told that has none; empty for what is no float, and for a rounded one.
+
+    It is told by six digits (its whole part is never cut); one of at most twelve was rounded by somebody.
+    """
+    if not hasattr(value, "is_integer") or hasattr(value, "numerator"):
+        return ""
+    digits = repr(float(value)).partition("e")[0].replace(".", "").lstrip("-0")
+    if 6 < len(digits) <= 12 and not value.is_integer():
+        return ""
+    return ".0f" if 999_999.5 <= abs(value) < 1e15 else ".6g"
+
+
+def markdown_table(table: "Any", most: int = 3_600) -> str:
+    """Return a frame or a series as a table in Markdown, by whole rows; to be copied, it needs `float_format` alone."""
 
     def shown(value: "Any") -> str:
-        if isinstance(value, float):
-            told = repr(float(value))
-            rounded = 6 < len(told.partition("e")[0].replace(".", "").lstrip("-0")) <= 12
-            form = ".0f" if 999_999.5 <= abs(value) < 1e15 else ".6g"
-            value = told if rounded and not value.is_integer() else format(value, form)
+        value = format(value, float_format(value)) if float_format(value) else value
         return " ".join(str(value).replace("|", "\\|").split())
 
     def parts(key: "Any") -> "list[Any]":

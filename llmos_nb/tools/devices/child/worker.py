@@ -154,7 +154,7 @@ class Worker:
     def _heard(self, number: int, frame: object) -> None:
         """End an awaiting step; code that runs without awaiting has a guard that takes the signal itself."""
         if self.looking:
-            raise Stopped("you")
+            raise Stopped
         if self.task is not None:
             self.task.get_loop().call_soon_threadsafe(self.task.cancel)
 

@@ -78,7 +78,9 @@ class NamespaceDevice:
 def _templates() -> tuple[Tool, Tool]:
     """Read both tools once: what they do differs from namespace to namespace, what they are does not."""
     device = NamespaceDevice({})
-    described, listed = (as_tool(fn, effect="read", repeat="pure") for fn in (device.describe, device.names))
+    described, listed = (
+        as_tool(fn, effect="read", repeat="pure", source="own") for fn in (device.describe, device.names)
+    )
     return replace(described, code=_describe_code), replace(listed, code=_names_code)
 
 

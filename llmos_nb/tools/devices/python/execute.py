@@ -116,10 +116,10 @@ class Runner:
 
     async def run(self, code: CodeType) -> Outcome:
         """Run compiled code, on this task where it does not await."""
-        outcome = self.call(lambda: eval(code, self.namespace))  # noqa: S307 - running code is the device's work
-        if not code.co_flags & inspect.CO_COROUTINE or outcome.error is not None:
-            return outcome
-        return self._told(await awaited(_Sliced(outcome.value, self), self.left))
+        if not code.co_flags & inspect.CO_COROUTINE:
+            return self.call(lambda: eval(code, self.namespace))  # noqa: S307 - running code is the device's work
+        coroutine = eval(code, self.namespace)  # noqa: S307 - which begins nothing yet
+        return self._told(await awaited(_Sliced(coroutine, self), self.left))
 
     def _told(self, outcome: Outcome) -> Outcome:
         """Let Stop go on up, and say the deadline of the whole step rather than what was left of it."""
@@ -171,6 +171,10 @@ class _Sliced:
 
     def _close(self) -> None:
         """End what is left of the code, or see to it that nothing ever runs it again, not even its destruction."""
+        if (
+            inspect.getcoroutinestate(self._coroutine) == inspect.CORO_CLOSED
+        ):  # it has ended: a Stop now is not about its end
+            return
         try:
             with interruptible(CLOSE_S):
                 self._coroutine.close()

@@ -23,7 +23,7 @@ from types import FrameType, TracebackType
 from typing import Any, Protocol
 
 from llmos_nb.errors import ToolTimeout
-from llmos_nb.journal import host
+from llmos_nb.journal import NO_ONE, YOU, Decider, host
 from llmos_nb.tools.outcome import Stopped
 from llmos_nb.tools.protocol import current_call
 
@@ -31,6 +31,8 @@ LEAST_S, AGAIN_S = 0.001, 0.2
 Ring = Callable[[int, FrameType | None], None]
 # signal.signal looks for the enum member of each handler, which costs more than the call; this is what it wraps
 _handle: Callable[[int, Any], Any] = getattr(signal, "_signal", signal).signal
+# what a step that is watched calls by this name is Python, in which Stop would raise before the guard has begun
+_set_timer: Callable[..., Any] = getattr(signal, "setitimer", None)  # type: ignore[assignment]  # not on Windows
 
 
 class Alarm(Protocol):
@@ -74,19 +76,19 @@ if sys.platform != "win32":
         def __init__(self, ring: Ring) -> None:
             self._began = time.monotonic()
             self._handler = _handle(signal.SIGALRM, ring)
-            self._left = signal.setitimer(signal.ITIMER_REAL, 0)
+            self._left = _set_timer(signal.ITIMER_REAL, 0)
 
         def set(self, seconds: float) -> None:
             """Ring by SIGALRM, and again: a signal just before the code blocks does not wake it."""
-            signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN_S)
+            _set_timer(signal.ITIMER_REAL, seconds, AGAIN_S)
 
         def stop(self) -> None:
             """Put the old handler back, with what is left of its time."""
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            _set_timer(signal.ITIMER_REAL, 0)
             _handle(signal.SIGALRM, self._handler if self._handler is not None else signal.SIG_DFL)
             if self._left[0]:
                 left = self._left[0] - (time.monotonic() - self._began)
-                signal.setitimer(signal.ITIMER_REAL, max(left, LEAST_S), self._left[1])
+                _set_timer(signal.ITIMER_REAL, max(left, LEAST_S), self._left[1])
 
 
 def new(ring: Ring) -> Alarm:
@@ -144,7 +146,7 @@ class Begun:
     """
 
     def __init__(self, key: str) -> None:
-        self.key, self.by = key, ""
+        self.key, self.by = key, NO_ONE
         self.entered = False  # whether it has begun indeed
 
     def __enter__(self) -> Begun:
@@ -166,7 +168,7 @@ def check_stop() -> None:
     """
     key = _key()
     with _lock:
-        by = next((b.by for b in _begun if b.key == key and b.by), "")
+        by = next((b.by for b in _begun if b.key == key and b.by), NO_ONE)
     if by:
         raise Stopped(by)
 
@@ -177,7 +179,7 @@ class Guard:
     def __init__(self, deadline_s: float | None, ending: bool) -> None:
         self.key, self.ending = _key(), ending
         self.until = math.inf if deadline_s is None else time.monotonic() + deadline_s
-        self._seconds, self._stopped_by, self._late, self._tries = deadline_s, "", False, 0
+        self._seconds, self._stopped_by, self._late, self._tries = deadline_s, NO_ONE, False, 0
         self._armed = self._tracing = False
         self._echo: _Echo | None = None
         self._alarm: Alarm | None = None
@@ -217,7 +219,7 @@ class Guard:
         if self._late:
             raise ToolTimeout(f"it passed its deadline of {self._seconds or 0:g} s and was ended") from None
 
-    def stop(self, by: str) -> None:
+    def stop(self, by: Decider) -> None:
         """Note who stops the code and signal it, from any thread."""
         self._stopped_by = by
         interrupt_main_thread()
@@ -266,7 +268,7 @@ class Guard:
         if by_timer:
             self._late = late
         else:
-            self._stopped_by = "you"
+            self._stopped_by = YOU
 
     def _interrupt(self, frame: FrameType) -> None:
         if self._tries >= _STUBBORN:
@@ -362,13 +364,13 @@ def waited_s(key: str) -> float:
     return _waited.get(key, 0.0)
 
 
-def stop_main_thread(by: str = "you", key: str = "") -> bool:
+def stop_main_thread(by: Decider = YOU, key: str = "") -> bool:
     """End the guarded code that runs on the main thread, from any thread.
 
     Parameters
     ----------
-    by : str
-        Who stops it; the text of `Stopped`.
+    by : Decider
+        Who stops it.
     key : str
         Only the code of the call with this key, such as of one process; empty for any.
 

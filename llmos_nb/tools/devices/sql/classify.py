@@ -121,6 +121,27 @@ def _statement(tree: Any) -> Statement:
     return Statement("read", what, tree) if isinstance(tree, _READS) else Statement("unknown", what, tree)
 
 
+_CHANGING = (
+    exp.Rand, exp.Randn, exp.CurrentDate, exp.CurrentTime, exp.CurrentTimestamp, exp.CurrentDatetime, exp.Uuid,
+    exp.TableSample, exp.Anonymous,
+)  # fmt: skip
+
+
+def steady(found: list[Statement], rows: int) -> bool:
+    """Return whether statements give the same rows in the same order each time, over the same data.
+
+    Parameters
+    ----------
+    found : list of Statement
+        Statements that read; the rows are those of the last one.
+    rows : int
+        How many it gave.
+    """
+    tree = found[-1].tree
+    ordered = rows <= 1 or tree.args.get("order") is not None
+    return ordered and not any(s.tree.find(*_CHANGING) for s in found)
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the parser's warnings from the user: what it falls back to is refused anyway."""

@@ -12,12 +12,14 @@ from hashlib import sha256
 from typing import Any
 
 from llmos_nb.errors import LlmosError, ToolTimeout, UsageError
+from llmos_nb.heap.content import content
 from llmos_nb.messages import ToolResult, canonical
 from llmos_nb.tools.call import Call
 from llmos_nb.tools.devices.context import Site, device_tool, risky, this_call
 from llmos_nb.tools.devices.namespace.frames import markdown
 from llmos_nb.tools.devices.python.guard import interruptible
-from llmos_nb.tools.devices.sql.query import WRITES, Query, reading_code, writing_code
+from llmos_nb.tools.devices.sql.classify import statements, steady
+from llmos_nb.tools.devices.sql.query import FIRST, WRITES, Query, reading_code, writing_code
 from llmos_nb.tools.outcome import Outcome, captured, failed, in_thread, unless_stopped
 from llmos_nb.tools.protocol import Tool
 from llmos_nb.tools.text import SHOWN as LEAST_SHOWN, safe_text
@@ -130,7 +132,8 @@ class SqlDevice:
         if isinstance(found, str):
             return ToolResult(True, found)
         rows, code = found
-        return self._kept(rows, code, name)
+        same = steady(statements(query, where.dialect), len(rows))
+        return self._kept(rows, code, name, same)
 
     def _rows(self, where: Any, given: dict[str, Any], identity: dict[str, str]) -> Any:
         """Check and run; give the rows of the last statement with the call as code, or the answer that needs none."""
@@ -199,23 +202,25 @@ class SqlDevice:
 
     # results
 
-    def _kept(self, frame: Any, code: str, name: str) -> ToolResult:
-        """Show the first rows and keep the whole result by its name."""
+    def _kept(self, frame: Any, code: str, name: str, same: bool) -> ToolResult:
+        """Show the first rows and keep the whole result by its name; `same` is whether it is the same each time."""
         over = len(frame) > self._most
         frame = frame.head(self._most) if over else frame
         text, shown = self._table(frame)
         count = f"{'more than ' if over else ''}{_rows(len(frame))}"
         said = f"{text}\n{count}" + (f", {shown} shown" if shown < len(frame) else "")
-        facts = {"rows": len(frame), "cut": over}
         if not name:
-            hint = "; into='NAME' keeps them all" if self._keeps and shown < len(frame) else ""
-            return ToolResult(True, said + hint, facts=facts)
+            said += "; into='NAME' keeps them all" if self._keeps and shown < len(frame) else ""
+            return ToolResult(
+                True, said, facts={"rows": len(frame), "cut": over, **_in_a_cell(said, frame, "", same)}
+            )
         store, namespace = self._site.snapshots, self._site.namespace
         before = store.begin((name,)) if store is not None else None
         namespace[name] = frame
         changes = store.end(before, this_call().key) if store is not None else {"created": [name]}
-        whole = f"the first {len(frame):,} rows are" if over else "the whole result is"
-        return ToolResult(True, f"{said}; {whole} in `{name}`", changes=changes, facts={**facts, "code": code})
+        said += f"; {f'the first {len(frame):,} rows are' if over else 'the whole result is'} in `{name}`"
+        facts = {"rows": len(frame), "cut": over, "code": code, **_in_a_cell(said, frame, name, same)}
+        return ToolResult(True, said, changes=changes, facts=facts)
 
     def _table(self, frame: Any) -> tuple[str, int]:
         """Return the first rows as text, within the bound, and how many they are."""
@@ -227,6 +232,14 @@ class SqlDevice:
             if len(text.encode()) <= self._site.shown - ROOM:
                 break
         return text[: self._site.shown - ROOM], min(shown, len(frame))
+
+
+def _in_a_cell(said: str, frame: Any, name: str, same: bool) -> dict[str, Any]:
+    """Return what a cell with the call as code shows and leaves, as of a step of Python."""
+    head = frame.head(FIRST)
+    words = {"": content(head), **({name: content(frame)} if name else {})}
+    facts = {"outputs": [["display", len(said), safe_text(repr(head))]]}
+    return facts | ({"content": words} if same else {"varies": True})
 
 
 def _rows(count: int) -> str:

@@ -208,6 +208,7 @@ def _refusal(bad: Statement, kinds: Sequence[str]) -> str:
 # calls as plain Python for the exported notebook, with the same rules in the text of the SQL
 
 WRITES = ("read", "write", "ddl")
+FIRST = 20  # rows that the code of a call shows
 
 
 def reading_code(query: Query, arguments: Mapping[str, Any]) -> str:
@@ -224,13 +225,13 @@ def reading_code(query: Query, arguments: Mapping[str, Any]) -> str:
     if database:
         given = f", params={values!r}" if values else ""
         read = f"    {name} = pd.read_sql_query(sqlalchemy.text({text!r}), _database{given})"
-        return "\n".join([*_opened(query, database, "connect"), read, f"{name}.head(20)"])
+        return "\n".join([*_opened(query, database, "connect"), read, f"{name}.head({FIRST})"])
     files = [f"_files = {list(where.paths)!r}  # what the SQL reads", ""] if where.paths else []
     tables = [f"    _duckdb.register({n!r}, {n})" for n in where.used]
     bound = f", {values!r}" if values else ""
     run = f"    {name} = _duckdb.execute({text!r}{bound}).df()"
     head = ["import duckdb", "", *files, "with duckdb.connect() as _duckdb:"]
-    return "\n".join([*head, *tables, run, f"{name}.head(20)"])
+    return "\n".join([*head, *tables, run, f"{name}.head({FIRST})"])
 
 
 def writing_code(query: Query, arguments: Mapping[str, Any]) -> str:

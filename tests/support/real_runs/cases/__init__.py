@@ -1,8 +1,10 @@
 """The scenarios, by subject."""
 
+from real_runs.cases.afresh import AFRESH
 from real_runs.cases.arrays import ARRAYS
 from real_runs.cases.daily import DAILY
 from real_runs.cases.decided import DECIDED
+from real_runs.cases.elsewhere import ELSEWHERE
 from real_runs.cases.followed import FOLLOWED
 from real_runs.cases.forms import FORMS
 from real_runs.cases.gallery import GALLERY
@@ -31,5 +33,7 @@ GROUPS: dict[str, tuple[Scenario, ...]] = {
     "kept": KEPT,
     "daily": DAILY,
     "followed": FOLLOWED,
+    "elsewhere": ELSEWHERE,
+    "afresh": AFRESH,
 }
 SCENARIOS: dict[str, Scenario] = {s.name: s for group in GROUPS.values() for s in group}

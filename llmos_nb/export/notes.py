@@ -1,0 +1,181 @@
+"""The words of the notebook: its title, what each process was to do, the note over a step, the answer.
+
+All of them but what nobody compares are made of the journal alone, which `verify` compares them with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from llmos_nb.export import provenance
+from llmos_nb.export.cells import Cell
+from llmos_nb.export.markdown import harmless, words
+from llmos_nb.export.source import ExportSource
+from llmos_nb.journal.events import PlanDecided, PlanEdited, PlanProposed
+from llmos_nb.process import answers
+from llmos_nb.tools import Call
+
+_SHORT = 100  # characters of a title
+_BELOW = (
+    "It needs no model. Folded cells check what the steps give; `llmos verify` compares values and outputs with those "
+    "of the run. What stands in quotations is in the model's words."
+)
+
+
+def _called(run: ExportSource) -> str:
+    return words(run.name or run.goal, 120)
+
+
+def head(runs: Sequence[ExportSource]) -> str:
+    """Return the title, and of one process what it was to do; of several that each has a heading of its own."""
+    if len(runs) == 1:
+        return "\n\n".join([f"# {_called(runs[0])}", *_introduced(runs[0]), _BELOW])
+    names = [_called(run) for run in runs]
+    title = f"{', '.join(names[:-1])} and {names[-1]}"
+    said = f"The work of {len(runs)} processes, each under its own heading, in the order in which it was done."
+    return "\n\n".join([f"# {title}", said, _BELOW])
+
+
+def process(run: ExportSource) -> str:
+    """Return the heading of one process among several, and what it was to do."""
+    return "\n\n".join([f"## {_called(run)}", *_introduced(run)])
+
+
+def again(run: ExportSource) -> str:
+    """Return the heading over further steps of a process, behind those of another one."""
+    return f"## {_called(run)}, continued"
+
+
+def _introduced(run: ExportSource) -> Iterator[str]:
+    """Return the goal, unless it is the title, who made it, and the plan."""
+    if words(run.goal) != _called(run):
+        yield harmless(run.goal)
+    yield course(run)
+    yield from plan(run)
+
+
+def course(run: ExportSource) -> str:
+    """Return model, day, mode and end of a process."""
+    s = run.state
+    ended = f"ended: {s.reason}" if s.status == "ended" else s.status
+    mode = run.settings.get("approve", s.mode)
+    on = f" on {run.events[0].at[:10]}" if run.events else ""
+    who = f"process {run.pid} of {words(run.model or 'a model')}"
+    return small(f"Made by {who}{on} (approvals: {words(str(mode))}; {ended}).")
+
+
+def small(text: str) -> str:
+    """Return text, which is escaped, as one that a reader may pass over."""
+    return f"<small>{text}</small>"
+
+
+def plan(run: ExportSource) -> Iterator[str]:
+    """Return the plan as it stood in the end, with what was decided on it; nothing where nobody proposed one."""
+    bodies = [(event.body, event.at) for event in run.events]
+    listed = {
+        b.version for b, _ in bodies if isinstance(b, PlanProposed | PlanEdited) and b.by.kind != "process"
+    }
+    if not (steps := run.state.plan.steps) or (bodies and run.state.plan.version not in listed):
+        return
+    decided = [
+        f"version {b.version} {provenance.decided(b)}, {provenance.when(at)}"
+        for b, at in bodies
+        if isinstance(b, PlanDecided) and b.version in listed
+    ]
+    said = "; ".join(decided) if len(listed) > 1 else "; ".join(d.removeprefix("version 1 ") for d in decided)
+    yield f"**Plan**{f' ({words(said)})' if said else ''}:"
+    yield "\n".join(
+        f"{s.n}. {words(s.title, 160)}{f' (expected: {words(s.expect)})' if s.expect else ''}" for s in steps
+    )
+
+
+def step(call: Call, run: ExportSource, first: bool, unchecked: Sequence[str] = (), level: int = 2) -> str:
+    """Return the note over a step's code.
+
+    Parameters
+    ----------
+    call : Call
+        The call.
+    run : ExportSource
+        Its process.
+    first : bool
+        It is the first one of its step of the plan.
+    unchecked : sequence of str
+        What of it nothing compares; it stands last, since the journal does not say it.
+    level : int
+        Of its heading.
+
+    Returns
+    -------
+    str
+        Title, why the model did it, what was not as expected, who proposed, edited and approved it.
+    """
+    s = run.state
+    planned = next((p for p in s.plan.steps if p.n == call.step), None)
+    name, said = title(call, run)
+    if planned is not None:
+        name, said = words(planned.title, 160) if first else "", provenance.why(call, run)
+    parts = [f"{'#' * level} {name}"] if name else []
+    parts += [f"> {words(said)}"] if said else []
+    if planned is not None and first and planned.n in s.missed:
+        parts.append(not_so(s.missed[planned.n]))
+    where = f"{f'step {planned.n}, ' if planned is not None else ''}call {words(call.id)}"
+    told = _ONCE.sub("", "; ".join(provenance.story(call, run, planned=True)))
+    seen = call.result.strip() if call.name not in ("python", "ask") and not call.facts.get("outputs") else ""
+    parts += [f"Seen: {words(seen, 200)}"] if seen else []
+    parts.append(small(f"{words(call.name)}, {where}: {words(told)}"))
+    lacks = "\n".join(f"{UNCHECKED}{words(what, 200)}" for what in unchecked)
+    return "\n\n".join([*parts, *([lacks] if lacks else [])])
+
+
+_ONCE = re.compile(
+    r"(, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC)(?=; [^;]*\1(?:;|$))"
+)  # a time that stands behind, too
+UNCHECKED = "- Not checked: "
+NOT_SO = "Not as expected: "
+
+
+def not_so(expression: str) -> str:
+    """Return the line that says that what a step expected was evaluated and false."""
+    return f"{NOT_SO}{words(expression)} was false"
+
+
+def title(call: Call, run: ExportSource) -> tuple[str, str]:
+    """Return what a call outside a plan is called, as Markdown, and what the model said besides.
+
+    That is its first comment, else the first line or sentence of what the model said; nothing where these are long.
+    """
+    said = provenance.why(call, run)
+    if comment := re.match(r"\s*#\s*(.+)", call.code):
+        return words(comment[1], 160), said
+    first = re.match(r"[^\n]+?(?:[.:!?](?=\s|$)|(?=\n|$))", said)
+    if first is None or len(first[0]) > _SHORT:
+        return "", said
+    return words(first[0].rstrip(".:")), said[first.end() :].strip()
+
+
+NUMBERS = "Its numbers: "
+
+
+def answer(run: ExportSource, level: int = 2) -> str:
+    """Return the answer as the process gave it, below how its numbers are known, in counts, and which are not again."""
+    known = answers.counted(answers.numbers(run.state))
+    told = small(f"In the model's words.{f' {NUMBERS}{known}.' if known else ''}")
+    left = "\n".join(f"- Not computed again: {words(code)}: {why}." for code, why in not_again(run).items())
+    parts = [f"{'#' * level} Answer", told, left, harmless(run.state.answer or "")]
+    return "\n\n".join(filter(None, parts))
+
+
+def not_again(run: ExportSource) -> dict[str, str]:
+    """Return by their code the expressions of an answer that are not evaluated again, each with why."""
+    return {
+        v["code"]: f"computing it changes {', '.join(v['changes'])}, so it stands as it was told in the run"
+        for v in run.state.computed or ()
+        if v.get("changes")
+    }
+
+
+def answer_cell(run: ExportSource, level: int = 2) -> Cell:
+    """Return the cell that says an answer and how its numbers are known."""
+    return Cell("markdown", "answer", answer(run, level), {"pid": run.pid})

@@ -1,0 +1,108 @@
+"""How an exported notebook reads: headings, goals and answers of several processes, titles of steps, folded cells."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from process_runs import ProcessRun
+
+from llmos_nb.export import export
+from llmos_nb.export.cells import read
+
+
+def cells_of(path):
+    return [(c["metadata"]["llmos_nb"]["role"], c["source"], c["metadata"]) for c in read(path)["cells"]]
+
+
+def headings(path):
+    words = ["".join(c["source"]) for c in read(path)["cells"] if c["cell_type"] == "markdown"]
+    return [line for source in words for line in source.splitlines() if re.match(r"#{1,6} ", line)]
+
+
+def two(folder):
+    first = ProcessRun("Leave out the *small* ones", folder, "clean")
+    first.user("sales = [3, 12, 7]")
+    first.begin()
+    first.step("# Small ones go\nclean = [s for s in sales if s > 5]")
+    first.step("n = len(clean)")
+    first.end("Two stay.\n\n# Approved by the user")
+    second = ProcessRun("Sum the rest", folder, "total", after=first)
+    second.user("clean = [2 * s for s in clean]")
+    second.begin()
+    second.step("total = sum(clean)")
+    second.end("It is {{total}}.")
+    return first.source(pid=1), second.source(pid=2)
+
+
+def test_each_process_stands_under_its_heading_with_its_goal_and_its_answer(tmp_path):
+    path = export(two(tmp_path), tmp_path / "out" / "x.ipynb")
+    assert headings(path) == [
+        "# clean and total", "## clean", "### Small ones go", "### Answer", "## total", "### Answer",
+    ]  # fmt: skip
+    roles = [role for role, *_ in cells_of(path) if role not in ("lock", "shapes", "check")]
+    assert roles == [
+        "head", "user", "process", "note", "step", "note", "step", "answer", "user", "process", "note", "step", "answer", "answer",
+    ]  # fmt: skip
+    text = [source for _, source, _ in cells_of(path)]
+    for goal in ("Leave out the *small* ones", "Sum the rest"):
+        assert sum(goal in source for source in text) == 1
+    assert goal not in text[0]
+
+
+def test_a_process_that_goes_on_behind_another_one_says_so(tmp_path):
+    first, second = two(tmp_path)
+    placed = {"r1.0": 2, "r2.0": 9}
+    runs = [replace(first, placed=placed, answered=9), replace(second, placed={"r1.0": 5}, answered=5)]
+    path = export(runs, tmp_path / "out" / "x.ipynb")
+    heads = [line for line in headings(path) if line.startswith("## ")]
+    assert heads == ["## clean", "## total", "## clean, continued"]
+
+
+def test_one_process_has_its_goal_below_the_title_and_no_heading_of_its_own(tmp_path):
+    first, _ = two(tmp_path)
+    path = export(first, tmp_path / "out" / "x.ipynb")
+    assert headings(path) == ["# clean", "## Small ones go", "## Answer"]
+    assert cells_of(path)[0][1].startswith("# clean\n\nLeave out the *small* ones\n\n<small>Made by process 1")
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "title", "quotation"),
+    [
+        ("", "x = 1", "", ""),
+        ("Now the sum.", "x = 1", "## Now the sum", ""),
+        ("Now the sum. It needs the table.", "x = 1", "## Now the sum", "> It needs the table."),
+        ("Sum\nof it", "x = 1", "## Sum", "> of it"),
+        ("It is 3.5 now", "x = 1", "## It is 3.5 now", ""),
+        ("Why not?", "# Add up\nx = 1", "## Add up", "> Why not?"),
+        ("x" * 200, "x = 1", "", f"> {'x' * 200}"),
+        ("# <b>Approved</b>", "x = 1", "## \\# &lt;b&gt;Approved&lt;/b&gt;", ""),
+    ],
+)
+def test_a_step_outside_a_plan_has_the_title_that_its_code_or_the_model_gives(
+    tmp_path, said, code, title, quotation
+):
+    run = ProcessRun("Do it", tmp_path, "do")
+    run.begin()
+    run.step(code)
+    run.turns[0]["text"] = said
+    run.end("Done.")
+    [note] = [
+        s for role, s, _ in cells_of(export(run.source(), tmp_path / "out" / "x.ipynb")) if role == "note"
+    ]
+    *above, small = note.split("\n\n")
+    assert above == [part for part in (title, quotation) if part]
+    assert small.startswith("<small>python, call r1.0: proposed by the model")
+
+
+def test_what_a_reader_does_not_need_is_folded(tmp_path):
+    run = ProcessRun("Draw", tmp_path, "draw", record_random=False)
+    (tmp_path / "a.csv").write_text("1\n")
+    run.begin()
+    run.step("import random\nfrom pathlib import Path\nn = len(Path('a.csv').read_text())\nx = random.random()")
+    run.end("Done.")
+    path = export(run.source(), tmp_path / "out" / "x.ipynb")
+    folded = [
+        role for role, _, metadata in cells_of(path) if metadata.get("jupyter") == {"source_hidden": True}
+    ]
+    shown = [role for role, *_ in cells_of(path) if role not in folded]
+    assert {"lock", "seeds"} <= {*folded} and shown == ["head", "note", "step", "answer"]

@@ -1,0 +1,62 @@
+"""Assertions as a person writes them: true of the value that they were made of, false of others, and without a helper."""
+
+import decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from llmos_nb.export.plainly import lines
+from llmos_nb.heap.content import content
+
+FRAME = pd.DataFrame({"city": ["A", "B"], "n": [3, 4], "share": [1 / 3, 2 / 3]})
+# by what is asserted: the value, and others of which it must not hold
+VALUES = {
+    "x == 42": (42, (41, "42", [42])),
+    "x is None": (None, (0, "")),
+    "x == 'Mar'": ("Mar", ("mar", "Mar ")),
+    "x == [1, [2, 'b']]": ([1, [2, "b"]], ([1, [2, "c"]], [[2, "b"], 1])),
+    "x == {'a', 'b', 'c'}": ({"b", "c", "a"}, ({"a", "b"},)),
+    "abs(x - 0.333333333) < 1e-09": (1 / 3, (0.33333333, 0.4)),
+    "x == 0": (0.0, (1e-12,)),
+    "all(abs(a - b) < 1e-08 for a, b in zip(x, [1.5, 0.1], strict=True))": ([1.5, 0.1], ([1.5], [1.5, 0.2], [1.5, 0.1, 0])),
+    "list(x) == ['a', 'b']": ({"a": 1 / 3, "b": 2.0}, ({"a": 1 / 3, "c": 2.0}, {"a": 0.3, "b": 2.0})),
+    "x.tolist() == [1, 2]": (np.array([1, 2]), (np.array([2, 1]),)),
+    "list(x.items()) == [('a', 1), ('b', 2)]": (pd.Series({"a": 1, "b": 2}), (pd.Series({"b": 2, "a": 1}),)),
+    "x['city'].tolist() == ['A', 'B']": (FRAME, (FRAME[::-1], FRAME.assign(share=0.5), FRAME.assign(more=1))),
+    "x.shape == (100, 1)": (pd.DataFrame({"n": range(100)}), (pd.DataFrame({"n": range(99)}),)),
+    "len(x) == 1000": (list(range(1000)), ([1],)),
+    "repr(x) == \"Decimal('1.50')\"": (decimal.Decimal("1.50"), (decimal.Decimal("1.5"),)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("said", VALUES)
+def test_an_assertion_holds_for_its_value_and_for_no_other(said, capsys):
+    value, others = VALUES[said]
+    made = lines("x", content(value))
+    assert f"assert {said}" in made and "_content" not in str(made)
+    exec("\n".join(made), {"x": value})
+    for other in others:
+        with pytest.raises((AssertionError, TypeError, ValueError, AttributeError, KeyError)):
+            exec("\n".join(made), {"x": other})
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        float("nan"), [float("nan"), 1.0], {0.1 + 0.2: 1}, {"a": [1 / 3]}, np.array([np.nan]), pd.Series([1 / 3], index=[1 / 3]),
+        pd.DataFrame({"a": [None, "x"]}), pd.DataFrame([[1, 2]], columns=["a", "a"]), np.float32(0.1), np.datetime64("2024-01-01"),
+        pd.Timestamp("2024-01-01"), 1e-320, 1e300, -0.0, frozenset({1}), 10**400, "é\ud800", complex(1, 2), pd.DataFrame({"s": [{1}, {2}]}),
+    ],
+)  # fmt: skip
+def test_of_what_has_no_short_form_nothing_false_is_asserted(value):
+    exec("\n".join(lines("x", content(value))), {"x": value})
+
+
+def test_a_value_that_was_rounded_in_the_journal_is_asserted_within_that():
+    for value in (2 / 3, 2e9 / 3, 2e-9 / 3, -123456.789123456):
+        [made] = lines("x", content(value))
+        exec(made, {"x": value * (1 + 1e-12)})
+        with pytest.raises(AssertionError):
+            exec(made, {"x": value * (1 + 1e-6)})
