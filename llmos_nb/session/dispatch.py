@@ -180,9 +180,8 @@ class Dispatch:
     async def _leave(self, by: Decider) -> None:
         """Pause what is under way, since the user's loop or the interpreter ends, and wait until that is on disk."""
         if self.driven:
-            if (
-                self.run.tasks or self.run.busy or decide(self.run.state)
-            ):  # else it waits for somebody, and waits on
+            # else it waits for somebody, and waits on
+            if self.run.tasks or self.run.busy or decide(self.run.state):
                 self.halt_here("paused", by)
             await self.idle()
 

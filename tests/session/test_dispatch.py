@@ -114,9 +114,14 @@ async def test_the_end_of_a_notebook_while_a_question_is_written_leaves_it_open(
     model = ScriptedModel([call("ship", box="a")])
     process = Session(home=tmp_path).start("ship it", model=model, tools=[ship])
     assert await asyncio.to_thread(asked.wait, 60)
-    by = Decider("process", "the notebook")
-    left = asyncio.create_task(process.dispatch.there(lambda: process.dispatch._leave(by)))
-    await asyncio.sleep(0)  # it is told before the driver hears
+    told = threading.Event()
+
+    async def leave():
+        told.set()
+        await process.dispatch._leave(Decider("process", "the notebook"))
+
+    left = asyncio.create_task(process.dispatch.there(leave))
+    assert await asyncio.to_thread(told.wait, 60)
     go.set()
     await left
     assert process.state == "waiting" and process.events[-1].k == "question.asked"
