@@ -134,7 +134,8 @@ def _phrases(call: Call, run: ExportSource, planned: bool) -> Iterator[str]:
                 yield from _decision(b, at, plan, None if asked else step, planned)
                 asked = asked and b.what != "edit"  # an edited call is judged again
             case CallResolved() as b:
-                yield f"{'confirmed as done' if b.done else 'run again'} by {b.by.describe('the user')}, {at}"
+                done = "its effects confirmed" if b.lost else "confirmed as done"
+                yield f"{done if b.done else 'run again'} by {b.by.describe('the user')}, {at}"
             case CallUndone():
                 yield f"undone, {at}"
     if not decided and call.status == "done":

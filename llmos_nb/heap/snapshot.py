@@ -27,7 +27,7 @@ from llmos_nb.heap.adapters.registry import adapters_of
 from llmos_nb.heap.ambient import Ambient
 from llmos_nb.heap.changes import Before, Pairs, compare, hidden, violations
 from llmos_nb.heap.digest.digest import digest
-from llmos_nb.heap.walk import Change, Image, Walk, names_reaching
+from llmos_nb.heap.walk import Change, Image, Walk, loaded, names_reaching
 
 # whichever is reached first; the journal can still tell what an older step did
 KEEP_STEPS = 200
@@ -206,7 +206,8 @@ class Snapshots:
         image = walk.run([*(bindings[n] for n in used), *ambient.settings().values()])
         everything = names is None or walk.everything
         reached = None if everything else frozenset((*names, *image.names))  # type: ignore[misc]  # names is not None
-        return Before(reached, bindings, image, Ambient.now(), self._opaque(image, reached, bindings))
+        handles = self._handles(image, names, reached, bindings)
+        return Before(reached, bindings, image, Ambient.now(), self._opaque(image, reached, bindings), handles)
 
     def _bindings(self) -> dict[str, Any]:
         return {n: v for n, v in self.namespace.items() if not self.ignore(n)}
@@ -219,6 +220,30 @@ class Snapshots:
             return {n: why for n, v in used.items() if adapters_of(type(v))}
         found = names_reaching(image.opaque, used, self.namespace)
         return {n: image.opaque[i] for n, i in sorted(found.items())}
+
+    def _handles(
+        self,
+        image: Image,
+        names: Iterable[str] | None,
+        reached: frozenset[str] | None,
+        bindings: dict[str, Any],
+    ) -> dict[str, str]:
+        """Say by name through what a step may act unseen, also through modules that it imports."""
+        used = bindings if reached is None else {n: bindings[n] for n in reached & bindings.keys()}
+        if not image.whole:
+            return {
+                n: "more objects than are looked at before a step"
+                for n, v in used.items()
+                if adapters_of(type(v))
+            }
+        modules = {m.__name__: m for m in loaded(sys.modules if names is None else names)}
+        more = Walk(self.namespace, keep=False, known=image).run(modules.values())
+        if not (acting := image.handles | more.handles):
+            return {}
+        found = names_reaching(acting, {**modules, **used}, self.namespace, follow=True)
+        return {n: acting[i] for n, i in sorted(found.items())} or {
+            "what it calls": next(iter(acting.values()))
+        }
 
     def end(self, before: Before, call_id: str) -> dict[str, Any]:
         """Compare with the state before a step, and keep what undo needs.

@@ -6,6 +6,7 @@ note the shallow state of all that can change on its way (an `Image`).
 
 from __future__ import annotations
 
+import sys
 import types
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -67,6 +68,8 @@ class Image:
         Global names that reached functions use.
     opaque : dict
         Reason by id, of what nobody can put back.
+    handles : dict
+        Reason by id, of that by which something may be done outside unseen.
     whole : bool
         False where the bound on objects ended the walk.
     """
@@ -76,6 +79,7 @@ class Image:
     held: list[Sequence[Any]] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
     opaque: dict[int, str] = field(default_factory=dict)
+    handles: dict[int, str] = field(default_factory=dict)
     whole: bool = True
 
     def changes(self) -> list[Change]:
@@ -188,25 +192,36 @@ class Walk:
             except Exception as error:  # an object's own code may raise anything; then it is reported
                 for item in objects:
                     self.opaque(item, f"it cannot be read: {type(error).__name__}: {error}")
+                    self.handle(item, "it cannot be read")
 
     def opaque(self, item: object, why: str) -> None:
         """Report that this object's state cannot be restored."""
         self.image.opaque[id(item)] = why
 
+    def handle(self, item: object, why: str) -> None:
+        """Report that by this object something may be done outside that nobody sees."""
+        self.image.handles[id(item)] = why
+
     def globals_of(self, code: types.CodeType, names: dict[str, Any]) -> Iterable[object]:
         """Return what code can reach through its global names."""
         if not self.follow:
             return ()
-        if names is not self.namespace:
-            return [names] if is_owned(str(names.get("__name__", ""))) else ()
         used = used_names(code)
+        if names is not self.namespace:
+            return [names, *loaded(used)] if is_owned(str(names.get("__name__", ""))) else ()
         # code that may look up any name reaches all of them, once and for all functions
         if used & _EVERYTHING and not self.everything:
             self.everything = True
             used = frozenset(names)
         here = used & names.keys()
         self.image.names |= here
-        return [names[n] for n in here]
+        return [*(names[n] for n in here), *loaded(used)]
+
+
+def loaded(names: Iterable[str]) -> list[types.ModuleType]:
+    """Return the modules of the user's own of these names that are there: code that imports them has all they hold."""
+    found = sys.modules.keys() & names
+    return [sys.modules[n] for n in found if n not in ("__main__", "builtins") and is_owned(n)]
 
 
 def reachable_names(names: Iterable[str] | None, namespace: dict[str, Any]) -> set[str]:
@@ -231,7 +246,11 @@ def reachable_names(names: Iterable[str] | None, namespace: dict[str, Any]) -> s
 
 
 def names_reaching(
-    targets: Collection[int], bindings: Mapping[str, Any], namespace: dict[str, Any], leaves: bool = False
+    targets: Collection[int],
+    bindings: Mapping[str, Any],
+    namespace: dict[str, Any],
+    leaves: bool = False,
+    follow: bool = False,
 ) -> dict[str, int]:
     """Return the names from which one of the objects can be reached.
 
@@ -245,6 +264,8 @@ def names_reaching(
         The global names, which are not entered.
     leaves : bool
         Texts are looked for, too, although nothing can be reached from them.
+    follow : bool
+        Functions reach what their globals hold.
 
     Returns
     -------
@@ -259,7 +280,7 @@ def names_reaching(
         if wanted and (id(value) in atoms or adapters_of(type(value))):
             groups[id(value)].append(name)
     for names in groups.values():
-        walk = Walk(namespace, follow=False, keep=False, known=barren)
+        walk = Walk(namespace, follow=follow, keep=False, known=barren)
         image = walk.run([bindings[names[0]]], lambda ids: not wanted.isdisjoint(ids.keys()), atoms)
         if (hit := next(iter(image.seen.keys() & wanted), None)) is None:
             barren.seen.update(image.seen)

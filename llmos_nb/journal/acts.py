@@ -10,7 +10,7 @@ from llmos_nb.journal.home import sync_folder
 
 
 class Acts:
-    """The calls of one process that acted, a key a line, beside its journal.
+    """The calls of one process that acted, and what they did, beside its journal: a line each time, the key first.
 
     Parameters
     ----------
@@ -21,8 +21,15 @@ class Acts:
     def __init__(self, folder: Path) -> None:
         self._file = folder / "acts"
 
-    def note(self, key: str) -> None:
+    def note(self, key: str, words: str = "") -> None:
         """Write that a call acts, and wait until it is on disk; from any thread.
+
+        Parameters
+        ----------
+        key : str
+            The call's.
+        words : str
+            What it is about to do; nothing secret.
 
         Raises
         ------
@@ -33,7 +40,8 @@ class Acts:
             fresh = not self._file.exists()
             fd = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             with os.fdopen(fd, "wb") as file:
-                file.write(f"\n{key}\n".encode())  # on a line of its own, also after one that was torn
+                line = " ".join((key, *words.split()))
+                file.write(f"\n{line}\n".encode())  # on a line of its own, also after one that was torn
                 file.flush()
                 os.fsync(fd)
             if fresh:
@@ -41,6 +49,10 @@ class Acts:
         except OSError as error:
             raise JournalUnwritable(f"cannot write {self._file}: {error.strerror or error}") from error
 
-    def noted(self, key: str) -> bool:
-        """Return whether a call had begun to act."""
-        return self._file.exists() and key in self._file.read_text(encoding="utf-8").splitlines()
+    def noted(self, key: str) -> list[str] | None:
+        """Return what a call had begun to do outside, in order; None where it had begun nothing."""
+        if not self._file.exists():
+            return None
+        lines = (line.partition(" ") for line in self._file.read_text("utf-8", "replace").splitlines())
+        found = [words for known, _, words in lines if known == key]
+        return list(dict.fromkeys(filter(None, found))) if found else None

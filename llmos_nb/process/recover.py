@@ -40,7 +40,7 @@ async def settle_unfinished(run: Run, broken: Sequence[str]) -> None:
             continue
         done = await run.visit(partial(_reconciled, tool, call))
         if done is None:
-            run.append(CallInDoubt(call=call.id))
+            run.append(CallInDoubt(call=call.id, **_cut_off(run, tool, call)))
         else:
             run.append(CallResolved(call=call.id, done=done, by=Decider("check", "reconcile")))
 
@@ -50,7 +50,7 @@ def only_namespace(run: Run, tool: Tool, call: Call) -> bool:
     if (
         tool.effect != "namespace"
         or not call.facts.get("watched")
-        or Acts(run.journal.path.parent).noted(call.key)
+        or Acts(run.journal.path.parent).noted(call.key) is not None
     ):
         return False
     if not isinstance(call.arguments, dict):
@@ -58,6 +58,21 @@ def only_namespace(run: Run, tool: Tool, call: Call) -> bool:
     found = dict(tool.inspect(call.arguments)) if tool.inspect is not None else {}
     hidden = any(kind == "exec" for kind, _ in found.get("risks", ()))  # native code is not seen as it acts
     return found.get("level") != "risky" and not hidden
+
+
+def _cut_off(run: Run, tool: Tool | None, call: Call) -> dict[str, Any]:
+    """Return what is known of code that was cut off: what it had done outside, and the variables that are lost.
+
+    None of those is whose changes are on record: they came back with the rebuild, or were asked about there.
+    """
+    if tool is None or tool.effect != "namespace":
+        return {}
+    seen: dict[str, Any] = {}
+    if tool.inspect is not None and isinstance(call.arguments, dict) and not call.changes.names:
+        seen = dict(tool.inspect(call.arguments))
+    imported = {name for name, _ in seen.get("imports", ())}
+    lost = [n for n in seen.get("writes", ()) if n not in imported]
+    return {"did": Acts(run.journal.path.parent).noted(call.key) or [], "lost": lost}
 
 
 async def _reconciled(tool: Tool | None, call: Call) -> bool | None:
@@ -102,5 +117,7 @@ def missing_inputs(run: Run) -> list[str]:
             continue
         seen = dict(tool.inspect(call.arguments)) if tool.inspect else {}
         have |= set(call.changes.created)
+        if set(written := call.changes.written) <= (call.changes.values or {}).keys():
+            have |= set(written)  # as they are read back
         missing += [n for n in seen.get("reads", ()) if n not in have and not hasattr(builtins, n)]
     return list(dict.fromkeys(missing))

@@ -69,7 +69,7 @@ async def rebuild(run: Run) -> None:
     hows = plan(steps, wanted, right) if not apart else ["rerun" if s.harmless else "stored" for s in steps]
     for step, how in zip(steps, hows, strict=True):
         call = run.state.calls[step.call]
-        if how == "rerun" or _outdated(step, how, found):
+        if how == "rerun":
             await _rerun(run, call, step, found)
         elif how == "stored":
             _read(run, call, step, step.written, found)
@@ -77,14 +77,8 @@ async def rebuild(run: Run) -> None:
     _record(run, found)
 
 
-def _outdated(step: Made, how: str, found: _Found) -> bool:
-    """Return whether a value was made of what is other than it was: such a step runs again, where it may."""
-    return how == "stored" and step.harmless and bool(step.reads & found.differs)
-
-
 def _steps(run: Run, calls: Iterable[Call]) -> list[Made]:
     """Return what is known of steps of the namespace."""
-    made: set[str] = set()
     found = []
     for call in calls:
         tool, changes = run.tools.get(call.name), call.changes
@@ -103,12 +97,10 @@ def _steps(run: Run, calls: Iterable[Call]) -> list[Made]:
                 frozenset({*changes.created, *changes.rebound}),
                 frozenset(n for n in written if n in refs and values.there(run, refs[n])),
                 frozenset(n for n in seen.get("reads", ()) if isinstance(n, str)),
-                frozenset(written - made - set(changes.created)),
                 around,
                 harmless(call),
             )
         )
-        made = (made | set(changes.created) | apart) - deleted
     return found
 
 
@@ -129,7 +121,7 @@ async def _rerun(run: Run, call: Call, step: Made, found: _Found) -> None:
     now = run.fingerprint([n for n in step.written if n in (run.namespace or {})])
     other = {n for n in step.written & digests.keys() if now.get(n) != digests[n]}
     found.right(step.written - other)
-    mend = other & step.stored - step.own if not step.reads & found.differs else set()
+    mend = other & step.stored
     found.again[call.id] = await _facts(call, result, now, mend)
     _read(run, call, step, frozenset(mend), found)
     found.differs |= other - mend
@@ -177,11 +169,11 @@ def _read(run: Run, call: Call, step: Made, names: frozenset[str], found: _Found
         )
         if fits:
             good[name] = value
-        elif name in found.there and name in (namespace or {}):  # the user's: it is left as it is
-            found.differs.add(name)
         else:
             found.missing[name] = call.id
-    gone = [n for n in (*step.deleted, *found.missing) if namespace is not None and n in namespace]
+            found.differs |= {name} & found.there & (namespace or {}).keys()  # the user's: it is left as it is
+    away = {*step.deleted, *found.missing} - found.differs
+    gone = [n for n in away if namespace is not None and n in namespace]
     if namespace is not None and (good or gone):
         before = run.snapshots.begin((*good, *gone)) if run.snapshots is not None else None
         namespace.update(good)
@@ -217,7 +209,7 @@ def _record(run: Run, found: _Found, by: Decider = NO_ONE) -> None:
         names = ", ".join(f"`{n}`" for n in sorted(found.differs))
         run.append(SignalReceived(signal="rebuilt_differently", by=Decider("process"), names=names))
     if asks:
-        text, title = question(calls, worth)
+        text, title = question(calls, worth, found.differs)
         run.append(QuestionAsked(question=REBUILD, about="rebuild", text=text, title=title))
 
 

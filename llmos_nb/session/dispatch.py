@@ -1,7 +1,6 @@
 """Thread-safe dispatch of commands to a process, and the task on the runtime's thread that drives it.
 
-Whoever acts, and from whichever thread: an act is carried out on the thread "llmos", where the process lives, in its
-turn. On that thread runs the deadline timer of open approval requests, too.
+Whoever acts, from whichever thread: it is done on the thread "llmos", in its turn; there runs the deadline timer, too.
 """
 
 from __future__ import annotations
@@ -16,15 +15,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from llmos_nb.errors import CallDenied
-from llmos_nb.journal import Event, host
-from llmos_nb.journal.events import (
-    Decider,
-    QuestionAsked,
-    QuestionDue,
-    QuestionEscalated,
-    RunEnded,
-    SignalReceived,
-)
+from llmos_nb.journal import Event, events as ev, host
 from llmos_nb.policy import approval
 from llmos_nb.process import Run, check_key
 from llmos_nb.process.state import State, decide
@@ -73,14 +64,10 @@ class Dispatch:
         self.task: asyncio.Task[None] | None = None
         self._touching: asyncio.Task[None] | None = None  # kept, so that it is not collected while it works
         self.visits = Visits()
-        self._wanted = self._starting = (
-            False  # whether somebody has started it; and whether it has yet to begin
-        )
+        self._wanted = self._starting = False  # somebody has started it; it has yet to begin
         self._begun = asyncio.Event()
         self.moved = asyncio.Event()  # something happened that whoever waits beside it may wait for
-        self.catch_up: Callable[[], object] = (
-            dict  # takes in what others have written, where nobody drives it here
-        )
+        self.catch_up: Callable[[], object] = dict  # takes in what others wrote, where it was only opened
         run.visit, run.relay = self.visits, self
         if isinstance(run.journal.guard, reentry.Guard):
             run.journal.guard.note = self._note_forgery
@@ -157,13 +144,13 @@ class Dispatch:
         self._begun.set()
         if not self.driven:
             self.task = asyncio.get_running_loop().create_task(self._main(), context=self._context())
-            self.visits.hang_on(self.task, partial(self._leave, Decider("process", "the notebook")))
+            self.visits.hang_on(self.task, partial(self._leave, ev.Decider("process", "the notebook")))
 
     async def _main(self) -> None:
         """Drive; an error that nobody foresaw ends the process where everybody sees it."""
         leaving = runtime().leaving
         leaving[self] = Leaving(
-            partial(self._leave, Decider("process", "the end of the interpreter")), self.visits
+            partial(self._leave, ev.Decider("process", "the end of the interpreter")), self.visits
         )
         try:
             await self._drive()
@@ -172,17 +159,15 @@ class Dispatch:
             why = f"the driver failed: {type(error).__name__}: {error}"
             if self.run.state.status != "ended":
                 with self.run.journal.held():
-                    self.run.append(RunEnded(reason="failed", detail=why, answer=None))
+                    self.run.append(ev.RunEnded(reason="failed", detail=why, answer=None))
         finally:
             leaving.pop(self, None)
             self.moved.set()
 
-    async def _leave(self, by: Decider) -> None:
+    async def _leave(self, by: ev.Decider) -> None:
         """Pause what is under way, since the user's loop or the interpreter ends, and wait until that is on disk."""
         if self.driven:
-            # else it waits for somebody, and waits on
-            if self.run.tasks or self.run.busy or decide(self.run.state):
-                self.halt_here("paused", by)
+            self._rest(by)
             await self.idle()
 
     def go_on(self) -> None:
@@ -296,7 +281,7 @@ class Dispatch:
             raise CallDenied(reentry.DENIED)
 
     def _note_forgery(self) -> None:
-        self.post(self.run.append, SignalReceived(signal=reentry.FORGED, by=Decider("process", "a step")))
+        self.post(self.run.append, ev.SignalReceived(signal=reentry.FORGED, by=ev.Decider("process", "a step")))
 
     async def hear(self, act: Callable[[], object]) -> None:
         """Carry out what another process does to this one, in its turn, and wait until it is on disk."""
@@ -336,7 +321,7 @@ class Dispatch:
         """Let whoever waits beside it look again."""
         self.tell(self.moved.set)
 
-    def halt(self, how: str, by: Decider) -> None:
+    def halt(self, how: str, by: ev.Decider) -> None:
         """End what is under way now, also where the main thread is in a step.
 
         Raises
@@ -347,20 +332,26 @@ class Dispatch:
         self.only_people()
         self.ask(partial(self.apply, partial(self._halt, how, by)))
 
-    def halt_soon(self, how: str, by: Decider, anew: bool = False) -> None:
+    def halt_soon(self, how: str, by: ev.Decider) -> None:
         """Do the same from a signal handler, which may not wait."""
-        runtime().post(self.halt_here, how, by, anew, context=Context())
+        runtime().post(self.halt_here, how, by, context=Context())
 
-    def halt_here(self, how: str, by: Decider, anew: bool = False) -> None:
-        """End what is under way, on the thread that drives the process; what nobody meant ends no wait for a person."""
-        s = self.run.state
-        if anew and s.waiting and not any(call.status == "running" for call in s.open_calls):
-            return
+    def rest_soon(self, by: ev.Decider) -> None:
+        """Pause what is under way, from a signal handler: nobody means it, and what is cut off begins anew."""
+        runtime().post(self._rest, by, True, context=Context())
+
+    def _rest(self, by: ev.Decider, anew: bool = False) -> None:
+        """Pause what is under way; what waits for somebody waits on, also while that is still being written."""
+        if self.run.tasks or self.run.busy or decide(self.run.state):
+            self.halt_here("paused", by, anew)
+
+    def halt_here(self, how: str, by: ev.Decider, anew: bool = False) -> None:
+        """End what is under way, on the thread that drives the process."""
         self.run.anew = anew
         self._halt(how, by)
         self.go_on()
 
-    def _halt(self, how: str, by: Decider) -> None:
+    def _halt(self, how: str, by: ev.Decider) -> None:
         self.run.halt(how, by)
         running = (c.key for c in self.run.state.open_calls if c.status == "running")
         for key in (check_key(self.run), *running):
@@ -382,7 +373,7 @@ class Deadlines:
         self.run.listeners.append(self._asked)
 
     def _asked(self, event: Event, state: State) -> None:
-        if event.k in (QuestionAsked.kind, QuestionEscalated.kind):
+        if event.k in (ev.QuestionAsked.kind, ev.QuestionEscalated.kind):
             self.arm()
 
     def arm(self) -> None:
@@ -403,5 +394,5 @@ class Deadlines:
         s = self.run.state
         passed = [k for k, q in s.questions.items() if approval.late(q) and not q.get("due")]
         if passed and (not s.settled or s.undoing):
-            self.dispatch.apply(lambda: [self.run.append(QuestionDue(question=k)) for k in passed])
+            self.dispatch.apply(lambda: [self.run.append(ev.QuestionDue(question=k)) for k in passed])
         self.arm()

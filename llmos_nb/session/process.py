@@ -326,7 +326,7 @@ class Process:
         return self._do(decisions.reply, decisions.question_for(self.run, question), text, person(by))
 
     def resolve(self, call: str, done: bool, *, by: str = "you") -> Pending:
-        """Say of a call in doubt whether it was done; if not, it runs again with the same key."""
+        """Say of a call in doubt whether it was done; if not, it runs again, a tool with the same key."""
         decisions.check_doubt(self.run, call)
         back = not done and decisions.brought_back(self.run, call)
         act = self.dispatch.touch if back else self.dispatch.call

@@ -1,9 +1,15 @@
 from . import reads as reads, reentry as reentry
 from .caching import places as places
-from .call import CHANGES as CHANGES, CLOSED as CLOSED, NAME_CHANGES as NAME_CHANGES, Call as Call, Turn as Turn
+from .call import (
+    CHANGES as CHANGES,
+    CLOSED as CLOSED,
+    HANDLE as HANDLE,
+    NAME_CHANGES as NAME_CHANGES,
+    Call as Call,
+    Turn as Turn,
+)
 from .commands import WORKER as WORKER
 from .declare import declared as declared, said_of as said_of, tool as tool
-from .effects import HANDLE as HANDLE
 from .invoke import (
     bound_to_thread as bound_to_thread,
     called as called,

@@ -11,6 +11,7 @@ from llmos_nb.messages import Message
 NAME_CHANGES = ("created", "rebound", "mutated", "deleted")
 UNCHANGED = Changes()
 CHANGES = (*NAME_CHANGES, "figures", "cwd", "environ", "settings", "random")
+HANDLE = "handle"  # kind of an effect: by what a call may act unseen, or what it wrote to that was open before
 CLOSED = ("done", "failed", "rejected", "skipped", "undone")
 
 

@@ -16,7 +16,7 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -27,6 +27,7 @@ from llmos_nb.errors import CallDenied, EffectRefused, JournalError
 from llmos_nb.tools import databases, natives, reentry, unheard
 from llmos_nb.tools.acting import by_look, by_us
 from llmos_nb.tools.caching import places
+from llmos_nb.tools.call import HANDLE
 from llmos_nb.tools.commands import Said, steers
 from llmos_nb.tools.events import EVENTS, opens_kept, scratch, writes
 from llmos_nb.tools.protocol import CallContext, current_call
@@ -37,9 +38,6 @@ _MACHINERY = (
     _ROOT,
     *(f"{os.sep}{n}{os.sep}" for n in ("ipykernel", "IPython", "tornado", "zmq", "jupyter_client")),
 )
-_PASSIVE = (
-    "array of", "table of", "more objects", "a figure", "an iterator", "a generator", "a context variable", "a tensor"
-)  # fmt: skip
 _READS = ("r", "rb")
 _CHANGES = ("write", "delete", "database")
 _NO_CHANGE = (
@@ -47,7 +45,6 @@ _NO_CHANGE = (
     "folder",
     "environment",
 )  # it is judged, and changes nothing outside that Undo would leave
-HANDLE = "handle"  # what a call holds, and may act by unseen
 
 
 class Watch:
@@ -61,7 +58,7 @@ class Watch:
     Attributes
     ----------
     effects : list of str
-        In the order in which they were first seen, at most `MOST`.
+        In the order in which they were first seen, at most `MOST`, and as many names of what it may act by.
     refused : EffectRefused or None
         The first effect that was refused: libraries hide such an error, and the step failed all the same.
     scratch : set of str
@@ -77,7 +74,6 @@ class Watch:
         self.scratch = _scratch
         self.hosts: dict[str, str] = {}
         self._permitted: set[Said] = set()
-        self._told = ""  # the kind of what was told
         self.over = False
         self._threads: set[int | None] = set()
 
@@ -98,11 +94,12 @@ class Watch:
         if self.over or kind in _NO_CHANGE:  # it was permitted, and stands on the record of its process
             return
         words = f"{kind} {what}".strip()[:MOST_WORDS]
-        if words not in self.effects and len(self.effects) < MOST:
-            self.effects.append(words)
-        if not self._told or (self._told == HANDLE and kind != HANDLE):  # one that may act has acted
+        alike = [e for e in self.effects if e.startswith(HANDLE) == (kind == HANDLE)]
+        if words in alike or len(alike) >= MOST:
+            return
+        if kind != HANDLE or not self.effects:  # of what it may act by, one tells as much as all
             self.context.acting(words)
-            self._told = kind
+        self.effects.append(words)
 
     def resolve(self, host: str | bytes) -> None:
         """Note the addresses of a host: a connection to one of them is a connection to it."""
@@ -121,17 +118,10 @@ class Watch:
             raise self.refused from error
         self._permitted.add((kind, what))
 
-    def holds(self, opaque: Mapping[str, str]) -> None:
-        """Note variables that the call can reach, and that may hold a file, a connection or a thread.
-
-        Parameters
-        ----------
-        opaque : mapping of str to str
-            By variable, why a look into it ends: what cannot be looked at.
-        """
-        for name, why in opaque.items():
-            if not why.startswith(_PASSIVE):
-                self.note(HANDLE, name)
+    def holds(self, handles: Iterable[str]) -> None:
+        """Note names by which the call can reach a file, a connection or a thread."""
+        for name in handles:
+            self.note(HANDLE, name)
 
     def close(self) -> None:
         """Note the threads that were started and go on: what they do is not seen any more."""

@@ -17,8 +17,10 @@ from llmos_nb.policy.code import UNHEARD, ordinary
 from llmos_nb.tools import databases, natives, reentry, unheard
 from llmos_nb.tools.acting import by_library, caller, in_stdlib, libraries, names_folder
 from llmos_nb.tools.caching import places
+from llmos_nb.tools.call import HANDLE
 from llmos_nb.tools.commands import Said, command, worker
 from llmos_nb.tools.keys import KEPT, holds_kept, kept
+from llmos_nb.tools.logs import logged
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CHANGING = frozenset("wax+")
@@ -197,6 +199,8 @@ def _by_descriptor(name: str) -> Reader:
         if unheard.is_connection(number):
             return "network", "an open connection"
         path = _path(number)
+        if not path and unheard.is_pipe(number):
+            return HANDLE, "a pipe"
         return None if _harmless(path, frame, made) else ("write", path)
 
     return read
@@ -306,13 +310,8 @@ def _message(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None
     return ("other", "send the page a message") if sender and reentry.of_step(sender.f_code) else None
 
 
-def _executed(args: tuple[Any, ...], frame: FrameType, made: Made) -> None:
-    """Note nothing: code that a step compiles for itself is code of the step."""
-    reentry.adopt(args[0], frame)
-
-
 EVENTS: dict[str, Reader] = {
-    "exec": _executed,
+    "exec": lambda args, frame, made: reentry.adopt(args[0], frame),  # what a step compiles is code of the step
     "open": _opened,
     "tempfile.mkstemp": _made_by_tempfile,
     "tempfile.mkdtemp": _made_by_tempfile,
@@ -343,10 +342,7 @@ EVENTS: dict[str, Reader] = {
     **dict.fromkeys(
         ("llmos.mkfifo", "llmos.mknod", "llmos.write_history_file", "llmos.append_history_file"), _first_path
     ),
-    **{
-        f"llmos.{name}": _by_descriptor(name)
-        for name in ("write", "writev", "pwrite", "pwritev", "sendfile", "splice", "copy_file_range")
-    },
+    **{f"llmos.{name}": _by_descriptor(name) for name in unheard.WRITES},
     **{
         f"llmos.{name.lstrip('_')}": _process_wide(kind, name)
         for kind, of in (("setting", unheard.SETTINGS), ("signal", unheard.ENDS))
@@ -356,6 +352,7 @@ EVENTS: dict[str, Reader] = {
     **dict.fromkeys(("resource.setrlimit", "resource.prlimit"), lambda args, frame, made: ("setting", "setrlimit")),
     "llmos.fork_exec": worker,
     "llmos.message": _message,
+    "llmos.log": logged,
     "llmos.zmq": lambda args, frame, made: None if args[0].startswith("inproc:") else ("network", args[0]),
     "sqlite3.connect": _database,
     "import": _imported,

@@ -281,10 +281,11 @@ def _noting(init: Callable[..., None]) -> Callable[..., None]:
 
 
 def _handling(handle: Callable[[logging.Handler, logging.LogRecord], Any]) -> Callable[..., Any]:
-    """Have a handler of a log that a step made act for that step, whoever writes to the log, and tell of its file."""
+    """Have a handler of a log that a step made act for that step, whoever writes to the log; tell of each line."""
 
     @wraps(handle)
     def act(self: logging.Handler, record: logging.LogRecord) -> Any:
+        sys.audit("llmos.log", self)
         maker = _made.get(self)
         if isinstance(self, logging.FileHandler):
             sys.audit("llmos.logged", self.baseFilename)

@@ -28,10 +28,11 @@ ENDS = {
     "signal": "raise_signal pidfd_send_signal",
 }  # these end this process, or another one
 _IN_C = {"os": ("os", "posix"), "signal": ("signal", "_signal"), "locale": ("locale", "_locale")}
+WRITES = ("write", "writev", "pwrite", "pwritev", "sendfile", "splice", "copy_file_range")
 _CALLS = {
     **dict.fromkeys(
         ("os", "posix"),
-        ("mkfifo", "mknod", "write", "writev", "pwrite", "pwritev", "sendfile", "splice", "copy_file_range"),
+        ("mkfifo", "mknod", *WRITES),
     ),
     "_posixsubprocess": ("fork_exec",),  # of multiprocessing and joblib
     "subprocess": ("_fork_exec",),  # the same function
@@ -112,9 +113,21 @@ def written(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
 
 def is_connection(descriptor: int) -> bool:
     """Return whether a descriptor is that of a connection."""
+    return _leads_to(descriptor).startswith("socket:")
+
+
+def is_pipe(descriptor: int) -> bool:
+    """Return whether a descriptor is that of a pipe to another program, and not where this one prints."""
+    place = _leads_to(descriptor)
+    if descriptor in (1, 2) or not place.startswith("pipe:"):
+        return False
+    return [_leads_to(int(fd)) for fd in os.listdir("/proc/self/fd")].count(place) == 1  # noqa: PTH208 - as above
+
+
+def _leads_to(descriptor: int) -> str:
     with suppress(OSError):
-        return os.readlink(f"/proc/self/fd/{descriptor}").startswith("socket:")  # noqa: PTH115 - a look at each write
-    return False
+        return os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - a look at each write
+    return ""
 
 
 def steering() -> dict[str, str]:

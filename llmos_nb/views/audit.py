@@ -29,7 +29,7 @@ from llmos_nb.process import saved
 from llmos_nb.views.report import Grid, Report, words
 from llmos_nb.views.spans import export as trace_file
 from llmos_nb.views.text.tables import logged, told
-from llmos_nb.views.wording import count, phrase, visible
+from llmos_nb.views.wording import count, phrase, resolved, visible
 
 SHORT = 12
 HEADS = ("pid", "n", "at", "what", "of", "by", "digest", "arguments", "why")
@@ -152,7 +152,7 @@ def _decisions(events: Iterable[Event]) -> Iterator[Decision]:  # noqa: C901, PL
             case ev.PolicyChanged(rule=rule):
                 yield made(str(rule.get("do", "")), f"rule for {rule.get('tool', '*')}", arguments=rule)
             case ev.CallResolved() as b:
-                yield made("resolve", of(b.call), why="it was done" if b.done else "it runs again")
+                yield made("resolve", of(b.call), why=f"it {resolved(b)}")
             case ev.QuestionAnswered() as b:
                 yield made("answer", of(b.question), why=b.text)
             case ev.EffectDecided() as b:

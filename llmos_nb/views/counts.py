@@ -197,7 +197,9 @@ class Counts:
                 pass
             case ev.CallDecided(call=call, what="reject" | "skip"):
                 ok = False
-            case ev.CallResolved(call=call, done=True) | ev.QuestionAnswered(question=call):
+            case ev.CallResolved(call=call, done=True, lost=lost):
+                ok = not lost
+            case ev.QuestionAnswered(question=call):
                 ok = True
             case _:
                 return

@@ -9,7 +9,7 @@ from llmos_nb.journal import Event, events as ev
 from llmos_nb.tools import NAME_CHANGES
 from llmos_nb.views.activity import Stretches
 from llmos_nb.views.contract import TimelineEvent
-from llmos_nb.views.wording import count, listed, model_at, rebuilt, short
+from llmos_nb.views.wording import count, doubt, listed, model_at, rebuilt, resolved, short
 
 _HUMAN = (
     ev.PlanDecided, ev.CallDecided, ev.CallResolved, ev.QuestionAnswered, ev.EffectDecided, ev.PlanEdited,
@@ -208,8 +208,8 @@ _SAY = dict((
     _on(ev.CallDecided, _decided),
     _on(ev.CallStarted, lambda b: b.call),
     _on(ev.CallFinished, _finished),
-    _on(ev.CallInDoubt, lambda b: f"{b.call}: nobody knows whether it was done"),
-    _on(ev.CallResolved, lambda b: f"{b.call} " + ("was done" if b.done else "runs again")),
+    _on(ev.CallInDoubt, lambda b: f"{b.call}: {doubt(b)}"),
+    _on(ev.CallResolved, lambda b: f"{b.call} {resolved(b)}"),
     _on(ev.NamesChanged, _changed),
     _on(ev.StepIntegrated, _integrated),
     _on(ev.CheckFinished, lambda b: f"{b.check} {'holds' if b.held else 'does not hold'}"),

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from llmos_nb.journal.events import HeapRestored
-from llmos_nb.process.state import CONTROL, State
+from llmos_nb.journal.events import CallInDoubt, CallResolved, HeapRestored
+from llmos_nb.process.state import CONTROL, State, did
 from llmos_nb.tools import Call
 from llmos_nb.views.contract import Bar, Clock, Words
 
@@ -45,9 +45,29 @@ def rebuilt(b: HeapRestored) -> str:
     """Say in one line what came back in a new interpreter, and how."""
     kinds = ((b.stored, "read back"), (b.rerun, "run again, as you said" if b.by else "run again"))
     said = [f"{count(len(calls), 'step')} {how}" for calls, how in kinds if calls]
-    said += [f"gone: {', '.join(b.missing)}"] if b.missing else []
+    gone = [n for n in b.missing if n not in b.differs]
+    said += [f"gone: {', '.join(gone)}"] if gone else []
     said += [f"not as before: {', '.join(b.differs)}"] if b.differs else []
     return "names: " + ("; ".join(said) or "nothing to bring back")
+
+
+def doubt(b: CallInDoubt) -> str:
+    """Say what is known of a call in doubt."""
+    if b.why or b.did is None:
+        return b.why or "nobody knows whether it was done"
+    lost = f"; {listed(b.lost)} lost" if b.lost else ""
+    return f"cut off; until then it {did(b.did)}{lost}"
+
+
+def resolved(b: CallResolved) -> str:
+    """Say how a call in doubt was settled."""
+    if not b.done:
+        return "runs again"
+    return (
+        f"took effect, and {listed(b.lost)} {'is' if len(b.lost) == 1 else 'are'} lost"
+        if b.lost
+        else "was done"
+    )
 
 
 def money(amount: float, places: int = 3) -> str:

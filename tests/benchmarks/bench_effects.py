@@ -3,7 +3,8 @@
     python tests/benchmarks/bench_effects.py --kills 1500 --seed 7 --out results/effects.json
 
 The steps post to an HTTP server, append to files, write to a database, start programs and compute; some hide what they
-call from a reader of their text. Each effect bears the number of its step. The kills come, in turn, at an event, at any
+call from a reader of their text, some act by a connection or a log that the user's cells had opened, and some calls are
+of a tool. Each effect bears the number of its step. The kills come, in turn, at an event, at any
 instant, and within milliseconds of a call's note that it acts. After each kill the process is loaded from its journal in
 a fresh child and resumed; a call in doubt is settled by looking at what the other end has, as a person would, and a
 question about a rebuild is answered with "go on without". The other end is looked at once all that a dead child had
@@ -24,7 +25,7 @@ import threading
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -42,6 +43,19 @@ from llmos_nb.process.state.fold import fold
 from llmos_nb.process.state.rebuild import last_digests
 from llmos_nb.session import Session
 
+CELLS = """
+import logging
+from till import put
+logging.getLogger("till").handlers[:] = [logging.FileHandler("log", delay=True)]
+kept = []
+"""
+TILL = """
+import sqlite3
+conn = sqlite3.connect("db", isolation_level=None)
+def put(n):
+    conn.execute("insert into t values (?)", (n,))
+    return n
+"""
 STEPS, EVENTS = 7, 100  # of a process; there are fewer events where it need not ask
 SOON_S, LIFE_S = 0.004, 0.3
 PLACES = ("at an event", "as it acts", "at any instant")
@@ -65,6 +79,9 @@ KINDS = {
     "grow": "shared = globals().get('shared', []) + [{n}]",
     "frame": "import numpy as np\nframe_{n} = np.arange({n}.0)",
     "random": "import random\nchance_{n} = random.random()",
+    "connection of the user's": "kept.append(put({n})); row_{n} = len(kept)",
+    "log of the user's": "import logging\nlogging.getLogger('till').warning('{n}'); kept.append({n})",
+    "tool": "pay",
 }  # fmt: skip
 
 
@@ -130,7 +147,12 @@ def script(rng: random.Random, place: str, port: int) -> list[dict]:
     """Make a script: a step a turn, of mixed kinds."""
     kinds = [rng.choice(list(KINDS)) for _ in range(STEPS)]
     codes = [KINDS[kind].format(n=n, port=port, place=place) for n, kind in enumerate(kinds, 1)]
-    calls = [{"calls": [{"name": "python", "arguments": {"code": c}}]} for c in codes]
+    calls = [
+        {"calls": [{"name": "pay", "arguments": {"n": n}}]}
+        if code == "pay"
+        else {"calls": [{"name": "python", "arguments": {"code": code}}]}
+        for n, code in enumerate(codes, 1)
+    ]
     return [*calls, {"text": "The end."}]
 
 
@@ -146,21 +168,38 @@ def counted(folder: Path, posted: Counter[str] | dict[str, int]) -> Counter[int]
     return found
 
 
+def till(server: Server, place: str) -> Callable[[int], str]:
+    """Return a tool that acts outside once."""
+
+    def pay(n: int) -> str:
+        """Pay."""
+        urllib.request.urlopen(f"http://127.0.0.1:{server.port}/{place}/{n}", b"").close()
+        return "paid"
+
+    return pay
+
+
 async def live(
-    folder: Path, turns: list[dict], mode: str, posted: dict[str, int], boundary: int | None
+    server: Server, folder: Path, turns: list[dict], mode: str, posted: dict[str, int], boundary: int | None
 ) -> None:
     """Start or resume the process of a folder and drive it to its end; die at event `boundary`."""
-    names: dict[str, object] = {}
+    names: dict[str, object] = {"__name__": "__main__"}
+    sys.path.insert(0, str(folder))
+    exec(CELLS, names)
+    tools = [till(server, folder.name)]
     session = Session(names, folder / "home")
     known = journals(folder)
     model = ScriptedModel(turns)
     process = (
-        session.load(known[-1], model=model) if known else session.create("work", model=model, approve=mode)
+        session.load(known[-1], model=model, tools=tools)
+        if known
+        else session.create("work", model=model, approve=mode, tools=tools)
     )
     if process.state == "ended":  # its former child was killed when nothing was left to do
         return
     if mode == "auto" and not process.run.state.rules:  # whatever the server has said before
         process.rule("python", "allow")
+        process.rule("pay", "allow")
     process.run.attended = lambda: True  # whoever is asked in the middle of a step allows it
     process.run.ask_here = lambda key: process.dispatch.ask(lambda: process.approve(key))
     die_at(process, boundary)
@@ -178,7 +217,8 @@ async def live(
         await (session.resume(process) if process.state == "paused" else process)
     s = process.run.state
     wanted = last_digests(s.surviving)
-    wrong = [n for n, d in wanted.items() if n in names and ":" not in d and digest(names[n]) != d]
+    there = [n for n in wanted if n in names and n not in s.lost and ":" not in wanted[n]]
+    wrong = [n for n in there if digest(names[n]) != wanted[n]]
     wrong += [f"{n} (nobody said so)" for n in wanted if n not in names and n not in s.lost]
     whole = folder / "names.new"  # a kill may come while it is written, and no life after it writes it again
     whole.write_text(json.dumps(wrong))
@@ -213,10 +253,10 @@ def wrong_in(folder: Path, posted: Counter[str], tally: Counter[str]) -> list[st
             wrong.append(f"the effect of step {n} was never decided on")
     if state.reason != "answered":
         wrong.append(f"it ended {state.reason}: {state.why}")
-    acts = ("POST", "'log'", "'db'", ">> log")
+    acts = ("POST", "'log'", "'db'", ">> log", "put(", "logging")
     for call in state.calls.values():
         n = int(call.id[1:].partition(".")[0])
-        if any(a in call.code for a in acts) and not found[n]:
+        if (call.name == "pay" or any(a in call.code for a in acts)) and not found[n]:
             wrong.append(f"the effect of step {n} is lost: {call.status}")
     names = folder / "names"
     return wrong + [f"variable {n}" for n in (json.loads(names.read_text()) if names.exists() else ())]
@@ -252,9 +292,10 @@ def trial(
     db.execute("create table t (n)")
     db.commit()
     db.close()
+    (folder / "till.py").write_text(TILL)
     kills, trouble = lived(
         folder,
-        lambda event: partial(live, folder, turns, mode, dict(server.posted), event),
+        lambda event: partial(live, server, folder, turns, mode, dict(server.posted), event),
         deaths(folder, rng, place, number),
         server.settle,
         sabotage,

@@ -187,7 +187,10 @@ def test_a_call_that_acts_is_noted_behind_a_torn_line_too(tmp_path):
     (tmp_path / "acts").write_text("1-abc-r1.0\n1-ab")
     acts = Acts(tmp_path)
     acts.note("1-abc-r2.0")
-    assert [acts.noted(f"1-abc-r{n}.0") for n in (1, 2, 3)] == [True, True, False]
+    assert [acts.noted(f"1-abc-r{n}.0") for n in (1, 2, 3)] == [[], [], None]
+    for words in ("write /a b", "network\nx:1", "write /a b"):
+        acts.note("1-abc-r2.0", words)
+    assert acts.noted("1-abc-r2.0") == ["write /a b", "network x:1"] and acts.noted("1-abc-r1.0") == []
 
 
 def test_a_note_that_cannot_be_written_says_so(tmp_path):

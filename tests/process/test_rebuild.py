@@ -23,6 +23,9 @@ STEPS = (
 )
 
 
+NOT_STORED = {"stored_value_mb": 0}  # so that nothing can be read, and what may run again does
+
+
 def own(names):
     return {n: v for n, v in names.items() if not n.startswith("__")}
 
@@ -42,7 +45,7 @@ async def finish(process):
 
 
 async def test_the_surviving_steps_run_again_in_order(script):
-    proc = await broken_off(script, {"items": [0]})
+    proc = await broken_off(script, {"items": [0]}, **NOT_STORED)
     names = {"items": [0]}
     again = llmos.load(proc.journal.path, model=script(*STEPS), namespace=names)
     assert again.state == "paused" and names["items"] == [0]
@@ -51,6 +54,19 @@ async def test_the_surviving_steps_run_again_in_order(script):
     assert again.run.state.epoch == 1 and not any(
         e.d.get("signal") == "rebuilt_differently" for e in again.events
     )
+
+
+@pytest.mark.parametrize("items", [[0], [7], None], ids=["as they were", "others by now", "not there"])
+async def test_a_variable_of_the_users_is_read_back_and_no_step_runs_again(script, items):
+    proc = await broken_off(script, {"items": [0]})
+    names = {} if items is None else {"items": items}
+    again = llmos.load(proc.journal.path, model=script(*STEPS), namespace=names)
+    await finish(again)
+    [event] = [e for e in again.events if e.k == "heap.restored"]
+    assert event.body.rerun == [] and event.body.stored == ["r2.0", "r3.0"] and event.body.missing == {}
+    assert own(names) == {"items": [0, 1, 99], "junk": 5, "total": 100} and same_as_folded(again)
+    again.undo(to=0)
+    assert own(names) == ({} if items is None else {"items": items})  # theirs, the very same
 
 
 async def test_undone_steps_are_not_rebuilt_and_undo_works_afterwards(script):
@@ -73,7 +89,7 @@ async def test_live_heap_is_not_rebuilt(script):
 
 
 async def test_missing_inputs_are_named_and_nothing_runs(script):
-    proc = await broken_off(script, {"items": [0]})
+    proc = await broken_off(script, {"items": [0]}, **NOT_STORED)
     names = {}
     again = llmos.load(proc.journal.path, model=script(*STEPS), namespace=names)
     with pytest.raises(LlmosError, match="needs `items`, made by your own cells"):
@@ -85,7 +101,7 @@ async def test_missing_inputs_are_named_and_nothing_runs(script):
 
 
 async def test_changed_input_is_reported(script):
-    proc = await broken_off(script, {"items": [0]})
+    proc = await broken_off(script, {"items": [0]}, **NOT_STORED)
     again = llmos.load(proc.journal.path, model=script(*STEPS), namespace={"items": [7]})
     await finish(again)
     (said,) = [e.d for e in again.events if e.d.get("signal") == "rebuilt_differently"]
@@ -128,7 +144,7 @@ def test_rebuild_in_a_new_kernel_uses_the_notebooks_functions(tmp_path):
 
 
 async def test_what_a_step_gives_when_it_runs_again_is_recorded(script):
-    proc = await broken_off(script, {"items": [0]})
+    proc = await broken_off(script, {"items": [0]}, **NOT_STORED)
     names = {"items": [7]}
     again = llmos.load(proc.journal.path, model=script(*STEPS), namespace=names)
     await finish(again)

@@ -138,6 +138,65 @@ def test_a_step_killed_before_it_acts_runs_again_and_one_that_had_begun_is_in_do
     assert found["state"] == "waiting" and count(folder) == 1
 
 
+HALF = (
+    "xs.append(1)\nwith open('log', 'a') as f: f.write('x')\nimport os, signal\n"
+    "if not os.path.exists('lived'): os.kill(os.getpid(), signal.SIGKILL)\ny = 5"
+)
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_step_cut_off_says_what_it_did_and_lost_and_is_not_called_done(folder, done):
+    turns = [python(HALF), python("n = len(xs)"), {"text": "done"}]
+    assert live(folder, turns, namespace={"xs": []}) is None and count(folder) == 1
+    (folder / "lived").touch()
+    waits = live(folder, turns, namespace={"xs": []})
+    assert list(waits["questions"]) == ["r1.0"] and count(folder) == 1
+    assert waits["questions"]["r1.0"] == (
+        f"Call r1.0 was cut off when the process broke off; until then it wrote {folder / 'log'}. "
+        "Whether it came further is not known. `xs`, `f` and `y` are lost, or as before it."
+    )
+    card = waits["cards"]["r1.0"]
+    assert card["title"] == "It was cut off" and "key" not in card["cover"]
+    assert card["buttons"][0]["label"] == ("Its effects stand; go on without")
+    found = live(folder, turns, namespace={"xs": []}, doubt=done)
+    assert found["reason"] == "answered" and count(folder) == 2 - done
+    assert found["statuses"]["r1.0"] == ("failed" if done else "done")
+    assert found["names"].get("y") == (None if done else 5) and found["names"]["n"] == 1 - done
+    (said,) = [t for t in found["results"] if "cut off" in t] or [""]
+    if done:
+        assert f"what it did outside stands: it wrote {folder / 'log'}. Do not do that again." in said
+        assert "Its variables are lost: xs, f, y." in said
+    assert bool(said) is done
+
+
+def test_a_step_cut_off_that_leaves_no_variable_may_be_called_done(folder):
+    once = "__import__('os').path.exists('lived') or __import__('os').kill(__import__('os').getpid(), 9)"
+    turns = [python(f"open('log', 'a').write('x')\n{once}"), {"text": "done"}]
+    assert live(folder, turns) is None and count(folder) == 1
+    assert "lost" not in live(folder, turns)["questions"]["r1.0"]
+    found = live(folder, turns, doubt=True)
+    assert found["statuses"]["r1.0"] == "done" and count(folder) == 1
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_variable_of_the_users_that_cannot_be_read_is_asked_about(folder, again):
+    turns = [
+        python("open('log', 'a').write('x'); fs.append(lambda: 1)"),
+        python("n = len(fs)"),
+        {"text": "done"},
+    ]
+    live(folder, turns, approve="risky", kill_when=after(1), answer=True, namespace={"fs": []})
+    waits = live(folder, turns, namespace={"fs": []})
+    (text,) = waits["questions"].values()
+    assert (
+        "changed `fs`, which is as the user's own cells have it: run it again, or go on without that?" in text
+    )
+    found = live(folder, turns, answer=not again, namespace={"fs": []})
+    assert found["names"]["n"] == int(again) and count(folder) == 1 + again
+    if not again:
+        assert any("These are not as you saw them: fs." in t for t in found["told"])
+
+
 def test_steps_that_only_computed_run_again_where_nothing_is_stored(folder):
     turns = [python("def double(n): return 2 * n"), python("x = double(4)"), python("y = x"), {"text": "done"}]
     live(folder, turns, kill_when=after(2))

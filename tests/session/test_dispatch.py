@@ -93,15 +93,9 @@ async def test_stop_of_a_process_that_is_paused_already_is_not_on_the_record(wai
     assert (waiting.state, len(waiting.events)) == ("paused", before)
 
 
-async def test_the_end_of_a_service_in_the_moment_after_a_question_leaves_it_open(waiting):
-    waiting.dispatch.halt_soon("paused", Decider("process", "the end of the service"), anew=True)
-    await waiting.dispatch.there(waiting.dispatch.idle)
-    assert waiting.state == "waiting" and waiting.events[-1].k == "question.asked"
-    waiting.approve()
-    assert (await waiting).reason == "answered"
-
-
-async def test_the_end_of_a_notebook_while_a_question_is_written_leaves_it_open(tmp_path, monkeypatch):
+async def test_what_waits_for_a_person_goes_on_waiting_where_a_service_ends_while_its_driver_writes(
+    tmp_path, monkeypatch
+):
     flush, asked, go = Journal.flush, threading.Event(), threading.Event()
 
     async def held(journal):
@@ -114,16 +108,9 @@ async def test_the_end_of_a_notebook_while_a_question_is_written_leaves_it_open(
     model = ScriptedModel([call("ship", box="a")])
     process = Session(home=tmp_path).start("ship it", model=model, tools=[ship])
     assert await asyncio.to_thread(asked.wait, 60)
-    told = threading.Event()
-
-    async def leave():
-        told.set()
-        await process.dispatch._leave(Decider("process", "the notebook"))
-
-    left = asyncio.create_task(process.dispatch.there(leave))
-    assert await asyncio.to_thread(told.wait, 60)
+    process.dispatch.rest_soon(Decider("process", "the service"))
     go.set()
-    await left
+    await process
     assert process.state == "waiting" and process.events[-1].k == "question.asked"
 
 

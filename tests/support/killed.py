@@ -15,6 +15,7 @@ from waits import turns_while
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process import restore
 from llmos_nb.session import Session
+from llmos_nb.views.panel import card
 
 
 @contextmanager
@@ -42,7 +43,7 @@ def counting_server():
         server.server_close()
 
 
-def live(folder, turns, approve="auto", kill_when=None, namespace=None, answer=None, sabotage=None):
+def live(folder, turns, approve="auto", kill_when=None, namespace=None, answer=None, sabotage=None, doubt=None):
     """Start the process of a folder, or go on with it, to its end; give what it came to.
 
     Parameters
@@ -55,11 +56,14 @@ def live(folder, turns, approve="auto", kill_when=None, namespace=None, answer=N
         Of the question of a rebuild: whether it goes on without.
     sabotage : callable, optional
         Breaks a rule first.
+    doubt : bool, optional
+        Of a call in doubt: whether it was done.
     """
     context = multiprocessing.get_context("fork")
     given, taken = context.Pipe()
     child = context.Process(
-        target=_in_child, args=(taken, folder, turns, approve, kill_when, namespace or {}, answer, sabotage)
+        target=_in_child,
+        args=(taken, folder, turns, approve, kill_when, namespace or {}, answer, sabotage, doubt),
     )
     child.start()
     taken.close()
@@ -72,15 +76,15 @@ def live(folder, turns, approve="auto", kill_when=None, namespace=None, answer=N
     return found
 
 
-def _in_child(pipe, folder, turns, approve, kill_when, namespace, answer, sabotage):
+def _in_child(pipe, folder, turns, approve, kill_when, namespace, answer, sabotage, doubt):
     os.chdir(folder)
     if sabotage is not None:
         sabotage()
-    found = asyncio.run(_lived(folder, turns, approve, kill_when, namespace, answer))
+    found = asyncio.run(_lived(folder, turns, approve, kill_when, namespace, answer, doubt))
     pipe.send(json.dumps(found, default=repr))
 
 
-async def _lived(folder, turns, approve, kill_when, namespace, answer):
+async def _lived(folder, turns, approve, kill_when, namespace, answer, doubt):
     session = Session(namespace, folder / "home")
     model = ScriptedModel(list(turns))
     known = journals(folder)
@@ -93,19 +97,22 @@ async def _lived(folder, turns, approve, kill_when, namespace, answer):
     await process
     for _ in turns_while(lambda: process.state == "waiting", "it asks"):
         open_ = {k: q["kind"] for k, q in process.run.state.questions.items()}
-        if "doubt" in open_.values() or ("rebuild" in open_ and answer is None):
+        if ("doubt" in open_.values() and doubt is None) or ("rebuild" in open_ and answer is None):
             break  # the test says what is to be done
+        settles = {"rebuild": answer, "doubt": doubt}
         for key, kind in open_.items():
-            process.resolve(key, done=bool(answer)) if kind == "rebuild" else process.approve(key)
+            process.resolve(key, done=bool(settles[kind])) if kind in settles else process.approve(key)
         await process
     restored = [e.d for e in process.events if e.k == "heap.restored"]
     names = {n: v for n, v in namespace.items() if not n.startswith("__")}
     questions = {k: q["text"] for k, q in process.run.state.questions.items()}
     said = [m.text for m in process.run.state.context.messages()]
     told = [t for t in said if "started anew" in t]
+    cards = {key: card(process.run.state, key) for key in process.run.state.questions}
     return {
         "state": process.state, "reason": process.reason, "names": names, "questions": questions,
-        "restored": restored, "told": told, "kinds": [e.k for e in process.events],
+        "restored": restored, "told": told, "kinds": [e.k for e in process.events], "cards": cards,
+        "results": said, "statuses": {c.id: c.status for c in process.run.state.calls.values()},
     }  # fmt: skip
 
 

@@ -140,14 +140,14 @@ def test_what_does_nothing_outside_is_not_noted(device, name, tmp_path):
     assert effects(device, HARMLESS[name]) == []
 
 
-def test_the_first_effect_is_told_before_it_happens(device, tmp_path):
+def test_each_effect_is_told_before_it_happens(device, tmp_path):
     there = []
     effects(
         device,
         "(folder / 'a').touch(); (folder / 'b').touch()",
         lambda words: there.append(list(tmp_path.iterdir())),
     )
-    assert there == [[]]
+    assert there == [[], [tmp_path / "a"]]
 
 
 HANDLES = {
@@ -169,6 +169,70 @@ def test_a_step_that_can_reach_an_open_handle_is_told_of_before_it_begins(device
     assert effects(device, "begun = kept", lambda words: told.append((words, "begun" in device.namespace)))
     assert told == [("handle kept", False)]
     effects(device, f"{handle}.close()")
+
+
+KEEPS = "log = open({place!r}, 'a', 1)\ndef put(text='x'): return log.write(text)\n"
+REACHED = {
+    "a global of a module": ("from keeps import put as kept", "kept", "kept"),
+    "a module that the step imports": ("import keeps", "from keeps import put", "keeps"),
+    "a module that a function imports": (
+        "import keeps\ndef kept():\n    from keeps import put\n    return put()\ndel keeps",
+        "kept",
+        "kept",
+    ),
+    "a function of a module within a map": ("from keeps import put\nkept = map(put, 'ab')", "kept", "kept"),
+    "a default": ("def kept(to=open(folder / 'a', 'a')): return to.close()", "kept()", "kept"),
+    "a context variable": (
+        "from contextvars import ContextVar\nkept = ContextVar('kept'); _ = kept.set(open(folder / 'a', 'a'))",
+        "kept.get().close()",
+        "kept",
+    ),
+    "an array in a file": (
+        "import numpy as np\nkept = np.memmap(folder / 'm', 'u1', 'w+', shape=4)[1:]",
+        "kept[0]",
+        "kept",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REACHED)
+def test_what_is_open_is_found_however_a_step_reaches_it(device, name, tmp_path, monkeypatch):
+    (tmp_path / "keeps.py").write_text(KEEPS.format(place=str(tmp_path / "log")))
+    monkeypatch.syspath_prepend(tmp_path)
+    device.snapshots = Snapshots(device.namespace)
+    cell, step, handle = REACHED[name]
+    exec(cell, device.namespace)
+    told = []
+    assert f"handle {handle}" in effects(device, step, told.append)
+    assert told == [f"handle {handle}"]
+    if module := sys.modules.pop("keeps", None):
+        module.log.close()
+
+
+LOGS = {
+    "a file": ("logging.FileHandler(folder / 'log')", ["handle {folder}/log"]),
+    "a connection": ("logging.handlers.SocketHandler('127.0.0.1', 9)", ["handle a log by SocketHandler"]),
+    "what the notebook shows": ("logging.StreamHandler()", []),
+    "what nobody handles": ("logging.lastResort", []),
+    "what stays in memory": ("logging.StreamHandler(__import__('io').StringIO())", []),
+}
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_a_line_that_a_step_has_logged_is_told_where_it_leaves_the_notebook(
+    device, name, tmp_path, monkeypatch
+):
+    handler, told = LOGS[name]
+    exec(
+        f"import logging.handlers\nmade = {handler}\nlogging.getLogger('shop').handlers[:] = [made]",
+        device.namespace,
+    )
+    monkeypatch.setattr(device.namespace["made"], "emit", lambda record: None)
+    device.snapshots = Snapshots(device.namespace)
+    code = "import logging as l\nl.getLogger('shop').debug('x'); l.getLogger('shop.till').error('x')"
+    assert effects(device, code) == [t.format(folder=tmp_path) for t in told]
+    device.namespace["made"].close()
+    device.namespace["logging"].getLogger("shop").handlers[:] = []
 
 
 def test_what_holds_nothing_open_is_no_handle(device):

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sqlite3
+import subprocess
 import sys
 
 import pytest
@@ -59,6 +60,16 @@ SEEN = {
 def test_call_without_an_event_of_its_own_is_noted(device, name):
     code, kind = SEEN[name]
     assert kind in [words.split()[0] for words in effects(device, code)]
+
+
+def test_what_is_written_to_a_file_or_program_that_was_open_is_told(device, tmp_path):
+    p = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    fd = os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT)
+    device.namespace.update(fd=fd, pipe=p.stdin.fileno())
+    assert effects(device, "import os\n_ = os.write(fd, b'x')") == [f"write {tmp_path / 'log'}"]
+    assert effects(device, "from os import write\n_ = write(pipe, b'x')") == ["handle a pipe"]
+    p.communicate()
+    os.close(fd)
 
 
 HARMLESS = {

@@ -14,6 +14,7 @@ from llmos_nb.process.state.fold import fold
 from llmos_nb.views.panel.now import allowed, kept, paused
 from llmos_nb.views.panel.view import Projector, view
 from llmos_nb.views.text.view import TextView
+from llmos_nb.views.timeline import Timeline
 
 DONE = {"text": "Done."}
 
@@ -191,3 +192,18 @@ def test_a_run_that_goes_on_is_not_said_to_be_finished():
     projector = Projector(w.events)
     projector.seek(3)
     assert "nothing is executed" in str(projector.view(w.state, w.events))
+
+
+@pytest.mark.parametrize("lost", [["total"], []])
+def test_a_step_whose_variables_are_lost_is_not_called_done(lost):
+    w = Writer().two_steps()
+    call = w.call(code="open('hit', 'w').write('x'); total = 5")
+    w.allow(call).add("call.started", call=call, key="k", epoch=1, watched=True)
+    w.add("call.in_doubt", call=call, did=["write /hit"], lost=lost)
+    v = view(w.state, w.events)
+    assert ("It was done" in str(v["card"])) is (not lost) and "wrote /hit" in str(v["card"]["why"])
+    assert "same key" not in v["card"]["cover"]
+    w.add("call.resolved", call=call, done=True, by="you", lost=lost)
+    said = Timeline(w.events).events[-1]["t"]
+    assert ("was done" in said) is (not lost) and ("total is lost" in said) is bool(lost)
+    assert w.state.calls[call].status == ("failed" if lost else "done")

@@ -285,7 +285,7 @@ def test_long_plan_says_what_it_may_do_in_ranges():
     w = Writer().start().propose(steps)
     w.add("question.asked", question="plan:1", kind="plan", text="It asks because so.")
     made = view(w.state, w.events)["card"]
-    assert made["plan"]["rest"][0] == [["`", "python"], ": at most 40 calls, every step"]
+    assert made["plan"]["rest"][0] == [["`", "python"], ": at most one call a step, every step"]
     assert "1, 2, 3" not in json.dumps(made)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.session import Process
-from llmos_nb.views.panel import asks_for, has_rest
+from llmos_nb.views.panel import DONE, asks_for, has_rest
 
 Read = Callable[[str], str]
 Question = Mapping[str, Any]
@@ -82,7 +82,8 @@ def _choices(process: Process, key: str, question: Question) -> dict[str, str]:
     if question.get("kind") == "question":
         return {}
     if question.get("kind") == "doubt":
-        return {"d": "it was done", "g": "run it again"}
+        lost = bool(process.run.state.calls[key].facts.get("lost"))
+        return {"d": DONE[lost].lower(), "g": "run it again"}
     if question.get("kind") == "rebuild":
         return {"d": "go on without", "g": "run it again"}
     if key.startswith("plan:"):

@@ -82,7 +82,9 @@ class Arrays(Adapter):
     """Arrays of numpy; the memory of a view is looked after by the array that owns it."""
 
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
-        """Return the owners of views, and the items of object arrays."""
+        """Return the owners of views, and the items of object arrays; report those that lie in a file."""
+        for array in filter(_mapped, objects):
+            scope.handle(array, "an array in a file")
         owners = (owner(a) for a in objects if _by_owner(a, scope))
         items = (a.ravel().tolist() for a in objects if a.dtype == object)
         return chain(owners, chain.from_iterable(items))
@@ -128,6 +130,13 @@ class Arrays(Adapter):
     def size(self, item: Any, state: ArrayState) -> int:
         """Count the bytes of the copy."""
         return 0 if state.data is None else int(state.data.nbytes)
+
+
+def _mapped(array: Any) -> bool:
+    """Return whether what is written into an array is written to a file, or to memory that other programs see."""
+    last = owner(array)
+    base = last.base.obj if isinstance(last.base, memoryview) else last.base
+    return type(base).__module__ == "mmap" and array.flags.writeable and getattr(last, "mode", "") != "c"
 
 
 def _by_owner(array: Any, scope: Scope) -> bool:

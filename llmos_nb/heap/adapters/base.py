@@ -42,6 +42,9 @@ class Scope(Protocol):
     def opaque(self, item: object, why: str) -> None:
         """Report that this object's state cannot be restored."""
 
+    def handle(self, item: object, why: str) -> None:
+        """Report that by this object something may be done outside that nobody sees."""
+
 
 class Adapter:
     """One kind of object that holds values; this base holds nothing that could change."""
@@ -109,17 +112,29 @@ class Through(Adapter):
 
 
 class Opaque(Adapter):
-    """Has state that Python cannot read or put back; it is reported, with the reason."""
+    """Has state that Python cannot read or put back; it is reported, with the reason.
+
+    Parameters
+    ----------
+    why : str
+        The reason.
+    look_inside : bool
+        Whether what it holds is looked at, too.
+    acts : bool
+        Whether it may be a way out of the interpreter: a file, a connection, a thread, or what nobody knows.
+    """
 
     keeps = False
 
-    def __init__(self, why: str, look_inside: bool = False) -> None:
-        self.why, self.look_inside = why, look_inside
+    def __init__(self, why: str, look_inside: bool = False, acts: bool = True) -> None:
+        self.why, self.look_inside, self.acts = why, look_inside, acts
 
     def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
         """Report them; an iterator is looked through, as it may change what it runs over."""
         for item in objects:
             scope.opaque(item, self.why)
+            if self.acts:
+                scope.handle(item, self.why)
         return Through().children(objects, scope) if self.look_inside else ()
 
 

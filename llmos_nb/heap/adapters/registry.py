@@ -22,7 +22,15 @@ from llmos_nb.heap.adapters.arrays import Arrays
 from llmos_nb.heap.adapters.base import FIXED_TYPE, HEAP_TYPE, Adapter, Attributes, Frames, Opaque, Through
 from llmos_nb.heap.adapters.code import Cells, Classes, Functions, Instances, Modules, Slots
 from llmos_nb.heap.adapters.containers import ByteArrays, Deques, Dicts, Lists, OrderedDicts, Sets
-from llmos_nb.heap.adapters.stateful import Caches, Exceptions, Loggers, MemoryViews, Partials, Stateful
+from llmos_nb.heap.adapters.stateful import (
+    Caches,
+    ContextVars,
+    Exceptions,
+    Loggers,
+    MemoryViews,
+    Partials,
+    Stateful,
+)
 from llmos_nb.heap.adapters.tables import ExtensionArrays, Indexes, Polars, Tables
 from llmos_nb.heap.digest.digest import home
 
@@ -46,6 +54,7 @@ OPAQUE_ROOTS = {
     **dict.fromkeys(("threading", "_thread"), "a lock or another tool of threads"),
     "_io": "an open file or stream",
 }
+_WITHIN = ("matplotlib", "mpl_toolkits", "torch")  # by these nothing is done outside
 # C code whose objects do not change once they are made.
 FIXED_ROOTS = frozenset((
     "datetime", "decimal", "numpy", "pandas", "polars", "sklearn", "scipy", "_operator", "operator", "uuid", "types",
@@ -53,8 +62,8 @@ FIXED_ROOTS = frozenset((
 ))  # fmt: skip
 
 _THROUGH = Through()
-_ITERATOR = Opaque("an iterator: what it gave cannot be given again", look_inside=True)
-_FRAMES = Frames("a generator or coroutine: what it gave cannot be given again")
+_ITERATOR = Opaque("an iterator: what it gave cannot be given again", look_inside=True, acts=False)
+_FRAMES = Frames("a generator or coroutine: what it gave cannot be given again", acts=False)
 
 
 def _atoms(*kinds: type) -> dict[type, Adapters]:
@@ -86,7 +95,7 @@ _EXACT: dict[type, Adapters] = {
     types.ModuleType: (Modules(),),
     functools._lru_cache_wrapper: (Caches(),),
     **dict.fromkeys((logging.Logger, logging.RootLogger), (Loggers(),)),
-    contextvars.ContextVar: (Opaque("a context variable"),),
+    contextvars.ContextVar: (ContextVars("a context variable", acts=False),),
 }
 
 # What a Python class may have as its C part; the part's own adapters.
@@ -125,9 +134,9 @@ def adapters_of(kind: type) -> Adapters:
         return _EXACT[kind]
     root = home(kind).partition(".")[0]
     if root in ATOMIC_ROOTS and not issubclass(kind, type):
-        return ()
+        return (Opaque("a file of pyarrow"),) if root == "pyarrow" and hasattr(kind, "close") else ()
     if root in OPAQUE_ROOTS and not issubclass(kind, dict | type):  # matplotlib's settings are a dict
-        return (Opaque(OPAQUE_ROOTS[root]),)
+        return (Opaque(OPAQUE_ROOTS[root], acts=root not in _WITHIN),)
     known = next((h for kinds, h in _OPAQUE if issubclass(kind, kinds)), None)
     return _by_parts(kind) if known is None else known
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from gc import get_referents
 from typing import Any
 
-from llmos_nb.heap.adapters.base import Adapter, Attributes, Parts, Scope, Through
+from llmos_nb.heap.adapters.base import Adapter, Attributes, Opaque, Parts, Scope, Through
 from llmos_nb.heap.digest.digest import digest
 
 
@@ -101,6 +101,14 @@ class MemoryViews(Through):
     def lost(self, state: Any) -> str:
         """Say that a release cannot be taken back."""
         return "a memory view that was released"
+
+
+class ContextVars(Opaque):
+    """Context variables: what they hold is looked at, as it is in this context."""
+
+    def children(self, objects: Sequence[Any], scope: Scope) -> Iterable[object]:
+        """Return what they hold."""
+        return [*super().children(objects, scope), *(v.get(None) for v in objects)]
 
 
 class Loggers(Attributes):

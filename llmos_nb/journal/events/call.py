@@ -113,11 +113,17 @@ class CallInDoubt(Fact):
         The call.
     why : str
         What is known; empty after a crash.
+    did : list of str, optional
+        Of code that was cut off: what it was seen to do outside until then, in words; None of a tool, which nobody saw.
+    lost : list of str
+        Variables that the code would have left, and that did not outlive it.
     """
 
     kind: ClassVar[str] = "call.in_doubt"
     call: str
     why: str = ""
+    did: list[str] | None = None
+    lost: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,12 +138,15 @@ class CallResolved(Fact):
         Whether it did; if not, it runs again.
     by : Decider
         Who says so: a person, or a check (``reconcile``, the journal).
+    lost : list of str
+        Variables that are lost all the same: what it did stands, and it is not done.
     """
 
     kind: ClassVar[str] = "call.resolved"
     call: str
     done: bool
     by: Decider
+    lost: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

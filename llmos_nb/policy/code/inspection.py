@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -247,8 +248,19 @@ def code_names(code: str) -> frozenset[str] | None:
     tree, seen, _ = _seen(code, NOTHING)
     if seen is None or seen.everything or any(r.kind in (*OPAQUE, "magic") for r in seen.risks):
         return None
-    inside = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
-    return frozenset((*inside, *seen.reads, *seen.writes))
+    return frozenset((*_named(tree), *seen.reads, *seen.writes))
+
+
+def _named(tree: ast.Module) -> Iterator[str]:
+    """Yield the names in code, and the modules that it imports: what they hold it may reach, by whatever name."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name):
+                yield name
+            case ast.Import(names=names):
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(module=str(module), names=names):
+                yield from (module, *(f"{module}.{alias.name}" for alias in names))
 
 
 def _seen(code: str, around: Surroundings) -> tuple[ast.Module, Visitor | None, Risk]:

@@ -181,7 +181,7 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
     acted: list[str] = []
 
     def acting(words: str) -> None:
-        Acts(run.journal.path.parent).note(call.key)  # on disk before it happens
+        Acts(run.journal.path.parent).note(call.key, redact(words))  # on disk before it happens
         acted.extend(() if words.startswith(HANDLE) else (words,))
 
     gate = _gate_of_effects(run, call, tool, arguments, acted)
@@ -339,7 +339,7 @@ def _cut_off(run: Run, call: Call, tool: Tool, acted: list[str]) -> None:
         run.append(CallResolved(call=call.id, done=False, by=run.halted_by))
         return
     back = "; what it had changed was taken back" if tool.effect == "namespace" else ""
-    stands = f". It had begun to act outside, which stands: {acted[0]}" if acted else ""
+    stands = f". It had begun to act outside, which stands: {', '.join(acted)}" if acted else ""
     facts = {"effects": acted} if acted else {}
     record(run, call, tool, ToolResult(False, run.stopped_by + back + stands, "Stopped", facts=facts))
 

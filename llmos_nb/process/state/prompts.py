@@ -153,8 +153,10 @@ def others_changed(s: State, names: Mapping[str, str], now: str) -> str:
 
 def names_gone(s: State, missing: Mapping[str, str], differs: Iterable[str]) -> str:
     """Say which variables are gone since the session was started anew, and which are other than they were."""
-    made = ", ".join(f"{n} (made by {call})" for n, call in missing.items())
-    gone = say(s, "names_gone", names=made) if missing else ""
+    made = {n for call in s.calls.values() for n in call.changes.created}
+    differs = dict.fromkeys((*differs, *(n for n in missing if n not in made)))  # the user's cells made these
+    names = ", ".join(f"{n} (made by {call})" for n, call in missing.items() if n not in differs)
+    gone = say(s, "names_gone", names=names) if names else ""
     return (
         say(s, "anew") + gone + (say(s, "names_differ", names=names) if (names := ", ".join(differs)) else "")
     )

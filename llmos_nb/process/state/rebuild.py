@@ -1,7 +1,8 @@
 """How the names of a process come back in a new interpreter: decided from what was recorded of its steps. Pure.
 
-A value that stands beside the journal is read. A step runs again only where it was seen to do nothing outside; what
-needs another step is left out, and the process goes on without it, or a person says that the step runs again.
+A value that stands beside the journal is read, whosever variable it is. Of the rest, a step runs again only where it
+was seen to do nothing outside and could not reach anything by which it may have acted unseen; what needs another step
+is left out, and the process goes on without it, or a person says that the step runs again.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from llmos_nb.tools import Call
+from llmos_nb.tools import HANDLE, Call
 
 AGAIN, WITHOUT = "again", "without"
 How = Literal["stored", "rerun", "skip"]
@@ -33,8 +34,6 @@ class Made:
         Those whose values stand beside the journal.
     reads : frozenset of str
         Variables that it takes from outside.
-    own : frozenset of str
-        Variables of the user's that it changed.
     around : bool
         Whether it changed more than variables: a random state, the environment, settings.
     harmless : bool
@@ -47,7 +46,6 @@ class Made:
     whole: frozenset[str] = frozenset()
     stored: frozenset[str] = frozenset()
     reads: frozenset[str] = frozenset()
-    own: frozenset[str] = frozenset()
     around: bool = False
     harmless: bool = False
 
@@ -94,7 +92,7 @@ def plan(steps: Sequence[Made], wanted: Collection[str], right: Collection[str])
     for step in reversed(steps):
         needs = live & step.written
         may = step.harmless and not step.written & set(right)
-        if may and (needs or step.around) and (step.own & needs or step.around or not needs <= step.stored):
+        if may and (step.around or not needs <= step.stored):
             found.append("rerun")
             live = (live - step.whole) | step.reads
         elif (
@@ -109,25 +107,58 @@ def plan(steps: Sequence[Made], wanted: Collection[str], right: Collection[str])
     return found[::-1]
 
 
-def question(calls: Mapping[str, Call], missing: Mapping[str, str]) -> tuple[str, str]:
-    """Ask whether what acted outside runs again; return the question, and the same in a few words."""
-    by_call: dict[str, list[str]] = {}
-    for name, call in missing.items():
-        by_call.setdefault(call, []).append(f"`{name}`")
-    said = [f"{_step(calls[c])} {did(effects(calls[c]))} and made {_listed(n)}" for c, n in by_call.items()]
-    names, it = _listed([f"`{n}`" for n in missing]), "it" if len(said) == 1 else "them"
-    gone = "is" if len(missing) == 1 else "are"
-    text = f"{_listed(said)}, which {gone} gone: run {it} again, or go on without {names}?"
-    return text[0].upper() + text[1:], f"run {it} again, or go on without {names}"
+def question(
+    calls: Mapping[str, Call], missing: Mapping[str, str], theirs: Collection[str] = ()
+) -> tuple[str, str]:
+    """Ask whether what acted outside runs again; return the question, and the same in a few words.
+
+    Parameters
+    ----------
+    calls : mapping of str to Call
+        Those that had made or changed what is missing.
+    missing : mapping of str to str
+        The call by variable.
+    theirs : collection of str
+        Those that are there, but as the user's own cells have made them.
+    """
+    said, gone = list[str](), [f"`{n}`" for n in missing if n not in theirs]
+    for call in dict.fromkeys(missing.values()):
+        of = [n for n, c in missing.items() if c == call]
+        kinds = (("made", [n for n in of if n not in theirs]), ("changed", [n for n in of if n in theirs]))
+        verbs = [f"{verb} {_listed(f'`{n}`' for n in names)}" for verb, names in kinds if names]
+        said.append(f"{_step(calls[call])} {did(effects(calls[call]))} and {' and '.join(verbs)}")
+    names, it = _listed(f"`{n}`" for n in missing), "it" if len(said) == 1 else "them"
+    left = [f"{'which' if len(gone) == len(missing) else _listed(gone)} {_are(gone)} gone"] if gone else []
+    kept = [f"`{n}`" for n in missing if n in theirs]
+    left += (
+        [f"{_listed(kept) if gone else 'which'} {_are(kept)} as the user's own cells have it"] if kept else []
+    )
+    what = f"run {it} again, or go on without {names if not kept else 'that'}"
+    text = f"{_listed(said)}, {' and '.join(left)}: {what}?"
+    return text[0].upper() + text[1:], what
+
+
+def _are(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _step(call: Call) -> str:
     return f"step {call.step} ({call.id})" if call.step else f"call {call.id}"
 
 
+def in_doubt(call: Call) -> str:
+    """Say what is known of a call that was under way when the process broke off."""
+    if "lost" not in call.facts:
+        return f"{call.name} was under way when the process broke off; nobody knows whether it took effect."
+    lost = [f"`{n}`" for n in call.facts["lost"]]
+    gone = f" {_listed(lost)} {_are(lost)} lost, or as before it." if lost else ""
+    until = f"{_step(call)} was cut off when the process broke off; until then it {did(effects(call))}"
+    return f"{until[0].upper()}{until[1:]}. Whether it came further is not known.{gone}"
+
+
 _DID = {
     "write": "wrote", "delete": "deleted", "network": "connected to", "process": "ran",
-    "database": "opened the database",
+    "database": "opened the database", "call": "called", "command": "wrote", "signal": "signalled",
 }  # fmt: skip
 
 
@@ -135,10 +166,13 @@ def did(acted: Sequence[str] | None) -> str:
     """Say in words what a step did outside."""
     if acted is None:
         return "was not watched"
-    said = [(_DID[kind], what) for kind, _, what in (a.partition(" ") for a in acted) if kind in _DID and what]
-    words = [f"{verb} {what}" for verb, what in dict.fromkeys(said)][:_BEFORE_VERBS]
+    pairs = [(kind, what) for kind, _, what in (a.partition(" ") for a in acted) if what]
+    words = [f"{_DID[kind]} {what}" for kind, what in dict.fromkeys(pairs) if kind in _DID][:_BEFORE_VERBS]
+    by = [f"`{what}`" for kind, what in pairs if kind == HANDLE][:_BEFORE_VERBS]
+    words += [f"may have acted through {_listed(by)}"] if by else []
     return _listed(words) if words else "may have acted outside"
 
 
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+def _listed(items: Iterable[str]) -> str:
+    words = list(items)
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))

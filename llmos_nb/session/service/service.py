@@ -123,7 +123,7 @@ class Service:
     def end(self) -> None:
         """Stop what is under way, and serve no more; safe in a signal handler, also in the middle of a step."""
         for process in self._at_work:
-            process.dispatch.halt_soon("paused", Decider("process", SERVICE), anew=True)
+            process.dispatch.rest_soon(Decider("process", SERVICE))
         self._leaving.set()
         self._moved.set()
 

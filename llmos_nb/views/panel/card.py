@@ -133,6 +133,7 @@ def wants(s: State, key: str, question: Question) -> str:
     step = f"step {call.step}" if call is not None and call.step else "it"
     what = question.get("title") or (f"call {call.name}" if call else "go on")
     doubt = f"whether {call.name if call else 'a call'} was done is not known"
+    doubt = f"{step} was cut off" if call is not None and "lost" in call.facts else doubt
     said = {"question": f"{step} asks you something", "doubt": doubt}
     return said.get(question.get("kind", ""), f"{step} wants to {what}")
 
@@ -287,18 +288,24 @@ def _question(s: State, key: str, question: Question) -> Card:
     return made | {"step": step} if step else made
 
 
+DONE = ("It was done", "Its effects stand; go on without")  # the second where variables of it are lost
+
+
 def _doubt(s: State, key: str, question: Question) -> Card:
     call = s.calls[key]
-    again = f"Run it again sends the same key ({short(call.key, 40)}), so a tool that knows keys does it once."
+    cover = f"Run it again sends the same key ({short(call.key, 40)}), so a tool that knows keys does it once."
+    if call.facts.get("watched"):
+        cover = "Run it again runs all of its code anew: what it has done outside happens a second time."
+    lost = bool(call.facts.get("lost"))
     made: Card = {
         "title": upper(wants(s, key, question)),
         "why": marked(sentence(question.get("text", ""))),
         "call": key,
         "buttons": [
-            {"label": "It was done", "verb": "resolve", "main": True, "data": {"done": True}},
+            {"label": DONE[lost], "verb": "resolve", "main": True, "data": {"done": True}},
             {"label": "Run it again", "verb": "resolve", "data": {"done": False}},
         ],
-        "cover": again if call.key else "",
+        "cover": cover if call.key else "",
     }
     _what(s, call, question, made)
     return made

@@ -19,7 +19,7 @@ from llmos_nb.views.results import part
 from llmos_nb.views.text import form
 from llmos_nb.views.text.lines import rule, verbatim, wrap
 from llmos_nb.views.timeline import effect_decided
-from llmos_nb.views.wording import count, duration, rebuilt, short, visible, who
+from llmos_nb.views.wording import count, doubt, duration, rebuilt, short, visible, who
 
 RESULT_LINES = 12
 SHOWN = 400  # events of what happened before; a screenful or two
@@ -227,7 +227,7 @@ _SAY = dict((
     _on(ev.MessageAwaited, lambda v, b, s: _wrap(f"it waits for {b.title}")),
     _on(ev.MessageArrived, lambda v, b, s: _wrap(f"{b.name} wrote {short(b.text, 200)}")),
     _on(ev.CallFinished, TextView._call_finished),
-    _on(ev.CallInDoubt, lambda v, b, s: _wrap(f"{b.call}: {b.why or 'nobody knows whether it was done'}")),
+    _on(ev.CallInDoubt, lambda v, b, s: _wrap(f"{b.call}: {doubt(b)}")),
     _on(ev.StepIntegrated, TextView._integrated),
     _on(ev.CheckFinished, TextView._checked),
     _on(ev.CallUndone, lambda v, b, s: _wrap("; ".join([f"{b.call} taken back", *left_by(s, b)]))),

@@ -7,12 +7,10 @@ from llmos_nb.process.state.rebuild import Made, did, harmless, plan, question
 from llmos_nb.tools import Call
 
 
-def made(call, written="", *, stored="", reads="", own="", mutated="", deleted="", safe=True, around=False):
+def made(call, written="", *, stored="", reads="", mutated="", deleted="", safe=True, around=False):
     sets = {k: frozenset(v.split()) for k, v in locals().items() if isinstance(v, str) and k != "call"}
-    whole = sets["written"] - sets["mutated"] - sets["own"]
-    return Made(
-        call, sets["written"], sets["deleted"], whole, sets["stored"], sets["reads"], sets["own"], around, safe
-    )
+    whole = sets["written"] - sets["mutated"]
+    return Made(call, sets["written"], sets["deleted"], whole, sets["stored"], sets["reads"], around, safe)
 
 
 def test_what_is_stored_is_read_and_the_rest_runs_again_where_it_may():
@@ -36,13 +34,13 @@ def test_what_a_step_reads_to_run_again_is_needed_too():
     assert plan(steps, {"g"}, ())[0] == "rerun"
 
 
-def test_a_variable_of_the_users_is_changed_again_rather_than_replaced():
-    assert plan([made("a", "items", stored="items", own="items")], {"items"}, ()) == ["rerun"]
-    assert plan([made("a", "items", stored="items", own="items", safe=False)], {"items"}, ()) == ["stored"]
+def test_what_a_step_only_changed_is_read_back_like_what_it_made():
+    assert plan([made("a", "items", stored="items", mutated="items")], {"items"}, ()) == ["stored"]
+    assert plan([made("a", "items", mutated="items")], {"items"}, ()) == ["rerun"]
 
 
 def test_no_step_runs_again_that_would_change_what_is_right():
-    steps = [made("a", "items junk", own="items")]
+    steps = [made("a", "items junk", mutated="items")]
     assert plan(steps, {"items", "junk"}, {"items"}) == ["stored"]
 
 
@@ -68,6 +66,18 @@ def test_one_question_for_all_that_is_missing():
         " which are gone: run them again, or go on without `orders` and `f`?"
     )
     assert title == "run them again, or go on without `orders` and `f`"
+
+
+def test_what_is_as_the_users_cells_have_it_is_not_called_gone():
+    call = Call("r1.0", "python", {}, 2, facts={"effects": ["handle insert", "write /a"]}, changes=Changes())
+    text, title = question({"r1.0": call}, {"rows": "r1.0"}, {"rows"})
+    assert text == (
+        "Step 2 (r1.0) wrote /a and may have acted through `insert` and changed `rows`, which is as the user's own"
+        " cells have it: run it again, or go on without that?"
+    )
+    assert title == "run it again, or go on without that"
+    text, _ = question({"r1.0": call}, {"rows": "r1.0", "f": "r1.0"}, {"rows"})
+    assert "made `f` and changed `rows`, `f` is gone and `rows` is as the user's own cells have it" in text
 
 
 def test_what_a_step_did_is_said_in_words():

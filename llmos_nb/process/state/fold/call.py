@@ -38,7 +38,7 @@ from llmos_nb.process.state import acts
 from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.fold.heap import heap_decided
 from llmos_nb.process.state.prompts import took_long
-from llmos_nb.process.state.rebuild import AGAIN
+from llmos_nb.process.state.rebuild import AGAIN, did, in_doubt
 from llmos_nb.process.state.state import CONTROL, State, flush_notes, note, say
 from llmos_nb.tools import Call, shown
 
@@ -61,7 +61,8 @@ def fold_calls(s: State, e: Event) -> None:
             call = s.calls[b.call]
             call.status = "in_doubt"
             _drop_effects(s, call)
-            about = {"title": f"whether {call.name} was done", "text": b.why or _say_in_doubt(call)}
+            call.facts |= {"effects": b.did, "lost": b.lost} if b.did is not None else {}
+            about = {"title": f"whether {call.name} was done", "text": b.why or in_doubt(call)}
             s.questions[call.id] = {"kind": "doubt", **about, "since": e.at}
         case CallResolved() as b:
             _resolved(s, e, b)
@@ -260,12 +261,14 @@ def _seen(s: State, call: Call, most: int) -> str:
 def _resolved(s: State, e: Event, b: CallResolved) -> None:
     call = s.calls[b.call]
     s.questions.pop(call.id, None)
-    if b.done:
-        call.ok = True
-        s.effects += [] if call.undoes else [call.id]
-        close(s, call, "done", e, result=say(s, "confirmed", who=b.by.describe("the user")))
-    else:
+    if not b.done:
         call.status = "approved"
+        return
+    call.ok, call.error = not b.lost, "CutOff" if b.lost else ""
+    s.effects += [] if call.undoes or b.lost else [call.id]
+    lost = {"did": did(call.facts.get("effects")), "names": ", ".join(b.lost)}
+    told = say(s, "cut_off" if b.lost else "confirmed", who=b.by.describe("the user"), **lost)
+    close(s, call, "failed" if b.lost else "done", e, result=told)
 
 
 def _names(s: State, b: NamesChanged) -> None:
@@ -300,18 +303,12 @@ def _compensated(s: State, call: Call, by: str) -> None:
 
 def _put_step(s: State, call: Call) -> None:
     """Return the ended steps of a call the status of their last one that stands; without one: skipped, or failed."""
-    for n in call.serves:
-        _put_one(s, n)
-
-
-def _put_one(s: State, n: int) -> None:
-    if s.plan.step(n).status not in ("done", "failed", "skipped"):
-        return
-    served = [c for c in s.calls.values() if n in c.serves]
-    calls = [c for c in served if c.changes.names] or [c for c in served if c.ok]
-    standing = [c for c in calls if c.status != "undone"]
-    without = "skipped" if any(c.ok for c in calls) else "failed"
-    s.plan = s.plan.put(n, status=without if not standing else "done" if standing[-1].ok else "failed")
+    for n in [n for n in call.serves if s.plan.step(n).status in ("done", "failed", "skipped")]:
+        served = [c for c in s.calls.values() if n in c.serves]
+        calls = [c for c in served if c.changes.names] or [c for c in served if c.ok]
+        standing = [c for c in calls if c.status != "undone"]
+        without = "skipped" if any(c.ok for c in calls) else "failed"
+        s.plan = s.plan.put(n, status=without if not standing else "done" if standing[-1].ok else "failed")
 
 
 def _asked(s: State, e: Event, b: QuestionAsked) -> None:
@@ -383,11 +380,6 @@ def _say_handle(s: State, call: Call) -> str:
     error = f"{call.error} with " if call.error else ""
     variable = say(s, "by_handle_variable", handle=handle) if "variable" in call.facts else ""
     return say(s, "by_handle", error=error, handle=handle, kind=kind, size=f"{call.size:,}", variable=variable)
-
-
-def _say_in_doubt(call: Call) -> str:
-    """Ask whether a call that was under way when the process broke off took effect."""
-    return f"{call.name} was under way when the process broke off; nobody knows whether it took effect."
 
 
 def _say_undone(s: State, call: Call, back: bool, stays: Iterable[str] = ()) -> str:

@@ -118,7 +118,7 @@ class PythonDevice:
                 context.within(),
             ):
                 if before is not None:
-                    watch.holds(before.opaque)
+                    watch.holds(before.handles)
                 step = Step(self, sink, Runner(self.namespace, context.deadline_s, self.ip), watch)
                 outcome = await step.run(code, context.call)
         except (Stopped, asyncio.CancelledError):
