@@ -259,7 +259,7 @@ def test_a_stop_that_comes_while_the_timer_is_being_set_does_not_wait_for_the_de
             signal.raise_signal(signal.SIGINT)
         return real(which, seconds, interval)
 
-    monkeypatch.setattr(signal, "setitimer", meanwhile)
+    monkeypatch.setattr(guard, "_set_timer", meanwhile)
     with pytest.raises(Stopped), interruptible(60):
         rings.append(signal.getitimer(signal.ITIMER_REAL)[0])
     assert all(0 < seconds <= guard.AGAIN_S for seconds in rings)  # it may have rung before it was looked at
@@ -274,7 +274,7 @@ def test_a_deadline_that_passes_while_its_timer_is_being_set_ends_the_code_and_n
         time.sleep(0.05 if seconds else 0)
         return found
 
-    monkeypatch.setattr(signal, "setitimer", slow)
+    monkeypatch.setattr(guard, "_set_timer", slow)
     with pytest.raises(ToolTimeout), interruptible(0.001):
         sleeps()
     assert not guard._guards
