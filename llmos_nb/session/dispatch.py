@@ -167,7 +167,7 @@ class Dispatch:
     async def _leave(self, by: ev.Decider) -> None:
         """Pause what is under way, since the user's loop or the interpreter ends, and wait until that is on disk."""
         if self.driven:
-            self._rest(by)
+            self._rest(by, self.run.anew)  # as whoever paused it just now has said
             await self.idle()
 
     def go_on(self) -> None:

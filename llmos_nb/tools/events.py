@@ -6,6 +6,7 @@ A reader gets the event's arguments, the frame that caused it and what the step 
 from __future__ import annotations
 
 import linecache
+import logging
 import os
 import socket
 from collections.abc import Callable
@@ -216,9 +217,12 @@ def _native(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
 
 
 def _logged(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
-    """Read that the step's own code writes to a log whose file may have been open before."""
-    path = _path(args[0])
-    return None if by_library(frame) or not caller(frame) or _harmless(path, frame, made) else ("write", path)
+    """Read that a line goes to a log: the step's own code writes to its file; by another handler it may act unseen."""
+    handler = args[0]
+    if issubclass(type(handler), logging.FileHandler) and not by_library(frame) and caller(frame):
+        path = _path(handler.baseFilename)
+        return None if _harmless(path, frame, made) else ("write", path)
+    return logged(args, frame, made)
 
 
 def _first_path(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
@@ -326,7 +330,6 @@ EVENTS: dict[str, Reader] = {
     **dict.fromkeys(("os.chown", "os.utime"), _on_paths("write", (0, 3))),
     **dict.fromkeys(("os.truncate", "os.setxattr", "os.removexattr"), _on_paths("write", (0, 9))),
     "mmap.__new__": _mapped,
-    "llmos.logged": _logged,
     "llmos.native": _native,
     **dict.fromkeys(("socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"), _address),
     **dict.fromkeys(("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"), _looked_up),
@@ -352,7 +355,7 @@ EVENTS: dict[str, Reader] = {
     **dict.fromkeys(("resource.setrlimit", "resource.prlimit"), lambda args, frame, made: ("setting", "setrlimit")),
     "llmos.fork_exec": worker,
     "llmos.message": _message,
-    "llmos.log": logged,
+    "llmos.log": _logged,
     "llmos.zmq": lambda args, frame, made: None if args[0].startswith("inproc:") else ("network", args[0]),
     "sqlite3.connect": _database,
     "import": _imported,

@@ -287,8 +287,6 @@ def _handling(handle: Callable[[logging.Handler, logging.LogRecord], Any]) -> Ca
     def act(self: logging.Handler, record: logging.LogRecord) -> Any:
         sys.audit("llmos.log", self)
         maker = _made.get(self)
-        if isinstance(self, logging.FileHandler):
-            sys.audit("llmos.logged", self.baseFilename)
         return handle(self, record) if maker is None else acting_for(maker, handle, self, record)
 
     return act

@@ -165,10 +165,9 @@ def test_step_mode_raises_the_command_that_resumes_it_in_another_kernel(tmp_path
         assert "ApprovalNeeded" in again.error and book.value("y") == "1"
     with Notebook(tmp_path) as other:
         other.run("%agent approve 1")
-        lacking = other.run("%agent resume 1")
-        assert lacking.status == "error" and "`base`" in lacking.error
-        other.run("base = []")
-        ran = other.run("%agent resume 1")
+        ran = other.run(
+            "%agent resume 1"
+        )  # what a step changed is stored, also where it is the user's: read back
         assert ran.status == "ok", ran.error
         assert other.value("y, z, base") == "(1, 41, [1])"
 

@@ -285,7 +285,7 @@ async def test_an_expression_takes_nothing_from_outside(script, code):
 async def test_a_rule_against_python_holds_for_expressions_too(script, tmp_path):
     (tmp_path / "llmos.toml").write_text('[[policy.rules]]\ntool = "python"\ndo = "deny"\n')
     proc = await answered(script, "{{xs}}", "{{xs}}", names={"xs": [1]})
-    assert proc.answer == "`xs`" and "a rule denies it" in proc.run.state.unfilled[0]
+    assert proc.answer == "`xs`" and "rule 1 denies it" in proc.run.state.unfilled[0]
 
 
 async def test_an_expression_does_not_wash_a_label_off(script, tmp_path):

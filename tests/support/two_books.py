@@ -33,6 +33,7 @@ from llmos_nb.session import Session
 
 VERBS = {"approve": 10, "reject": 2, "kill": 1, "pause": 3, "resume": 5, "undo": 3, "die": 1}
 """What is said, and how often; where a side dies, its interpreter is killed and another begins."""
+REQUESTS = 100_000  # of one side
 _CONTEXT = multiprocessing.get_context("fork")
 PAYS = """
 import os, random, time, urllib.request
@@ -117,7 +118,7 @@ async def _serve(pipe):
     exec(PAYS, names)
     session, loop = Session(names), asyncio.get_running_loop()
     with contextlib.suppress(EOFError):
-        while True:
+        for _ in range(REQUESTS):  # it ends before, where nobody asks any more
             what, *words = await loop.run_in_executor(None, pipe.recv)
             pipe.send(await _answer(session, kept, what, *words))
     os._exit(0)

@@ -210,7 +210,7 @@ def test_what_is_open_is_found_however_a_step_reaches_it(device, name, tmp_path,
 
 
 LOGS = {
-    "a file": ("logging.FileHandler(folder / 'log')", ["handle {folder}/log"]),
+    "a file": ("logging.FileHandler(folder / 'log')", ["write {folder}/log"]),
     "a connection": ("logging.handlers.SocketHandler('127.0.0.1', 9)", ["handle a log by SocketHandler"]),
     "what the notebook shows": ("logging.StreamHandler()", []),
     "what nobody handles": ("logging.lastResort", []),

@@ -8,7 +8,7 @@ from turns import call, python
 
 import llmos_nb as llmos
 from llmos_nb.errors import UsageError
-from llmos_nb.export import ExportSource, answer_code, cells
+from llmos_nb.export import ExportSource, answer_code, notes
 from llmos_nb.process import answers
 from llmos_nb.views import page
 from llmos_nb.views.panel.answer import split
@@ -311,7 +311,7 @@ async def test_what_was_computed_from_what_was_undone_since_says_so_wherever_num
             page.html(source.state, proc.events),
         ):
             assert said in " ".join(told.split())
-        assert f"{said}; " in drawn(proc)["what"] and said in cells.answer(source)
+        assert f"{said}; " in drawn(proc)["what"] and said in notes.answer(source)
         return said, bool(answer_code.computed_answer(source))
 
     assert counted() == ("2 computed, 1 typed by the model", True)

@@ -22,7 +22,7 @@ from llmos_nb.export.verify.execute import Execution
 from llmos_nb.export.verify.report import Difference
 from llmos_nb.export.verify.seal import KEY
 from llmos_nb.heap import hidden
-from llmos_nb.heap.content import MODEL, code_for
+from llmos_nb.heap.content import MODEL, code_for, without_cells
 
 _FUTURE = "from __future__ import annotations\n"
 
@@ -169,7 +169,8 @@ def compare_values(cells: Sequence[Any], result: Execution, about: Mapping[str, 
         of |= {step["id"]} if digests or contents else set()
         now = got.get("contents", {})
         names = sorted(
-            (n for n, w in contents.items() if _hash(now.get(n, "")) != _hash(w)), key=lambda n: (not n, n)
+            (n for n, w in contents.items() if without_cells(now.get(n, "")) != without_cells(w)),
+            key=lambda n: (not n, n),
         )
         wrong = {
             n: f"{_named(n)} is {_short(now.get(n, ''))}, and was {_short(contents[n])} in the run"
@@ -181,15 +182,6 @@ def compare_values(cells: Sequence[Any], result: Execution, about: Mapping[str, 
         told = [*wrong.values(), *(f"{_named(n)} does not hold what it held in the run" for n in sorted(other))]
         found += [Difference(f"cell {step['id']}", "; ".join(told))] if told else []
     return found, compared, of
-
-
-def _hash(words: str) -> str:
-    """Return words without the values of a table, which its hash is over; of older journals they are not known."""
-    return (
-        re.sub(r" \{.*\}(?=: [0-9a-f]{16}$)", "", words, flags=re.S)
-        if words.startswith("DataFrame ")
-        else words
-    )
 
 
 _PIECE = 100  # characters of a content that a person reads

@@ -1,1 +1,1 @@
-from .source import MODEL as MODEL, code_for as code_for, content as content
+from .source import MODEL as MODEL, code_for as code_for, content as content, without_cells as without_cells

@@ -10,13 +10,18 @@ from types import ModuleType
 from typing import Any
 
 from llmos_nb.heap.content import figures, kinds, models, plain, tables
+from llmos_nb.policy.secrets import secret_name, secret_text
 
 MOST = 500_000  # items; of arrays twenty count as one
+_CELLS = re.compile(r"(\bDataFrame \d+ x \d+ [^{}]*?) \{.*?\}(?=: [0-9a-f]{16})", re.S)
+_COLUMN = re.compile(r"'([^'\n]{1,80})': \[")
 MODEL = re.compile(r"\w+ \((\d+ fitted|a tree|its \w+)\): ")
 
 
 def content(value: Any) -> str:
     """Return a value as a short text, the same for the same content; ``<Type>`` where the type alone is told.
+
+    The cells of a table are not spelled where a column, or what stands in it, looks like a secret.
 
     Parameters
     ----------
@@ -26,9 +31,20 @@ def content(value: Any) -> str:
     try:
         if _many(value):
             return f"<{type(value).__name__}: too large>"
-        return plain._content(value)
+        words = plain._content(value)
+        return without_cells(words) if _looks_secret(words) else words
     except Exception as error:  # a library that does not answer as it should
         return f"<{type(value).__name__}: {type(error).__name__}>"
+
+
+def without_cells(words: str) -> str:
+    """Return the words of a value without the cells of tables, which their hashes are over."""
+    return _CELLS.sub(r"\1", words)
+
+
+def _looks_secret(words: str) -> bool:
+    spelled = "".join(cells[0] for cells in _CELLS.finditer(words))
+    return bool(spelled) and (any(map(secret_name, _COLUMN.findall(spelled))) or secret_text(spelled))
 
 
 def _many(value: Any) -> bool:

@@ -493,4 +493,4 @@ def test_stop_ends_the_wait_for_a_hanging_server_and_is_logged(tmp_path):
         stopped = nb.run(cell, when=lambda ran: (tmp_path / "log").exists(), then=nb.manager.interrupt_kernel)
         assert stopped.status == "error" and nb.value("1 + 1") == "2"
         log = nb.run("%agent log 1").text
-        assert "new: evil_echo" in log and "nobody knows whether it was done" in log
+        assert "new: evil_echo" in log and "nobody knows whether it took effect" in log
