@@ -224,6 +224,13 @@ def loaded(names: Iterable[str]) -> list[types.ModuleType]:
     return [sys.modules[n] for n in found if n not in ("__main__", "builtins") and is_owned(n)]
 
 
+def can_change(value: object) -> bool:
+    """Return whether data can be changed in place, by itself or in what it holds; of code and modules, not."""
+    if isinstance(value, type | types.ModuleType | types.FunctionType | types.BuiltinFunctionType):
+        return False
+    return bool(Walk({}, light=True, follow=False).run([value]).shelves)
+
+
 def reachable_names(names: Iterable[str] | None, namespace: dict[str, Any]) -> set[str]:
     """Add the names that called functions use to the names that code uses.
 

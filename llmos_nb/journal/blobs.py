@@ -22,7 +22,7 @@ HOLDERS = (
     "message.arrived",
     "run.started",
 )  # kinds of events whose payloads may stand beside the chain
-_TEXTS = {"result", "text"}
+_TEXTS, _TABLES = {"result", "text"}, ("table", "displays")  # of an event, and of what is known of a call
 _MISSING = "[payload of {:,} bytes is missing: deleted or lost]"
 
 
@@ -153,8 +153,8 @@ def _changed(
 ) -> dict[str, Any]:
     """Copy an event's data with what may be a payload changed: results, texts, tables, images of a call and a goal."""
     kept = d | {key: text(d[key]) for key in _TEXTS & d.keys()}
-    if isinstance(d.get("facts"), dict) and "table" in d["facts"]:
-        kept["facts"] = {**d["facts"], "table": (table or text)(d["facts"]["table"])}
+    if isinstance(facts := d.get("facts"), dict) and any(k in facts for k in _TABLES):
+        kept["facts"] = facts | {k: (table or text)(facts[k]) for k in _TABLES if k in facts}
     if "images" in d:
         kept["images"] = [{**i, "data": image(i.get("data"))} for i in d["images"]]
     if "head" in d:

@@ -34,6 +34,7 @@ from llmos_nb.process.fields import (
     as_source,
     definitions,
     expressions,
+    inert,
     parsed,
 )
 from llmos_nb.process.gate import judge, labels as gate_labels
@@ -66,7 +67,7 @@ class Given(NamedTuple):
 
 async def compute(run: Run, command: Compute) -> None:
     """Evaluate the expressions of the answer that the model gave, each once."""
-    answer = run.state.candidate
+    answer = inert(run.state.candidate)
     found = expressions(answer)
     try:
         place, given = await run.visit(partial(_placed, run, [parsed(x.code) for x in found[:MOST]]))

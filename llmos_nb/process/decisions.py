@@ -280,8 +280,9 @@ def resolve(run: Run, call: str, done: bool, by: Decider) -> None:
     if not done and run.snapshots is not None and brought_back(run, call):
         with suppress(SnapshotConflict):  # what it had changed came back with the rebuild, if at all
             run.snapshots.undo(run.state.calls[call].key)
-    lost = list(run.state.calls[call].facts.get("lost", ())) if done else []
-    run.append(CallResolved(call=call, done=done, by=by, lost=lost))
+    known = run.state.calls[call].facts if done else {}
+    gone = {kind: list(known.get(kind, ())) for kind in ("lost", "may")}
+    run.append(CallResolved(call=call, done=done, by=by, **gone))
 
 
 def parsed_rule(run: Run, terms: Mapping[str, Any], by: Decider) -> Rule:

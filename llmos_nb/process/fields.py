@@ -1,7 +1,8 @@
 """The fields of an answer: where ``{{expression}}`` stands in it, and what it says, as the field of an f-string does.
 
-What stands in code or in mathematics is no field. What does not parse is one that fails, and ends on its line; one
-that only its last brace is wrong with, as ``{{x:.1f} }``, says all the same what is meant.
+What stands in code or in mathematics is no field; one in the address of a link, or in HTML, is shown as code. What
+does not parse is one that fails, and ends on its line; one that only its last brace is wrong with, as ``{{x:.1f} }``,
+says all the same what is meant.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -69,6 +70,20 @@ def expressions(answer: str) -> list[Expression]:
     """Return the expressions of an answer, those that do not parse included; empty ones are none."""
     from llmos_nb.process.answers.markdown import prose  # the parser is slow to import
 
+    return _among(answer, prose)
+
+
+def inert(answer: str) -> str:
+    """Return an answer in which the expressions in addresses and in HTML are code: nothing is evaluated there."""
+    from llmos_nb.process.answers.markdown import markup  # the parser is slow to import
+
+    for x in reversed(_among(answer, markup)):
+        answer = answer[: x.start] + as_source(x.code) + answer[x.end :]
+    return answer
+
+
+def _among(answer: str, of: Callable[[str], Sequence[tuple[int, int]]]) -> list[Expression]:
+    """Return the expressions that begin in some of the stretches of a Markdown text."""
     if OPEN not in answer:
         return []
     spans, shown, at = list[tuple[int, int]](), answer, 0
@@ -78,7 +93,7 @@ def expressions(answer: str) -> list[Expression]:
         if end:  # Markdown is read as it will be: with a value in the place of the field
             spans.append((start, end))
             shown = f"{shown[:start]}{_PART.sub(_like_a_value, answer[start:end])}{shown[end:]}"
-    stretches = prose(shown)
+    stretches = of(shown)
     spans = [s for s in spans if any(a <= s[0] < b for a, b in stretches)]
     for a, b in stretches:
         at = a
@@ -86,7 +101,7 @@ def expressions(answer: str) -> list[Expression]:
             end = _on_its_line(shown, start + len(OPEN), b)
             at = end or start + len(OPEN)
             spans += [(start, end)] if end else []
-    found = [Expression(a, b, _inside(answer[a + len(OPEN) : b])) for a, b in sorted(spans)]
+    found = [Expression(a, b, _inside(answer[a + len(OPEN) : b])) for a, b in sorted(set(spans))]
     return [x for x in found if x.code]
 
 

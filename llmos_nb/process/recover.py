@@ -10,6 +10,7 @@ from typing import Any
 
 from llmos_nb.journal import Acts
 from llmos_nb.journal.events import CallInDoubt, CallResolved, Decider
+from llmos_nb.process.reach import may_change
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.rebuild import last_digests
 from llmos_nb.tools import Call, Tool
@@ -61,7 +62,7 @@ def only_namespace(run: Run, tool: Tool, call: Call) -> bool:
 
 
 def _cut_off(run: Run, tool: Tool | None, call: Call) -> dict[str, Any]:
-    """Return what is known of code that was cut off: what it had done outside, and the variables that are lost.
+    """Return what is known of code that was cut off: what it had done outside, and which variables are or may be lost.
 
     None of those is whose changes are on record: they came back with the rebuild, or were asked about there.
     """
@@ -72,7 +73,9 @@ def _cut_off(run: Run, tool: Tool | None, call: Call) -> dict[str, Any]:
         seen = dict(tool.inspect(call.arguments))
     imported = {name for name, _ in seen.get("imports", ())}
     lost = [n for n in seen.get("writes", ()) if n not in imported]
-    return {"did": Acts(run.journal.path.parent).noted(call.key) or [], "lost": lost}
+    may = [] if not (seen and call.code) else may_change(call.code, seen, run.namespace or {})
+    may = [n for n in may if n not in lost and n not in imported]
+    return {"did": Acts(run.journal.path.parent).noted(call.key) or [], "lost": lost + may, "may": may}
 
 
 async def _reconciled(tool: Tool | None, call: Call) -> bool | None:

@@ -14,7 +14,7 @@ from llmos_nb.views.wording import visible
 # Each repetition is bounded, so that no text makes the search run away.
 _INLINE = re.compile(
     r"`(?P<code>[^`]{1,400})`|\*\*(?P<strong>.{1,400}?)\*\*|__(?P<strong2>.{1,400}?)__|\*(?P<em>[^*\s][^*]{0,400})\*"
-    r"|!?\[(?P<label>[^\]]{0,400})\]\((?P<to>[^)\s]{0,400})[^)]{0,400}\)|\b(?P<call>r\d+\.\d+)\b"
+    r"|!?\[(?P<label>[^\]]{0,400})\]\((?P<to>[^)\s`]{0,400})[^)`]{0,400}\)|\b(?P<call>r\d+\.\d+)\b"
 )
 _FENCE = re.compile(r"^\s*(```|~~~)")
 _ITEM = re.compile(r"^(?P<indent>\s*)(?:[-*+]|(?P<n>\d+)[.)])\s+(?P<text>.*)$")

@@ -21,7 +21,7 @@ from llmos_nb.views.wording import FEW, count, few, since
 Kind = Literal["", "as expected", "not as expected", "ran", "failed", "undone"]
 _HOW = (("rebound", "rebound"), ("mutated", "changed in place"), ("created", "new"), ("deleted", "deleted"))
 _SAID = 60
-_OBJECT = re.compile(r"<[\w.]+ object(?: at 0x[0-9a-fA-F]+)?>")  # the text of what has none
+_OBJECT = re.compile(r"<[\w.]+ (?:object|(?:object )?at 0x[0-9a-fA-F]+)>")  # the text of what has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,22 +271,32 @@ def pieces(call: Call) -> list[tuple[str, str]]:
     """Return what a call showed, in order, each with what it is: ``printed``, ``value``, ``markdown`` or ``image``.
 
     Of a record that does not tell them apart all is printed. Of what is Markdown the model got the source, where a
-    cell has no text of its own; of an image its words.
+    cell has no text of its own, or of HTML what that shows; of an image its words.
     """
     made, text = call.facts.get("outputs"), call.result
     if not made:
         return [] if not text or (call.ok and text.startswith("no output")) else [("printed", text)]
-    found, at = list[tuple[str, str]](), 0
+    found, at, forms = list[tuple[str, str]](), 0, iter(_displays(call))
     for how, length, *other in made:
         piece, at, own, kind = text[at : at + length], at + length, other[0] if other else "", how
         if how != "image":
             source = _OBJECT.fullmatch(own) and piece.strip() and not _OBJECT.fullmatch(piece.strip())
             kind = "markdown" if source else "value" if how == "value" else "printed"
             piece = own if own and kind == "value" else piece
+        if how == "display" and (form := next(forms, "")):
+            kind, piece = "markdown", form
         if found and kind == found[-1][0] == "printed":
             piece = found.pop()[1] + piece
         found.append((kind, piece))
     return [(kind, cut) for kind, piece in found if (cut := piece.rstrip("\n"))]
+
+
+def _displays(call: Call) -> list[str]:
+    """Return of each display of a call what it showed as Markdown, where that is more than its text."""
+    try:
+        return [str(form) for form in json.loads(call.facts.get("displays", "[]"))]
+    except (ValueError, TypeError):  # it was deleted
+        return []
 
 
 def grid(call: Call) -> Grid | None:

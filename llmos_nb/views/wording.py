@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from llmos_nb.journal.events import CallInDoubt, CallResolved, HeapRestored
-from llmos_nb.process.state import CONTROL, State, did
+from llmos_nb.process.state import CONTROL, State, did, lost_names
 from llmos_nb.tools import Call
 from llmos_nb.views.contract import Bar, Clock, Words
 
@@ -55,19 +55,14 @@ def doubt(b: CallInDoubt) -> str:
     """Say what is known of a call in doubt."""
     if b.why or b.did is None:
         return b.why or "nobody knows whether it was done"
-    lost = f"; {listed(b.lost)} lost" if b.lost else ""
-    return f"cut off; until then it {did(b.did)}{lost}"
+    return "; ".join(filter(None, ("cut off", f"until then it {did(b.did)}", lost_names(b.lost, b.may))))
 
 
 def resolved(b: CallResolved) -> str:
     """Say how a call in doubt was settled."""
     if not b.done:
         return "runs again"
-    return (
-        f"took effect, and {listed(b.lost)} {'is' if len(b.lost) == 1 else 'are'} lost"
-        if b.lost
-        else "was done"
-    )
+    return f"took effect, and {lost_names(b.lost, b.may)}" if b.lost else "was done"
 
 
 def money(amount: float, places: int = 3) -> str:

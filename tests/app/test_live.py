@@ -51,10 +51,12 @@ def test_messages_of_a_run_of_twenty_calls_stay_within_ten_a_second(book):
 
 
 DISPLAYS = """
-from IPython.display import Markdown, display
+from IPython.display import HTML, Markdown, display
 import matplotlib.pyplot as plt
 import pandas as pd
 print("before")
+display(pd.DataFrame({"kg": [2.5], "who": ["<i>Ann"]}))
+display(HTML("<h3>Sum</h3><b>5</b> <img src='http://example.org/y.png'><script>alert(2)</script>"))
 display(Markdown("**bold** ![x](http://example.org/x.png) <script>alert(1)</script>"))
 print("after")
 plt.plot([1, 2])
@@ -79,13 +81,15 @@ def test_without_a_panel_a_step_displays_what_a_cell_would_in_its_place_and_noth
         spec = book.script(python(DISPLAYS), {"text": "done"})
         found = list(shown(book.run(f"%%agent -a auto --plan none -m {spec}\nShow.")))
     at = [next(i for i, text in enumerate(found) if text.startswith("    → before"))]
+    at += [next(i for i, text in enumerate(found) if "<table" in text and "2.5" in text)]
+    at += [next(i for i, text in enumerate(found) if "<h4>Sum</h4>" in text and "<b>5</b>" in text)]
     at += [next(i for i, text in enumerate(found) if "<b>bold</b>" in text)]
     at += [next(i for i, text in enumerate(found) if text.startswith("    → after")), found.index("image/png")]
     at += [next(i for i, text in enumerate(found) if "<table" in text and "Rome" in text)]
     assert at == sorted(at) and found.count("image/png") == 1
     assert "figure: 1 line" not in "".join(found[: at[-1]])
     html = "".join(text for text in found if text.startswith("<"))
-    assert not any(live in html for live in ("<script", '<img src="http', "Rome <b>", "href"))
+    assert not any(live in html for live in ("<script", '<img src="http', "Rome <b>", "<i>Ann", "href"))
 
 
 def test_in_the_panel_the_page_of_a_row_shows_what_a_cell_would(book):
@@ -96,8 +100,10 @@ def test_in_the_panel_the_page_of_a_row_shows_what_a_cell_would(book):
     page.until(lambda: page.view.get("sheet"))
     (columns,) = [b for b in page.view["sheet"]["blocks"] if b["kind"] == "columns"]
     assert [b["kind"] for b in columns["left"]] == ["heading", "image"]
-    assert [b.get("code") or b.get("markdown") for b in columns["right"][:3]] == [
+    assert [b.get("code") or b.get("markdown") for b in columns["right"][:5]] == [
         "before",
+        "|  | kg | who |\n| ---: | ---: | --- |\n| 0 | 2.5 | <i>Ann |",
+        "### Sum\n\n**5**",
         "**bold** ![x](http://example.org/x.png) <script>alert(1)</script>",
         "after",
     ]

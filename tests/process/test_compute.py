@@ -15,9 +15,10 @@ from turns import python, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.process import answers, compute
-from llmos_nb.process.compute import expressions
+from llmos_nb.process.compute import expressions, inert
 from llmos_nb.tools import places
 from llmos_nb.tools.devices import child
+from llmos_nb.views import markdown
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
@@ -246,6 +247,39 @@ async def test_expressions_are_evaluated_where_the_variables_are(script):
 )
 def test_expressions_are_found_by_what_parses(text, codes):
     assert [e.code for e in expressions(text)] == codes
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("[a]({{x}}) and {{x}}", "[a](`x`) and {{x}}"),
+        ("[{{x}}](http://h/{{ x }}?b={{y:.1f}})", "[{{x}}](http://h/`x`?b=`y:.1f`)"),
+        ("<div>\n{{x:.1f} of\n</div>\n\n{{x}}", "<div>\n`x:.1f` of\n</div>\n\n{{x}}"),
+        (
+            "![{{x}}](b.png) <b title='{{x}}'>{{x}}</b> <http://h/{{x}}>",
+            "![`x`](b.png) <b title='`x`'>{{x}}</b> <http://h/`x`>",
+        ),
+        ("10<sup>{{x}}</sup> {{x}}", "10<sup>`x`</sup> {{x}}"),
+        ("[a]: {{x}} 'of {{y}}'\n\n[a] {{x}}", "[a]: `x` 'of `y`'\n\n[a] {{x}}"),
+        ("| a |\n|---|\n| b \\| [c]({{x}}) {{y}} |", "| a |\n|---|\n| b \\| [c](`x`) {{y}} |"),
+        ("`[a]({{x}})` $x^{{2}}$\n\n    <b>{{x}}</b>", "`[a]({{x}})` $x^{{2}}$\n\n    <b>{{x}}</b>"),
+    ],
+)
+def test_an_expression_in_an_address_or_in_html_is_shown_as_code(text, shown):
+    assert inert(text) == shown
+
+
+async def test_an_address_is_not_evaluated_and_its_braces_are_not_seen(script):
+    text = "[chart]({{x}}) of {{x}}\n\n<div>\n{{x}}\n</div>"
+    proc = await answered(script, text, names={"x": 7})
+    assert proc.answer == "[chart](`x`) of 7\n\n<div>\n`x`\n</div>"
+    seen = markdown.html(proc.answer)
+    assert "[chart](<code>x</code>) of 7" in seen and "&lt;div&gt; <code>x</code> &lt;/div&gt;" in seen
+
+
+@given(st.text(alphabet="{x}`$*_|<a>[1](\\\n -~:'", max_size=60))
+def test_what_is_shown_as_code_keeps_all_other_text(text):
+    assert re.sub(r"[{}`\s]", "", inert(text)) == re.sub(r"[{}`\s]", "", text)
 
 
 @given(st.text(alphabet="{x}`$*_|<a>[1](\\\n -~:'", max_size=60))

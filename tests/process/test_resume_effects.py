@@ -169,6 +169,33 @@ def test_a_step_cut_off_says_what_it_did_and_lost_and_is_not_called_done(folder,
     assert bool(said) is done
 
 
+CALLS = (
+    "class Book:\n    def add(self, n): total.append(n)\n"
+    "def note(items): items.append(limits['a'])\n"
+    "book, total, xs, limits, n = Book(), [], [], {'a': 1}, 3"
+)
+WITHIN = (
+    "note(xs)\nbook.add(n)\nprint(limits, max(xs))\nwith open('log', 'a') as f: f.write('x')\nimport json, os\n"
+    "json.dumps(limits)\nif not os.path.exists('lived'): os.kill(os.getpid(), 9)\ny = len(xs) + len(total)"
+)
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_what_a_called_function_may_have_changed_is_named_as_what_may_be_lost(folder, done):
+    """Not what a call cannot change: numbers, what is printed, what a library gets, what is only read elsewhere."""
+    turns = [python(CALLS), python(WITHIN), python("n = len(xs)"), {"text": "done"}]
+    assert live(folder, turns) is None and count(folder) == 1
+    (folder / "lived").touch()
+    waits = live(folder, turns)
+    text = waits["questions"]["r2.0"]
+    assert text.endswith("`f` and `y` are lost, or as before it; `book`, `total` and `xs` may be lost.")
+    assert waits["cards"]["r2.0"]["buttons"][0]["label"] == "Its effects stand; go on without"
+    found = live(folder, turns, doubt=done)
+    assert found["statuses"]["r2.0"] == ("failed" if done else "done") and found["names"]["n"] == 1 - done
+    said = "Its variables are lost: f, y, book (may be lost), total (may be lost), xs (may be lost)."
+    assert any(said in t for t in found["results"]) is done
+
+
 def test_a_step_cut_off_that_leaves_no_variable_may_be_called_done(folder):
     once = "__import__('os').path.exists('lived') or __import__('os').kill(__import__('os').getpid(), 9)"
     turns = [python(f"open('log', 'a').write('x')\n{once}"), {"text": "done"}]

@@ -194,16 +194,17 @@ def test_a_run_that_goes_on_is_not_said_to_be_finished():
     assert "nothing is executed" in str(projector.view(w.state, w.events))
 
 
-@pytest.mark.parametrize("lost", [["total"], []])
-def test_a_step_whose_variables_are_lost_is_not_called_done(lost):
+@pytest.mark.parametrize(("lost", "may"), [(["total"], []), (["total"], ["total"]), ([], [])])
+def test_a_step_whose_variables_are_lost_is_not_called_done(lost, may):
     w = Writer().two_steps()
     call = w.call(code="open('hit', 'w').write('x'); total = 5")
     w.allow(call).add("call.started", call=call, key="k", epoch=1, watched=True)
-    w.add("call.in_doubt", call=call, did=["write /hit"], lost=lost)
+    w.add("call.in_doubt", call=call, did=["write /hit"], lost=lost, may=may)
     v = view(w.state, w.events)
     assert ("It was done" in str(v["card"])) is (not lost) and "wrote /hit" in str(v["card"]["why"])
     assert "same key" not in v["card"]["cover"]
-    w.add("call.resolved", call=call, done=True, by="you", lost=lost)
+    w.add("call.resolved", call=call, done=True, by="you", lost=lost, may=may)
     said = Timeline(w.events).events[-1]["t"]
-    assert ("was done" in said) is (not lost) and ("total is lost" in said) is bool(lost)
+    assert ("was done" in said) is (not lost)
+    assert ("total is lost" in said) is (lost != may) and ("total may be lost" in said) is bool(may)
     assert w.state.calls[call].status == ("failed" if lost else "done")

@@ -8,6 +8,7 @@ from fixtures_writer import CODES, Writer
 from turns import python, same_as_folded
 
 import llmos_nb as llmos
+from llmos_nb.journal.blobs import Blobs, put_inside, put_outside
 from llmos_nb.session.prune import forget
 from llmos_nb.views import page as static
 from llmos_nb.views.counts import Counts
@@ -103,6 +104,17 @@ async def test_a_table_is_kept_up_to_sixty_rows_and_within_bounds(script):
     (part,) = of(proc, "r1.0").parts
     assert part.grid.of == (499, 60) and len(part.grid.columns) == 20 and 0 < len(part.grid.rows) <= 60
     assert len(part.call.facts["table"]) <= 16_100
+
+
+def test_what_a_display_showed_is_forgotten_with_its_result(tmp_path):
+    w = Writer().planned().step(1, result="x" * 5000)
+    call = w.state.calls["r2.0"]
+    call.facts |= {"outputs": [["display", 5000]], "displays": json.dumps(["| a |\n|---|\n| 1 |"])}
+    assert pieces(call) == [("markdown", "| a |\n|---|\n| 1 |")]
+    kept, payloads = put_outside({"result": call.result, "facts": call.facts})
+    assert len(payloads) == 2 and "| a |" not in str(kept)
+    call.facts |= put_inside(kept, Blobs(tmp_path))["facts"]
+    assert [kind for kind, _ in pieces(call)] == ["printed"]
 
 
 @pytest.mark.parametrize("wide", [2, 200])

@@ -115,8 +115,9 @@ class CallInDoubt(Fact):
         What is known; empty after a crash.
     did : list of str, optional
         Of code that was cut off: what it was seen to do outside until then, in words; None of a tool, which nobody saw.
-    lost : list of str
-        Variables that the code would have left, and that did not outlive it.
+    lost, may : list of str
+        Variables that the code would have left, and that did not outlive it; and those of them that it may have left:
+        what it calls can change them, and nobody knows whether it did.
     """
 
     kind: ClassVar[str] = "call.in_doubt"
@@ -124,6 +125,7 @@ class CallInDoubt(Fact):
     why: str = ""
     did: list[str] | None = None
     lost: list[str] = field(default_factory=list)
+    may: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +140,8 @@ class CallResolved(Fact):
         Whether it did; if not, it runs again.
     by : Decider
         Who says so: a person, or a check (``reconcile``, the journal).
-    lost : list of str
-        Variables that are lost all the same: what it did stands, and it is not done.
+    lost, may : list of str
+        Variables that are lost all the same: what it did stands, and it is not done; and those of them that may be.
     """
 
     kind: ClassVar[str] = "call.resolved"
@@ -147,6 +149,7 @@ class CallResolved(Fact):
     done: bool
     by: Decider
     lost: list[str] = field(default_factory=list)
+    may: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

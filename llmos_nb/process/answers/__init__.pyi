@@ -3,7 +3,7 @@ from .literals import (
     has_decimal_comma as has_decimal_comma,
     literals as literals,
 )
-from .markdown import prose as prose
+from .markdown import markup as markup, prose as prose
 from .numbers import (
     KINDS as KINDS,
     Number as Number,
@@ -24,6 +24,7 @@ __all__ = [
     "has_decimal_comma",
     "literals",
     "marked",
+    "markup",
     "numbers",
     "prose",
     "said",

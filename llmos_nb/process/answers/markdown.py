@@ -1,4 +1,4 @@
-"""Where the prose of a Markdown text stands: outside code, formulas, HTML and the addresses of links.
+"""Where the prose of a Markdown text stands: outside code, formulas, HTML and the addresses of links; and these two.
 
 The text is parsed by markdown-it-py. It tells lines, not letters, so the rules for what is no prose are wrapped to note
 where they matched.
@@ -38,6 +38,7 @@ def _formula(state: StateInline, silent: bool) -> bool:
     return True
 
 
+_CODE = ("backticks", "math_inline")  # what is no prose and no markup either
 _NOT_PROSE: dict[str, _Rule] = {
     "backticks": backtick,
     "math_inline": _formula,
@@ -47,7 +48,7 @@ _NOT_PROSE: dict[str, _Rule] = {
 }
 
 
-def _noting(rule: _Rule, from_label: bool = False) -> _Rule:
+def _noting(rule: _Rule, markup: bool, from_label: bool = False) -> _Rule:
     """Return a rule that notes where it made a token of its own; of a link, from the end of its label on."""
 
     def noted(state: StateInline, silent: bool) -> bool:
@@ -57,7 +58,9 @@ def _noting(rule: _Rule, from_label: bool = False) -> _Rule:
         only_text = len(state.tokens) == known and state.pending != pending
         if found and not silent and not only_text:
             raised = _RAISED.match(state.src, start)  # 10<sup>5</sup>, CO<sub>2</sub>
-            state.env["not_prose"].append((end, max(state.pos, raised.end() if raised else 0)))
+            span = (end, max(state.pos, raised.end() if raised else 0))
+            state.env["not_prose"].append(span)
+            state.env["markup"] += [span] if markup else []
         return found
 
     return noted
@@ -67,14 +70,13 @@ def _noting(rule: _Rule, from_label: bool = False) -> _Rule:
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark").enable("table").use(dollarmath_plugin).use(footnote_plugin)
     for name, rule in _NOT_PROSE.items():
-        parser.inline.ruler.at(name, _noting(rule))
-    parser.inline.ruler.at("link", _noting(link, from_label=True))
+        parser.inline.ruler.at(name, _noting(rule, name not in _CODE))
+    parser.inline.ruler.at("link", _noting(link, markup=True, from_label=True))
     parser.inline.ruler.disable("footnote_inline")
     parser.core.ruler.disable(["inline", "footnote_tail"])
     return parser
 
 
-@lru_cache(maxsize=32)
 def prose(text: str) -> tuple[Span, ...]:
     """Return the stretches of a Markdown text that are prose, in order: first letter, and the one after the last.
 
@@ -83,15 +85,28 @@ def prose(text: str) -> tuple[Span, ...]:
     text : str
         Markdown: CommonMark, with tables and formulas between dollars.
     """
+    return _stretches(text)[0]
+
+
+def markup(text: str) -> tuple[Span, ...]:
+    """Return the stretches that are HTML, or the address of a link or picture; with its words, of a picture."""
+    return _stretches(text)[1]
+
+
+@lru_cache(maxsize=32)
+def _stretches(text: str) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
+    """Return prose, and markup."""
     starts = [0, *(m.end() for m in re.finditer(r"\r\n?|\n", text)), len(text)]
-    found: list[Span] = []
+    found, marked = list[Span](), list[Span]()
     parser, at, cell = _parser(), 0, False
     known: dict[str, Any] = {}
     for token in parser.parse(text, known):
         if token.type != "inline" or not token.map:
             cell = token.type in ("th_open", "td_open")
+            if token.type == "html_block" and token.map:
+                marked.append((starts[token.map[0]], starts[token.map[1]]))
             continue
-        env: dict[str, Any] = {"references": known.get("references", {}), "not_prose": []}
+        env: dict[str, Any] = {"references": known.get("references", {}), "not_prose": [], "markup": []}
         parser.inline.parse(token.content, parser, env, [])
         offset = 0
         for content, line in zip(token.content.split("\n"), range(token.map[0], len(starts) - 1), strict=False):
@@ -100,14 +115,19 @@ def prose(text: str) -> tuple[Span, ...]:
             place = find(escaped, max(at, starts[line]), starts[line + 1])
             if place >= 0:
                 at = place + len(escaped)
-                for a, b in _without(offset, offset + len(content), env["not_prose"]):
-                    before, through = content[: a - offset], content[: b - offset]
-                    bars = (
-                        (before.count("|"), through.count("|")) if cell else (0, 0)
-                    )  # each has a \\ before it
-                    found.append((place + len(before) + bars[0], place + len(through) + bars[1]))
+                end = offset + len(content)
+                here = [(max(a, offset), min(b, end)) for a, b in env["markup"]]
+                for to, spans in ((found, _without(offset, end, env["not_prose"])), (marked, here)):
+                    to += [_placed(content, place, a - offset, b - offset, cell) for a, b in spans if a <= b]
             offset += len(content) + 1
-    return tuple(found)
+    marked += [(starts[a], starts[b]) for a, b in (r["map"] for r in known.get("references", {}).values())]
+    return tuple(found), tuple(marked)
+
+
+def _placed(content: str, place: int, a: int, b: int, cell: bool) -> Span:
+    """Return where a part of a line's content stands in the text; each bar of a cell has a backslash before it."""
+    bars = (content[:a].count("|"), content[:b].count("|")) if cell else (0, 0)
+    return place + a + bars[0], place + b + bars[1]
 
 
 def _without(start: int, end: int, holes: list[Span]) -> Iterator[Span]:

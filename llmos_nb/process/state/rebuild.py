@@ -150,10 +150,17 @@ def in_doubt(call: Call) -> str:
     """Say what is known of a call that was under way when the process broke off."""
     if "lost" not in call.facts:
         return f"{call.name} was under way when the process broke off; nobody knows whether it took effect."
-    lost = [f"`{n}`" for n in call.facts["lost"]]
-    gone = f" {_listed(lost)} {_are(lost)} lost, or as before it." if lost else ""
+    names = [[f"`{n}`" for n in call.facts.get(kind, ())] for kind in ("lost", "may")]
+    gone = f" {lost_names(*names, ', or as before it')}." if names[0] else ""
     until = f"{_step(call)} was cut off when the process broke off; until then it {did(effects(call))}"
     return f"{until[0].upper()}{until[1:]}. Whether it came further is not known.{gone}"
+
+
+def lost_names(names: Sequence[str], may: Collection[str] = (), more: str = "") -> str:
+    """Say which variables are lost, with `more` behind it, and which may be; nothing where there are none."""
+    sure, perhaps = [n for n in names if n not in may], [n for n in names if n in may]
+    said = [f"{_listed(sure)} {_are(sure)} lost{more}"] if sure else []
+    return "; ".join([*said, *([f"{_listed(perhaps)} may be lost"] if perhaps else [])])
 
 
 _DID = {

@@ -108,7 +108,7 @@ function codeLine(mark, parts) {
 }
 
 const INLINE =
-  /\\([!-/:-@[-`{-~])|(?<!`)(`+)(?!`)(.+?)(?<!`)\2(?!`)|\*\*(.+?)\*\*|__(.+?)__|\*([^*\s][^*]*)\*|!?\[([^\]]*)\]\(([^)\s]*)[^)]*\)|\b(r\d+\.\d+)\b/g;
+  /\\([!-/:-@[-`{-~])|(?<!`)(`+)(?!`)(.+?)(?<!`)\2(?!`)|\*\*(.+?)\*\*|__(.+?)__|\*([^*\s][^*]*)\*|!?\[([^\]]*)\]\(([^)\s`]*)[^)`]*\)|\b(r\d+\.\d+)\b/g;
 
 // Links and images become their words and address as text: nothing on the panel leads out or is fetched.
 function inline(text, steps) {

@@ -61,7 +61,7 @@ def fold_calls(s: State, e: Event) -> None:
             call = s.calls[b.call]
             call.status = "in_doubt"
             _drop_effects(s, call)
-            call.facts |= {"effects": b.did, "lost": b.lost} if b.did is not None else {}
+            call.facts |= {"effects": b.did, "lost": b.lost, "may": b.may} if b.did is not None else {}
             about = {"title": f"whether {call.name} was done", "text": b.why or in_doubt(call)}
             s.questions[call.id] = {"kind": "doubt", **about, "since": e.at}
         case CallResolved() as b:
@@ -266,8 +266,9 @@ def _resolved(s: State, e: Event, b: CallResolved) -> None:
         return
     call.ok, call.error = not b.lost, "CutOff" if b.lost else ""
     s.effects += [] if call.undoes or b.lost else [call.id]
-    lost = {"did": did(call.facts.get("effects")), "names": ", ".join(b.lost)}
-    told = say(s, "cut_off" if b.lost else "confirmed", who=b.by.describe("the user"), **lost)
+    names = ", ".join(f"{n} (may be lost)" if n in b.may else n for n in b.lost)
+    known = {"did": did(call.facts.get("effects")), "names": names}
+    told = say(s, "cut_off" if b.lost else "confirmed", who=b.by.describe("the user"), **known)
     close(s, call, "failed" if b.lost else "done", e, result=told)
 
 

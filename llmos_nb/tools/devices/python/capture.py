@@ -19,6 +19,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from llmos_nb.messages import Part
+from llmos_nb.tools.devices.python.markup import as_markdown
 from llmos_nb.tools.text import RECORDED, ends, safe_text
 
 
@@ -73,9 +74,9 @@ class Record:
 
 
 SHOWN_CHARS, IMAGES, IMAGE_BYTES, PIECES = 65_536, 8, 4 << 20, 20_000
-_BARE = re.compile(
-    r"<[\w.]+ object(?: at 0x[0-9a-fA-F]+)?>"
-)  # the text of what has none: its Markdown says more
+FORMS_CHARS = 60_000  # that one step may keep of what its displays show as more than text
+# the text of what has none: its Markdown, or what its HTML shows, says more
+_BARE = re.compile(r"<[\w.]+ (?:object|(?:object )?at 0x[0-9a-fA-F]+)>")
 Bundle = Mapping[str, Any]
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -98,6 +99,7 @@ class Sink:
         self.pieces: list[
             tuple[str, str, str]
         ] = []  # what it was, for the cell that shows it again, with its own text
+        self.forms: list[str] = []  # as Markdown, of each ``display`` where that says more than its text
         self.describe: Callable[[str], str] = lambda plain: plain
         self._shown = 0
 
@@ -121,11 +123,18 @@ class Sink:
         """Take what was displayed; the model gets its text and its images."""
         plain = str(bundle.get("text/plain", ""))
         image = next((m for m in ("image/png", "image/jpeg") if m in bundle), "")
-        source = str(bundle.get("text/markdown", "")) if _BARE.fullmatch(plain) else ""
+        bare, html = _BARE.fullmatch(plain), bundle.get("text/html")
+        rich = str(bundle.get("text/markdown", ""))
+        if not rich and not image and (bare or "<table" in str(html)):
+            rich = as_markdown(html)
+        source = rich if bare else ""
         words = self.describe(plain) if image else source or plain
         data = _raw(bundle[image]) if image and len(self.images) < IMAGES else b""
         if not update and words:
             self.write(words + "\n", "image" if data else kind, plain if source and not image else "")
+            if kind == "display" and not data:
+                room = FORMS_CHARS - sum(map(len, self.forms))
+                self.forms.append("" if bare or image or len(rich) > room else safe_text(rich))
         if data:
             self.images.append(Part("image", words or "image", image, data))
         if bundle.keys() - {"text/plain"}:

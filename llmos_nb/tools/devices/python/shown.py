@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import types
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,7 +49,8 @@ def pieces(sink: Sink, text: str, values: Sequence[str | None]) -> dict[str, Any
     -------
     dict
         ``outputs``: a list of ``[kind, characters]`` over the text; a ``value`` or ``display`` has its own text behind,
-        where that is another one. Empty where all is ``stdout``, None where it is not kept whole.
+        where that is another one. Empty where all is ``stdout``, None where it is not kept whole. ``displays``: of each
+        ``display`` in order what it shows as Markdown, as JSON; empty where its text says all.
     """
     found: list[list[Any]] = []
     for kind, run in groupby(sink.pieces, lambda piece: piece[0]):
@@ -69,7 +71,8 @@ def pieces(sink: Sink, text: str, values: Sequence[str | None]) -> dict[str, Any
     for (one, part), value in zip(said, values, strict=False):
         if value is not None and part.removesuffix("\n") != value:
             one[2:] = [value]
-    return {"outputs": made if any(m[0] != "stdout" for m in made) else []}
+    rich = {"displays": json.dumps(sink.forms)} if any(sink.forms) else {}
+    return {"outputs": made if any(m[0] != "stdout" for m in made) else [], **rich}
 
 
 def left(
