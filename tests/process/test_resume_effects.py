@@ -170,12 +170,12 @@ def test_a_step_cut_off_says_what_it_did_and_lost_and_is_not_called_done(folder,
 
 
 CALLS = (
-    "class Book:\n    def add(self, n): total.append(n)\n"
+    "class Book:\n    def enter(self, n): total.append(n)\n"
     "def note(items): items.append(limits['a'])\n"
     "book, total, xs, limits, n = Book(), [], [], {'a': 1}, 3"
 )
 WITHIN = (
-    "note(xs)\nbook.add(n)\nprint(limits, max(xs))\nwith open('log', 'a') as f: f.write('x')\nimport json, os\n"
+    "note(xs)\nbook.enter(n)\nprint(limits, max(xs))\nwith open('log', 'a') as f: f.write('x')\nimport json, os\n"
     "json.dumps(limits)\nif not os.path.exists('lived'): os.kill(os.getpid(), 9)\ny = len(xs) + len(total)"
 )
 

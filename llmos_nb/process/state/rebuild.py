@@ -150,8 +150,8 @@ def in_doubt(call: Call) -> str:
     """Say what is known of a call that was under way when the process broke off."""
     if "lost" not in call.facts:
         return f"{call.name} was under way when the process broke off; nobody knows whether it took effect."
-    names = [[f"`{n}`" for n in call.facts.get(kind, ())] for kind in ("lost", "may")]
-    gone = f" {lost_names(*names, ', or as before it')}." if names[0] else ""
+    lost, may = ([f"`{n}`" for n in call.facts.get(kind, ())] for kind in ("lost", "may"))
+    gone = f" {lost_names(lost, may, ', or as before it')}." if lost else ""
     until = f"{_step(call)} was cut off when the process broke off; until then it {did(effects(call))}"
     return f"{until[0].upper()}{until[1:]}. Whether it came further is not known.{gone}"
 

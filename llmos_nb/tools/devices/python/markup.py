@@ -13,7 +13,6 @@ _BLOCKS = frozenset(
 )
 _MARKS = {"b": "**", "strong": "**", "i": "*", "em": "*", "code": "`"}
 _HEADS = {f"h{n}": "#" * n for n in range(1, 7)}
-_EMPTY = re.compile(r"(\*\*|\*|`)\s*\1(?=\s|$)")
 _NUMBER = re.compile(r"[-+−]?[\d.,]+%?|NaN")
 
 
@@ -57,8 +56,8 @@ class _Reader(HTMLParser):
             self.end_block()
             self._begins = f"{_HEADS[tag]} " if tag in _HEADS else "- " if tag == "li" else ""
             self._kept = tag == "pre"
-        if not self._kept:
-            self._words.append(_MARKS.get(tag, ""))
+        if tag in _MARKS and not self._kept:
+            self._words.append(_MARKS[tag])
 
     def _in_table(self, tag: str, attrs: dict[str, str | None]) -> None:
         if self._tables > 1:
@@ -77,8 +76,9 @@ class _Reader(HTMLParser):
         if self._hidden:
             self._hidden = "" if tag == self._hidden else self._hidden
             return
-        if not self._kept:
-            self._words.append(_MARKS.get(tag, ""))
+        if tag in _MARKS and not self._kept:
+            empty = self._words[-1:] == [_MARKS[tag]]
+            self._words[-1:] = [] if empty else [*self._words[-1:], _MARKS[tag]]
         if tag in ("td", "th") and self._tables == 1 and self._rows:
             self._end_cell()
         elif tag == "table" and self._tables:
@@ -101,13 +101,13 @@ class _Reader(HTMLParser):
         if kept and said.strip():
             fence = "~~~" if "```" in said else "```"
             self.blocks.append("{0}\n{1}\n{0}".format(fence, said.strip("\n")))
-        elif words := _EMPTY.sub("", " ".join(said.split())):
+        elif words := " ".join(said.split()):
             self.blocks.append(self._begins + words)
         self._begins = ""
 
     def _end_cell(self) -> None:
         self._covered()
-        words = _EMPTY.sub("", " ".join("".join(self._words).split()))
+        words = " ".join("".join(self._words).split())
         self._words.clear()
         columns, rows = self._spans
         row = self._rows[-1]
