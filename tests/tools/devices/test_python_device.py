@@ -410,10 +410,7 @@ def live(ipython):
         ("!echo hello", "hello"),
         ("x = !echo out\nx[0]", "'out'"),
         ("%%time\nn + 2", "22"),
-        (
-            "from IPython.display import display, HTML\ndisplay(HTML('<b>x</b>'))",
-            "<IPython.core.display.HTML object>",
-        ),
+        ("from IPython.display import display, HTML\ndisplay(HTML('<b>x</b>'))", "**x**"),
     ],
 )
 def test_magics_and_displays_work_in_a_step(live, code, expected):
