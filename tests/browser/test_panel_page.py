@@ -157,6 +157,12 @@ def test_answers_are_markdown_without_links_images_or_html(plain):
     assert answer.locator("em").inner_text() == "two"
 
 
+def test_an_address_that_is_code_stands_as_code_behind_its_words(plain):
+    plain.show({**FINISHED, "now": [{"kind": "answer", "markdown": "See [chart](`url`) here."}]})
+    answer = plain.page.locator(".answer")
+    assert answer.locator("code").inner_text() == "url" and "See [chart](url) here." in answer.inner_text()
+
+
 def test_a_picture_of_the_loop_brings_only_shapes(plain):
     evil = (
         "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9' onload='window.hit=1'><script>window.hit=1</script>"
