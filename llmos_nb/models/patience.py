@@ -46,8 +46,3 @@ class Patience:
         self.between_s = _silent[self._by] = max(self.between_s, min(waited * GROWS, LONGEST_S))
         self.first_s = max(self.first_s, self.between_s)
         return waited
-
-
-def forget() -> None:
-    """Forget how long models were silent."""
-    _silent.clear()

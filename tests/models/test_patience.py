@@ -15,9 +15,9 @@ from llmos_nb.models.patience import Patience
 
 @pytest.fixture(autouse=True)
 def nothing_known():
-    patience.forget()
+    patience._silent.clear()
     yield
-    patience.forget()
+    patience._silent.clear()
 
 
 @pytest.mark.parametrize("name", ["o3", "o4-mini", "gpt-5", "gpt-5-mini", "deepseek-r1", "deepseek-reasoner", "qwen/qwq-32b", "Qwen3-8B", "magistral-medium", "gemini-3-pro", "gemini-2.5-flash", "claude-sonnet-4-5", "claude-3-7-sonnet", "grok-4", "openai/gpt-oss-120b", "kimi-k2-thinking"])  # fmt: skip

@@ -129,14 +129,10 @@ class NativeModel(Remote, ABC):
     def events(self, client: Any, request: Request) -> AsyncGenerator[dict[str, Any], None]:
         """Send a prompt, and give the events of the answer as plain data."""
 
-    def answer(self, show: Callable[[str], None]) -> Answer:
-        """Return what takes the events."""
-        return self.ANSWER(show, self._at)
-
     async def respond(self, request: Request, on_text: Callable[[str], None]) -> Response:
         """Answer one prompt once, streamed."""
         size = sum(len(m.encoded) for m in request.messages) + len(request.tools_encoded)
-        answer = self.answer(on_text)
+        answer = self.ANSWER(on_text, self._at)
         try:
             await self._exchange(await self._ready(), request, answer)
             response = estimated(answer.whole(), size)

@@ -203,11 +203,11 @@ async def played(
 def nothing_learnt(monkeypatch):
     for variable in (*VARIABLES, "LLMOS_API_KEY", "OPENAI_API_VERSION", "AZURE_OPENAI_ENDPOINT"):
         monkeypatch.delenv(variable, raising=False)
-    quirks.forget()
-    patience.forget()
+    quirks._LEARNT.clear()
+    patience._silent.clear()
     yield
-    quirks.forget()
-    patience.forget()
+    quirks._LEARNT.clear()
+    patience._silent.clear()
 
 
 @pytest.mark.parametrize(("provider", "quirk"), [pytest.param(p, q, id=f"{p}: {q['name']}") for p, q in QUIRKS])
