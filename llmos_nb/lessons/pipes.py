@@ -18,8 +18,6 @@ from llmos_nb.session import Process, Session
 from llmos_nb.tools import as_tool
 
 TRUSTED, UNTRUSTED = "trusted", "untrusted"
-
-
 CLEAN = "Visits are fine."
 DONE = {"text": "Done."}
 

@@ -38,6 +38,7 @@ class Answer(ABC):
         self.show, self.at, self.code = show, at, Writing(show)
         self.begun, self.finish, self.usage = False, "", Usage()
         self.raw: dict[str, Any] = {}
+        self.items: list[dict[str, Any]] = []  # what the answer is made of, in order
 
     @abstractmethod
     def take(self, event: dict[str, Any]) -> None:
