@@ -16,18 +16,7 @@ from llmos_nb.views.panel.acts import ranges
 from llmos_nb.views.panel.answer import answer, changed, checked, foot, unverified
 from llmos_nb.views.panel.blocks import Rows, actions, code, details, lead, table, text
 from llmos_nb.views.panel.calls import written
-from llmos_nb.views.wording import (
-    count,
-    counting,
-    duration,
-    listed,
-    money,
-    ref,
-    short,
-    since,
-    times,
-    upper,
-)  # fmt: skip
+from llmos_nb.views.wording import count, counting, duration, listed, money, ref, short, since, times, upper
 
 
 @dataclass
