@@ -46,6 +46,11 @@ class Phase:
     now: list[Block] = field(default_factory=list)
     clock: Clock | None = None
 
+    @property
+    def asks(self) -> bool:
+        """Whether a person is waited for."""
+        return self.tone == "ask" or self.id == "danger"
+
 
 RUN = ["Pause", "Stop"]
 SO_FAR, THINKING = "{} so far", "thinking {}"

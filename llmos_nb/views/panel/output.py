@@ -190,13 +190,7 @@ def _foot(s: State, step: int | str, found: StepResult) -> Block | None:
     if stands:
         what = "this step" if isinstance(step, int) else "this call"
         buttons.append({"label": f"Undo {what}", "verb": "undo", "key": "U", "data": {"step": step}})
-    if isinstance(step, int) and found.verdict.kind in (
-        "as expected",
-        "ran",
-        "failed",
-        "not as expected",
-        "undone",
-    ):
+    if isinstance(step, int) and found.verdict.kind:
         buttons.append({"label": "Retry", "verb": "retry", "data": {"step": step}})
     if not buttons:
         return None
@@ -204,11 +198,8 @@ def _foot(s: State, step: int | str, found: StepResult) -> Block | None:
     if stands and taken:
         along = f"Undo takes back {few(taken, NAMES)}"
         numbers = [n for n in later if isinstance(n, int)]
-        whose = (
-            f"step{'s' * (len(numbers) > 1)} {listed(numbers)}"
-            if numbers
-            else f"{count(len(later), 'later call')}"
-        )
+        steps = f"step{'s' * (len(numbers) > 1)} {listed(numbers)}"
+        whose = steps if numbers else count(len(later), "later call")
         made["note"] = f"{along}, with the work of {whose}, which came after it." if later else f"{along}."
     return made
 

@@ -126,9 +126,7 @@ def _base(s: State, counts: Counts, phase: now.Phase) -> PanelView:
         "goal": s.goal.strip(),
         "who": who(s),
         "budget": budget,
-        "strip": phase.what
-        if phase.tone == "ask" or phase.id == "danger"
-        else steps.at(s, found) or phase.what,
+        "strip": phase.what if phase.asks else steps.at(s, found) or phase.what,
         "time": clock(s.spent.get("s", 0.0)),
         "timing": {"since": s.at, "base": s.spent.get("s", 0.0)} if running else None,
         "cost": say_cost(s.spent),
@@ -154,7 +152,7 @@ def _live(s: State, counts: Counts, children: Children) -> PanelView:
     made = _base(s, counts, phase)
     if s.status == "ended" and phase.tone != "ask" and (foot := now.foot_of(s, phase)):
         made["foot"] = foot
-    if phase.tone == "ask" or phase.id == "danger":
+    if phase.asks:
         made["card"], made["stage"] = card(s), "you"
         made |= {"say": announced(made["card"])} if made["card"] else {}
         made |= {"danger": True} if phase.id == "danger" else {}
