@@ -63,11 +63,9 @@ def resolved(b: CallResolved) -> str:
     """Say how a call in doubt was settled."""
     if not b.done:
         return "runs again"
-    return (
-        f"took effect, and {listed(b.lost)} {'is' if len(b.lost) == 1 else 'are'} lost"
-        if b.lost
-        else "was done"
-    )
+    if not b.lost:
+        return "was done"
+    return f"took effect, and {listed(b.lost)} {'is' if len(b.lost) == 1 else 'are'} lost"
 
 
 def money(amount: float, places: int = 3) -> str:

@@ -194,12 +194,9 @@ class NativeModel(Remote, ABC):
     def mine(self, message: Message) -> list[dict[str, Any]]:
         """Return what this model wants back with a message, in order; nothing where another one gave it."""
         extra = message.extra
-        found = (
-            extra.get("message", {}).get("parts")
-            if extra is not None and extra.get("by") == self._at.by
-            else None
-        )
-        return list(found or ())
+        if extra is None or extra.get("by") != self._at.by:
+            return []
+        return list(extra.get("message", {}).get("parts") or ())
 
     async def aclose(self) -> None:
         """Close the connections that are kept open between requests."""
