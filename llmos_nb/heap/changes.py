@@ -64,8 +64,6 @@ class Before:
         Random states, directory, environment, figures.
     opaque : dict
         By name, why what it holds cannot be put back if the step changes it.
-    handles : dict
-        By name, by what something may be done outside that nobody sees: a file, a connection, a thread.
     """
 
     names: frozenset[str] | None
@@ -73,7 +71,6 @@ class Before:
     image: Image
     around: Ambient
     opaque: dict[str, str]
-    handles: dict[str, str]
 
 
 class Difference(NamedTuple):

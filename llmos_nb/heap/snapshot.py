@@ -206,8 +206,7 @@ class Snapshots:
         image = walk.run([*(bindings[n] for n in used), *ambient.settings().values()])
         everything = names is None or walk.everything
         reached = None if everything else frozenset((*names, *image.names))  # type: ignore[misc]  # names is not None
-        handles = self._handles(image, names, reached, bindings)
-        return Before(reached, bindings, image, Ambient.now(), self._opaque(image, reached, bindings), handles)
+        return Before(reached, bindings, image, Ambient.now(), self._opaque(image, reached, bindings))
 
     def _bindings(self) -> dict[str, Any]:
         return {n: v for n, v in self.namespace.items() if not self.ignore(n)}
@@ -221,14 +220,22 @@ class Snapshots:
         found = names_reaching(image.opaque, used, self.namespace)
         return {n: image.opaque[i] for n, i in sorted(found.items())}
 
-    def _handles(
-        self,
-        image: Image,
-        names: Iterable[str] | None,
-        reached: frozenset[str] | None,
-        bindings: dict[str, Any],
-    ) -> dict[str, str]:
-        """Say by name through what a step may act unseen, also through modules that it imports."""
+    def handles(self, before: Before, names: Iterable[str] | None = None) -> dict[str, str]:
+        """Say through what a step may act unseen, also through modules that it imports.
+
+        Parameters
+        ----------
+        before : Before
+            The state before the step.
+        names : iterable of str, optional
+            Those given to `begin`.
+
+        Returns
+        -------
+        dict of str to str
+            By name, what that is: a file, a connection, a thread, or what nobody knows.
+        """
+        image, reached, bindings = before.image, before.names, before.bindings
         used = bindings if reached is None else {n: bindings[n] for n in reached & bindings.keys()}
         if not image.whole:
             return {

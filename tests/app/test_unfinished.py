@@ -227,6 +227,24 @@ async def test_approve_after_a_restart_is_noted_and_nothing_runs_before_resume(s
     assert "asks for no approval" in await say(session, "approve asks")
 
 
+async def test_resume_in_the_moment_in_which_an_approval_has_led_to_the_answer_shows_it(spec, say, monkeypatch):
+    asks = await waiting(spec)
+    goes_on = llmos.Session.resume
+
+    async def late(session, process, model=None):
+        process.approve("all")
+        await process
+        await goes_on(session, process, model)
+
+    monkeypatch.setattr(llmos.Session, "resume", late)
+    assert "has answered" in await say(asks.session, "resume asks") and asks.reason == "answered"
+    with pytest.raises(UsageError, match="ended"):  # what ended otherwise is refused as before
+        other = await waiting(spec, name="other")
+        other.approve("all")
+        await other.kill()
+        await carry_out(other.session, "resume other")
+
+
 async def test_verbs_that_need_no_model_work_where_it_cannot_be_had(spec, say, tmp_path):
     await waiting(spec)
     (tmp_path / "script.json").unlink()

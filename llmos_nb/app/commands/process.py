@@ -167,12 +167,25 @@ async def resume(session: Session, command: Command) -> Any:
     process = session.find(command.process)
     if command.flags["adopt"]:
         process = adopt(session, process, command.flags["yes"])
-    if process.reason == "answered" and not process.run.state.undoing:  # an approval let it go on, to its end
+    if _answered(process) or not await _went_on(session, process, command):
         print(f'process {process.pid} has answered; %agent send {process.pid} "…" asks further')
-    else:
-        await _go_on(session, process, command)
     presenter = Presenter(session)
     return await presenter.attend(process, presenter.show(process), bg=command.flags["bg"])
+
+
+def _answered(process: Process) -> bool:
+    return process.reason == "answered" and not process.run.state.undoing
+
+
+async def _went_on(session: Session, process: Process, command: Command) -> bool:
+    """Resume a process, unless an approval has let it go on to its answer in this very moment."""
+    try:
+        await _go_on(session, process, command)
+    except UsageError:
+        if not _answered(process):
+            raise
+        return False
+    return True
 
 
 async def _go_on(session: Session, process: Process, command: Command) -> None:

@@ -107,7 +107,8 @@ class PythonDevice:
         Stopped
             The user stopped it; what it had changed was taken back.
         """
-        before = self.snapshots.begin(code_names(code)) if self.snapshots is not None else None
+        names = code_names(code)
+        before = self.snapshots.begin(names) if self.snapshots is not None else None
         token = current_call.set(context)
         try:
             with (
@@ -117,8 +118,8 @@ class PythonDevice:
                 reads.reading(context) as read,
                 context.within(),
             ):
-                if before is not None:
-                    watch.holds(before.handles)
+                if self.snapshots is not None and before is not None:
+                    watch.holds(self.snapshots.handles(before, names))
                 step = Step(self, sink, Runner(self.namespace, context.deadline_s, self.ip), watch)
                 outcome = await step.run(code, context.call)
         except (Stopped, asyncio.CancelledError):
