@@ -371,7 +371,7 @@ WEIGHTS = (
 )
 COURSE = (  # the lessons stand above this room: the handler is named, and loaded when the verb is used
     Verb("lesson", "try a mini.py of the course: what holds, and what is not right yet", llmos=Form(
-        "llmos_nb.lessons.system.command:lesson", flags=(
+        "llmos_nb.lessons.system.judges:lesson", flags=(
             Flag("act", choices=["check"], help="run it in a process apart, with kills and an attack"),
             Flag("file", nargs="?", default="mini.py", help="default: mini.py"),
             Flag("--part", default="whole", metavar="NAME", help="one part; default: all of it, as the capstone does"),

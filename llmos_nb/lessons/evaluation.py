@@ -8,6 +8,7 @@ import random
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from statistics import stdev
 from typing import Any
@@ -43,21 +44,7 @@ def trial(models: Mapping[str, str], seed: int = 1) -> list[Scored]:
         with ThreadPoolExecutor(1, "llmos-lesson") as pool:  # a notebook's own thread runs a loop already
             grid = Grid(read_tasks(folder, "*"), tuple(specs))
             found = pool.submit(evaluate, grid, folder / "eval.jsonl", workers=2).result()
-    return [Scored(one.task, specs[one.model], *_rest(one)) for one in found]
-
-
-def _rest(one: Scored) -> tuple[Any, ...]:
-    return (
-        one.setting,
-        one.epoch,
-        one.finished,
-        one.right,
-        one.how,
-        one.tokens,
-        one.seconds,
-        one.dollars,
-        one.answer,
-    )
+    return [replace(one, model=specs[one.model]) for one in found]
 
 
 def contests(skill: float, tasks: int, times: int = 2000, seed: int = 1) -> list[tuple[int, int]]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
+from math import isfinite
 from types import ModuleType
 from typing import Any, TypeVar
 
 from llmos_nb.errors import UsageError, nearest
 from llmos_nb.lessons.core import Outline, Question, Verdict, judged
-from llmos_nb.lessons.models import process_of_notebook
 from llmos_nb.lessons.progress import Progress
-from llmos_nb.lessons.quiz import Choice
 from llmos_nb.lessons.solutions import solution_text
 from llmos_nb.lessons.system.parts import FILE, System
-from llmos_nb.session import Process
+from llmos_nb.session import Process, api
 
 T = TypeVar("T")
 
@@ -160,7 +160,12 @@ class Lesson:
 
     async def process(self, name: str | int) -> Process:
         """Return a process of this notebook, by name or pid, once it has ended, paused, or waits for you."""
-        return await process_of_notebook(name)
+        ipython = sys.modules.get("IPython")
+        if not ipython or not (shown := ipython.get_ipython()):
+            raise UsageError(
+                "there is no notebook here, and so no process of one; llmos_nb.start gives one in a program"
+            )
+        return await api.session_of(shown.user_ns, None).find(name)
 
     def system(self) -> ModuleType:
         """Return your `mini.py`, as it stands in this folder now; a part that you have not written is as handed out."""
@@ -171,3 +176,65 @@ class Lesson:
         self.progress.reset(self.outline.number)
         self.progress.of(self.outline.number)["seed"] = self.seed
         return Said(f"Lesson {self.outline.number} begins anew.")
+
+
+class Choice:
+    """A question as it is shown.
+
+    Parameters
+    ----------
+    question : Question
+        What is asked.
+    answer : object
+        What was answered, or None.
+    store : callable
+        Takes an answer that was clicked.
+    """
+
+    def __init__(self, question: Question, answer: object, store: Callable[[Any], None]) -> None:
+        self.question, self.answer, self._store = question, answer, store
+
+    def __repr__(self) -> str:
+        lines = [self.question.text]
+        lines += [f"  {key!r}: {words}" for key, words in self.question.choices.items()]
+        how = "one of these" if self.question.choices else "a number"
+        end = f"here.predict({self.question.name!r}, …) stores your answer, {how}"
+        lines.append(f"You predicted: {self.answer!r}" if self.answer is not None else end)
+        return "\n".join(lines)
+
+    def widget(self) -> Any:
+        """Make radio buttons, or a field for a number, that store what is given and say so."""
+        import ipywidgets as w  # slow to import, and not needed without a notebook
+
+        label = w.Label(self.question.text, style={"font_weight": "bold"})
+
+        def given(change: dict[str, Any]) -> None:
+            value = change["new"] if self.question.choices else _number(change["new"])
+            if value is not None:
+                self._store(value)
+            said = "a number is wanted" if value is None else "noted; go on, and compare"
+            label.value = f"{self.question.text} ({said})"
+
+        field: Any
+        if self.question.choices:
+            options = [(words, key) for key, words in self.question.choices.items()]
+            field = w.RadioButtons(options=options, value=self.answer, layout=w.Layout(width="auto"))
+        else:
+            shown = "" if self.answer is None else f"{self.answer}"
+            field = w.Text(value=shown, placeholder="a number", continuous_update=False)
+        field.observe(given, "value")
+        return w.VBox([label, field])
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display  # only where IPython shows it
+
+        display({**self.widget()._repr_mimebundle_(), "text/plain": repr(self)}, raw=True)
+
+
+def _number(text: str) -> int | float | None:
+    """Read a number as it is typed; None where it is none."""
+    try:
+        value = float(text.strip().replace(",", "."))
+    except ValueError:
+        return None
+    return int(value) if value.is_integer() else value if isfinite(value) else None

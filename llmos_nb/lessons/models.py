@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.errors import UsageError
 from llmos_nb.journal import host
 from llmos_nb.journal.events import CallDecided, Decider
 from llmos_nb.lessons.core import Wrong, wrong_if
 from llmos_nb.models.scripted import ScriptedModel
-from llmos_nb.session import Process, Session, api
+from llmos_nb.session import Process, Session
 
 Plain = Iterable[Mapping[str, Any]]
 
@@ -93,16 +91,6 @@ def settle(
 
     with tempfile.TemporaryDirectory(prefix="llmos-lesson-") as home:
         return host.to_its_end(lambda: run(home))
-
-
-async def process_of_notebook(name: str | int) -> Process:
-    """Return a process of this notebook by name or pid, once it has ended, paused, or waits for somebody."""
-    ipython = sys.modules.get("IPython")
-    if not ipython or not (shown := ipython.get_ipython()):
-        raise UsageError(
-            "there is no notebook here, and so no process of one; llmos_nb.start gives one in a program"
-        )
-    return await api.session_of(shown.user_ns, None).find(name)
 
 
 def settled_or_wrong(attempt: Any, name: str) -> Process:

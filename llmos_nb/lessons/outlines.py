@@ -16,7 +16,7 @@ from llmos_nb.lessons.system import PARTS
 from llmos_nb.lessons.system.judges import JUDGES
 
 MODULES = {
-    "01": "loop", "02": "calls", "03": "memory", "04": "slots",
+    "01": "loop", "02": "calls", "03": "memory", "04": "scheduling",
     "05": "permissions", "06": "pipes", "07": "crash", "08": "reproducible",
     "09": "planning", "10": "evaluation",
 }  # fmt: skip

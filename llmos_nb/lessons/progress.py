@@ -45,13 +45,10 @@ class Progress:
     def reset(self, lesson: str) -> None:
         """Forget a lesson."""
         self.lessons.pop(lesson, None)
-        self._save(forget=lesson)
+        self.save(forget=lesson)
 
-    def save(self) -> None:
+    def save(self, forget: str = "") -> None:
         """Write the file, whole or not at all; what another notebook did meanwhile stays."""
-        self._save()
-
-    def _save(self, forget: str = "") -> None:
         with FileLock(self.path.with_name(f".{FILE}.lock")):
             found = _read(self.path) if self.path.exists() else {}
             found.pop(forget, None)

@@ -11,9 +11,8 @@ from llmos_nb.errors import ConfigError, UsageError, nearest
 from llmos_nb.models import providers
 from llmos_nb.models.base import Model, Traits, shown_url
 from llmos_nb.models.openai.client import OFFICIAL
-from llmos_nb.models.openai.network import same_origin
+from llmos_nb.models.openai.network import Remote, same_origin
 from llmos_nb.models.openai.quirks import PROVIDERS
-from llmos_nb.models.patience import Patient
 from llmos_nb.models.scripted.model import CellsModel, ReplayModel, ScriptedModel
 from llmos_nb.policy import Plugin, load_plugins
 
@@ -64,7 +63,7 @@ def resolve(
         raise UsageError(f"model {type(spec).__name__} is no model; {wanted}")
     text = (spec or "").strip()
     model = _named(text, base_url) if text else _default(base_url)
-    if stall_s and isinstance(model, Patient):
+    if stall_s and isinstance(model, Remote):
         model.stall_s = stall_s
     return model
 

@@ -15,6 +15,7 @@ from .wording import (
     moment as moment,
     phrase as phrase,
     plain as plain,
+    short as short,
     standing as standing,
     upper as upper,
     visible as visible,

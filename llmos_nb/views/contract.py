@@ -111,9 +111,7 @@ class Argument(TypedDict):
 
     name: str
     value: Any
-    schema: NotRequired[dict[str, Any]]  # its JSON schema: type, enum, description
     origin: NotRequired[Words]
-    sink: NotRequired[str]
 
 
 class Quote(TypedDict):
@@ -214,7 +212,7 @@ class Foot(TypedDict):
 
 
 Kind = Literal[
-    "lead", "heading", "text", "code", "table", "answer", "live", "actions", "progress", "skeleton", "details",
+    "lead", "heading", "text", "code", "table", "answer", "live", "actions", "details",
     "image", "printed", "markdown", "pairs", "grid", "columns",
 ]  # fmt: skip
 
@@ -231,8 +229,6 @@ class Block(_Code, total=False):
     answer                markdown, claims; call ids in it become links
     live                  code, lang, cap, side, label: with what the model writes and a call prints, as it comes
     actions               buttons, note
-    progress              label, part
-    skeleton              widths, in percent
     details               summary, code, label
     image                 mime (PNG or JPEG), data (base64), label
     printed               code, label, side
@@ -259,8 +255,6 @@ class Block(_Code, total=False):
     claims: list[Claim]
     buttons: list[Button]
     note: str
-    part: float
-    widths: list[int]
     summary: str
     mime: str
     data: str

@@ -68,21 +68,16 @@ def acted(effect: str) -> str:
     return f"{_ACTED.get(kind, kind)} {target}".strip()
 
 
-def unreached(s: State, calls: Iterable[Call]) -> list[str]:
-    """Say, a phrase each, what of calls stays although they are taken back.
-
-    That is what was seen of them outside; and what nobody can look into or put back, of which it is not known whether
-    it has changed: what a generator gave, a connection, what is set in a module.
-    """
-    found = list(calls)
-    stands = stays(s, found)
-    return [*([f"it {stands}: that stays as it is"] if stands else []), *not_put_back(found)]
-
-
 def left_by(s: State, b: CallUndone) -> list[str]:
-    """Say what stays after a call was taken back, a phrase each."""
+    """Say, a phrase each, what stays after a call was taken back.
+
+    That is what a later step made of its names; what was seen of it outside; and what nobody can look into or put back,
+    of which it is not known whether it has changed: what a generator gave, a connection, what is set in a module.
+    """
     later = [f"{name} stays as it was left by a later step" for name in b.stays]
-    return [*later, *unreached(s, [s.calls[b.call]])]
+    call = [s.calls[b.call]]
+    stands = stays(s, call)
+    return [*later, *([f"it {stands}: that stays as it is"] if stands else []), *not_put_back(call)]
 
 
 def not_put_back(calls: Iterable[Call]) -> list[str]:

@@ -118,10 +118,10 @@ def listed(items: Iterable[object]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
-def few(items: Iterable[object]) -> str:
+def few(items: Iterable[object], most: int = FEW) -> str:
     """Join the first ones, and say how many more there are."""
     found = [str(i) for i in items]
-    return listed([*found[:FEW], *([f"{len(found) - FEW} more"] if len(found) > FEW else [])])
+    return listed([*found[:most], *([f"{len(found) - most} more"] if len(found) > most else [])])
 
 
 def names(found: Sequence[str], most: int = 8) -> list[str | list[str | int]]:

@@ -312,20 +312,16 @@ TOOL = WAITING | {
             {
                 "name": "to",
                 "value": "station@example.org",
-                "schema": {"type": "string"},
                 "origin": "the model",
-                "sink": "where it goes",
             },
             {
                 "name": "subject",
                 "value": "Body mass by island",
-                "schema": {"type": "string"},
                 "origin": "the model",
             },
             {
                 "name": "body",
                 "value": "Biscoe 4,716 g (167 birds)\nDream 3,713 g (124)\nTorgersen 3,706 g (51)",
-                "schema": {"type": "string"},
                 "origin": ["step 2, ", R3, ", untrusted"],
             },
         ],
@@ -392,7 +388,6 @@ STARTING = view(
     now=[
         lead("Loading the model"),
         text("312 of 491 MB read, about 9 s left."),
-        {"kind": "progress", "label": "Model read", "part": 0.64},
         text(
             "Only the first run after a kernel start waits for this. "
             "Nothing has run yet, and the time does not count.",

@@ -105,7 +105,6 @@ def poisoned(value):
             "glyph",
             "stage",
             "key",
-            "schema",
             "mark",
             "acts",
             "counts",

@@ -23,7 +23,6 @@ from llmos_nb.lessons import (
     outline,
     scheduling as sim,
     scores,
-    slots,
     step_through,
     write_scores,
 )
@@ -637,5 +636,5 @@ def test_outlines_state_the_bounds_that_their_judges_compare_with():
         f"{memory.LARGEST:,} bytes in {memory.STEPS} steps" in window
         and f"{memory.MOST_EVICTIONS} evic" in window
     )
-    assert f"{slots.TOLERANCE} × ideal" in next(e.task for e in outline("04").exercises if e.name == "policy")
+    assert f"{sim.TOLERANCE} × ideal" in next(e.task for e in outline("04").exercises if e.name == "policy")
     assert any(THIEF in hint for e in outline("05").exercises for hint in e.hints)

@@ -7,17 +7,17 @@ from endpoint import Endpoint
 
 import llmos_nb as llmos
 from llmos_nb.messages import Message, Request
-from llmos_nb.models import patience
 from llmos_nb.models.catalogue import thinks
+from llmos_nb.models.openai import network
 from llmos_nb.models.openai.client import OpenAIModel
-from llmos_nb.models.patience import Patience
+from llmos_nb.models.openai.network import Patience
 
 
 @pytest.fixture(autouse=True)
 def nothing_known():
-    patience.forget()
+    network._silent.clear()
     yield
-    patience.forget()
+    network._silent.clear()
 
 
 @pytest.mark.parametrize("name", ["o3", "o4-mini", "gpt-5", "gpt-5-mini", "deepseek-r1", "deepseek-reasoner", "qwen/qwq-32b", "Qwen3-8B", "magistral-medium", "gemini-3-pro", "gemini-2.5-flash", "claude-sonnet-4-5", "claude-3-7-sonnet", "grok-4", "openai/gpt-oss-120b", "kimi-k2-thinking"])  # fmt: skip

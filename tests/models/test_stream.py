@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from endpoint import whole_body
 from hypothesis import given, strategies as st
 
 from llmos_nb.errors import ContextOverflow, ModelError, ModelProtocol, ModelRefused, ModelUnavailable
@@ -197,7 +198,7 @@ def test_an_error_in_mid_stream_is_worth_another_attempt(error: bytes):
 
 
 def test_a_plain_json_answer_to_a_stream_request_is_taken():
-    answer = read(*wire.play(wire.Turn("hi", (ADD, ADD)), 40, stream=False).pieces)
+    answer = read(whole_body(wire.Turn("hi", (ADD, ADD)), 40))
     assert (answer.text, answer.calls) == ("hi", (ToolCall("add", {"a": 1, "b": 2}),) * 2)
     assert answer.usage.prompt == 10
 

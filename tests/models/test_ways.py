@@ -18,9 +18,9 @@ ASKED = Request((Message("system", "Be exact."), Message("user", "hi")))
 
 @pytest.fixture(autouse=True)
 def nothing_learnt():
-    quirks.forget()
+    quirks._LEARNT.clear()
     yield
-    quirks.forget()
+    quirks._LEARNT.clear()
 
 
 def no(message: str, status: int = 400) -> dict[str, Any]:

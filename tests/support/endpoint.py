@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiohttp import web
@@ -115,7 +115,19 @@ def played_of(raw: dict[str, Any], size: int, stream: bool = True) -> wire.Playe
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
         return wire.Played((body,), raw.get("status", 200), raw.get("headers", {}))
     (turn,) = model.parse([{k: v for k, v in raw.items() if k not in RAW}])
-    return wire.play(turn, size, stream=stream and not raw.get("whole"))
+    played = wire.play(turn, size)
+    if turn.fault or (stream and not raw.get("whole")):
+        return played
+    return replace(played, pieces=(whole_body(turn, size),), headers={"content-type": "application/json"})
+
+
+def whole_body(turn: wire.Turn, size: int) -> bytes:
+    """Give the answer of a turn as one JSON body, as to a request that does not stream."""
+    message: dict[str, Any] = {"role": "assistant", "content": turn.text or None}
+    if turn.calls:
+        message["tool_calls"] = [wire.whole_call(i, c) for i, c in enumerate(turn.calls)]
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if turn.calls else "stop"}
+    return json.dumps({"choices": [choice], "usage": wire.usage(turn, size)}).encode()
 
 
 def cut(pieces: tuple[bytes, ...], size: int) -> list[bytes]:

@@ -14,10 +14,7 @@ ASK_FILE = {
         ["external", "writes outside the namespace"],
     ],
     "reads": ["by_island"],
-    "writes": [
-        ["path", "new → str", "this call"],
-        ["results/islands.csv", "118 bytes → replaced", "the model"],
-    ],
+    "writes": ["path"],
 }
 MAIL = {"to": "station@example.org", "subject": "Body mass by island", "body": "Biscoe 4716.0 (n = 167)"}
 
@@ -64,9 +61,7 @@ def edited():
 def tool():
     w = Writer().two_steps()
     risks = [["external", "`send_mail` is yours, declared external, once"]]
-    return w.ask(
-        w.call("send_mail", **MAIL), title="send an e-mail", risks=risks, sinks=["to"], digest="c07a55ff"
-    )
+    return w.ask(w.call("send_mail", **MAIL), title="send an e-mail", risks=risks, digest="c07a55ff")
 
 
 def question():

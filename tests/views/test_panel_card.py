@@ -21,7 +21,7 @@ def test_card_shows_call_reason_risks_code_and_coverage():
     assert c["code"].startswith("path =") and c["cap"][1] == ["@", "r4.0", 3]
     rows = {plain(r[1]): [plain(x) for x in r] for r in c["table"]["rows"]}
     assert rows["by_island"] == ["reads", "by_island", "may change", "step 2, r3.0"]
-    assert rows["results/islands.csv"][2:] == ["118 bytes → replaced", "the model"]
+    assert rows["path"] == ["writes", "path", "new or changed", "this call"]
     assert (c["call"], c["digest"], c["step"]) == ("r4.0", "9f3ce1aa", 3)
     assert "9f3c e1" in plain(c["cover"])
     assert [b["key"] for b in c["buttons"]] == ["A", "⇧ A", "E", "R", "S"]
@@ -64,7 +64,7 @@ def test_after_an_edit_the_card_shows_both_versions_and_offers_the_models():
 
 def test_an_argument_says_where_it_comes_from():
     args = {a["name"]: a for a in shown("tool")["card"]["args"]}
-    assert args["to"]["sink"] == "where it goes" and args["to"]["origin"] == "the model"
+    assert args["to"]["origin"] == "the model"
     assert plain(args["body"]["origin"]) == "step 2, r3.0"
     w = Writer().start()
     w.propose().approve_plan()

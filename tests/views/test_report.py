@@ -17,9 +17,8 @@ from llmos_nb.process.state.context import Group
 from llmos_nb.views import page as page_of, report
 from llmos_nb.views.activity import Stretches, activities, worked
 from llmos_nb.views.report import Grid, Note, Report, Told, bundle, words
-from llmos_nb.views.report.axis import axis
 from llmos_nb.views.report.model import Column, Columns, Curve, Lane, Lanes, Part
-from llmos_nb.views.report.scale import groups, ticks, time_ticks
+from llmos_nb.views.report.scale import axis, groups, ticks, time_ticks
 from llmos_nb.views.report.svg import draw, fitting, wide
 from llmos_nb.views.report.trace import coarse
 from llmos_nb.views.report.turns import spending

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from llmos_nb.views import audit
 from llmos_nb.views.text import diff, table
 from llmos_nb.views.text.lines import table as laid_out, wrap
-from llmos_nb.views.text.tables import log
+from llmos_nb.views.text.tables import logged, told
 from llmos_nb.views.wording import visible
 
 
@@ -32,7 +32,7 @@ def test_wrapped_lines_fit(words, width):
 
 def test_the_log_has_a_line_an_event():
     w = STATES["finished"]()
-    lines = log(w.events).splitlines()
+    lines = logged(told(w.events)).splitlines()
     assert len(lines) == len(w.events) and re.match(r" +0  09:00:00\.100  run\.started +Which island", lines[0])
 
 
@@ -44,7 +44,7 @@ def test_the_log_of_a_long_run_shows_its_end_and_how_the_rest_is_seen(tmp_path):
         told = audit.of_one(audit.Wanted(**options), tmp_path / "journal.jsonl", w.events)
         return "\n".join(map(audit.text, told)).splitlines()
 
-    whole = log(w.events).splitlines()
+    whole = logged(told(w.events)).splitlines()
     away = len(w.events) - audit.SHOWN
     assert lines() == [f"… {away} earlier events: --since 0 shows all {len(w.events)}", *whole[away:]]
     assert lines(since=0) == whole and lines(since=17) == whole[17:] and lines(since=10**6) == []

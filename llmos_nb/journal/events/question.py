@@ -28,7 +28,7 @@ class QuestionAsked(Fact):
     risks : list of list of str, optional
         ``[kind, sentence]`` of each.
     reads, writes : list, optional
-        What it uses: the name of a variable, or of anything ``[name, change, origin]``.
+        What it uses: names of variables, or of tables.
     lent : list of str, optional
         Of `reads`, the variables that the call may change, although its text does not tell; None where nobody looked.
     origins : dict of str to str, optional
@@ -72,8 +72,8 @@ class QuestionAsked(Fact):
     title: str = ""
     digest: str | None = None
     risks: list[list[str]] | None = None
-    reads: list[Any] | None = None
-    writes: list[Any] | None = None
+    reads: list[str] | None = None
+    writes: list[str] | None = None
     lent: list[str] | None = None
     origins: dict[str, str] | None = None
     looked: list[str] = field(default_factory=list)

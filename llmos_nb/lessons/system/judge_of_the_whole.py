@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.lessons.core import Judge, Wrong, wrong_if
-from llmos_nb.lessons.system.attempt import FOREIGN, READS
 from llmos_nb.lessons.system.judges_of_crashes import honest, in_the_effect, judge_journal, judge_undo
 from llmos_nb.lessons.system.judges_of_one_process import judge_gate, judge_loop, judge_memory
 from llmos_nb.lessons.system.judges_of_several import judge_labels, judge_pipes, judge_scheduler
 from llmos_nb.lessons.system.parts import PARTS, System, syntax_fault
 from llmos_nb.lessons.system.trial import (
+    FOREIGN,
+    READS,
     Life,
     Message,
     World,

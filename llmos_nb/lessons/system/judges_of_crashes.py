@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.lessons.core import Wrong, wrong_if
-from llmos_nb.lessons.system.attempt import READS, source_of
 from llmos_nb.lessons.system.trial import (
+    READS,
     Life,
     Message,
     World,
@@ -21,6 +21,7 @@ from llmos_nb.lessons.system.trial import (
     live,
     lived,
     process,
+    source_of,
     tool,
 )
 

@@ -8,8 +8,8 @@ from secrets import randbelow
 from typing import Any
 
 from llmos_nb.lessons.core import wrong_if
-from llmos_nb.lessons.system.attempt import FOREIGN, read_only, source_of
 from llmos_nb.lessons.system.trial import (
+    FOREIGN,
     Message,
     ToolError,
     World,
@@ -19,6 +19,8 @@ from llmos_nb.lessons.system.trial import (
     live,
     lived,
     process,
+    read_only,
+    source_of,
     text_of,
     tool,
     word,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from llmos_nb.lessons.core import Wrong, wrong_if
-from llmos_nb.lessons.system.attempt import FOREIGN, read_only, source_of
 from llmos_nb.lessons.system.trial import (
+    FOREIGN,
     Life,
     Message,
     ToolError,
@@ -17,6 +17,8 @@ from llmos_nb.lessons.system.trial import (
     live,
     lived,
     process,
+    read_only,
+    source_of,
     text_of,
     tool,
     word,

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import ContextOverflow, ModelProtocol, ModelRefused
-from llmos_nb.messages import Finish, Usage
+from llmos_nb.messages import Usage
 from llmos_nb.models.local import weights as store
 from llmos_nb.models.openai.stream import read_usage
 
@@ -111,11 +111,6 @@ class Reply:
     text: str
     cut: bool
     usage: Usage
-
-    @property
-    def finish(self) -> Finish:
-        """Why it ended."""
-        return "length" if self.cut else "stop"
 
 
 class Engine:

@@ -38,7 +38,7 @@ def pull(
     Parameters
     ----------
     name : str
-        Name or alias, as `weights.list_models` lists them.
+        Name or alias, as `llmos model list` shows them.
     progress : callable
         Called with bytes done, bytes in total, and what is going on.
     source : path-like, optional

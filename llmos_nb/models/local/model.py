@@ -38,7 +38,7 @@ class _Asking:
 
     def keep(self, reply: Reply, **drawn: Any) -> None:
         """Keep a raw reply with how it was drawn."""
-        facts = {"finish": reply.finish, "usage": asdict(reply.usage)}
+        facts = {"finish": "length" if reply.cut else "stop", "usage": asdict(reply.usage)}
         self.replies.append({"text": reply.text, **drawn, **facts})
 
     @property

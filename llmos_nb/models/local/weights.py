@@ -18,7 +18,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TextIO
 
 from llmos_nb.errors import ConfigError, UsageError, WeightsMissing, nearest
 
@@ -208,22 +207,15 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def list_models() -> list[dict[str, object]]:
-    """Return the catalogue with what is on this machine, as plain data."""
-    keys = ("name", "alias", "size", "sha256", "memory")
-    return [{**{k: getattr(w, k) for k in keys}, "path": find(w.name)} for w in CATALOGUE]
-
-
-def print_models(out: TextIO | None = None) -> None:
+def print_models() -> None:
     """Print the catalogue, what is there, and which one this machine would take."""
-    out = out or sys.stdout
-    for row in list_models():
-        state = row["path"] or f"not here; llmos model pull {row['alias']}"
-        print(f"{row['name']:<20} {int(str(row['size'])) / 1e6:>6.0f} MB  {state}", file=out)
+    for w in CATALOGUE:
+        state = find(w.name) or f"not here; llmos model pull {w.alias}"
+        print(f"{w.name:<20} {w.size / 1e6:>6.0f} MB  {state}")
     try:
-        print(f"this machine has {free_memory():.1f} GiB free and takes {choose()}", file=out)
+        print(f"this machine has {free_memory():.1f} GiB free and takes {choose()}")
     except (WeightsMissing, ConfigError) as error:
-        print(error, file=out)
+        print(error)
 
 
 _SLICE = re.compile(r"/data/.*(?:bin|gguf\.part\d+)$")

@@ -38,6 +38,7 @@ class Answer(ABC):
         self.show, self.at, self.code = show, at, Writing(show)
         self.begun, self.finish, self.usage = False, "", Usage()
         self.raw: dict[str, Any] = {}
+        self.items: list[dict[str, Any]] = []  # what the answer is made of, in order
 
     @abstractmethod
     def take(self, event: dict[str, Any]) -> None:
@@ -129,14 +130,10 @@ class NativeModel(Remote, ABC):
     def events(self, client: Any, request: Request) -> AsyncGenerator[dict[str, Any], None]:
         """Send a prompt, and give the events of the answer as plain data."""
 
-    def answer(self, show: Callable[[str], None]) -> Answer:
-        """Return what takes the events."""
-        return self.ANSWER(show, self._at)
-
     async def respond(self, request: Request, on_text: Callable[[str], None]) -> Response:
         """Answer one prompt once, streamed."""
         size = sum(len(m.encoded) for m in request.messages) + len(request.tools_encoded)
-        answer = self.answer(on_text)
+        answer = self.ANSWER(on_text, self._at)
         try:
             await self._exchange(await self._ready(), request, answer)
             response = estimated(answer.whole(), size)
@@ -197,12 +194,9 @@ class NativeModel(Remote, ABC):
     def mine(self, message: Message) -> list[dict[str, Any]]:
         """Return what this model wants back with a message, in order; nothing where another one gave it."""
         extra = message.extra
-        found = (
-            extra.get("message", {}).get("parts")
-            if extra is not None and extra.get("by") == self._at.by
-            else None
-        )
-        return list(found or ())
+        if extra is None or extra.get("by") != self._at.by:
+            return []
+        return list(extra.get("message", {}).get("parts") or ())
 
     async def aclose(self) -> None:
         """Close the connections that are kept open between requests."""

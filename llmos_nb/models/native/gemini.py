@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from llmos_nb.errors import ModelUnavailable
@@ -17,10 +17,6 @@ _SKIP = b"skip_thought_signature_validator"  # what it takes for calls that it h
 
 class _Answer(Answer):
     """Collects the parts of the first candidate."""
-
-    def __init__(self, show: Callable[[str], None], at: Any) -> None:
-        super().__init__(show, at)
-        self._parts: list[dict[str, Any]] = []
 
     def take(self, event: dict[str, Any]) -> None:
         """Take a piece of the answer."""
@@ -42,15 +38,15 @@ class _Answer(Answer):
         if part.get("thought"):
             return
         signature = part.get("thought_signature")
-        last = self._parts[-1] if self._parts else {}
+        last = self.items[-1] if self.items else {}
         if "text" in part:
             self.say(part["text"])
             if not signature and "text" in last and "signature" not in last:
                 last["text"] += part["text"]
                 return
-        self._parts.append({k: part[k] for k in ("text", "function_call") if k in part})
+        self.items.append({k: part[k] for k in ("text", "function_call") if k in part})
         if signature:
-            self._parts[-1]["signature"] = base64.b64encode(signature).decode()
+            self.items[-1]["signature"] = base64.b64encode(signature).decode()
 
     def whole(self) -> Response:
         """Return the answer, with the signatures at their places."""
@@ -59,10 +55,10 @@ class _Answer(Answer):
         if self.finish.startswith(_GAVE_UP):
             raise ModelUnavailable(f"{self.at.url} gave up in the middle of its answer ({self.finish})")
         finish: Finish = "length" if self.finish in _LENGTH else "stop" if self.finish == "STOP" else "refused"
-        calls = [p["function_call"] for p in self._parts if "function_call" in p]
-        opaque = any("signature" in p or (p.get("function_call") or {}).get("id") for p in self._parts)
-        parts = [_part(p) for p in self._parts] if opaque else None
-        texts = [p.get("text", "") for p in self._parts]
+        calls = [p["function_call"] for p in self.items if "function_call" in p]
+        opaque = any("signature" in p or (p.get("function_call") or {}).get("id") for p in self.items)
+        parts = [_part(p) for p in self.items] if opaque else None
+        texts = [p.get("text", "") for p in self.items]
         return self.made(finish, texts, [(c["name"], c.get("args") or {}) for c in calls], parts)
 
 

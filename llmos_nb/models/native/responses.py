@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
@@ -18,10 +17,6 @@ _FINISH: dict[str, Finish] = {"max_output_tokens": "length", "content_filter": "
 class _Answer(Answer):
     """Collects the items of the output."""
 
-    def __init__(self, show: Callable[[str], None], at: Any) -> None:
-        super().__init__(show, at)
-        self._items: list[dict[str, Any]] = []
-
     def take(self, event: dict[str, Any]) -> None:
         """Take an event of the stream."""
         match event.get("type"):
@@ -36,7 +31,7 @@ class _Answer(Answer):
             case "response.reasoning_summary_text.delta":
                 self.begun = True
             case "response.output_item.done":
-                self._items.append(event["item"])
+                self.items.append(event["item"])
             case "response.completed" | "response.incomplete" | "response.failed":
                 self._end(event["response"])
             case "error":
@@ -46,7 +41,7 @@ class _Answer(Answer):
         if response.get("status") == "failed":
             raise classify(200, {"error": response.get("error") or {}}, at=self.at, begun=self.begun)
         self.finish = (response.get("incomplete_details") or {}).get("reason") or "completed"
-        self._items = response.get("output") or self._items
+        self.items = response.get("output") or self.items
         self.raw = {k: response[k] for k in ("id", "model") if isinstance(response.get(k), str)}
         usage = response.get("usage") or {}
         cached = (usage.get("input_tokens_details") or {}).get("cached_tokens") or 0
@@ -56,13 +51,13 @@ class _Answer(Answer):
         """Return the answer; reasoning goes back as it came, before what followed from it."""
         if not self.finish:
             raise self.broken()
-        said = [c for i in self._items if i["type"] == "message" for c in i.get("content") or ()]
+        said = [c for i in self.items if i["type"] == "message" for c in i.get("content") or ()]
         refused = [c["refusal"] for c in said if c["type"] == "refusal"]
         self.finish = "refusal" if refused else self.finish
-        calls = [(i["name"], i.get("arguments") or "{}") for i in self._items if i["type"] == "function_call"]
-        opaque = any(i["type"] == "reasoning" or _more(i) for i in self._items)
+        calls = [(i["name"], i.get("arguments") or "{}") for i in self.items if i["type"] == "function_call"]
+        opaque = any(i["type"] == "reasoning" or _more(i) for i in self.items)
         texts = [*(c["text"] for c in said if c["type"] == "output_text"), *refused]
-        parts = [_part(i) for i in self._items] if opaque else None
+        parts = [_part(i) for i in self.items] if opaque else None
         return self.made(_FINISH.get(self.finish, "stop"), texts, calls, parts)
 
 

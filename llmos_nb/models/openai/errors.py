@@ -224,7 +224,8 @@ def _sorted(status: int, said: Complaint, wait_s: float | None, at: Endpoint, be
     wait_s = asked_wait_s(said.words) if wait_s is None else wait_s
     if status in _LIMITED and (limited := _limited(status, said, quote, wait_s, at)) is not None:
         return limited
-    if (hopeless := _hopeless(status, said, quote, at)) is not None:
+    hopeless = _barred(status, said, quote, at) or _unfit(status, said, quote, at)
+    if hopeless is not None:  # another attempt would not change it
         return hopeless
     if status == _TOO_MANY or (status < ERRORS and said.speaks_of(RATE)):
         return _slower(quote, wait_s, at)
@@ -271,11 +272,6 @@ def _limited(status: int, said: Complaint, quote: str, wait_s: float | None, at:
         return ModelRefused(f"the quota of {at.url} is used up for now{quote}; {hint}", wait_s)
     spent = said.speaks_of(QUOTA) and ("insufficient" in said.words or not (minute or wait_s))
     return None if spent else _slower(quote, wait_s, at)
-
-
-def _hopeless(status: int, said: Complaint, quote: str, at: Endpoint) -> ModelError | None:
-    """Return the error that another attempt would not change, if it is one."""
-    return _barred(status, said, quote, at) or _unfit(status, said, quote, at)
 
 
 def _barred(status: int, said: Complaint, quote: str, at: Endpoint) -> ModelError | None:

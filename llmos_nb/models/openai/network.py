@@ -1,4 +1,4 @@
-"""A model behind a URL: where that leads and by which way, and what it means when nothing comes back."""
+"""A model behind a URL: where that leads and by which way, how long it may be silent, and what it means then."""
 
 from __future__ import annotations
 
@@ -15,11 +15,44 @@ from urllib.request import getproxies, proxy_bypass
 
 from llmos_nb.errors import ConfigError, ModelError, ModelRefused, ModelUnavailable
 from llmos_nb.models.base import shown_url
+from llmos_nb.models.catalogue import thinks
 from llmos_nb.models.openai.errors import Endpoint, one_line
-from llmos_nb.models.patience import Patience
 
 NO_KEY = "none"
 _UNREACHED = re.compile("Connector|ConnectError|ConnectTimeout|ConnectionTimeout|ConnectionRefused")
+SILENCE_S, LONGEST_S, GROWS = 12.0, 300.0, 4
+THINKS_S, PAUSES_S = 600.0, 60.0  # of a model that thinks: before its first word, and between two
+_silent: dict[str, float] = {}  # by endpoint and model, what was not enough; a process does not begin anew
+
+
+class Patience:
+    """The patience with one model at one place.
+
+    Parameters
+    ----------
+    by : str
+        The place and the model.
+    name : str
+        The model.
+    given_s : float, optional
+        What somebody has set, in place of what is known.
+    """
+
+    def __init__(self, by: str, name: str, given_s: float | None = None) -> None:
+        self._by, thinking = by, thinks(name)
+        self.between_s = given_s or max(PAUSES_S if thinking else SILENCE_S, _silent.get(by, 0.0))
+        self.first_s = given_s or max(THINKS_S if thinking else SILENCE_S, self.between_s)
+
+    def after(self, begun: bool) -> float:
+        """Return the seconds of silence that are borne, once an answer has begun or before."""
+        return self.between_s if begun else self.first_s
+
+    def ended(self, begun: bool) -> float:
+        """Return how long was waited in vain; the next attempt is given more time."""
+        waited = self.after(begun)
+        self.between_s = _silent[self._by] = max(self.between_s, min(waited * GROWS, LONGEST_S))
+        self.first_s = max(self.first_s, self.between_s)
+        return waited
 
 
 class Remote:

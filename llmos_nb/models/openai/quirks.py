@@ -167,8 +167,3 @@ _LEARNT: dict[str, Learnt] = {}
 def learnt(by: str) -> Learnt:
     """Return what an endpoint has taught of a model: ``URL#MODEL``."""
     return _LEARNT.setdefault(by, Learnt())
-
-
-def forget() -> None:
-    """Forget what all endpoints have taught."""
-    _LEARNT.clear()

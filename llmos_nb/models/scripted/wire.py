@@ -50,7 +50,7 @@ class Played:
     end: End = "close"
 
 
-def play(turn: Turn, prompt_bytes: int = 0, stream: bool = True) -> Played:
+def play(turn: Turn, prompt_bytes: int = 0) -> Played:
     """Return what goes over the wire for a turn.
 
     Parameters
@@ -59,16 +59,13 @@ def play(turn: Turn, prompt_bytes: int = 0, stream: bool = True) -> Played:
         What is to be answered, and with which fault.
     prompt_bytes : int
         Size of the prompt, to estimate its tokens.
-    stream : bool
-        As server-sent events, or as one JSON body.
 
     Returns
     -------
     Played
         Status, headers and pieces.
     """
-    pieces = tuple(_stream(turn, prompt_bytes)) if stream else (_body(turn, prompt_bytes),)
-    played = Played(pieces, headers={"content-type": "text/event-stream" if stream else "application/json"})
+    played = Played(tuple(_stream(turn, prompt_bytes)), headers={"content-type": "text/event-stream"})
     return _SHAPES[turn.fault](played, turn) if turn.fault in _SHAPES else played
 
 
@@ -78,23 +75,16 @@ def _stream(turn: Turn, prompt_bytes: int) -> Iterator[bytes]:
         yield _event({"content": turn.text[i : i + PIECE]})
     for i, call in enumerate(turn.calls):  # as endpoints do: its name first, its arguments in two halves
         text = arguments_text(call)
-        yield _event({"tool_calls": [{"index": i, **_whole_call(i, {**call, "arguments": ""})}]})
+        yield _event({"tool_calls": [{"index": i, **whole_call(i, {**call, "arguments": ""})}]})
         for half in (text[: len(text) // 2], text[len(text) // 2 :]):
             yield _event({"tool_calls": [{"index": i, "function": {"arguments": half}}]})
-    yield _event({}, _finish(turn))
+    yield _event({}, "tool_calls" if turn.calls else "stop")
     yield _sse({"choices": [], "usage": usage(turn, prompt_bytes)})
     yield _DONE
 
 
-def _body(turn: Turn, prompt_bytes: int) -> bytes:
-    message: dict[str, Any] = {"role": "assistant", "content": turn.text or None}
-    if turn.calls:
-        message["tool_calls"] = [_whole_call(i, c) for i, c in enumerate(turn.calls)]
-    choice = {"index": 0, "message": message, "finish_reason": _finish(turn)}
-    return json.dumps({"choices": [choice], "usage": usage(turn, prompt_bytes)}).encode()
-
-
-def _whole_call(i: int, call: dict[str, Any]) -> dict[str, Any]:
+def whole_call(i: int, call: dict[str, Any]) -> dict[str, Any]:
+    """Return a call as an endpoint sends it in one piece."""
     function = {"name": call["name"], "arguments": arguments_text(call)}
     return {"id": f"call_{i}", "type": "function", "function": function}
 
@@ -112,10 +102,6 @@ def usage(turn: Turn, prompt_bytes: int) -> dict[str, Any]:
     completion = turn.usage.get("completion", size // 4 + 1)
     details = {"cached_tokens": turn.usage.get("cached", 0)}
     return {"prompt_tokens": prompt, "completion_tokens": completion, "prompt_tokens_details": details}
-
-
-def _finish(turn: Turn) -> str:
-    return "tool_calls" if turn.calls else "stop"
 
 
 def _event(delta: dict[str, Any], finish: str | None = None) -> bytes:
@@ -170,7 +156,7 @@ def _recalled(change: Callable[[int, dict[str, Any]], dict[str, Any]]) -> Shape:
     """Send each call whole in one event, changed in this way."""
 
     def shape(played: Played, turn: Turn) -> Played:
-        calls = [change(i, {"index": i, **_whole_call(i, c)}) for i, c in enumerate(turn.calls)]
+        calls = [change(i, {"index": i, **whole_call(i, c)}) for i, c in enumerate(turn.calls)]
         pieces = [_event({"tool_calls": [c]}) for c in calls]
         return replace(played, pieces=(*pieces, _event({}, "tool_calls"), _DONE))
 

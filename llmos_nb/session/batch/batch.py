@@ -28,18 +28,8 @@ from llmos_nb.journal import home_of, scan
 from llmos_nb.policy import budget as budgets
 from llmos_nb.process import saved
 from llmos_nb.session import config
-from llmos_nb.session.batch.worker import (
-    RETRY,
-    Result,
-    Spec,
-    check_specs,
-    known_run,
-    place_of,
-    quiet,
-    result_of,
-    run_one,
-    stop,
-)
+from llmos_nb.session.batch import worker
+from llmos_nb.session.batch.worker import RETRY, Result, Spec, result_of
 from llmos_nb.session.opening import hold_inside
 from llmos_nb.tools import reentry
 
@@ -108,7 +98,7 @@ def _checked(specs: Iterable[Spec], retry: str) -> list[dict[str, Any]]:
     """Return the specs, each with its home; refuse what is not understood, or asks for more than the caller may."""
     if retry not in ("", *RETRY):
         raise UsageError(f"retry {retry!r}: one of {', '.join(RETRY)}")
-    checked = [{**s, "home": str(home_of(s.get("home")).root)} for s in check_specs(specs)]
+    checked = [{**s, "home": str(home_of(s.get("home")).root)} for s in worker.check_specs(specs)]
     for spec in checked:  # here: the workers are in no step
         hold_inside(config.load({"approve": spec.get("approve")}))
     return checked
@@ -124,7 +114,7 @@ def _cap(
         return None
     before: Counter[str] = Counter(dict(others or {}))
     for spec in specs if bounds else ():
-        journal = Path(spec["home"], known_run(place_of(spec)).get("journal", "-"))
+        journal = Path(spec["home"], worker.known_run(worker.place_of(spec)).get("journal", "-"))
         if journal.exists() and (events := scan(journal)[0]):
             before.update(saved.folded(events, journal).spent)
     folder = Path(specs[0]["home"], "batch", f".spent-{token_hex(4)}")
@@ -172,7 +162,7 @@ class _Batch:
         task = asyncio.current_task()
         try:
             # outside, as a step may have wanted the batch
-            work = reentry.outside().run(pool.submit, run_one, spec, self.name, self.retry, self.cap)
+            work = reentry.outside().run(pool.submit, worker.run_one, spec, self.name, self.retry, self.cap)
             return await self._unless_lost(pool, asyncio.wrap_future(work))
         except asyncio.CancelledError:
             if task is not None and task.cancelling():
@@ -209,7 +199,7 @@ class _Batch:
 
     async def close(self) -> None:
         """Stop what still runs here, and end the workers that were made here."""
-        stop(self.name)
+        worker.stop(self.name)
         if self._lost is not None:
             self._lost.cancel()
         if self.cap:
@@ -277,10 +267,10 @@ def _serve(halt: Any) -> None:
     def follow() -> None:
         with contextlib.suppress(EOFError, OSError):
             halt.recv()
-        stop()
+        worker.stop()
         if parent := multiprocessing.parent_process():
             parent.join()
-            quiet(LAST_WORDS_S)
+            worker.quiet(LAST_WORDS_S)
             os._exit(1)
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)

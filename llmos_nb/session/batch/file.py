@@ -33,17 +33,7 @@ FAILED, UNFINISHED = 1, 3
 CAUSES, CAUSE = 3, 120
 
 
-def run_file(
-    path: Path,
-    out: Path | None = None,
-    *,
-    dask: str = "",
-    workers: int = 0,
-    apart: bool = False,
-    retry: str = "",
-    budget: str = "",
-    rate: float = 0,
-) -> int:
+def run_file(path: Path, out: Path | None = None, **how: Any) -> int:
     """Run a file of specs, say how it went, and give the exit code.
 
     It is 0 where every run answered, `FAILED` where some ended without an answer, else `UNFINISHED`.
@@ -52,26 +42,14 @@ def run_file(
     ----------
     path : Path
         JSON lines.
-    out : Path, optional
-        A line a result, added as it comes; at the end in the order of the specs. What ended in it for the same
-        spec is not run again. Default: standard output.
-    dask : str
-        Address of a Dask scheduler.
-    workers : int
-        How many at once; 0 for the default.
-    apart : bool
-        In processes of their own rather than in threads.
-    retry, budget, rate : str, str, float
-        As `run_batch` takes them.
+    out, **how
+        As `run_specs` takes them.
     """
     specs = read_specs(path)
     if (asks := powers(specs)) and not trust.whole(path):
         hint = f"llmos trust {path} shows all, and asks"
         raise NotTrusted(f"{path} is not trusted, and {visible(asks[0])[:160]}; nothing was started: {hint}")
-    found = run_specs(
-        specs, out, dask=dask, workers=workers, apart=apart, retry=retry, budget=budget, rate=rate
-    )
-    code, said = outcome(found)
+    code, said = outcome(run_specs(specs, out, **how))
     sys.stderr.write(said)
     return code
 
@@ -129,12 +107,28 @@ def run_specs(
     workers: int = 0,
     apart: bool = False,
     retry: str = "",
-    budget: str = "",
-    rate: float = 0,
+    **bounds: Any,
 ) -> list[dict[str, Any]]:
-    """Run specs as `run_file` does, and give the results of all, those that had ended before among them."""
+    """Run specs, and give the results of all, those that had ended before among them.
+
+    Parameters
+    ----------
+    specs : list of dict
+        Checked.
+    out : Path, optional
+        A line a result, added as it comes; at the end in the order of the specs. What ended in it for the same
+        spec is not run again. Default: standard output.
+    dask : str
+        Address of a Dask scheduler.
+    workers : int
+        How many at once; 0 for the default.
+    apart : bool
+        In processes of their own rather than in threads.
+    retry, **bounds
+        As `run_batch` takes them: `budget` and `rate`.
+    """
     try:
-        return asyncio.run(_run(specs, out, partial(_executor, dask, workers, apart), retry, budget, rate))
+        return asyncio.run(_run(specs, out, partial(_executor, dask, workers, apart), retry, bounds))
     except KeyboardInterrupt:
         where = f"what is done is in {out}; " if out else ""
         sys.stderr.write(f"{where}run it again to go on\n")
@@ -151,7 +145,7 @@ def import_from_working_folder() -> None:
 
 
 async def _run(
-    specs: list[dict[str, Any]], out: Path | None, executors: Executors, retry: str, budget: str, rate: float
+    specs: list[dict[str, Any]], out: Path | None, executors: Executors, retry: str, bounds: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     import_from_working_folder()
     with _results(out, specs, retry) as (done, results):
@@ -165,8 +159,7 @@ async def _run(
         try:
             with executors() if left else contextlib.nullcontext() as executor:
                 before = _spent(done.values())
-                work = run_batch(left, executor, came, retry=retry, budget=budget, rate=rate, before=before)
-                fresh = await work
+                fresh = await run_batch(left, executor, came, retry=retry, before=before, **bounds)
         finally:
             bar.close()
     found = {**done, **{r["id"]: r for r in fresh}}

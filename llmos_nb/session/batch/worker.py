@@ -187,7 +187,7 @@ def digest_of(spec: Mapping[str, Any]) -> str:
 
 
 async def _run(spec: Spec, batch: str, retry: str, cap: Cap | None) -> Result:
-    tools = tools_named(spec.get("tools") or ())
+    tools = [n if is_offered(n) else function_named(n) for n in spec.get("tools") or ()]
     session = Session(dict(spec.get("inputs") or {}), spec["home"])
     session.writes = _steps
     session.home.prepare()
@@ -209,17 +209,6 @@ async def _run(spec: Spec, batch: str, retry: str, cap: Cap | None) -> Result:
             _live.remove(entry)
             let_go(process.journal.path)  # whoever comes next goes on with it, as this worker does nothing more
     return _result(spec, process)
-
-
-def tools_named(names: Iterable[str]) -> list[Any]:
-    """Return devices by their names, and functions that are written ``module:function``.
-
-    Raises
-    ------
-    UsageError
-        There is no such function.
-    """
-    return [name if is_offered(name) else function_named(name) for name in names]
 
 
 def function_named(name: str, folder: str = "") -> Any:

@@ -24,6 +24,7 @@ from llmos_nb.session.outcome import unanswered
 from llmos_nb.session.parts import Part
 from llmos_nb.session.process import Process
 from llmos_nb.session.session import Session
+from llmos_nb.views import count, short
 
 _ENDS = (RunEnded.kind, RunPaused.kind, RunResumed.kind)
 
@@ -55,7 +56,6 @@ def standing(session: Session, pid: int | None) -> tuple[str, bool]:
 
 _wakers: WeakSet[Waker] = WeakSet()
 LOOK_S = 60.0  # a clock may be set and a notebook sleep: it looks again after so many seconds
-SHOWN = 80
 _CHECK_S = 10.0
 SERVICE = "the service"
 STOPPED = f"stopped by {SERVICE}"  # why what the end of a service paused is paused: it goes on
@@ -243,7 +243,7 @@ class Waker(Part):
         self.goals.change(goal.n, pid=process.pid, said=_at_work(process.pid))
         process.start()
         woke = f"goal {goal.n} woke as process {process.pid}"
-        self._tell(f"{woke}: {_short(goal.goal)} (%agent show {process.pid})")
+        self._tell(f"{woke}: {short(goal.goal)} (%agent show {process.pid})")
         return self._follow(goal, process)
 
     async def _take_up(self, goal: Goal, how: str) -> None:
@@ -299,7 +299,7 @@ class Waker(Part):
         await process.attend(patient=True, interruptible=False)  # a person may have let it go on meanwhile
         answered = process.reason == "answered"
         said = f"process {process.pid} answered" if answered else str(unanswered(process))
-        more = f": {_short(process.answer or '')}" if answered else ""
+        more = f": {short(process.answer or '')}" if answered else ""
         if process.reason in _AGAIN:
             said, more = self._failed(goal, said), ""
         else:
@@ -310,7 +310,7 @@ class Waker(Part):
         """Let a goal that failed try again later, or no more; return what is said of it."""
         failures = self.goals.find(goal.n).failures + 1
         if failures >= goal.tries:
-            said = f"is given up after {failures} failure{'s' * (failures > 1)}: {said}"
+            said = f"is given up after {count(failures, 'failure')}: {said}"
             told = self.clock() if self.attended else None
             self._write_down(goal, said, state=GIVEN_UP, due=None, failures=failures, told=told)
             return said
@@ -345,8 +345,3 @@ def stop_all() -> None:
     """Stop every timer of this interpreter."""
     for waker in list(_wakers):
         waker.stop()
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"

@@ -86,7 +86,7 @@ class Agent:
     def row(self, s: State) -> AgentRow:
         """Return the process as it stands."""
         phase = phase_of(s, self.counts)
-        asked = decision(s) if phase.tone == "ask" or phase.id == "danger" else None
+        asked = decision(s) if phase.asks else None
         counts_on = s.status == "running" and not (s.waiting or s.expecting)
         return {
             "pid": s.pid,

@@ -45,8 +45,20 @@ def title(call: Call) -> str:
     given = call.arguments if isinstance(call.arguments, dict) else {}
     if call.name == "ask" and isinstance(asked := given.get("question"), str):
         return short(f"asks: {asked}", TITLE_MOST)
-    said = ", ".join(f"{k}={v!r}" for k, v in given.items()) if given else str(call.arguments or "")
-    return short(f"{call.name}({said})", TITLE_MOST)
+    return short(written(call), TITLE_MOST)
+
+
+def edited_lines(call: Call) -> int:
+    """Return how many lines of a call differ from what was proposed; at least one where somebody edited it."""
+    proposed = set(call.proposed.splitlines())
+    return max(sum(line not in proposed for line in call.code.splitlines()), 1)
+
+
+def written(call: Call) -> str:
+    """Return a call as it would stand in code: its tool with the arguments."""
+    if not isinstance(call.arguments, dict) or not call.arguments:
+        return f"{call.name}({call.arguments or ''})"
+    return f"{call.name}({', '.join(f'{k}={v!r}' for k, v in call.arguments.items())})"
 
 
 def _kept(s: State, mine: Sequence[Call], counts: Counts, first: bool) -> StepRow:

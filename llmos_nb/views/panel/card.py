@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from llmos_nb.policy import in_advance, until_words, who_words
 from llmos_nb.process.state import Commitment, State
 from llmos_nb.tools import Call
 from llmos_nb.views.contract import Argument, Button, Card, Table, Words
 from llmos_nb.views.panel.acts import commits, may_do, planned
-from llmos_nb.views.panel.danger import put_in
+from llmos_nb.views.panel.calls import edited_lines
+from llmos_nb.views.panel.danger import Question, put_in
 from llmos_nb.views.panel.held import at_its_line, held
 from llmos_nb.views.wording import count, hidden, listed, marked, plain, ref, sentence, short, upper
 
-Question = Mapping[str, Any]
-"""What the gate recorded with the question; any key may be missing."""
 APPROVE: Button = {"label": "Approve", "verb": "approve", "key": "A", "main": True}
 EDIT: Button = {"label": "Edit", "verb": "edit", "key": "E"}
 REJECT: Button = {"label": "Reject", "verb": "reject", "key": "R"}
@@ -26,16 +24,7 @@ SKIP: Button = {"label": "Skip", "verb": "skip", "key": "S"}
 def arguments(s: State, call: Call, question: Question) -> list[Argument]:
     """Return the arguments as fields, each with its origin."""
     given = call.arguments if isinstance(call.arguments, dict) else {}
-    schemas, sinks = question.get("schema", {}), question.get("sinks", ())
-    made: list[Argument] = []
-    for name, value in given.items():
-        one: Argument = {"name": name, "value": value, "origin": _origin(s, call, name, question)}
-        if name in schemas:
-            one["schema"] = dict(schemas[name])
-        if name in sinks:
-            one["sink"] = "where it goes"
-        made.append(one)
-    return made
+    return [{"name": n, "value": v, "origin": _origin(s, call, n, question)} for n, v in given.items()]
 
 
 def _origin(s: State, call: Call, name: str, question: Question) -> Words:
@@ -52,42 +41,28 @@ def _origin(s: State, call: Call, name: str, question: Question) -> Words:
 
 def reads_writes(s: State, call: Call, question: Question) -> Table | None:
     """List what the call reads and writes, with before and after, and where each comes from."""
-    both = set(map(_name, question.get("reads", ()))) & set(map(_name, question.get("writes", ())))
+    both = {*question.get("reads", ())} & {*question.get("writes", ())}
     kept = question.get("lent")
     rows = [
-        _touched(s, "reads, writes" if name in both else access, raw, kept is not None and name not in kept)
+        _touched(s, "reads, writes" if name in both else access, name, kept is not None and name not in kept)
         for access in ("reads", "writes")
-        for raw in question.get(access, ())
-        if (name := _name(raw)) not in both or access == "writes"
+        for name in question.get(access, ())
+        if name not in both or access == "writes"
     ]
     heads = ["access", "name", "before → after", "where it comes from"]
     return {"caption": "What this call reads and writes", "heads": heads, "rows": rows} if rows else None
 
 
-def _parts(raw: Any) -> Mapping[str, Any]:
-    """Return what is recorded of a use: a name, ``[name, change, origin]`` or a mapping of these."""
-    if isinstance(raw, Mapping):
-        return raw
-    return dict(zip(("name", "change", "origin"), [raw] if isinstance(raw, str) else raw, strict=False))
-
-
-def _name(raw: Any) -> str:
-    return str(_parts(raw).get("name", ""))
-
-
-def _touched(s: State, access: str, use: Any, kept: bool) -> list[Words | Button]:
+def _touched(s: State, access: str, name: str, kept: bool) -> list[Words | Button]:
     """Return one row; `kept` says that the code does nothing with the name by which it could change."""
-    raw, name = _parts(use), _name(use)
     made = next((c for c in reversed(s.surviving) if name in c.changes.written), None)
     change = "changed" if name in s.versions else "new or changed"
     if access == "reads":
         change = "no change seen" if kept else "may change"
     origin = _made_by(made, access, name in s.versions)
-    if raw.get("origin"):
-        origin = marked(str(raw["origin"]))
     if label := s.labels.get(name):
         origin = [*([origin] if isinstance(origin, str) else origin), f", {label}"]
-    return [access, [["`", name]], raw.get("change") or change, origin]
+    return [access, [["`", name]], change, origin]
 
 
 def _made_by(made: Call | None, access: str, known: bool) -> Words:
@@ -198,27 +173,21 @@ def _terms(question: Question) -> str:
     return "".join(f" {upper(sentence(s))}" for s in said if s)
 
 
-def _edited(call: Call) -> bool:
-    return bool(call.proposed)
-
-
 def _what(s: State, call: Call, question: Question, made: Card) -> None:
     """Put the code, or the arguments as a form, into the card."""
     if question.get("shows"):
         made |= {"code": str(question["shows"]), "lang": "diff", "cap": ["What would change"]}
     elif not call.code:
         made["args"] = arguments(s, call, question)
-    elif not _edited(call):
+    elif not call.proposed:
         made |= {"code": call.code, "lang": "python", "cap": ["Python, written by the model in ", ref(call)]}
     else:
-        kept = set(call.proposed.splitlines())
-        lines = max(sum(line not in kept for line in call.code.splitlines()), 1)
-        cap: Words = [f"Python, {count(lines, 'line')} changed by you since ", ref(call)]
+        cap: Words = [f"Python, {count(edited_lines(call), 'line')} changed by you since ", ref(call)]
         made |= {"code": call.code, "lang": "python", "model_code": call.proposed, "cap": cap}
 
 
 def _buttons(call: Call, question: Question) -> list[Button]:
-    if _edited(call):
+    if call.proposed:
         version = {"code" if isinstance(call.original, str) else "arguments": call.original}
         restore = {"restore": True, **version}
         first: list[Button] = [{**APPROVE, "more": "my version"}]
@@ -256,7 +225,7 @@ def _cover(call: Call, question: Question) -> Words:
     what = "this call" if call.code else "these arguments"
     bound: Words = [" (", ["`", f"{digest[:4]} {digest[4:6]}"], ")"] if digest else []
     once: Words = [f"Approve counts once, for exactly {what}", *bound, ". "]
-    if _edited(call):
+    if call.proposed:
         return [*once, "The journal keeps both versions."]
     if call.code and not _risk_kinds(question):  # the mode asks, not a risk: there is nothing to be bound to
         return once

@@ -16,6 +16,7 @@ from llmos_nb.views.contract import Button, Card, Danger, Piece, Quote, StepRow,
 from llmos_nb.views.wording import count, marked, upper
 
 Question = Mapping[str, Any]
+"""What the gate recorded with the question; any key may be missing."""
 ALIKE, NEAR = 0.8, 0.55  # how much two addresses have in common
 LINES, LINE, TYPED = 3, 240, 80
 _SAID = ("external", "look-alike", "untrusted data")  # risks that the card says better

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from llmos_nb.tools import Call
 from llmos_nb.views.contract import Button, Card, Held, Words
 from llmos_nb.views.outside import acted
+from llmos_nb.views.panel.danger import Question
 from llmos_nb.views.wording import marked, sentence
 
-Question = Mapping[str, Any]
 ALLOW: Button = {"label": "Allow once", "verb": "approve", "key": "A"}
 REFUSE: Button = {"label": "Refuse", "verb": "reject", "key": "R"}
 

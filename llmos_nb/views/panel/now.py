@@ -15,19 +15,8 @@ from llmos_nb.views.counts import Counts
 from llmos_nb.views.panel.acts import ranges
 from llmos_nb.views.panel.answer import answer, changed, checked, foot, unverified
 from llmos_nb.views.panel.blocks import Rows, actions, code, details, lead, table, text
-from llmos_nb.views.wording import (
-    count,
-    counting,
-    duration,
-    listed,
-    money,
-    names,
-    ref,
-    short,
-    since,
-    times,
-    upper,
-)  # fmt: skip
+from llmos_nb.views.panel.calls import written
+from llmos_nb.views.wording import count, counting, duration, listed, money, ref, short, since, times, upper
 
 
 @dataclass
@@ -57,6 +46,11 @@ class Phase:
     now: list[Block] = field(default_factory=list)
     clock: Clock | None = None
 
+    @property
+    def asks(self) -> bool:
+        """Whether a person is waited for."""
+        return self.tone == "ask" or self.id == "danger"
+
 
 RUN = ["Pause", "Stop"]
 SO_FAR, THINKING = "{} so far", "thinking {}"
@@ -64,11 +58,9 @@ SO_FAR, THINKING = "{} so far", "thinking {}"
 
 def code_of(call: Call, side: str = "") -> Block:
     """Return a call as code: its Python, or its name with arguments."""
-    given = call.arguments if isinstance(call.arguments, dict) else {}
-    said = ", ".join(f"{k}={v!r}" for k, v in given.items()) if given else str(call.arguments or "")
     wrote = "Python, edited since " if call.original is not None else "Python, written by the model in "
     cap: Words = [wrote if call.code else "Call ", ref(call)]
-    shown = code(call.code or f"{call.name}({said})", "Code of this call", "python")
+    shown = code(call.code or written(call), "Code of this call", "python")
     return {**shown, "cap": cap, "side": side}
 
 
@@ -140,11 +132,9 @@ def _titled(call: Call) -> str:
 
 def _running_call(call: Call) -> Phase:
     title = _titled(call)
-    reads: list[str] = call.facts.get("reads", [])
-    words: Words = [allowed(call), *([" It reads ", *names(reads), "."] if reads else [])]
     now: list[Block] = [
         lead(f"{upper(title)} runs"),
-        text(words),
+        text(allowed(call)),
         {**code_of(call), "kind": "live", "of": call.id, "label": f"Code and prints of {title}"},
     ]
     return Phase("running", "go", "running", "Running", title, RUN, now, counting(call.started, SO_FAR))

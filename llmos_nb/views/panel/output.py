@@ -12,10 +12,10 @@ from llmos_nb.tools import Call
 from llmos_nb.views.contract import Block, Button, Glyph, Sheet, Words
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.panel.blocks import Rows, code, details, heading, table, text
-from llmos_nb.views.panel.calls import title
+from llmos_nb.views.panel.calls import edited_lines, title, written
 from llmos_nb.views.panel.costs import cost_of, say_cost
 from llmos_nb.views.results import Grid, Part, StepResult, result, taken_along, wrong
-from llmos_nb.views.wording import count, duration, listed, money, ref, short, since, size, tokens
+from llmos_nb.views.wording import count, duration, few, listed, money, ref, short, since, size, tokens
 
 PICTURES = ("image/png", "image/jpeg")
 MOST_BYTES = 1_000_000  # of the pictures that one view holds
@@ -27,6 +27,7 @@ _AFTER = {
     "ran": ", nothing to compare",
     "undone": ": it was taken back",
 }
+NAMES = 5  # that are named where Undo takes back more
 NOTHING = "It has given nothing yet."
 
 
@@ -69,19 +70,13 @@ def _story(found: StepResult) -> list[Block]:
 def code_as_run(part: Part) -> Block:
     """Return the code of a call, with what had been proposed where somebody edited it."""
     call = part.call
-    given = call.arguments if isinstance(call.arguments, dict) else {}
-    said = ", ".join(f"{k}={v!r}" for k, v in given.items()) if given else str(call.arguments or "")
-    body = part.code or f"{call.name}({said})"
+    body = part.code or written(call)
     by = f", proposed by the model, {part.who}" if part.who else ", written by the model"
     cap: Words = ["Python " if part.code else "Call ", ref(call), by]
     made: Block = {**code(body, f"Code of {call.id}", "python"), "cap": cap}
     if part.proposed and part.code:
-        was = set(part.proposed.splitlines())
-        edited = max(sum(line not in was for line in body.splitlines()), 1)
-        made["cap"] = [
-            *cap,
-            f", {count(edited, 'line')} differs" if edited == 1 else f", {edited} lines differ",
-        ]
+        edited = edited_lines(call)
+        made["cap"] = [*cap, ", 1 line differs" if edited == 1 else f", {edited} lines differ"]
         made["before"] = part.proposed
     return made
 
@@ -195,32 +190,18 @@ def _foot(s: State, step: int | str, found: StepResult) -> Block | None:
     if stands:
         what = "this step" if isinstance(step, int) else "this call"
         buttons.append({"label": f"Undo {what}", "verb": "undo", "key": "U", "data": {"step": step}})
-    if isinstance(step, int) and found.verdict.kind in (
-        "as expected",
-        "ran",
-        "failed",
-        "not as expected",
-        "undone",
-    ):
+    if isinstance(step, int) and found.verdict.kind:
         buttons.append({"label": "Retry", "verb": "retry", "data": {"step": step}})
     if not buttons:
         return None
     made: Block = {"kind": "actions", "buttons": buttons}
     if stands and taken:
-        along = f"Undo takes back {listed(names_of(taken))}"
+        along = f"Undo takes back {few(taken, NAMES)}"
         numbers = [n for n in later if isinstance(n, int)]
-        whose = (
-            f"step{'s' * (len(numbers) > 1)} {listed(numbers)}"
-            if numbers
-            else f"{count(len(later), 'later call')}"
-        )
+        steps = f"step{'s' * (len(numbers) > 1)} {listed(numbers)}"
+        whose = steps if numbers else count(len(later), "later call")
         made["note"] = f"{along}, with the work of {whose}, which came after it." if later else f"{along}."
     return made
-
-
-def names_of(found: list[str], most: int = 5) -> list[str]:
-    """Return a few names, and how many more there are."""
-    return [*found[:most], *([f"{len(found) - most} more"] if len(found) > most else [])]
 
 
 @lru_cache(maxsize=16)  # a view is made anew at every event

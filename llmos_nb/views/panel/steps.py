@@ -49,16 +49,15 @@ def row(s: State, n: int, counts: Counts) -> StepRow | None:
 
 def _row(s: State, step: Step, served: list[Call], counts: Counts) -> StepRow:
     status = _status(s, step, served, counts)
-    said = any([counts.who.of_step(step.n), *(counts.who.of_call(c.id) for c in served)])
+    by = [counts.who.of_step(step.n), *(counts.who.of_call(c.id) for c in served)]
+    noted = status == "rejected" and any(by)  # the reason stands in the note
     row: StepRow = {"n": step.n, "t": step.title, "s": status}
     more = {
         "x": step.expect,
         "after": ", ".join(map(str, step.depends_on)),
         "code": step.code,
         "calls": [c.id for c in served],
-        "ev": None
-        if status == "rejected" and said
-        else _evidence(s, step, served, status),  # the reason stands in the note
+        "ev": None if noted else _evidence(s, step, served, status),
         "note": _note(s, step, served, counts, status),
         "out": any(map(gave, served)),
         "back": status in ("done", "failed")

@@ -5,38 +5,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import cast
 
-from llmos_nb.journal import Event
-from llmos_nb.journal.events import SignalReceived
+from llmos_nb.journal import Event, events as ev
+from llmos_nb.policy import show
 from llmos_nb.process.state import State
 from llmos_nb.process.state.fold import fold
 from llmos_nb.tools import Call
-from llmos_nb.views.contract import Block, Button, Glyph, PanelView
+from llmos_nb.views.contract import Block, Button, Glyph, PanelView, Sheet
 from llmos_nb.views.counts import Counts
-from llmos_nb.views.panel import output, steps
+from llmos_nb.views.panel import now, output, steps
 from llmos_nb.views.panel.answer import turns
-from llmos_nb.views.panel.blocks import Rows, actions, details, lead, table, text
+from llmos_nb.views.panel.blocks import Rows, actions, code, details, lead, table, text
 from llmos_nb.views.panel.card import announced, card, wants
-from llmos_nb.views.panel.children import Children
 from llmos_nb.views.panel.costs import say_cost
 from llmos_nb.views.panel.danger import endangered
-from llmos_nb.views.panel.now import (
-    RUN,
-    Phase,
-    code_of,
-    ended,
-    expecting,
-    foot_of,
-    paused,
-    planning,
-    running,
-    starting,
-)
-from llmos_nb.views.panel.sheets import SHEETS, MakeSheet, previewed
 from llmos_nb.views.timeline import Timeline
-from llmos_nb.views.wording import bars, clock, names, ref, size, who
+from llmos_nb.views.wording import bars, clock, names, phrase, ref, short, size, who
 
 
 def view(state: State, events: Sequence[Event]) -> PanelView:
@@ -98,7 +85,7 @@ class Projector:
 
     def preview(self, told: Event) -> None:
         """Lay what a preview showed over *now*, where the event tells of one."""
-        if isinstance(body := told.body, SignalReceived) and body.signal == "previewed":
+        if isinstance(body := told.body, ev.SignalReceived) and body.signal == "previewed":
             self._sheet = lambda state, timeline: previewed(body)
 
     def live(self, state: State) -> str | None:
@@ -126,7 +113,7 @@ def live_of(now: Iterable[Block]) -> str | None:
     return next((block.get("of", "") for block in now if block["kind"] == "live"), None)
 
 
-def _base(s: State, counts: Counts, phase: Phase) -> PanelView:
+def _base(s: State, counts: Counts, phase: now.Phase) -> PanelView:
     """Return everything but *now*."""
     running = s.status == "running" and not (s.waiting or s.expecting)
     found = steps.rows(s, counts)
@@ -139,9 +126,7 @@ def _base(s: State, counts: Counts, phase: Phase) -> PanelView:
         "goal": s.goal.strip(),
         "who": who(s),
         "budget": budget,
-        "strip": phase.what
-        if phase.tone == "ask" or phase.id == "danger"
-        else steps.at(s, found) or phase.what,
+        "strip": phase.what if phase.asks else steps.at(s, found) or phase.what,
         "time": clock(s.spent.get("s", 0.0)),
         "timing": {"since": s.at, "base": s.spent.get("s", 0.0)} if running else None,
         "cost": say_cost(s.spent),
@@ -165,9 +150,9 @@ def _live(s: State, counts: Counts, children: Children) -> PanelView:
         phase.acts, phase.what = ["Resume", "Stop"], f"{phase.what}; it pauses after this step"
     phase.now = turns(s, phase.now)
     made = _base(s, counts, phase)
-    if s.status == "ended" and phase.tone != "ask" and (foot := foot_of(s, phase)):
+    if s.status == "ended" and phase.tone != "ask" and (foot := now.foot_of(s, phase)):
         made["foot"] = foot
-    if phase.tone == "ask" or phase.id == "danger":
+    if phase.asks:
         made["card"], made["stage"] = card(s), "you"
         made |= {"say": announced(made["card"])} if made["card"] else {}
         made |= {"danger": True} if phase.id == "danger" else {}
@@ -175,24 +160,24 @@ def _live(s: State, counts: Counts, children: Children) -> PanelView:
     return made
 
 
-def phase_of(s: State, counts: Counts) -> Phase:  # noqa: PLR0911 - one a phase
+def phase_of(s: State, counts: Counts) -> now.Phase:  # noqa: PLR0911 - one a phase
     """Say which of the panel's states this is."""
     if s.questions and (s.undoing or not s.settled):
         return _waiting(s)
     if s.status == "ended":
-        return ended(s, counts)
+        return now.ended(s, counts)
     if s.status == "paused":
-        return paused(s)
+        return now.paused(s)
     if s.expecting:
-        return expecting(s)
+        return now.expecting(s)
     if not s.requests:
-        return starting()
+        return now.starting()
     if not s.plan.steps and (s.planning == "only" or (s.planning == "auto" and not s.responses)):
-        return planning(s, counts)
-    return running(s, counts)
+        return now.planning(s, counts)
+    return now.running(s, counts)
 
 
-def _waiting(s: State) -> Phase:
+def _waiting(s: State) -> now.Phase:
     """A person is asked, though other calls may still run beside."""
     key, question = next(iter(s.questions.items()))
     known = {"plan": "proposed", "question": "question", "doubt": "doubt"}
@@ -200,11 +185,11 @@ def _waiting(s: State) -> Phase:
     call = s.calls.get(key)
     if name == "waiting" and call is not None:
         name = "edited" if call.original is not None else name if call.code else "tool"
-    acts = [] if s.settled else RUN
+    acts = [] if s.settled else now.RUN
     if endangered(question):
         what = f"{wants(s, key, question)} where others chose"
-        return Phase("danger", "bad", "danger", "Waiting for you", what, acts)
-    return Phase(name, "ask", "waiting", "Waiting for you", wants(s, key, question), acts)
+        return now.Phase("danger", "bad", "danger", "Waiting for you", what, acts)
+    return now.Phase(name, "ask", "waiting", "Waiting for you", wants(s, key, question), acts)
 
 
 # time travel
@@ -226,14 +211,16 @@ def _replay(timeline: Timeline, events: Sequence[Event], n: int) -> PanelView:
         rows.insert(1, ["call", [ref(call), f" {call.name}, {_stands(call)}"]])
     shown = timeline.events[n]
     title: Block = {**lead(f"{e.k}: {shown['t']}"), "glyph": _GLYPHS[shown.get("mark", "")]}
-    now = [title, table("At this event", rows), *([code_of(call, _stands(call))] if call else [])]
+    blocks = [title, table("At this event", rows), *([now.code_of(call, _stands(call))] if call else [])]
     if call is not None and call.result:
-        now.append(details(f"Result of {call.id}", call.result, "Result"))
+        blocks.append(details(f"Result of {call.id}", call.result, "Result"))
     fork: Button = {"label": "Fork here", "verb": "fork", "main": True, "data": {"at": n}}
-    now.append(actions(fork, {"label": "Back to the end", "verb": "seek", "data": {"at": len(events) - 1}}))
+    blocks.append(actions(fork, {"label": "Back to the end", "verb": "seek", "data": {"at": len(events) - 1}}))
     told = "Fork here starts a new process from this event. The finished run stays as it is."
-    now.append(text(told, mute=True))
-    phase = Phase("replaying", "", "replaced", "Replaying", "a finished run, nothing is executed", [], now)
+    blocks.append(text(told, mute=True))
+    phase = now.Phase(
+        "replaying", "", "replaced", "Replaying", "a finished run, nothing is executed", [], blocks
+    )
     made = _base(s, counts, phase)
     made["planhead"], made["at"], made["say"], made["past"] = "Plan at this event", n, " ", True
     return made
@@ -248,3 +235,92 @@ _STANDS = {
 
 def _stands(call: Call) -> str:
     return _STANDS.get(call.status, call.status.replace("_", " "))
+
+
+# the processes that it started, as its own journal knows them
+MOST, GOAL = 50, 160
+
+
+@dataclass
+class Children:
+    """What was set aside for each child and what it has used; fed event by event.
+
+    Parameters
+    ----------
+    calls : dict of int to str
+        By pid, the call that started it; empty where the user did.
+    used : dict of int to dict
+        By pid, what it used by unit, once it has ended.
+    """
+
+    calls: dict[int, str] = field(default_factory=dict)
+    used: dict[int, dict[str, float]] = field(default_factory=dict)
+
+    def heard(self, e: Event) -> None:
+        """Take one event in."""
+        match e.body:
+            case ev.BudgetReserved(child=int(pid), call=call):
+                self.calls[pid] = call
+            case ev.BudgetSettled(child=int(pid), amounts=amounts):
+                self.used[pid] = amounts
+
+    def block(self, s: State) -> list[Block]:
+        """Return a table of them; nothing where it started none."""
+        shown = list(self.calls.items())[-MOST:]
+        rows: Rows = [[*_named(s, pid, call), *self._stands(pid)] for pid, call in shown]
+        heads = ["process", "goal", "stands", "used"]
+        return [table("Processes that it started", rows, heads)] if rows else []
+
+    def _stands(self, pid: int) -> tuple[str, str]:
+        if pid not in self.used:
+            return "has not ended", ""
+        return "has ended", ", ".join(show(u, round(v, 4)) for u, v in self.used[pid].items() if v)
+
+
+def _named(s: State, pid: int, call: str) -> tuple[str, str]:
+    """Return number and name, and the goal, as the call that started it says them."""
+    given = s.calls[call].arguments if call in s.calls else {}
+    said = {k: str(given.get(k, "")) for k in ("name", "goal")} if isinstance(given, dict) else {}
+    return f"{pid} {said.get('name', '')}".rstrip(), phrase(said.get("goal", ""), GOAL)
+
+
+# pages that are laid over *now* for a while
+JOURNAL_MOST = 400
+
+
+def rules(s: State, timeline: Timeline) -> Sheet:
+    """List the rules that hold, in order, each with the button that takes it back."""
+    title = "Rules and what they cover"
+    mode = text(["Where no rule speaks, the mode ", ["`", s.mode], " decides."])
+    if not s.rules:
+        return {"title": title, "blocks": [text("There is no rule in this process."), mode]}
+    rows: Rows = []
+    for i, rule in enumerate(s.rules):
+        where = ", ".join(f"{k} = {v!r}" for k, v in rule.where.items()) or "any arguments"
+        left = f"{max(rule.count - s.rules_used.get(i, 0), 0)} more" if rule.count else "any number"
+        revoke: Button = {"label": "Take back", "verb": "revoke", "data": {"rule": i}}
+        rows.append([[["`", rule.tool]], rule.do, where, left, f"by {rule.by}", revoke])
+    heads = ["tool", "does", "where", "how often", "made", "take back"]
+    return {"title": title, "blocks": [table("Rules, the first that matches speaks", rows, heads), mode]}
+
+
+def journal(s: State, timeline: Timeline) -> Sheet:
+    """Show the last events, a line each."""
+    shown = timeline.events[-JOURNAL_MOST:]
+    lines = "\n".join(f"{e['n']:>4}  {e['k']:<18} {short(e['t'], 100)}" for e in shown)
+    blocks = [code(lines, "Journal")]
+    if len(shown) < len(timeline.events):
+        blocks.insert(0, text(f"The last {len(shown)} of {len(timeline.events)} events."))
+    return {"title": "Journal", "blocks": blocks}
+
+
+def previewed(seen: ev.SignalReceived) -> Sheet:
+    """Show what a step gave in a copy that was thrown away, from the event that tells of it."""
+    title = f"Preview of {seen.call}" + ("" if seen.ok else ": it failed")
+    gone = "It ran in a copy of your variables that is gone now. Nothing was changed; it still waits for you."
+    shown = [code(seen.text, "What it showed")] if seen.text else []
+    return {"title": title, "blocks": [text(gone), *shown, text(f"It would change: {seen.would}.")]}
+
+
+MakeSheet = Callable[[State, Timeline], Sheet]
+SHEETS: dict[str, MakeSheet] = {"rules": rules, "journal": journal}

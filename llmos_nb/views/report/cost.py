@@ -8,9 +8,8 @@ from llmos_nb.journal import Event
 from llmos_nb.policy import show
 from llmos_nb.process.state import State
 from llmos_nb.views.activity import Stretches
-from llmos_nb.views.report.axis import Axis, axis
 from llmos_nb.views.report.model import Column, Columns, Curve, Grid, Note, Piece, Report, Told
-from llmos_nb.views.report.scale import groups, span, ticks
+from llmos_nb.views.report.scale import Axis, axis, groups, span, ticks
 from llmos_nb.views.report.turns import Spending, Turn, spending
 from llmos_nb.views.wording import count, duration, money, tokens
 

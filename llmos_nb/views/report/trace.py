@@ -9,9 +9,8 @@ from llmos_nb.journal import Event, events as ev
 from llmos_nb.process.state import CONTROL, State
 from llmos_nb.views.activity import PLAN, Activity, Stretches, activities, worked
 from llmos_nb.views.contract import Stretch
-from llmos_nb.views.report.axis import Axis, axis
 from llmos_nb.views.report.model import Grid, Lane, Lanes, Mark, Note, Part, Report, Told
-from llmos_nb.views.report.scale import groups
+from llmos_nb.views.report.scale import Axis, axis, groups
 from llmos_nb.views.timeline import Timeline
 from llmos_nb.views.wording import clock, count, duration, phrase, since
 

@@ -5,18 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from llmos_nb.views.report.model import (
-    WIDTH,
-    Columns,
-    Curve,
-    Drawing,
-    Grid,
-    Lane,
-    Lanes,
-    Note,
-    Piece,
-    Report,
-)
+from llmos_nb.views.report.model import WIDTH, Columns, Curve, Drawing, Grid, Lane, Lanes, Note, Piece, Report
 from llmos_nb.views.text.lines import wrap
 from llmos_nb.views.text.tables import table
 from llmos_nb.views.wording import phrase, visible

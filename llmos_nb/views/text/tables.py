@@ -31,11 +31,6 @@ def table(rows: Sequence[Sequence[object]], heads: Sequence[str], width: int = W
     return "\n".join(lines.table(grid, width=width))
 
 
-def log(events: Sequence[Event], since: int = 0) -> str:
-    """Return a journal from an event on, an event a line."""
-    return logged(told(events, since))
-
-
 def told(events: Sequence[Event], since: int = 0) -> list[tuple[Event, TimelineEvent]]:
     """Return the events of a journal from one on, each with what is said of it."""
     shown = events[since:]

@@ -17,8 +17,7 @@ from aiohttp import web
 from wire_replay import WireReplay
 
 import llmos_nb as llmos
-from llmos_nb.models import patience
-from llmos_nb.models.openai import errors, quirks
+from llmos_nb.models.openai import errors, network, quirks
 from llmos_nb.process.state.fold import fold
 
 HERE = Path(__file__).parent
@@ -203,11 +202,11 @@ async def played(
 def nothing_learnt(monkeypatch):
     for variable in (*VARIABLES, "LLMOS_API_KEY", "OPENAI_API_VERSION", "AZURE_OPENAI_ENDPOINT"):
         monkeypatch.delenv(variable, raising=False)
-    quirks.forget()
-    patience.forget()
+    quirks._LEARNT.clear()
+    network._silent.clear()
     yield
-    quirks.forget()
-    patience.forget()
+    quirks._LEARNT.clear()
+    network._silent.clear()
 
 
 @pytest.mark.parametrize(("provider", "quirk"), [pytest.param(p, q, id=f"{p}: {q['name']}") for p, q in QUIRKS])

@@ -70,27 +70,10 @@ const KINDS = {
       b.buttons.map((x) => dataButton(x)),
       b.note && h("span.cover", {}, b.note),
     ),
-  progress: (b) => {
-    const percent = Math.round(b.part * 100);
-    const bar = {
-      role: "progressbar",
-      "aria-label": b.label,
-      "aria-valuenow": percent,
-      "aria-valuemin": 0,
-      "aria-valuemax": 100,
-    };
-    return h("div.bar", bar, h("b", { width: `${percent}%` }));
-  },
   image: (b) =>
     PICTURES.includes(b.mime) &&
     /^[A-Za-z0-9+/=]+$/.test(b.data) &&
     h("img.picture", { src: `data:${b.mime};base64,${b.data}`, alt: b.label }),
-  skeleton: (b) =>
-    h(
-      "div",
-      { "aria-hidden": "true" },
-      b.widths.map((width) => h("div.skel", { width: `${width}%` })),
-    ),
   details: (b) =>
     h(
       "details",

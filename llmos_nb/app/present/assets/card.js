@@ -68,7 +68,7 @@ export function argumentTable(args) {
     h(
       "tr",
       {},
-      h("th", { scope: "row" }, h("code", {}, arg.name), arg.sink && h("div.sink", {}, arg.sink)),
+      h("th", { scope: "row" }, h("code", {}, arg.name)),
       h("td", {}, argumentField(arg)),
       h("td", {}, words(arg.origin)),
     );

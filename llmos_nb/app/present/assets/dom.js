@@ -145,7 +145,6 @@ function morphAttributes(old, fresh) {
 
 // What a person typed stays until the value that it started from changes.
 function morphField(old, fresh) {
-  if (old.nodeName === "SELECT") morphChildren(old, fresh);
   if (old.baseValue === fresh.baseValue && old.type !== "range") return;
   setBase(old, fresh.type === "checkbox" ? "checked" : "value", fresh.baseValue);
 }
@@ -153,12 +152,6 @@ function morphField(old, fresh) {
 function setBase(element, key, value) {
   element.baseValue = value;
   element[key] = value;
-}
-
-/** Where the options of a select are there only after its value was set, set it again. */
-export function settle(select) {
-  select.value = select.baseValue;
-  return select;
 }
 
 const place = (button) => button && `${button.dataset.act} ${button.closest("li")?.dataset.key}`;

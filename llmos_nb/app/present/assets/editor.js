@@ -1,5 +1,5 @@
 // Forms: fields, what they hold, and the rows and cards that carry them.
-import { button, h, settle } from "./dom.js";
+import { button, h } from "./dom.js";
 
 const SAVE = { act: "save", look: ".main", key: "Ctrl ↵" };
 const CANCEL = { act: "cancel", key: "Esc" };
@@ -69,50 +69,27 @@ export function questionForm(question) {
   return h("div.form", { "data-key": "question" }, field(question, "text", "", { rows: 2 }), go);
 }
 
-const isText = (schema, value) => (schema?.type ?? typeof value) === "string";
-
 // A number, a list or an object is edited as JSON, so that its type survives.
-function shown(schema, value) {
-  return isText(schema, value) ? (value ?? "") : JSON.stringify(value ?? null);
+function shown(value) {
+  return typeof value === "string" ? value : JSON.stringify(value ?? null);
 }
 
-/** The field of one argument, chosen by its schema. */
-export function argumentField({ name, value, schema = {} }) {
-  const attrs = { name, "aria-label": name, "aria-description": schema.description };
-  if (schema.enum) {
-    const options = schema.enum.map((option) => h("option", { value: JSON.stringify(option) }, `${option}`));
-    return settle(h("select", { ...attrs, value: JSON.stringify(value) }, options));
-  }
-  if (schema.type === "boolean") return h("input", { type: "checkbox", ...attrs, checked: Boolean(value) });
-  const text = shown(schema, value);
-  if (isText(schema, value) && (text.length > 60 || text.includes("\n")))
-    return h("textarea", { ...attrs, rows: 3, value: text });
-  return h("input", {
-    type: "text",
-    inputmode: /integer|number/.test(schema.type) ? "decimal" : null,
-    ...attrs,
-    value: text,
-  });
+/** The field of one argument: a long text has room. */
+export function argumentField({ name, value }) {
+  const attrs = { name, "aria-label": name, value: shown(value) };
+  const long = typeof value === "string" && (value.length > 60 || value.includes("\n"));
+  return long ? h("textarea", { ...attrs, rows: 3 }) : h("input", { type: "text", ...attrs });
 }
-
-const FITS = {
-  integer: Number.isInteger,
-  number: (value) => typeof value === "number",
-  array: Array.isArray,
-  object: (value) => value !== null && typeof value === "object" && !Array.isArray(value),
-};
 
 /** The arguments as typed, or null: then the fields that do not fit are marked and the first one has the focus. */
 export function readArguments(form, args) {
   const out = {};
   const wrong = [];
-  for (const { name, value, schema = {} } of args) {
+  for (const { name, value } of args) {
     const input = form.querySelector(`[name="${CSS.escape(name)}"]`);
     try {
-      if (input.type === "checkbox") out[name] = input.checked;
-      else if (input.value === input.baseValue) out[name] = value;
-      else out[name] = !schema.enum && isText(schema, value) ? input.value : JSON.parse(input.value);
-      if (!schema.enum && FITS[schema.type]?.(out[name]) === false) throw new TypeError(name);
+      if (input.value === input.baseValue) out[name] = value;
+      else out[name] = typeof value === "string" ? input.value : JSON.parse(input.value);
       input.removeAttribute("aria-invalid");
     } catch {
       input.setAttribute("aria-invalid", "true");

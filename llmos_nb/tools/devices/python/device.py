@@ -118,8 +118,7 @@ class PythonDevice:
                 reads.reading(context) as read,
                 context.within(),
             ):
-                if self.snapshots is not None and before is not None:
-                    watch.holds(self.snapshots.handles(before, names))
+                watch.holds(self.snapshots.handles(before, names) if self.snapshots and before else ())
                 step = Step(self, sink, Runner(self.namespace, context.deadline_s, self.ip), watch)
                 outcome = await step.run(code, context.call)
         except (Stopped, asyncio.CancelledError):
@@ -136,8 +135,8 @@ class PythonDevice:
         found = step.result(outcome, changes, back)
         if outcome.error is None:
             found.facts.update(step.leaves(changes))
-        noted = {"effects": watch.effects, **_surroundings(code, read, before, changes)}
-        return replace(found, facts={**found.facts, **noted})
+        noted = _surroundings(code, read, before, changes)
+        return replace(found, facts={**found.facts, "effects": watch.effects, **noted})
 
     def _rollback(self, before: Any) -> Any:
         """Take back what a step has changed; the code of tools that others hold is not its change."""
