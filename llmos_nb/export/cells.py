@@ -105,7 +105,7 @@ def read(path: Path) -> dict[str, Any]:
         if not isinstance(book, dict) or book.get("nbformat") != 4:
             raise ValueError("it is not a notebook of nbformat 4")
         _check()(book)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise LlmosError(f"{path}: cannot be opened as a notebook ({str(error).splitlines()[0]})") from error
     book["cells"] = [with_texts(c, joined) for c in book["cells"]]
     return book

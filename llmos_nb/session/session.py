@@ -225,6 +225,10 @@ class Session:
         **more: Any,
     ) -> None:
         """Write the first events of a process."""
+        if settings.rules or settings.tools or settings.labels:
+            from llmos_nb.session import config_names  # few have a file that names anything
+
+            config_names.tell(settings, run.tools, self.namespace or {}, self.serves)
         told = prompts.you_are(settings.prompts, more["pid"], more["name"])
         head = briefing.introduced(head, run.tools, told)
         record_start(run, settings, goal, bounds, head, self.parts.begun(run, settings), **more)

@@ -7,6 +7,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -33,9 +34,13 @@ from llmos_nb.export.verify.report import (
     counted,
 )
 from llmos_nb.export.verify.seal import KEY, checksums, findings, made_here
+from llmos_nb.export.verify.shape import misshapen
 from llmos_nb.export.verify.values import compare_values, with_probes
 
 Progress = Callable[[str, int, int], None]
+# what a record raises that is not as an export writes it, code that does not parse and too long a path among it
+_UNREADABLE = (LookupError, TypeError, AttributeError, ValueError, SyntaxError, OSError, RecursionError)
+_RUNNING = ("installs", "runs", "same", "same twice")
 _COMMENTS = re.compile(r"\s*(#.*\s*)*")
 _FOREIGN = "it was not exported here, so nothing of it was run; say trust=True (--trust) once you have read it"
 
@@ -131,13 +136,25 @@ def verify(
 def _climbed(climb: _Climb) -> Report:
     signature.allowed_signers(climb.allowed_signers)  # said before anything else is looked at
     for name, rung in _RUNGS.items():
-        if not _wanted(climb, name):
-            continue
-        climb.tell(name)
-        _try(climb, name, rung)
+        with _reading(climb, name):
+            if _wanted(climb, name):
+                climb.tell(name)
+                _try(climb, name, rung)
         if climb.report.exit_code != OK:
             break
     return climb.report
+
+
+@contextmanager
+def _reading(climb: _Climb, level: str) -> Iterator[None]:
+    """Say so where what a level reads of the record is of no kind that an export writes."""
+    try:
+        yield
+    except LlmosError:  # one of them may be a PermissionError, too
+        raise
+    except _UNREADABLE as error:
+        what = f"the record of the run cannot be read: {type(error).__name__}: {error}"
+        climb.fail(CANNOT if level in _RUNNING else CHANGED, Difference("metadata.llmos_nb", what))
 
 
 def _wanted(climb: _Climb, name: str) -> bool:
@@ -176,15 +193,9 @@ def _nobodys_word(climb: _Climb, lacking: Sequence[str]) -> Iterator[str]:
 
 
 def _try(climb: _Climb, level: str, rung: Rung) -> None:
-    climb.report.checks.append(check := Check(level))
+    climb.report.checks.append(check := Check(level, held=False))
     started = time.monotonic()
-    try:
-        check.held = rung(climb, check)
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
-        if level not in ("unchanged", "signed", "journal"):
-            raise
-        what = f"the record of the run cannot be read: {type(error).__name__}: {error}"
-        check.held = climb.fail(CHANGED, Difference("metadata.llmos_nb", what))
+    check.held = rung(climb, check)
     check.seconds = round(time.monotonic() - started, 3)
 
 
@@ -200,11 +211,16 @@ def _opens(climb: _Climb, check: Check) -> bool | None:
         what = f"it has schema {about['schema']}, and this version reads up to {SCHEMA}: update llmos_nb"
     if what:
         return climb.fail(CANNOT, Difference("metadata.llmos_nb", what))
-    check.counts = {"cells": len(climb.book["cells"]), "input files": len(about.get("inputs", []))}
+    inputs = about.get("inputs")
+    files = len(inputs) if isinstance(inputs, list) else 0  # what else it is, the next level says
+    check.counts = {"cells": len(climb.book["cells"]), "input files": files}
     return True if climb.book["cells"] else _nothing(climb, check)
 
 
 def _unchanged(climb: _Climb, check: Check) -> bool:
+    where, what = misshapen(climb.book)
+    if where:
+        return climb.fail(CHANGED, Difference(where, f"the record of the run cannot be read: it {what}"))
     found = findings(climb.book, climb.path.absolute().parent)
     check.counts = {"checksums": checksums(climb.book)}
     if found:

@@ -1,0 +1,89 @@
+"""Names in `llmos.toml` that nothing has are said when a process begins, and do not keep it from beginning."""
+
+import pytest
+
+from llmos_nb.models.scripted import ScriptedModel
+from llmos_nb.session import Session
+
+DONE = {"text": "ok"}
+
+
+def send(to: str) -> str:
+    """Send something."""
+    return to
+
+
+@pytest.fixture
+def begun(tmp_path, capsys):
+    """Begin a process in a folder with a file of settings, and return what was said in lines."""
+
+    def begin(text, names=None, tools=(send,)):
+        (tmp_path / "llmos.toml").write_text(text)
+        session = Session({"mail": "x", **(names or {})})
+        process = session.create("Do it.", model=ScriptedModel([DONE]), tools=tools)
+        assert process.state != "ended"
+        return capsys.readouterr().err.splitlines()
+
+    return begin
+
+
+RULE = "[[policy.rules]]\ntool = '{}'\ndo = 'deny'\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "near"),
+    [
+        ("[tools.sennd]\neffect = 'read'", "[tools.sennd]: no tool", "did you mean send?"),
+        (RULE.format("send") + RULE.format("sennd"), "policy.rules[1]: tool = 'sennd': no tool", "did you mean send"),
+        (RULE.format("pithon"), "policy.rules[0]: tool = 'pithon': no tool", "did you mean python"),
+        (RULE.format("reed_file"), "tool = 'reed_file': no tool", "did you mean read_file"),
+        (RULE.format("files"), "tool = 'files': no tool", "is here"),  # a device, whose tools have other names
+        (RULE.format("xqzw"), "tool = 'xqzw': no tool", "is here."),
+        ("[labels]\nmial = 'secret'", "[labels]: mial: no variable", "did you mean mail?"),
+    ],
+)  # fmt: skip
+def test_a_name_that_nothing_has_is_said_with_the_file_the_place_and_the_nearest(
+    begun, tmp_path, text, where, near
+):
+    (line,) = begun(text)
+    assert line.startswith(f"llmos: {tmp_path / 'llmos.toml'}: ") and where in line and near in line
+    assert line.endswith("Correct it, unless it comes later.")
+    assert begun(text) == []  # once
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[tools.send]\neffect = 'read'", "[tools.sql]\nrows = 5", "[tools.'sen*']\neffect = 'read'", "[labels]\nmail = 'secret'",
+        "[labels]\ntotals_by_month = 'secret'", "[labels]\n'file:mial.txt' = 'trusted'", "[labels]\nquarantine = true",
+        RULE.format("*"), RULE.format("sen*"), RULE.format("send.undo"), RULE.format("read_file"), RULE.format("later"),
+        RULE.format("terminal"), RULE.format("python"), RULE.format("recall"), RULE.format("time_convert_tim"),
+    ],
+)  # fmt: skip
+def test_a_name_that_is_there_or_may_come_with_what_is_there_is_not_spoken_of(begun, text):
+    server = "\n[mcp.time]\ncommand = ['no-such-program']\n"
+    assert begun(text + server, {"later": lambda: None}) == []
+
+
+def test_a_label_is_not_spoken_of_where_the_variable_near_it_has_its_own(begun):
+    assert begun("[labels]\nmail = 'secret'\nmail2 = 'secret'") == []
+
+
+def test_a_tool_of_another_process_is_there(begun):
+    def other() -> None:
+        """Do nothing."""
+
+    assert begun("[tools.send]\neffect = 'read'\n[tools.other]\neffect = 'read'", tools=(send, other)) == []
+    assert begun("[tools.send]\neffect = 'read'\n[tools.other]\neffect = 'external'", tools=(send,)) == []
+
+
+def test_the_file_of_an_organisation_and_a_strangers_rule_that_does_not_hold_are_left_alone(
+    begun, tmp_path, monkeypatch
+):
+    (tmp_path / "org.toml").write_text(RULE.format("sennd"))
+    monkeypatch.setenv("LLMOS_ORG_CONFIG", str(tmp_path / "org.toml"))
+    assert begun("") == []
+    monkeypatch.delenv("LLMOS_TRUST")
+    said = begun(RULE.format("senndd") + RULE.format("sendd").replace("deny", "allow"))
+    assert [line for line in said if "sendd'" in line] == []
+    assert len([line for line in said if "'senndd'" in line]) == 1
