@@ -120,7 +120,8 @@ def events_of_responses():
 )
 def test_other_providers_show_code_as_it_comes(model, events):
     shown = Shown()
-    answer = model("any", api_key="k" * 20).answer(shown)
+    made = model("any", api_key="k" * 20)
+    answer = made.ANSWER(shown, made._at)
     for event in events():
         answer.take(event)
     assert shown.pieces == ["x", " = 1"]
