@@ -14,7 +14,7 @@ from llmos_nb.journal import Blobs, Journal, missing_payloads, read
 from llmos_nb.journal.events import CallFinished, parse
 from llmos_nb.process.state.fold import fold
 from llmos_nb.views import audit, page
-from llmos_nb.views.text.tables import log
+from llmos_nb.views.text.tables import logged, told
 
 LARGE, PNG = "x" * 10_000, "89504e47" * 2_000
 MISSING = "[payload of 10,000 bytes is missing: deleted or lost]"
@@ -75,7 +75,7 @@ def test_a_payload_that_is_gone_costs_itself_alone(tmp_path, harm):
     assert len(lost) == 1 and sum(len(c.images) for c in calls.values()) == 1
     assert [c.status for c in calls.values()] == [c.status for c in before.calls.values()]
     assert [c.id for c in calls.values() if c.result != before.calls[c.id].result] == [lost[0].id]
-    assert MISSING in log(process.events) and page.plain(process.run.state, process.events)
+    assert MISSING in logged(told(process.events)) and page.plain(process.run.state, process.events)
     assert harm is not damaged or process.export(tmp_path / "run.ipynb", run=False).exists()
 
 

@@ -9,7 +9,7 @@ from llmos_nb.journal.events import ModelRequested, parse
 from llmos_nb.models.openai.client import OpenAIModel
 from llmos_nb.views import page
 from llmos_nb.views.spans.export import spans_of
-from llmos_nb.views.text.tables import log
+from llmos_nb.views.text.tables import logged, told
 
 TURNS = [{"calls": [{"name": "python", "arguments": {"code": "1 + 1"}}]}, {"text": "two"}]
 
@@ -31,7 +31,7 @@ async def test_model_and_endpoint_are_recorded_with_the_first_request_and_shown(
     again = llmos.replay(process.journal.path)
     assert again.run.state.endpoint == f"http://{place}"
     assert f"· m at {place} " in page.plain(again.run.state, again.events).splitlines()[0]
-    assert f"request 1 to m at {place}" in log(again.events)
+    assert f"request 1 to m at {place}" in logged(told(again.events))
     (chat, *_) = [s for s in spans_of(again.events) if s.name.startswith("chat")]
     at = urlsplit(server.url)
     assert (chat.attributes["server.address"], chat.attributes["server.port"]) == (at.hostname, at.port)
