@@ -25,6 +25,8 @@ class Findings:
         Variables that it uses.
     lent : tuple of str, optional
         Of `reads`, those of which nobody can say that they stay; None where nobody looked.
+    absent : tuple of str, optional
+        Of `reads`, the variables that are not there; None where nobody looked.
     imports : tuple of (str, str)
         Of `writes`, those that only imports bind, with the dotted name of what is imported.
     everything : bool
@@ -58,6 +60,7 @@ class Findings:
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     lent: tuple[str, ...] | None = None
+    absent: tuple[str, ...] | None = None
     imports: tuple[tuple[str, str], ...] = ()
     everything: bool = False
     sources: tuple[tuple[str, str, str], ...] = ()
@@ -79,7 +82,7 @@ class Findings:
         given = {k: said[k] for k in ("level", "title", "why", "everything", "shows", "each_time") if k in said}
         given |= {k: tuple(said.get(k, ())) for k in lists}
         given |= {k: tuple(map(tuple, said.get(k, ()))) for k in pairs}
-        given |= {"lent": tuple(said["lent"])} if "lent" in said else {}
+        given |= {k: tuple(said[k]) for k in ("lent", "absent") if k in said}
         return cls(**given, state=str(said["state"]) if "state" in said else None)
 
     @property

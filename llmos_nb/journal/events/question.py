@@ -31,6 +31,8 @@ class QuestionAsked(Fact):
         What it uses: names of variables, or of tables.
     lent : list of str, optional
         Of `reads`, the variables that the call may change, although its text does not tell; None where nobody looked.
+    absent : list of str, optional
+        Of `reads`, the variables that were not there when it was asked; None where nobody looked.
     origins : dict of str to str, optional
         Where each argument comes from.
     looked : list of str
@@ -75,6 +77,7 @@ class QuestionAsked(Fact):
     reads: list[str] | None = None
     writes: list[str] | None = None
     lent: list[str] | None = None
+    absent: list[str] | None = None
     origins: dict[str, str] | None = None
     looked: list[str] = field(default_factory=list)
     shows: str = ""

@@ -240,6 +240,7 @@ def ask_human(
             reads=list(seen.reads),
             writes=list(seen.writes),
             lent=None if seen.lent is None else list(seen.lent),
+            absent=None if seen.absent is None else list(seen.absent),
             origins=seen.origins,
             shows=seen.shows,
             each_time=seen.each_time,

@@ -42,12 +42,14 @@ def _origin(s: State, call: Call, name: str, question: Question) -> Words:
 def reads_writes(s: State, call: Call, question: Question) -> Table | None:
     """List what the call reads and writes, with before and after, and where each comes from."""
     both = {*question.get("reads", ())} & {*question.get("writes", ())}
-    kept = question.get("lent")
+    kept, absent = question.get("lent"), question.get("absent") or ()
+    used = [("reads", n) for n in question.get("reads", ()) if n not in both]
+    used += [("reads, writes" if n in both else "writes", n) for n in question.get("writes", ())]
     rows = [
-        _touched(s, "reads, writes" if name in both else access, name, kept is not None and name not in kept)
-        for access in ("reads", "writes")
-        for name in question.get(access, ())
-        if name not in both or access == "writes"
+        [how, [["`", name]], "–", "was not there when this was asked"]
+        if name in absent
+        else _touched(s, how, name, kept is not None and name not in kept)
+        for how, name in used
     ]
     heads = ["access", "name", "before → after", "where it comes from"]
     return {"caption": "What this call reads and writes", "heads": heads, "rows": rows} if rows else None
@@ -68,7 +70,7 @@ def _touched(s: State, access: str, name: str, kept: bool) -> list[Words | Butto
 def _made_by(made: Call | None, access: str, known: bool) -> Words:
     if made is not None:
         return [f"step {made.step}, " if made.step else "", ref(made)]
-    return "this call" if access == "writes" and not known else "there before the process"
+    return "this call" if access == "writes" and not known else "not made by this process"
 
 
 def unseen(call: Call) -> list[list[str]]:

@@ -85,7 +85,8 @@ class PythonDevice:
     def inspect(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Say what this code would do, as plain data for the policy and the panel."""
         code = str(arguments["code"])
-        return plain(inspect_code(code, look_around(self.namespace, code_names(code))))
+        found = plain(inspect_code(code, look_around(self.namespace, code_names(code))))
+        return {**found, "absent": [name for name in found["reads"] if name not in self.namespace]}
 
     async def run(self, code: str, context: CallContext) -> ToolResult:
         """Run code in the namespace.
