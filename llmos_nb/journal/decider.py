@@ -123,6 +123,7 @@ class Decider:
 YOU, PLAN, MODEL = Decider("person", "you"), Decider("plan"), Decider("model")
 WORDS = Decider("commitment", "words")  # of the user, of former versions
 NO_ONE = Decider("unknown")
+INTERRUPT = Decider("process", "an interrupt")  # whoever restarts sends one, too: nobody need have pressed Stop
 SCHEMA, REPEAT, BUDGET, CONFLICT, DEADLINE = (
     Decider("check", name) for name in ("schema", "repeat", "budget", "conflict", "deadline")
 )
@@ -180,4 +181,6 @@ def typed(d: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-__all__ = ["MODEL", "NO_ONE", "PLAN", "YOU", "Decider", "DeciderData", "Kind", "former", "person", "typed"]
+__all__ = [
+    "INTERRUPT", "MODEL", "NO_ONE", "PLAN", "YOU", "Decider", "DeciderData", "Kind", "former", "person", "typed",
+]  # fmt: skip

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from llmos_nb.journal import Event, Journal
-from llmos_nb.journal.events import YOU, Decider, person
+from llmos_nb.journal.events import INTERRUPT, YOU, Decider, person
 from llmos_nb.policy import approval, budget as budgets
 from llmos_nb.process import Run, decisions, drive, redo_last, signals, undo_calls
 from llmos_nb.process.state import Plan
@@ -195,7 +195,7 @@ class Process:
         return self
 
     def _interrupted(self) -> None:
-        self.dispatch.halt_soon("paused", YOU)
+        self.dispatch.halt_soon("paused", INTERRUPT)
 
     def _do(self, act: Callable[..., object], *args: Any, **kwargs: Any) -> Pending:
         """Carry out what a person does to the run; nothing inside a step may."""

@@ -9,6 +9,7 @@ from fixtures_writer import Writer
 from turns import python
 
 import llmos_nb as llmos
+from llmos_nb.journal.events import INTERRUPT, Decider
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import budget
 from llmos_nb.process.state.fold import fold
@@ -116,9 +117,10 @@ def test_where_the_budget_is_used_up_only_more_of_it_goes_on_and_nothing_is_offe
     assert v["acts"] == ["Resume"] and v["foot"]["ask"]
 
 
-def test_nobody_is_said_to_have_pressed_stop_where_the_interpreter_ended():
-    w = STATES["running"]().add("signal.received", signal="stop", by="the end of the interpreter")
-    events = w.add("run.paused", why="stopped by the end of the interpreter").events
+@pytest.mark.parametrize("by", [Decider("process", "the end of the interpreter"), INTERRUPT])
+def test_nobody_is_said_to_have_pressed_stop_where_something_else_ended_the_cell(by):
+    w = STATES["running"]().add("signal.received", signal="stop", by=by.plain())
+    events = w.add("run.paused", why=f"stopped by {by.describe()}").events
     assert Projector(events).view(fold(events), events)["state"] == "Paused"
     assert shown("paused")["state"] == "Paused by Stop"
 

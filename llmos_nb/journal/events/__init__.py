@@ -16,6 +16,7 @@ from llmos_nb.journal.decider import (
     BUDGET,
     CONFLICT,
     DEADLINE,
+    INTERRUPT,
     MODEL,
     NO_ONE,
     PLAN,
@@ -165,8 +166,8 @@ def parse(kind: str, d: dict[str, Any], version: int = VERSION) -> Body:
 
 
 __all__ = [
-    "BACK", "BUDGET", "CONFLICT", "DEADLINE", "FOR_GOOD", "FURTHER", "KINDS", "MODEL", "NO_ONE", "PLAN", "REBUILD",
-    "REPEAT", "SCHEMA", "SINCE", "VERSION", "YOU", "ActData", "ActUsed", "ActsMoved", "AfterEnd",
+    "BACK", "BUDGET", "CONFLICT", "DEADLINE", "FOR_GOOD", "FURTHER", "INTERRUPT", "KINDS", "MODEL", "NO_ONE", "PLAN",
+    "REBUILD", "REPEAT", "SCHEMA", "SINCE", "VERSION", "YOU", "ActData", "ActUsed", "ActsMoved", "AfterEnd",
     "AnswerComputed", "Body", "BudgetReserved", "BudgetSettled", "CallDecided", "CallFinished", "CallInDoubt",
     "CallRedone", "CallResolved", "CallStarted", "CallUndone", "CellRan", "Changes", "CheckFinished",
     "ContextPaged", "Decider", "DeciderData", "EffectDecided", "HeadMessage", "HeapChanged", "HeapRestored",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from llmos_nb.journal.events import FOR_GOOD
+from llmos_nb.journal.events import FOR_GOOD, INTERRUPT
 from llmos_nb.policy import show
 from llmos_nb.process import answers
 from llmos_nb.process.state import CONTROL, State, resumes
@@ -165,7 +165,7 @@ def _thinking(s: State, counts: Counts, step: int) -> Phase:
 def paused(s: State) -> Phase:
     """Stopped or paused; nothing is lost, and what was taken back is named."""
     stopped = s.why.startswith("stopped")
-    pressed = stopped and not s.why.startswith("stopped by the ")
+    pressed = stopped and not s.why.startswith(("stopped by the ", f"stopped by {INTERRUPT.describe()}"))
     state = "Paused by Stop" if pressed else "Paused"
     broken = next((c for c in reversed(s.calls.values()) if c.error == "Stopped"), None) if stopped else None
     step = f"step {broken.step}" if broken is not None and broken.step else "a call"

@@ -3,8 +3,8 @@
 Only a signal handler reaches `time.sleep`, a pure loop or a runaway regex; one long C call ends when it returns
 (law 6). Code that swallows the interrupt is interrupted again as soon as it has let go of it, so that
 ``except: pass`` in a loop ends too. Limits: on any other thread than the main one a guard does nothing, since
-Python gives signals to the main thread only; code that sends itself SIGINT counts as Stop; code that sets its own
-handlers is on its own until it returns, and then the old ones are put back.
+Python gives signals to the main thread only; code that sends itself SIGINT counts as an interrupt; code that sets its
+own handlers is on its own until it returns, and then the old ones are put back.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from types import FrameType, TracebackType
 from typing import Any, Protocol
 
 from llmos_nb.errors import ToolTimeout
-from llmos_nb.journal import NO_ONE, YOU, Decider, host
+from llmos_nb.journal import INTERRUPT, NO_ONE, YOU, Decider, host
 from llmos_nb.tools.outcome import Stopped
 from llmos_nb.tools.protocol import current_call
 
@@ -268,7 +268,7 @@ class Guard:
         if by_timer:
             self._late = late
         else:
-            self._stopped_by = YOU
+            self._stopped_by = INTERRUPT
 
     def _interrupt(self, frame: FrameType) -> None:
         if self._tries >= _STUBBORN:
@@ -329,7 +329,7 @@ def interruptible(deadline_s: float | None = None, ending: bool = False) -> Guar
     Raises
     ------
     Stopped
-        The user stopped it: by an interrupt from outside, or by `stop_main_thread`.
+        It was stopped: by an interrupt from outside, or by `stop_main_thread`.
     ToolTimeout
         It passed its deadline.
 
