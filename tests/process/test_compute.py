@@ -106,7 +106,7 @@ async def test_what_failed_is_named_with_its_error_and_what_did_not_is_filled_in
     said = "It is {{by['North']}}, but {{by['West']}}, and {{ by['South']:.1f }} and {{40 + 2}}."
     proc = await answered(script, said, names={"by": {"North": 1234, "South": 5678}})
     filled = "It is 1234, but `by['West']`, and 5678.0 and 42."
-    assert (proc.reason, proc.run.state.candidate) == ("unverified", filled)
+    assert (proc.reason, proc.run.state.candidate) == ("failed", filled)  # nobody declared a check
     assert proc.detail.startswith("{{by['West']}}: KeyError: 'West'; told so, it gave no other answer: ")
     found = [(n.text, n.kind) for n in answers.numbers(proc.run.state)]
     assert found == [("1234", "computed"), ("5678.0", "computed"), ("42", "typed")]

@@ -122,15 +122,23 @@ def test_an_answer_of_which_a_check_does_not_hold_says_which():
     assert known["4,999"] == "typed" and known["3,713"] == "typed"
 
 
-def test_an_expression_that_gave_no_value_is_named_and_no_mark_stands_inside_its_braces():
+@pytest.mark.parametrize("reason", ["answered", "failed", "unverified"])
+def test_an_expression_that_gave_no_value_is_named_and_no_mark_stands_inside_its_braces(reason):
     w = Writer().planned("auto").step(1, "n = 1")
     said, failed = "In all {{by['West']}}, and 40.", "{{by['West']}}: KeyError: 'West'"
     w.request().respond(text=said).add("answer.computed", answer=said, values=[], errors=[failed])
-    v = view(w.end("unverified", answer=said, detail=failed).state, w.events)
-    assert blocks(v, "lead")[0]["text"] == "Not verified: an expression of the answer gave no value"
-    assert blocks(v, "table")[0]["rows"] == [[["`", "{{by['West']}}"], "KeyError: 'West'"]]
-    assert blocks(v, "answer")[0]["markdown"] == said
-    assert v["what"] == failed
+    v = view(w.end(reason, answer=said, detail=failed).state, w.events)
+    tables = {b["caption"]: b["rows"] for b in blocks(v, "table")}
+    assert tables["Expressions that gave no value"] == [[["`", "{{by['West']}}"], "KeyError: 'West'"]]
+    assert any(b["markdown"] in said and "{{by['West']}}" in b["markdown"] for b in blocks(v, "answer"))
+    assert not any("{{" in said[slice(*c["at"])] for b in blocks(v, "answer") for c in b.get("claims", ()))
+
+
+async def test_not_verified_is_not_said_where_nobody_declared_a_check(script):
+    proc = await llmos.run("Count.", model=script({"text": "It is {{nosuch}}."}), namespace={}, approve="auto")
+    v = drawn(proc)
+    assert (proc.reason, v["state"]) == ("failed", "Failed") and "Not verified" not in str(v["now"])
+    assert "NameError" in str(v["now"]) and "the script" in proc.detail
 
 
 @given(st.text(max_size=300))

@@ -38,7 +38,15 @@ def answer(s: State, undone: bool = False) -> list[Block]:
     said = (s.answer or "").rstrip()
     small = _OF_SMALL.match(said) if s.small else None
     body = _of_small(small, found) if small else _of_strong(said, found)
-    return [*body, *_known(s, found), *checked(s, undone)]
+    return [*body, *unfilled(s), *_known(s, found), *checked(s, undone)]
+
+
+def unfilled(s: State) -> list[Block]:
+    """Say of each expression of the answer that stands as its code why it gave no value."""
+    rows: blocks.Rows = [
+        [["`", f"{code}}}}}"], why] for code, _, why in (e.partition("}}: ") for e in s.unfilled)
+    ]
+    return [blocks.table("Expressions that gave no value", rows, ["the expression", "why"])] if rows else []
 
 
 def _of_strong(said: str, found: Sequence[Number]) -> list[Block]:
@@ -179,14 +187,11 @@ def unverified(s: State) -> list[Block]:
     ]
     text = s.answer or s.candidate
     lead = "Not verified: what you declared does not hold" if failed else "Not verified"
-    what = "the check"
-    if s.unfilled and not failed:
-        lead, what = "Not verified: an expression of the answer gave no value", "the expression"
-        rows = [[["`", f"{code}}}}}"], why] for code, _, why in (e.partition("}}: ") for e in s.unfilled)]
     return [
         {"kind": "lead", "text": lead, "glyph": "failed"},
         {"kind": "answer", "markdown": text, "claims": placed(text, found, 0)},
-        *([blocks.table("What did not hold", rows, [what, "what was found"])] if rows else []),
+        *([blocks.table("What did not hold", rows, ["the check", "what was found"])] if rows else []),
+        *unfilled(s),
         *_known(s, found),
     ]
 

@@ -13,7 +13,7 @@ from llmos_nb.views import wording
 from llmos_nb.views.contract import Block, Button, Clock, Foot, Glyph, Tone, Words
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.panel.acts import ranges
-from llmos_nb.views.panel.answer import answer, changed, checked, foot, unverified
+from llmos_nb.views.panel.answer import answer, changed, checked, foot, unfilled, unverified
 from llmos_nb.views.panel.blocks import Rows, actions, code, details, lead, table, text
 from llmos_nb.views.panel.calls import written
 from llmos_nb.views.wording import count, counting, duration, listed, money, ref, short, since, times, upper
@@ -303,9 +303,11 @@ def _failed(s: State, counts: Counts) -> Phase:
         lead(short(first, LEAD_MOST)),
         text(f"{tried}{kept(s)}"),
         {"kind": "heading", "text": "What you can do"},
+    half: list[Block] = [{"kind": "answer", "markdown": s.candidate}, *unfilled(s)] if s.unfilled else []
         _can_do(s),
     ]
     if rest or len(first) > LEAD_MOST:
+        *half,
         now.append(details(f"Journal, event {s.n}", "\n".join((first, *rest)), "Error"))
     return Phase("failed", "bad", "failed", "Failed", short(first, 100), ["Resume"], now)
 

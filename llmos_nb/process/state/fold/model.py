@@ -71,7 +71,8 @@ def _failed(s: State, b: ModelFailed) -> None:
         s.shrink = True
     elif b.final:
         unfilled = f"{'; '.join(s.unfilled)}; told so, it gave no other answer: " if s.unfilled else ""
-        s.ending = ("unverified" if s.candidate else "failed", f"{unfilled}{b.error}")
+        unmet = s.candidate and not all(found["held"] for found in s.checks.values())
+        s.ending = ("unverified" if unmet else "failed", f"{unfilled}{b.error}")
 
 
 def _responded(s: State, e: Event, b: ModelResponded) -> None:
