@@ -112,7 +112,7 @@ class StepResult:
     changes : list of Change
         What it changed in the namespace.
     outside : list of str
-        What it did outside, a phrase each; empty where nobody looked.
+        What it did outside in any attempt, a phrase each; empty where nobody looked.
     parts, attempts : list of Part
         Calls that stand, or else the last one; and those that had failed before.
     spent : dict
@@ -143,7 +143,7 @@ def result(s: State, key: int | str, counts: Counts) -> StepResult:
         step.expect if step is not None else "",
         verdict(s, key, stand),
         [change for call in stand for change in changes(call)],
-        outside(stand),
+        outside(ran),
         [part(c, counts.who.when(c.id)) for c in stand],
         [part(c, counts.who.when(c.id)) for c in failed],
         _spent(calls, counts),

@@ -525,7 +525,7 @@ PAUSED = view(
     steps=[STEP1, pending(STEP2, note="interrupted, taken back"), pending(STEP3), STEP4],
     planside="1 of 4 done",
     now=[
-        lead("Paused. Nothing is lost."),
+        lead("Paused"),
         text(
             "Step 2 ran for 0.8 s and had not finished. What it had made (",
             code("by_island"),

@@ -1,5 +1,6 @@
 """Words that claim something, each where it must not be said; `docs/claims.md` lists all of them."""
 
+import threading
 from dataclasses import replace
 from io import StringIO
 
@@ -8,11 +9,14 @@ from fixtures_writer import CODES, Writer
 from turns import python
 
 import llmos_nb as llmos
+from llmos_nb import Session
 from llmos_nb.journal.events import YOU, former
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process.state.fold import fold
+from llmos_nb.views.counts import Counts
 from llmos_nb.views.panel.now import allowed, kept, paused
 from llmos_nb.views.panel.view import Projector, view
+from llmos_nb.views.results import result
 from llmos_nb.views.text.view import TextView
 from llmos_nb.views.timeline import Timeline
 
@@ -86,7 +90,7 @@ def test_a_name_that_the_code_writes_is_not_said_to_stay():
     ],
 )
 async def test_a_name_that_is_handed_on_is_not_said_to_stay(code, said):
-    proc = await ran(python(code), DONE, approve="step")
+    proc = await ran(python(code), DONE, approve="step", namespace={"df": [[1]]})
     rows = drawn(proc)["card"]["table"]["rows"]
     assert [row[2] for row in rows if row[1] == [["`", "df"]]] == [said]
 
@@ -208,3 +212,51 @@ def test_a_step_whose_variables_are_lost_is_not_called_done(lost, may):
     assert ("was done" in said) is (not lost)
     assert ("total is lost" in said) is (lost != may) and ("total may be lost" in said) is bool(may)
     assert w.state.calls[call].status == ("failed" if lost else "done")
+
+
+async def test_a_step_of_which_the_expectation_failed_is_not_said_to_be_done_after_undo_and_redo():
+    steps = [{"title": "List", "expect": "len(g) == 4"}]
+    proc = await ran({"plan": steps}, python("g = [1]"), DONE)
+    before = drawn(proc)
+    proc.undo()
+    proc.redo()
+    after = drawn(proc)
+    assert proc.run.namespace["g"] == [1]
+    assert [after["steps"][0][k] for k in ("s", "verdict")] == [before["steps"][0][k] for k in ("s", "verdict")]
+    assert "done" not in after["steps"][0]["s"] and after["planside"].startswith("0 of 1 done")
+
+
+async def test_a_name_that_is_nowhere_is_not_said_to_be_there_nor_to_be_what_may_change():
+    proc = await ran(python("f(nosuch, rows)"), DONE, approve="step", namespace={"f": len, "rows": [1]})
+    rows = {row[1][0][1]: row[2:] for row in drawn(proc)["card"]["table"]["rows"]}
+    assert rows["nosuch"] == ["–", "was not there when this was asked"]
+    assert rows["rows"] == ["may change", "not made by this process"]
+
+
+def test_of_a_name_at_which_nobody_looked_it_is_not_said_that_it_was_there():
+    w = Writer().two_steps()
+    w.ask(w.call(code=CODES[2]), why="It asks.", reads=["nosuch"])
+    assert "there" not in str(view(w.state, w.events)["card"]["table"])
+
+
+async def test_no_file_is_not_said_of_a_step_of_which_an_earlier_attempt_wrote_one(tmp_path):
+    path = tmp_path / "left.txt"
+    write = python(f"with open({str(path)!r}, 'w') as f:\n    f.write('1')\n1 / 0")
+    proc = await ran({"plan": [{"title": "Write"}]}, write, python("x = 1"), DONE)
+    (said,) = result(proc.run.state, 1, Counts.of(proc.events)).outside
+    assert path.exists() and said == f"wrote {path}"
+
+
+async def test_a_step_that_was_stopped_is_not_said_to_have_lost_nothing_nor_to_have_left_nothing(tmp_path):
+    path, began = tmp_path / "left.txt", threading.Event()
+    code = f"with open({str(path)!r}, 'w') as f:\n    f.write('1')\nbegan.set()\nwhile True: pass"
+    session = Session({"began": began}, home=tmp_path / "home")
+    proc = session.start("go", model=ScriptedModel([python(code)]), approve="auto", plan="none")
+    stopping = threading.Thread(target=lambda: (began.wait(30), proc.stop()))
+    stopping.start()
+    await proc
+    stopping.join()
+    seen = drawn(proc)
+    assert path.exists() and "Nothing is lost" not in str(seen["now"])
+    assert "was taken back, except that it wrote left.txt: that stays." in str(seen["now"])
+    assert seen["steps"][0]["note"].endswith("interrupted, taken back, except that it wrote left.txt")

@@ -10,7 +10,7 @@ from llmos_nb.process.state import CONTROL, State
 from llmos_nb.tools import Call
 from llmos_nb.views.contract import StepRow, StepStatus
 from llmos_nb.views.counts import Counts
-from llmos_nb.views.outside import taken_back
+from llmos_nb.views.outside import interrupted, taken_back
 from llmos_nb.views.panel.costs import facts, verdict_of
 from llmos_nb.views.panel.danger import asked_of, waits_in
 from llmos_nb.views.results import seen, verdict, wrong
@@ -122,7 +122,7 @@ def _note(s: State, call: Call, mine: Sequence[Call], counts: Counts) -> str:
     if call.status == "running" and s.settled:
         found.append("not finished")
     if call.error == "Stopped":
-        found.append("interrupted, taken back")
+        found.append(interrupted(s, call))
     if any(c.undoes and c.status == "done" for c in mine):
         found.append("taken back by its tool")
     elif call.facts.get("undo") and call.status == "done":

@@ -12,6 +12,7 @@ from llmos_nb.tools import Call
 from llmos_nb.views import wording
 from llmos_nb.views.contract import Block, Button, Clock, Foot, Glyph, Tone, Words
 from llmos_nb.views.counts import Counts
+from llmos_nb.views.outside import stays
 from llmos_nb.views.panel.acts import ranges
 from llmos_nb.views.panel.answer import answer, changed, checked, foot, unfilled, unverified
 from llmos_nb.views.panel.blocks import Rows, actions, code, details, lead, table, text
@@ -163,17 +164,20 @@ def _thinking(s: State, counts: Counts, step: int) -> Phase:
 
 
 def paused(s: State) -> Phase:
-    """Stopped or paused; nothing is lost, and what was taken back is named."""
+    """Stopped or paused; what was taken back is named, and what of it stays."""
     stopped = s.why.startswith("stopped")
     pressed = stopped and not s.why.startswith(("stopped by the ", f"stopped by {INTERRUPT.describe()}"))
     state = "Paused by Stop" if pressed else "Paused"
     broken = next((c for c in reversed(s.calls.values()) if c.error == "Stopped"), None) if stopped else None
     step = f"step {broken.step}" if broken is not None and broken.step else "a call"
     what = f"{step} was interrupted" if broken is not None else s.why or "after a step"
-    now: list[Block] = [lead("Paused. Nothing is lost." if s.why.startswith(("stopped", "you")) else "Paused")]
+    whole = broken is None and s.why.startswith(("stopped", "you"))
+    now: list[Block] = [lead("Paused. Nothing is lost." if whole else "Paused")]
     if broken is not None:
         had = f"{upper(step)} ran for {duration(since(broken.started, broken.ended))} and had not finished."
-        now.append(text(f"{had} What it had changed was taken back."))
+        stands = stays(s, [broken])
+        left = f", except that it {stands}: that stays" if stands else ""
+        now.append(text(f"{had} What it had changed was taken back{left}."))
     elif s.why:
         now.append(text(f"Why: {s.why}."))
     resume: Button = {**RESUME, "key": "P"}
@@ -299,15 +303,15 @@ def _failed(s: State, counts: Counts) -> Phase:
     first, *rest = s.detail.strip().splitlines() or ["it failed"]
     took = duration(since(counts.tried_since, s.at))
     tried = f"Tried {times(counts.tries)} in {took}. " if counts.tries > 1 else ""
+    half: list[Block] = [{"kind": "answer", "markdown": s.candidate}, *unfilled(s)] if s.unfilled else []
     now: list[Block] = [
         lead(short(first, LEAD_MOST)),
         text(f"{tried}{kept(s)}"),
+        *half,
         {"kind": "heading", "text": "What you can do"},
-    half: list[Block] = [{"kind": "answer", "markdown": s.candidate}, *unfilled(s)] if s.unfilled else []
         _can_do(s),
     ]
     if rest or len(first) > LEAD_MOST:
-        *half,
         now.append(details(f"Journal, event {s.n}", "\n".join((first, *rest)), "Error"))
     return Phase("failed", "bad", "failed", "Failed", short(first, 100), ["Resume"], now)
 

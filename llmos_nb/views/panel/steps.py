@@ -13,7 +13,7 @@ from llmos_nb.views.contract import Fold, PanelView, StepRow, StepStatus, Words
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.deciders import looked
 from llmos_nb.views.loop import dot
-from llmos_nb.views.outside import taken_back
+from llmos_nb.views.outside import interrupted, taken_back
 from llmos_nb.views.panel import calls
 from llmos_nb.views.panel.calls import gave
 from llmos_nb.views.panel.costs import cost_of, facts, say_cost, verdict_of
@@ -103,7 +103,7 @@ def _note(s: State, step: Step, served: list[Call], counts: Counts, status: str)
     found: list[str] = []
     if served and step.status == "running" and s.settled and status != "waiting":
         ended = "the turn is open" if all(c.status == "done" for c in served) else "not finished"
-        found.append("interrupted, taken back" if served[-1].error == "Stopped" else ended)
+        found.append(interrupted(s, served[-1]) if served[-1].error == "Stopped" else ended)
     found += dict.fromkeys([counts.who.of_step(step.n), *(counts.who.of_call(c.id) for c in served)])
     if by := counts.replaced.get(step.n):
         found.append(f"replaced by {listed(by)}")
