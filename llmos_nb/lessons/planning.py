@@ -67,7 +67,7 @@ class Planner(ScriptedModel):
 
     async def respond(self, request: Request, on_text: Callable[[str], None]) -> Response:
         """Say the next turn, or begin the repair."""
-        told = any("(it is false)" in m.text for m in request.messages[-2:])
+        told = any("(it is false" in m.text for m in request.messages[-2:])
         if told and len(self.turns) == len(turns()):
             repair = model.parse(REPAIR)
             self.turns = (*self.turns[: self.position], *repair, *self.turns[self.position :])

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import ast
 import builtins
+import math
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from types import BuiltinFunctionType, ModuleType
 from typing import Any, NamedTuple
@@ -299,9 +300,9 @@ async def _looking(run: Run) -> AsyncIterator[Look]:
             child.close()
 
 
-async def _condition(run: Run, field: Field) -> ToolResult:
-    why = hindrance(run, field.asked["value"])[0] if not run.state.plan_by.is_person else ""
-    if why:  # of what a person has seen, or written, nothing is asked
+async def _condition(run: Run, field: Field, looked: bool = False) -> ToolResult:
+    """Evaluate it; of a condition that a person has looked at, or written, nothing is asked."""
+    if why := "" if looked else hindrance(run, field.asked["value"])[0]:
         return _denied(why)
     async with _looking(run) as look:
         return (await look([field]))[0]
@@ -317,11 +318,23 @@ async def holds(run: Run, expression: str) -> tuple[bool | None, str]:
         return None, "it reads no variable"
     try:
         field = Field(ast.parse(f"bool({expression})", mode="eval").body)
-        result = await run.visit(partial(_condition, run, field))
+        result = await run.visit(partial(_condition, run, field, run.state.plan_by.is_person))
     except (UsageError, ToolError, OSError, SyntaxError) as error:
         return None, str(error)
     if result.error == "CallDenied":
         return None, result.text
     if not result.ok:
         return False, _why(run, result)
-    return result.text == "True", "it is false"
+    return (True, "") if result.text == "True" else (False, f"it is false{await _was(run, expression)}")
+
+
+async def _was(run: Run, expression: str) -> str:
+    """Say what the first side of a comparison is, where that is a number: a text may be what others wrote."""
+    tree = ast.parse(expression, mode="eval").body
+    if not isinstance(tree, ast.Compare) or labels.private(run.state.labels):
+        return ""
+    with suppress(UsageError, ToolError, OSError, ValueError):
+        result = await run.visit(partial(_condition, run, Field(tree.left)))
+        if result.ok and math.isfinite(float(result.text)):
+            return f": {ast.unparse(tree.left)} is {result.text}"
+    return ""

@@ -184,7 +184,7 @@ async def _compare(run: Run, command: Integrate, expression: str) -> None:
 def _integrate(run: Run, command: Integrate, compared: str = "", found: tuple[bool, str] = (True, "")) -> None:
     calls = run.state.calls_for(command.step, command.response)
     bad = next((c for c in calls if c.status != "done"), None)
-    status = detail = ""
+    status = detail = why = ""
     met = bad is None
     if bad is not None and bad.status in ("rejected", "skipped") and not (bad.by.to_mend or bad.by == PLAN):
         status = bad.status
@@ -195,7 +195,13 @@ def _integrate(run: Run, command: Integrate, compared: str = "", found: tuple[bo
     seen = evidence(calls)
     run.append(
         StepIntegrated(
-            step=command.step, met=met, evidence=seen, status=status, detail=detail, compared=compared
+            step=command.step,
+            met=met,
+            evidence=seen,
+            status=status,
+            detail=detail,
+            compared=compared,
+            found="" if met else why,
         )
     )
 

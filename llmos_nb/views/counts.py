@@ -47,6 +47,8 @@ class Counts:
         By question, a call's or that of an effect of it, the seconds for which it waited for a person.
     failed : set of int
         Steps that once were not as expected.
+    found : dict of int to str
+        What the expression of a step gave that was not as expected when it was compared last.
     replaced : dict
         A replaced step and the steps that took its place.
     instead : dict
@@ -72,6 +74,7 @@ class Counts:
     thought: dict[int, float] = field(default_factory=dict)
     waited: dict[str, float] = field(default_factory=dict)
     failed: set[int] = field(default_factory=set)
+    found: dict[int, str] = field(default_factory=dict)
     replaced: dict[int, list[int]] = field(default_factory=dict)
     instead: dict[int, list[int]] = field(default_factory=dict)
     replans: int = 0
@@ -214,6 +217,7 @@ class Counts:
         self._after = "met" if b.met else "failed"
         if b.step:
             (self.failed.discard if b.met else self.failed.add)(b.step)
+            self.found[b.step] = b.found
             self._known[b.step] = "done" if b.met else "failed"
 
     def _checked(self, b: ev.CheckFinished) -> None:

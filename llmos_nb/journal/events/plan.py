@@ -135,6 +135,8 @@ class StepIntegrated(Fact):
         Why it was not met, for the model.
     compared : str
         The expression that was evaluated; empty where nothing was compared.
+    found : str
+        What it gave where it was not met, for people.
     """
 
     kind: ClassVar[str] = "step.integrated"
@@ -144,3 +146,4 @@ class StepIntegrated(Fact):
     status: str = ""
     detail: str = ""
     compared: str = ""
+    found: str = ""

@@ -153,7 +153,7 @@ def _approval(s: State, key: str, question: Question) -> Card:
     why = sentence(question.get("text") or "It asks because this mode asks here")
     made: Card = {
         "title": upper(wants(s, key, question)),
-        "why": marked(why + _terms(question)),
+        "why": marked(why + _missed(s) + _terms(question)),
         "call": key,
         "digest": call.digest or question.get("digest", ""),
         "buttons": _buttons(call, question),
@@ -167,6 +167,11 @@ def _approval(s: State, key: str, question: Question) -> Card:
     _what(s, call, question, made)
     table = reads_writes(s, call, question)
     return {**made, "table": table} if table is not None else made
+
+
+def _missed(s: State) -> str:
+    """Say of the step before the question that it was not as expected."""
+    return f" Step {s.step} was not as expected: `{s.missed[s.step]}`." if s.step in s.missed else ""
 
 
 def _terms(question: Question) -> str:

@@ -26,9 +26,10 @@ def facts(row: StepRow, calls: list[Call], counts: Counts, costs: Costs | None =
         row["cost"] = cost
 
 
-def verdict_of(row: StepRow, found: Verdict) -> None:
-    """Say in a row how it went; green is only what was evaluated."""
-    words: Words = [f"{found.kind}: ", ["`", found.code]] if found.code else found.kind
+def verdict_of(row: StepRow, found: Verdict, gave: str = "") -> None:
+    """Say in a row how it went, and what was compared gave; green is only what was evaluated."""
+    more = [f" ({gave})"] if gave and found.kind == "not as expected" else []
+    words: Words = [f"{found.kind}: ", ["`", found.code], *more] if found.code else found.kind
     row["verdict"] = "ran, nothing to compare" if found.kind == "ran" and isinstance(row["n"], int) else words
     if found.kind == "as expected":
         row["held"] = True

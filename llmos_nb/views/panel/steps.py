@@ -70,7 +70,8 @@ def _row(s: State, step: Step, served: list[Call], counts: Counts) -> StepRow:
     }
     row |= cast(StepRow, {key: value for key, value in more.items() if value})
     if status in ("done", "failed"):
-        verdict_of(row, verdict(s, step.n, [c for c in served if c.status != "failed"] or served))
+        found = verdict(s, step.n, [c for c in served if c.status != "failed"] or served)
+        verdict_of(row, found, counts.found.get(step.n, ""))
     facts(row, served, counts)
     waits_in(row, s, served)
     return row
@@ -116,6 +117,8 @@ def _note(s: State, step: Step, served: list[Call], counts: Counts, status: str)
         found.append("can be compensated")
     if any(c.undoes and c.status == "done" for c in served):
         found.append("taken back by its tool")
+    if step.n in s.missed and status in ("pending", "running", "waiting"):
+        found.append(f"not as expected before: {s.missed[step.n]}")
     if step.hint:
         found.append("with your hint")
     return ", ".join(filter(None, found))
