@@ -331,7 +331,7 @@ def test_writing_an_existing_file_is_a_replacement(tmp_path):
         ("df.to_csv(p)", "write a file", "whose name is only known when it runs"),
         ("open('log', 'a')", "add to a file", "adds to `log`"),
         ("df.to_sql('t', con)", "write a database table", "the table `t`"),
-        ("import os; os.remove('a')", "delete something", "`os.remove` `a` deletes"),
+        ("import os; os.remove('a')", "delete a", "`os.remove` `a` deletes"),
         ("!rm x", "delete something", "`!rm x`"),
         ("import requests; requests.get('https://x.org')", "use the network", "`requests` `https://x.org`"),
         ("con.execute('update t set a=1')", "change what cannot be put back", "`execute` changes"),

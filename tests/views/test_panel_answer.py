@@ -116,7 +116,7 @@ async def test_resume_is_offered_only_where_it_goes_on(script):
 def test_an_answer_of_which_a_check_does_not_hold_says_which():
     v = shown("unverified")
     assert blocks(v, "lead")[0]["text"] == "Not verified: what you declared does not hold"
-    assert blocks(v, "table")[0]["rows"] == [[["`", "mean < 4800"], "it is false"]]
+    assert blocks(v, "table")[0]["rows"] == [[[["`", "mean < 4800"]], "it is false"]]
     block = blocks(v, "answer")[0]
     known = {block["markdown"][slice(*c["at"])]: c["kind"] for c in block["claims"]}
     assert known["4,999"] == "typed" and known["3,713"] == "typed"
@@ -129,7 +129,7 @@ def test_an_expression_that_gave_no_value_is_named_and_no_mark_stands_inside_its
     w.request().respond(text=said).add("answer.computed", answer=said, values=[], errors=[failed])
     v = view(w.end(reason, answer=said, detail=failed).state, w.events)
     tables = {b["caption"]: b["rows"] for b in blocks(v, "table")}
-    assert tables["Expressions that gave no value"] == [[["`", "{{by['West']}}"], "KeyError: 'West'"]]
+    assert tables["Expressions that gave no value"] == [[[["`", "{{by['West']}}"]], "KeyError: 'West'"]]
     assert any(b["markdown"] in said and "{{by['West']}}" in b["markdown"] for b in blocks(v, "answer"))
     assert not any("{{" in said[slice(*c["at"])] for b in blocks(v, "answer") for c in b.get("claims", ()))
 
@@ -291,19 +291,19 @@ def test_a_further_turn_says_what_was_asked_and_keeps_the_former_answer():
         Writer()
         .start("auto")
         .request()
-        .respond(text="It is one thing.")
-        .end("answered", answer="It is one thing.")
+        .respond(text="It is **one** thing.")
+        .end("answered", answer="It is **one** thing.")
     )
     w.add("signal.received", signal="steer", by="you", text="And now?").add("run.resumed", epoch=0)
     v = view(w.state, w.events)
     assert v["id"] in ("running", "planning") and v["now"][0]["words"] == ["Asked further: ", ["*", "And now?"]]
     assert (v["now"][-1]["summary"], v["now"][-1]["code"]) == (
         "Answered before: It is one thing.",
-        "It is one thing.",
+        "It is **one** thing.",
     )
     w.request().respond(text="It is another.").end("answered", answer="It is another.")
     texts = [b.get("markdown", b.get("code")) for b in view(w.state, w.events)["now"]]
-    assert "It is another." in texts and "It is one thing." in texts
+    assert "It is another." in texts and "It is **one** thing." in texts
 
 
 async def test_what_was_computed_from_what_was_undone_since_says_so_wherever_numbers_are_counted(script):

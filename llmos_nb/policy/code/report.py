@@ -102,6 +102,8 @@ def _said(risk: Risk, cwd: Path) -> tuple[str, str]:
     if risk.kind == "not undoable" and risk.target not in ("", "a module") and risk.what not in _SQL:
         return "use up what cannot be put back", f"`{risk.what}` cannot be put back by Undo: {risk.target}"
     title, sentence = _SAID[risk.kind]
+    if risk.kind == "deletion" and risk.target and risk.what not in ("!", *_SQL):
+        title = f"delete {risk.target}"
     what = f"!{risk.target}" if risk.what == "!" else risk.what
     return title, sentence.format(what=what, target=f" `{risk.target}`" if risk.target else "")
 

@@ -44,7 +44,7 @@ def answer(s: State, undone: bool = False) -> list[Block]:
 def unfilled(s: State) -> list[Block]:
     """Say of each expression of the answer that stands as its code why it gave no value."""
     rows: blocks.Rows = [
-        [["`", f"{code}}}}}"], why] for code, _, why in (e.partition("}}: ") for e in s.unfilled)
+        [[["`", f"{code}}}}}"]], why] for code, _, why in (e.partition("}}: ") for e in s.unfilled)
     ]
     return [blocks.table("Expressions that gave no value", rows, ["the expression", "why"])] if rows else []
 
@@ -83,7 +83,7 @@ def turns(s: State, now: list[Block]) -> list[Block]:
     if not s.former:
         return now
     asked = blocks.text(["Asked further: ", ["*", short(s.former[-1]["then"], 300)]])
-    before = [(short(f["answer"], 80), f["answer"]) for f in reversed(s.former)]
+    before = [(short(f["answer"].replace("**", ""), 80), f["answer"]) for f in reversed(s.former)]
     return [
         asked,
         *now,
@@ -183,7 +183,7 @@ def unverified(s: State) -> list[Block]:
     found = answers.numbers(s)
     failed = [name for name, check in s.checks.items() if not check.get("held") and name != _FORMER]
     rows: blocks.Rows = [
-        [["`", _declared(s, name)], s.checks[name].get("detail", "") or "it is false"] for name in failed
+        [[["`", _declared(s, name)]], s.checks[name].get("detail", "") or "it is false"] for name in failed
     ]
     text = s.answer or s.candidate
     lead = "Not verified: what you declared does not hold" if failed else "Not verified"
