@@ -63,7 +63,7 @@ async def test_a_step_that_ran_and_is_not_as_expected_says_so_and_can_be_undone(
     proc = await planned(script, "len(out) == 3", "out = [1]", DONE)
     (row,) = view(proc.run.state, proc.events)["steps"]
     assert (row["s"], plain(row["verdict"]), row["back"]) == (
-        "failed", "not as expected: len(out) == 3 (it is false: len(out) is 1)", True,
+        "failed", "not as expected: len(out) == 3 (len(out) is 1)", True,
     )  # fmt: skip
     assert same_as_folded(proc)
     proc = await planned(script, "len(out) == 3", "1 / 0", DONE)

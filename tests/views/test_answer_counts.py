@@ -97,7 +97,7 @@ async def test_a_check_that_held_after_an_undo_says_nothing_of_it(script):
 async def test_each_declaration_that_does_not_hold_is_named(script):
     proc = await answered(script, STEP, *[{"text": "7"}] * 5, check="total == 7", out="total: str")
     said = form.render(view(proc.run.state, proc.events))
-    assert proc.reason == "unverified" and "`total: str" in said and "`total == 7" not in said
+    assert proc.reason == "unverified" and "total: str" in said and "total == 7" not in said
 
 
 async def test_what_a_failed_call_showed_is_seen(script):

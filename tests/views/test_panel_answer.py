@@ -138,7 +138,7 @@ async def test_not_verified_is_not_said_where_nobody_declared_a_check(script):
     proc = await llmos.run("Count.", model=script({"text": "It is {{nosuch}}."}), namespace={}, approve="auto")
     v = drawn(proc)
     assert (proc.reason, v["state"]) == ("failed", "Failed") and "Not verified" not in str(v["now"])
-    assert "NameError" in str(v["now"]) and "the script" in proc.detail
+    assert "NameError" in str(v["now"]) and "script has only 1 turn" in proc.detail
 
 
 @given(st.text(max_size=300))

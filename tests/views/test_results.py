@@ -177,7 +177,7 @@ async def test_as_expected_is_said_only_of_what_was_evaluated(script):
 async def test_a_step_that_is_not_as_expected_is_neither_green_nor_said_to_have_run_well(script):
     proc = await ran(script, {"plan": [{"title": "A", "expect": "len(out) == 3"}]}, python("out = [1]"))
     row = rows(proc)[1]
-    assert plain(row["verdict"]) == "not as expected: len(out) == 3" and "held" not in row
+    assert plain(row["verdict"]) == "not as expected: len(out) == 3 (len(out) is 1)" and "held" not in row
     assert page(proc, 1)["glyph"] == "failed"
 
 

@@ -45,7 +45,7 @@ def reads_writes(s: State, call: Call, question: Question) -> Table | None:
     kept, absent = question.get("lent"), question.get("absent") or ()
     used = [("reads", n) for n in question.get("reads", ()) if n not in both]
     used += [("reads, writes" if n in both else "writes", n) for n in question.get("writes", ())]
-    rows = [
+    rows: list[list[Words | Button]] = [
         [how, [["`", name]], "–", "was not there when this was asked"]
         if name in absent
         else _touched(s, how, name, kept is not None and name not in kept)
