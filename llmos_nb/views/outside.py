@@ -97,14 +97,12 @@ def _not_put_back(calls: Iterable[Call]) -> Iterator[str]:
 def taken_back(s: State, calls: Iterable[Call]) -> str:
     """Say that calls were undone, and what of them stands all the same."""
     found = list(calls)
-    return "; ".join([f"undone{_except(s, found)}", *not_put_back(found)])
+    stands = stays(s, found)
+    head = f"undone, except that it {stands}" if stands else "undone"
+    return "; ".join([head, *not_put_back(found)])
 
 
 def interrupted(s: State, call: Call) -> str:
     """Say that a call was cut off and taken back, and what of it stands all the same."""
-    return f"interrupted, taken back{_except(s, [call])}"
-
-
-def _except(s: State, calls: Iterable[Call]) -> str:
-    stands = stays(s, calls)
-    return f", except that it {stands}" if stands else ""
+    stands = stays(s, [call])
+    return f"interrupted, taken back, except that it {stands}" if stands else "interrupted, taken back"

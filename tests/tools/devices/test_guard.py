@@ -139,7 +139,7 @@ def test_interrupt_from_outside_counts_as_stop(code):
         old = signal.signal(signal.SIGINT, lambda *_: None)  # who takes what comes too late
         thread = from_outside(insist, ready)
         try:
-            with pytest.raises(Stopped, match="you"), interruptible():
+            with pytest.raises(Stopped, match="an interrupt"), interruptible():
                 ready.set()
                 code()
         finally:
