@@ -150,6 +150,8 @@ def test_the_stop_button_ends_a_waiting_model(book):
 
     promptly(3, stopped)
     assert book.value("1 + 1") == "2"
+    said = book.run("%agent ps").text  # nobody pressed Stop: a restart begins with an interrupt, too
+    assert "stopped by an interrupt" in said and "by you" not in said
 
 
 def test_step_mode_raises_the_command_that_resumes_it_in_another_kernel(tmp_path):
