@@ -227,8 +227,10 @@ class ScriptedModel:
             name, where = f"script:{os.fspath(source)}", f"script {Path(source)}"
             at = f"{where}: "
             raw = load(Path(source))
-            source, children, after = raw["turns"], raw["children"], raw.get("after")
-        self.turns = parse(source, where)
+            turns, children, after = raw["turns"], raw["children"], raw.get("after")
+        else:
+            turns = source
+        self.turns = parse(turns, where)
         self.after = None if after is None else _turn(after, f"{where}: after")
         self.children = [parse(turns, f"{at}child {n}") for n, turns in enumerate(children, 1)]
         self.traits = traits or Traits(name, images=True)
@@ -263,9 +265,8 @@ class ScriptedModel:
 
     async def respond(self, request: Request, on_text: Callable[[str], None]) -> Response:
         """Answer with the next turn, or fail as it says."""
-        if self.position < len(self.turns):
-            turn = self.turns[self.position]
-        elif (turn := self.after) is None:
+        turn = self.turns[self.position] if self.position < len(self.turns) else self.after
+        if turn is None:
             have = "1 turn" if len(self.turns) == 1 else f"{len(self.turns)} turns"
             other = "or name another model: %agent resume P -m SPEC"
             raise ModelRefused(f"{self.traits.name} has only {have}; add one to go on, {other}")
