@@ -23,10 +23,10 @@ FORMS = (
 FIRST = "first"  # the script of ours that needs no key, no weights and no network
 _FIRST_FILE = Path(__file__).parent / "scripted" / "first.json"
 
-_OURS = "set OPENAI_API_KEY (or OPENAI_BASE_URL for another endpoint)"
 _NO_MODEL = (
-    f"no model: {_OURS}, or fetch the local one with `llmos model pull` (0.5 GB or more); "
-    f"`llmos lab` opens a notebook whose first part needs none (-m script:{FIRST})"
+    "no model: set OPENAI_API_KEY (or OPENAI_BASE_URL for another endpoint), name one of another provider or of your "
+    "own server (-m anthropic/NAME, gemini/NAME, ollama/NAME, URL#NAME), or fetch the local one with `llmos model "
+    f"pull` (0.5 GB or more); the first part of 00-start.ipynb needs none (-m script:{FIRST})"
 )
 
 

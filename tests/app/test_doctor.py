@@ -60,8 +60,9 @@ def test_nothing_stands_in_the_way_of_a_sound_machine():
 def test_no_model_at_all_is_in_the_way_with_the_ways_to_one(monkeypatch):
     monkeypatch.delenv("OPENAI_BASE_URL")
     said = in_the_way(doctor.report(None))
-    for way in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "llmos model pull", "script:first"):
+    for way in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "anthropic/", "llmos model pull", "script:first"):
         assert way in said
+    assert "llmos lab" not in said  # whoever reads this may be in it
 
 
 def test_a_wrong_model_of_the_settings_is_said():

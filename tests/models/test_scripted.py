@@ -46,6 +46,15 @@ async def test_turns_come_in_order_and_an_exhausted_script_raises(tmp_path):
         await ask(model)
 
 
+async def test_script_that_says_what_comes_after_its_turns_answers_every_further_request_so(tmp_path):
+    model = ScriptedModel(write(tmp_path / "s.json", [{"text": "3"}], after={"text": "no more"}))
+    assert [(await ask(model)).text for _ in range(3)] == ["3", "no more", "no more"]
+    model.seek(answers=5)
+    assert (await ask(model)).text == "no more"
+    with pytest.raises(UsageError, match="after says nothing"):
+        ScriptedModel(write(tmp_path / "s.json", [{"text": "3"}], after={}))
+
+
 async def test_usage_is_what_the_turn_says_or_estimated_from_the_bytes():
     model = ScriptedModel(
         [{"text": "12345678", "usage": {"prompt": 9, "completion": 4, "cached": 2}}, {"text": "12345678"}]

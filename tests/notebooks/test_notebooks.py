@@ -188,11 +188,19 @@ def test_first_part_of_the_first_notebook_asks_and_needs_neither_key_nor_weights
     book = nbformat.read(FOLDER / "00-start.ipynb", 4)
     names = [c.id for c in book.cells]
     book.cells = book.cells[: names.index("start-first-5")]
+    further = ['%agent send first "And the lightest?"'] * 2
+    asked = names.index("start-first-1") + 1
+    book.cells[asked:asked] = map(nbformat.v4.new_code_cell, ["%agent export first first.ipynb", *further])
     with pytest.raises(CellExecutionError, match="ApprovalNeeded"):
         execute(book, tmp_path, monkeypatch)
     monkeypatch.setenv("LLMOS_APPROVE", "auto")
     ran = execute(book, tmp_path, monkeypatch)
-    assert "Gentoo penguins are the heaviest, with 5076 g" in str(ran.cells[-4].outputs)
+    answer = str(ran.cells[asked].outputs).rpartition("The answer")[2]
+    assert all(mean in answer for mean in ("Adelie: 3700.7 g", "Chinstrap: 3733.1 g", "Gentoo: 5076 g"))
+    said = [str(c.outputs) for c in ran.cells if c.source in further]
+    assert len(said) == 2 and all("This is a script, not a model" in s and "answered" in s for s in said)
+    exported = nbformat.read(tmp_path / "first.ipynb", 4)
+    assert not any("llmos" in c.source for c in exported.cells if c.cell_type == "code")
     assert ran.cells[-1].outputs[0].data["text/plain"] == "False" and (tmp_path / "mass.csv").exists()
 
 

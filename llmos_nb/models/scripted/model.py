@@ -84,20 +84,20 @@ _USAGE = ("prompt", "completion", "cached")
 _NEED_CALLS = FAULTS[FAULTS.index("cut_call") :]
 
 
-def load(file: Path) -> tuple[list[Any], list[list[Any]]]:
-    """Read the turns of a script, and those of each process that a scripted one starts.
+def load(file: Path) -> dict[str, Any]:
+    """Read a script: its turns, those of each process that a scripted one starts, and what comes after the last.
 
     Parameters
     ----------
     file : Path
         JSON: ``{"version": 1, "turns": [{"text"}, {"plan": […]}, {"calls": [{"name", "arguments"}]}]}``.
         The keys of a turn may stand together, beside ``wait_s``, ``fault`` and ``usage``; children stand as
-        ``"children": [[turn, …], …]``, in their order.
+        ``"children": [[turn, …], …]``, in their order; ``"after": turn`` answers whatever is asked after the last.
 
     Returns
     -------
-    tuple of list
-        As `parse` takes them.
+    dict
+        With ``turns`` and ``children``, as `parse` takes them, and ``after``, where the script has it.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def load(file: Path) -> tuple[list[Any], list[list[Any]]]:
     children = raw.get("children", [])
     if not isinstance(children, list) or not all(isinstance(turns, list) for turns in children):
         raise UsageError(f"script {file}: `children` must be a list of lists of turns")
-    return raw["turns"], children
+    return {**raw, "children": children}
 
 
 def parse(turns: Iterable[object], where: str = "script") -> tuple[Turn, ...]:
@@ -216,17 +216,22 @@ class ScriptedModel:
         What a process must know of it; ``script:FILE`` by default.
     children : sequence of list of dict
         The turns of each process that a scripted one starts, in their order; a file has them as ``children``.
+        A file may also have one turn ``after``: it answers each request after the last of the turns.
     """
 
     slots, endpoint = math.inf, ""
 
     def __init__(self, source: Source, traits: Traits | None = None, children: Sequence[Any] = ()) -> None:
-        name, where, at = "script", "script", ""
+        name, where, at, after = "script", "script", "", None
         if isinstance(source, str | os.PathLike):
             name, where = f"script:{os.fspath(source)}", f"script {Path(source)}"
             at = f"{where}: "
-            source, children = load(Path(source))
-        self.turns = parse(source, where)
+            raw = load(Path(source))
+            turns, children, after = raw["turns"], raw["children"], raw.get("after")
+        else:
+            turns = source
+        self.turns = parse(turns, where)
+        self.after = None if after is None else _turn(after, f"{where}: after")
         self.children = [parse(turns, f"{at}child {n}") for n, turns in enumerate(children, 1)]
         self.traits = traits or Traits(name, images=True)
         self.position = 0
@@ -260,10 +265,11 @@ class ScriptedModel:
 
     async def respond(self, request: Request, on_text: Callable[[str], None]) -> Response:
         """Answer with the next turn, or fail as it says."""
-        if self.position >= len(self.turns):
+        turn = self.turns[self.position] if self.position < len(self.turns) else self.after
+        if turn is None:
             have = "1 turn" if len(self.turns) == 1 else f"{len(self.turns)} turns"
-            raise ModelRefused(f"{self.traits.name} has only {have}; add one to go on")
-        turn = self.turns[self.position]
+            other = "or name another model: %agent resume P -m SPEC"
+            raise ModelRefused(f"{self.traits.name} has only {have}; add one to go on, {other}")
         self.position += 1
         await asyncio.sleep(turn.wait_s)
         return await self._play(turn, sum(len(m.encoded) for m in request.messages), on_text)
