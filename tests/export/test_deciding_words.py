@@ -2,7 +2,9 @@
 
 import pytest
 from process_runs import ProcessRun
+from turns import python
 
+import llmos_nb as llmos
 from llmos_nb.export import export
 from llmos_nb.export.cells import read
 from llmos_nb.export.provenance import _granted
@@ -56,3 +58,16 @@ def test_a_supplement_says_how_many_values_are_compared_and_of_none_that_none_is
 @pytest.mark.parametrize("text", ["ops:anna", "rule:first", "mode:", "deadline", "process 2"])
 def test_nothing_is_said_to_be_approved_by_whom_nobody_can_read_or_who_did_not_look(text):
     assert "approved" not in _granted(former(text), "") and _granted(former("anna"), "") == "approved by anna"
+
+
+async def test_a_step_is_said_to_be_redone_once_it_was_put_back_and_not_before(script, tmp_path):
+    proc = await llmos.run(
+        "Count.", model=script(python("n = 3"), {"text": "Done."}), namespace={}, approve="auto", plan="none"
+    )
+    await proc.undo()
+    text = proc.export(tmp_path / "x.md", run=False).read_text()
+    assert "undone, " in text and "redone" not in text
+    await proc.redo()
+    notes = [c["source"] for c in read(proc.export(tmp_path / "x.ipynb", run=False))["cells"]]
+    (note,) = [text for text in notes if "call r1.0" in text]
+    assert note.rindex("redone, ") > note.rindex("undone, ")
