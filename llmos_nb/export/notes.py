@@ -5,6 +5,7 @@ All of them but what nobody compares are made of the journal alone, which `verif
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 
@@ -12,7 +13,14 @@ from llmos_nb.export import provenance
 from llmos_nb.export.cells import Cell
 from llmos_nb.export.markdown import harmless, words
 from llmos_nb.export.source import ExportSource
-from llmos_nb.journal.events import PlanDecided, PlanEdited, PlanProposed
+from llmos_nb.journal.events import (
+    PlanDecided,
+    PlanEdited,
+    PlanProposed,
+    RunEnded,
+    RunResumed,
+    SignalReceived,
+)
 from llmos_nb.process import answers
 from llmos_nb.tools import Call
 
@@ -179,3 +187,29 @@ def not_again(run: ExportSource) -> dict[str, str]:
 def answer_cell(run: ExportSource, level: int = 2) -> Cell:
     """Return the cell that says an answer and how its numbers are known."""
     return Cell("markdown", "answer", answer(run, level), {"pid": run.pid})
+
+
+def ended(run: ExportSource) -> float:
+    """Return the event with which a process ended last; infinity where it has not."""
+    return next((float(e.n) for e in reversed(run.events) if isinstance(e.body, RunEnded)), math.inf)
+
+
+def said(run: ExportSource, level: int = 2) -> list[tuple[int, str]]:
+    """Return what was said between the steps, each with its event: words to the process, and its former answers."""
+    found, answered = list[tuple[int, str]](), list[tuple[int, str]]()
+    for event in run.events:
+        match event.body:
+            case SignalReceived(signal="steer", by=by, text=str(text)):
+                found.append((event.n, f"**Said by {words(by.describe('the user'))}:**\n\n{harmless(text)}"))
+            case RunEnded(answer=text):
+                answered = [(event.n, text)] if text else []
+            case RunResumed():
+                found += [(n, _former(text, level)) for n, text in answered]
+                answered = []
+    return sorted(found)
+
+
+def _former(text: str, level: int) -> str:
+    """Return an answer before the last one, which no cell computes again."""
+    told = small("In the model's words, before it was asked further; not computed again.")
+    return "\n\n".join([f"{'#' * level} Answer", told, harmless(text)])

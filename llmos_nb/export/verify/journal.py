@@ -218,6 +218,11 @@ def _notes(pair: _Pair) -> Found:
     for cell in pair.cells("process"):
         same = _stripped(cell) in (notes.process(pair.run), notes.again(pair.run))
         yield None if same else _text(cell, notes.process(pair.run))
+    true_words = {text.strip() for _, text in notes.said(pair.run, 2 + several)}
+    for cell in pair.cells("said"):
+        yield (
+            None if _stripped(cell) in true_words else _text(cell, "\n".join(true_words) or "nothing was said")
+        )
     for cell, call in pair.calls("note"):
         if call is None:
             yield Difference(f"cell {cell['id']}", "it is a note on a call that the journal does not have")
