@@ -29,6 +29,8 @@ class Findings:
         Of `writes`, those that only imports bind, with the dotted name of what is imported.
     everything : bool
         Whether it may read any variable.
+    exact : bool
+        `reads` are all variables that it reads, so that other words of its arguments name none.
     sources : tuple of (str, str, str)
         Kind, what, and target of what it takes from outside; the target may be empty.
     files : tuple of str
@@ -60,6 +62,7 @@ class Findings:
     lent: tuple[str, ...] | None = None
     imports: tuple[tuple[str, str], ...] = ()
     everything: bool = False
+    exact: bool = False
     sources: tuple[tuple[str, str, str], ...] = ()
     files: tuple[str, ...] = ()
     predicted: tuple[tuple[str, str], ...] = ()
@@ -76,7 +79,8 @@ class Findings:
         """Read what a device says of a call."""
         lists = ("reads", "writes", "files")
         pairs = ("risks", "sources", "imports", "predicted", "unseen")
-        given = {k: said[k] for k in ("level", "title", "why", "everything", "shows", "each_time") if k in said}
+        single = ("level", "title", "why", "everything", "exact", "shows", "each_time")
+        given = {k: said[k] for k in single if k in said}
         given |= {k: tuple(said.get(k, ())) for k in lists}
         given |= {k: tuple(map(tuple, said.get(k, ()))) for k in pairs}
         given |= {"lent": tuple(said["lent"])} if "lent" in said else {}

@@ -379,6 +379,24 @@ async def test_label_of_a_table_applies_to_names_made_from_it(tmp_path):
     assert "clean" not in p.run.state.labels and p.run.state.labels["made"] == "untrusted"
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select mail.a from mine mail",
+        "with mail as (select a from mine) select a from mail",
+        "select a as mail from mine where a <> :mail",
+        "select a from mine where 'mail' <> ''",
+    ],
+)
+async def test_a_word_of_sql_that_is_no_table_reads_no_variable_of_that_name(tmp_path, query):
+    (tmp_path / "llmos.toml").write_text('[labels]\nmail = "untrusted"\n')
+    names = {"mail": "words of others", "mine": pd.DataFrame({"a": [1]})}
+    look = call("sql", query=query, into="made", parameters={"mail": 2})
+    p = await asked(names, look, goal="Look at `mine`.")
+    assert len(names["made"]) == 1 and not p.run.state.untrusted_since
+    assert "made" not in p.run.state.labels
+
+
 async def test_names_that_differ_in_case_only_are_not_mixed_up():
     names = {"df": pd.DataFrame({"a": [1]}), "DF": pd.DataFrame({"a": [2]})}
     p = await asked(

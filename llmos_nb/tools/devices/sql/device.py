@@ -90,8 +90,8 @@ class SqlDevice:
         found = self._query.seen(arguments, "query")
         into = str(arguments.get("into") or "")
         names = [into] if self._keeps and into and not found.told else []
-        touched = {"reads": found.reads, "lent": [], "writes": names, "sources": found.sources}
-        return {"level": "namespace" if names else "read", "title": "read by SQL", **touched}
+        read = {"reads": found.reads, "lent": [], "exact": found.exact, "sources": found.sources}
+        return {"level": "namespace" if names else "read", "title": "read by SQL", "writes": names, **read}
 
     def _look_at_write(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         text, where = " ".join(str(arguments.get("statement", "")).split()), arguments.get("database", "")

@@ -79,11 +79,14 @@ class Seen:
         Files, as the gate takes them.
     told : bool
         The device answers it itself, and no variable is made.
+    exact : bool
+        It was understood: it reads these, and no other variables.
     """
 
     reads: list[str] = field(default_factory=list)
     sources: list[list[str]] = field(default_factory=list)
     told: bool = False
+    exact: bool = False
 
 
 class Query:
@@ -194,7 +197,7 @@ class Query:
             self.prepare(where, text, arguments.get("parameters"), ("read",))
         except (LlmosError, ImportError):
             return Seen()
-        return Seen([*where.used], [["foreign file", "sql", path] for path in where.paths])
+        return Seen([*where.used], [["foreign file", "sql", path] for path in where.paths], exact=True)
 
 
 def _refusal(bad: Statement, kinds: Sequence[str]) -> str:
