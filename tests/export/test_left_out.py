@@ -1,5 +1,6 @@
 """What of a step is compared with nothing: only what cannot come out the same, and never without a word."""
 
+import ast
 import ipaddress
 import json
 from pathlib import Path
@@ -53,6 +54,40 @@ def steps_of(path):
     """What the metadata of each step's cell says, by its name."""
     cells = [c for c in read(path)["cells"] if c["cell_type"] == "code"]
     return {c["id"]: c["metadata"]["llmos_nb"] for c in cells if c["metadata"]["llmos_nb"]["role"] == "step"}
+
+
+# what loops leave behind
+
+
+@pytest.mark.parametrize(
+    ("code", "then", "asserted"),
+    [
+        ("total = 0\nfor k in [1, 2]:\n    total += k", "", {"total"}),
+        (
+            "rows = [[1, 2]]\nfor i, k in enumerate(rows):\n    for one in k:\n        print(i, one)",
+            "",
+            {"rows"},
+        ),
+        ("for k in [1, 2]:\n    last = k", "", {"last"}),
+        ("for k in [1, 2]:\n    pass\nk", "", {"k"}),
+        ("for k in [1, 2]:\n    pass", "m = k + 1", {"k", "m"}),
+        ("k = 0\nfor k in [1, 2]:\n    pass", "", {"k"}),
+        ("for k in [1, 2]:\n    k = k + 1", "", {"k"}),
+        ("for k in [1, 2]:\n    pass", "for k in [3]:\n    print(k)", set()),
+        ("for k in [1, 2]:\n    pass", "k = 3", {"k"}),
+    ],
+)
+def test_what_a_loop_leaves_in_its_variable_is_asserted_only_where_something_reads_it(
+    tmp_path, code, then, asserted
+):
+    path = exported(tmp_path, *filter(None, [code, then]))
+    book = read(path)
+    checks = "\n".join(
+        c["source"] for c in book["cells"] if c["metadata"]["llmos_nb"]["role"] in ("check", "evidence")
+    )
+    names = {n.id for n in ast.walk(ast.parse(checks)) if isinstance(n, ast.Name)} - {"_given", "Out", "max"}
+    assert names == asserted
+    assert not book["metadata"]["llmos_nb"]["unchecked"]
 
 
 # readings of the clock
