@@ -77,13 +77,12 @@ async def test_an_export_says_from_which_call_on_a_process_had_read_untrusted_da
 ):
     model = script(python("k = 1"), python("n = len(mail)"), {"text": "Done."})
     proc = await llmos.run(
-        "Count.",
+        "Count with `k`.",
         model=model,
-        namespace={"mail": "words of others"},
+        namespace={"mail": "words of others", "k": 0},
         approve="auto",
         plan="none",
         labels={"mail": label} if label else {},
-        vars=["-mail"],
     )
     path = proc.export(tmp_path / "x.ipynb", run=False)
     head = read(path)["cells"][0]["source"]
@@ -102,4 +101,4 @@ async def test_a_step_is_said_to_be_redone_once_it_was_put_back_and_not_before(s
     await proc.redo()
     notes = [c["source"] for c in read(proc.export(tmp_path / "x.ipynb", run=False))["cells"]]
     (note,) = [text for text in notes if "call r1.0" in text]
-    assert note.rindex("redone, ") > note.rindex("undone, ")
+    assert note.index("redone") > note.index("undone")

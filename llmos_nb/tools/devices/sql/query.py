@@ -214,8 +214,8 @@ WRITES = ("read", "write", "ddl")
 FIRST = 20  # rows that the code of a call shows
 
 
-def reading_code(query: Query, arguments: Mapping[str, Any]) -> str:
-    """Return a reading call as code that needs duckdb, or pandas and sqlalchemy."""
+def reading_code(query: Query, arguments: Mapping[str, Any], whole: Sequence[str] = ()) -> str:
+    """Return a reading call as code that needs duckdb, or pandas and sqlalchemy; some columns become whole numbers."""
     try:
         where = query.where(str(arguments.get("database") or ""), full=False)
         prepared = query.prepare(where, str(arguments["query"]), arguments.get("parameters"), ("read",))
@@ -232,7 +232,8 @@ def reading_code(query: Query, arguments: Mapping[str, Any]) -> str:
     files = [f"_files = {list(where.paths)!r}  # what the SQL reads", ""] if where.paths else []
     tables = [f"    _duckdb.register({n!r}, {n})" for n in where.used]
     bound = f", {values!r}" if values else ""
-    run = f"    {name} = _duckdb.execute({text!r}{bound}).df()"
+    typed = f".astype({dict.fromkeys(whole, 'int64')!r})" if whole else ""
+    run = f"    {name} = _duckdb.execute({text!r}{bound}).df(){typed}"
     head = ["import duckdb", "", *files, "with duckdb.connect() as _duckdb:"]
     return "\n".join([*head, *tables, run, f"{name}.head({FIRST})"])
 
