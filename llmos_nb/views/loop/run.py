@@ -94,9 +94,9 @@ class Run:
                 sign, told = ("✓", "holds") if held else ("×", "does not hold")
                 self._then(f"check{e.n}", f"{sign} check {check} {told}", _OK if held else _BAD, "")
             case ev.RunEnded() as b:
-                again = any(column[0].id == "end" for column in self.columns)
+                further = any(column[0].id == "end" for column in self.columns)
                 self._then(
-                    f"end{e.n}" if again else "end",
+                    f"end{e.n}" if further else "end",
                     f"{b.reason}: {b.detail}" if b.detail else b.reason,
                     form="goal",
                 )
