@@ -274,7 +274,7 @@ async def test_a_module_of_a_library_is_labelled_only_where_data_may_be_in_it(
     assert labelled or labels.of(["z"], proc.run.state.labels).untrusted
 
 
-@pytest.mark.parametrize(("others", "read"), [(0, True), (60, False)])
+@pytest.mark.parametrize(("others", "read"), [(0, True), (30, False)])
 async def test_a_labelled_variable_that_the_card_only_names_was_not_read(script, others, read):
     columns = {f"column {i}": [f"text {i} {k}" for k in range(9)] for i in range(8)}
     names = {f"v{i:02d}": pandas.DataFrame(columns) for i in range(others)}
