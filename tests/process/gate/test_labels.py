@@ -278,7 +278,7 @@ async def test_a_module_of_a_library_is_labelled_only_where_data_may_be_in_it(
 async def test_a_labelled_variable_that_the_card_only_names_was_not_read(script, others, read):
     columns = {f"column {i}": [f"text {i} {k}" for k in range(9)] for i in range(8)}
     names = {f"v{i:02d}": pandas.DataFrame(columns) for i in range(others)}
-    names["mail"] = pandas.DataFrame({"body": ["words of others"]})
+    names["mail"] = pandas.DataFrame({**columns, "body": ["words of others"] * 9})
     proc = await llmos.run("Add.", model=script(DONE), namespace=names, labels={"mail": "untrusted"})
     said = proc.run.state.context.head[-1].text
     assert "mail" in said and ("words of others" in said) is read
