@@ -525,7 +525,7 @@ async def test_a_query_before_a_step_of_plain_python_is_compared_as_a_table(scri
     assert cells["r1-0-check"]["source"].splitlines()[1] == "assert by_city['city'].tolist() == ['A', 'B']"
     [output] = cells["r1-0"]["outputs"]
     assert output["output_type"] == "execute_result"
-    assert output["data"]["text/plain"] == repr(pd.DataFrame({"city": ["A", "B"], "n": [4.0, 2.0]}))
+    assert output["data"]["text/plain"] == repr(pd.DataFrame({"city": ["A", "B"], "n": [4, 2]}))
     report = verify(path)
     assert report.ok and next(c for c in report.checks if c.level == "same").counts["outputs"] == 2
     changed = read(path)
