@@ -534,7 +534,7 @@ async def test_a_query_before_a_step_of_plain_python_is_compared_as_a_table(scri
     for process in changed["metadata"]["llmos_nb"]["processes"]:
         process["journal"].pop("path")
     seal(changed)
-    assert "`by_city` is DataFrame 2 x 2 str, float64 " in verify(write(changed, path)).text()
+    assert "`by_city` is DataFrame 2 x 2 str, int64 " in verify(write(changed, path)).text()
 
 
 @pytest.mark.out_of_process
