@@ -34,8 +34,13 @@ def computed_answer(run: ExportSource) -> str:
     text += _literal(answer[at:])
     parts = [f'    f"{part}"' for part in text.replace("\\n", "\\n\n").split("\n") if part]
     made = f"{NAME} = {parts[0].strip()}" if len(parts) == 1 else "\n".join([f"{NAME} = (", *parts, ")"])
-    needed = filter(None, [compute.definitions(values)])
-    return "\n".join([*needed, "# The answer, computed again.", *before, made, f"print({NAME})"])
+    return "\n".join(["# The answer, computed again.", *before, made, f"print({NAME})"])
+
+
+def helpers(run: ExportSource, code: str) -> dict[str, str]:
+    """Return what the code of an answer calls that is no part of it, by the name that is called; nothing for most."""
+    found = {"markdown_table": compute.definitions(run.state.computed or ()), "_told": TOLD}
+    return {name: source for name, source in found.items() if source and f"{name}(" in code}
 
 
 def _field(value: dict[str, Any], name: str, before: list[str]) -> str:

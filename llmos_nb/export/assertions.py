@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from llmos_nb.export.dataflow.taint import holds_after_all
@@ -45,7 +45,7 @@ class Expected:
         return sum(not by_type(w) for w in (*self.names.values(), self.value) if w)
 
 
-def expected_of(unit: Unit, why: Mapping[str, str], printed: str) -> Expected:
+def expected_of(unit: Unit, why: Mapping[str, str], printed: str, passed: Container[str] = ()) -> Expected:
     """Return what the cell of a step asserts.
 
     Parameters
@@ -56,6 +56,8 @@ def expected_of(unit: Unit, why: Mapping[str, str], printed: str) -> Expected:
         By name, why it may not come out the same.
     printed : str
         Why what the step reads may not be the same.
+    passed : collection of str
+        Names that are not looked at.
     """
     call, run = unit.call, unit.run
     content = call.facts.get("content", {}) if call is not None and "outputs" in call.facts else None
@@ -63,6 +65,8 @@ def expected_of(unit: Unit, why: Mapping[str, str], printed: str) -> Expected:
         return Expected()
     found = Expected(shows="" in content, quiet=bool(call.facts.get("quiet")))
     for name, said in content.items():
+        if name in passed:
+            continue
         words = str(said)
         reason = why.get(name, "") if name else printed or ("it is not computed again" if unit.running else "")
         reason = "" if run is not None and holds_after_all(reason, words, run.ran_in) else reason

@@ -6,6 +6,8 @@ import types
 from collections.abc import Iterable, Mapping
 
 from llmos_nb.export.assertions import Expected, expected_of
+from llmos_nb.export.dataflow.flow import flow_of_code
+from llmos_nb.export.dataflow.scopes import of_loops
 from llmos_nb.export.dataflow.taint import holds_after_all, shows, tainted, taints
 from llmos_nb.export.gather import Draft
 from llmos_nb.export.latest import latest
@@ -24,8 +26,17 @@ def expected(draft: Draft) -> list[Expected]:
     """Return for each unit what its cell asserts, and note what is not asserted and why."""
     pieces = draft.running()
     whys, printed = taints(pieces, draft.states), shows(pieces, draft.states)
-    known = zip(draft.units, whys, printed, strict=True)
-    return [expected_of(unit, why, reason) for unit, why, reason in known]
+    known = zip(draft.units, whys, printed, left_over(draft), strict=True)
+    return [expected_of(unit, why, reason, over) for unit, why, reason, over in known]
+
+
+def left_over(draft: Draft) -> list[set[str]]:
+    """Return for each unit the variables of its loops that nothing reads behind them: no results."""
+    found, read = list[set[str]](), set[str]()
+    for unit in reversed(draft.units):
+        found.append(of_loops(unit.source) - read if unit.role == "step" else set())
+        read |= flow_of_code(unit.source).reads
+    return found[::-1]
 
 
 def final_names(runs: Iterable[ExportSource]) -> dict[str, tuple[str, str]]:
@@ -46,9 +57,14 @@ def evidence_code(draft: Draft) -> tuple[str, dict[str, str]]:
     """Return the assertions' code, and by name why it is not asserted."""
     why, namespace = tainted(draft.running(), draft.states), draft.namespace
     asserted = {n for e in draft.expected for n in e.names}
+    passed = set[str]()
+    for unit, over in zip(draft.units, left_over(draft), strict=True):
+        passed = (passed - flow_of_code(unit.source).binds) | over
     left: dict[str, str] = {}
     values: dict[str, str] = {}
     for name, (recorded, words) in final_names(draft.wanted).items():
+        if name in passed:
+            continue
         if name in why and not (
             name in asserted and holds_after_all(why[name], words or "<", draft.runs[0].ran_in)
         ):

@@ -265,7 +265,7 @@ def _setup(draft: Draft, parameters: str) -> list[Cell]:
 def _body(draft: Draft, clean: bool) -> list[Cell]:
     """Return the user's cells, the check of what the steps start from, and the steps under their notes."""
     cells: list[Cell] = []
-    said: set[tuple[int, int]] = set()
+    seen = notes.Seen()
     texts, checked = list(draft.texts), False
     values = step_values(draft.units, draft.running(), draft.states)
     printed = shows(draft.running(), draft.states)
@@ -278,9 +278,7 @@ def _body(draft: Draft, clean: bool) -> list[Cell]:
             cells, checked = [*cells, *_shapes(draft)], True
         cells += heads.over(unit)
         if unit.call is not None and unit.run is not None:
-            key = (unit.run.pid, unit.call.step)
-            cells += _step(unit, known, gives, why, key not in said, heads.level)[clean:]
-            said |= {key} if unit.call.step else set()
+            cells += _step(unit, known, gives, why, seen.of(unit.call, unit.run), heads.level)[clean:]
         elif unit.role == "answer" and unit.run is not None:
             cells += _answer(unit, unit.run, why, bool(draft.expected), heads.level)[clean:]
         elif unit.source.strip():
@@ -318,7 +316,9 @@ def _shapes(draft: Draft) -> list[Cell]:
     return [Cell("code", "shapes", code)] if code else []
 
 
-def _step(unit: Unit, values: dict[str, str], gives: Expected, why: str, first: bool, level: int) -> list[Cell]:
+def _step(
+    unit: Unit, values: dict[str, str], gives: Expected, why: str, before: notes.Before, level: int
+) -> list[Cell]:
     """Return a step's note and its cell: code, assertions, and what it showed."""
     call, run = unit.call, unit.run
     assert call is not None and run is not None  # noqa: S101 - the caller has looked
@@ -340,7 +340,7 @@ def _step(unit: Unit, values: dict[str, str], gives: Expected, why: str, first: 
     left = left_out(unit, gives, lost, why if outputs else "", of_the_clock(call), errors)
     left |= {"the files it read": said} if (said := missed(unit, run.cells)) else {}
     known |= {"left": left} if left else {}
-    note = Cell("markdown", "note", notes.step(call, run, first, told(left), level), about)
+    note = Cell("markdown", "note", notes.step(call, run, before, told(left), level), about)
     tags = [] if repeats and not why else [LOOSE]
     step = Cell("code", "step", as_written(unit.source, gives), {**about, **known}, tags, outputs)
     if not (code := checks(unit.source, gives)):

@@ -233,9 +233,9 @@ def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Draft:
 
 
 def _told_once(units: list[Unit]) -> list[Unit]:
-    """Leave out how answers tell numbers where it stands already."""
-    first = next((u for u in units if u.role == "told"), None)
-    return [u for u in units if u.role != "told" or u is first]
+    """Leave out how answers tell numbers and tables where it stands already."""
+    first = {u.source: u for u in reversed(units) if u.role == "told"}
+    return [u for u in units if u.role != "told" or u is first[u.source]]
 
 
 def _whole_steps(draft: Draft) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from llmos_nb.export import notes
 from llmos_nb.export.cells import Cell
 from llmos_nb.export.gather import Draft
@@ -10,7 +12,7 @@ from llmos_nb.export.steps import Unit
 
 
 class Heads:
-    """What stands over and behind the work of a process: of several a heading each, and an answer that is no code.
+    """What stands over and behind the work of a process: headings, what was said, and an answer that is no code.
 
     Parameters
     ----------
@@ -27,24 +29,43 @@ class Heads:
         self.told: list[ExportSource] = []
         self.last = {id(u.run): u for u in draft.units if u.run is not None}
         computed = {id(u.run) for u in draft.units if u.role == "answer"}
-        self.bare = [r for r in draft.wanted if r.state.answer and id(r) not in computed and not clean]
+        wanted = [] if clean else draft.wanted
+        self.bare = {id(r) for r in wanted if r.state.answer and id(r) not in computed}
+        self.said = {id(r): notes.said(r, self.level) for r in wanted}
+        self.without_cells = [r for r in wanted if id(r) not in self.last]
 
     def over(self, unit: Unit) -> list[Cell]:
-        """Return the heading of a process before the first cell that is its own."""
-        if unit.run is None or unit.run is self.now or not self.several or self.clean:
+        """Return what stands before a cell: of the first of a process its heading, and what was said before it."""
+        if unit.run is None or self.clean:
             return []
-        self.now, known = unit.run, any(run is unit.run for run in self.told)
-        self.told.append(unit.run)
-        words = notes.again(unit.run) if known else notes.process(unit.run)
-        return [Cell("markdown", "process", words, {"pid": unit.run.pid})]
+        n = unit.call.facts.get("n", 0) if unit.call is not None else notes.ended(unit.run)
+        return [*self._heading(unit.run), *self._said(unit.run, n)]
+
+    def _heading(self, run: ExportSource) -> list[Cell]:
+        if run is self.now or not self.several:
+            return []
+        known = any(one is run for one in self.told)
+        self.now = run
+        self.told.append(run)
+        return [Cell("markdown", "process", (notes.again if known else notes.process)(run), {"pid": run.pid})]
+
+    def _said(self, run: ExportSource, n: float) -> list[Cell]:
+        """Return what was said before an event, and not told yet."""
+        cells, waiting = list[Cell](), self.said.get(id(run), [])
+        while waiting and waiting[0][0] < n:
+            cells.append(Cell("markdown", "said", waiting.pop(0)[1], {"pid": run.pid}))
+        return cells
 
     def behind(self, unit: Unit) -> list[Cell]:
-        """Return the answer of a process behind the last cell that is its own, where no code computes it."""
-        bare = [run for run in self.bare if run is unit.run and self.last[id(run)] is unit]
-        return [notes.answer_cell(run, self.level) for run in bare]
+        """Return what stands behind the last cell of a process: an answer that no code computes, and further words."""
+        run = unit.run
+        return self._closing(run) if run is not None and self.last[id(run)] is unit else []
+
+    def _closing(self, run: ExportSource) -> list[Cell]:
+        answer = [notes.answer_cell(run, self.level)] if id(run) in self.bare else []
+        return [*self._said(run, notes.ended(run)), *answer, *self._said(run, math.inf)]
 
     def rest(self) -> list[Cell]:
         """Return the answers of processes of which there is no cell."""
-        bare = [run for run in self.bare if id(run) not in self.last]
-        cells = [(self.over(Unit("answer", "", run=run)), notes.answer_cell(run, self.level)) for run in bare]
-        return [cell for head, answer in cells for cell in (*head, answer)]
+        found = [run for run in self.without_cells if id(run) in self.bare or self.said[id(run)]]
+        return [cell for run in found for cell in (*self._heading(run), *self._closing(run))]

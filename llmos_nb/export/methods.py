@@ -54,6 +54,8 @@ def methods(draft: Draft) -> str:
     parts = [title, SUPPLEMENT, *map(_run, draft.runs), _data(draft), "## What was done"]
     parts += [_step(draft, n) for n, unit in enumerate(draft.units) if unit.call is not None]
     parts += [part for part in (_not_done(draft), _uncheckable(draft)) if part]
+    between = [text for run in draft.runs for _, text in notes.said(run, 3)]
+    parts += ["## What was said before the answer", *between] if between else []
     parts += [notes.answer(run) for run in draft.runs if run.state.answer]
     text = "\n\n".join(parts) + "\n"
     refuse_secrets([("methods", text)], secrets(draft.runs))
@@ -81,7 +83,6 @@ def _run(run: ExportSource) -> str:
         lines.append(f"- Time: {course}; {ended}{f' ({words(s.detail)})' if s.detail else ''}")
         lines.append(f"- Journal: {len(events)} events, the last has the hash `{events[-1].hash}`")
     lines += [f"- {line}" for line in _plans(run)]
-    lines += [f"- Said by {words(by.describe('the user'))} while it ran: {words(text)}" for by, text in s.told]
     return "\n".join([lines[0], "", *lines[1:]])
 
 

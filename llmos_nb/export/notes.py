@@ -5,14 +5,23 @@ All of them but what nobody compares are made of the journal alone, which `verif
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from llmos_nb.export import provenance
 from llmos_nb.export.cells import Cell
 from llmos_nb.export.markdown import harmless, words
 from llmos_nb.export.source import ExportSource
-from llmos_nb.journal.events import PlanDecided, PlanEdited, PlanProposed
+from llmos_nb.journal.events import (
+    PlanDecided,
+    PlanEdited,
+    PlanProposed,
+    RunEnded,
+    RunResumed,
+    SignalReceived,
+)
 from llmos_nb.process import answers
 from llmos_nb.tools import Call
 
@@ -61,8 +70,16 @@ def course(run: ExportSource) -> str:
     ended = f"ended: {s.reason}" if s.status == "ended" else s.status
     mode = run.settings.get("approve", s.mode)
     on = f" on {run.events[0].at[:10]}" if run.events else ""
+    call = _CALL.match(s.untrusted_since)
+    how = f"since call {words(call[0])}" if call is not None else words(s.untrusted_since)
+    read = f" It had read untrusted data ({how})." if how else ""
     who = f"process {run.pid} of {words(run.model or 'a model')}"
-    return small(f"Made by {who}{on} (approvals: {words(str(mode))}; {ended}).")
+    return small(f"Made by {who}{on} (approvals: {words(str(mode))}; {ended}).{read}")
+
+
+_CALL = re.compile(
+    r"r\d+(\.\w+)*(?=: )"
+)  # what it read may be a path, which leads elsewhere for whoever reads this
 
 
 def small(text: str) -> str:
@@ -90,7 +107,29 @@ def plan(run: ExportSource) -> Iterator[str]:
     )
 
 
-def step(call: Call, run: ExportSource, first: bool, unchecked: Sequence[str] = (), level: int = 2) -> str:
+class Before(NamedTuple):
+    """What notes before one have said: the title of its step of the plan, and what the model said in its turn."""
+
+    titled: bool = False
+    quoted: bool = False
+
+
+class Seen:
+    """The notes so far, in the order in which they stand in a notebook."""
+
+    def __init__(self) -> None:
+        self._steps, self._turns = set[tuple[int, int]](), set[tuple[int, int]]()
+
+    def of(self, call: Call, run: ExportSource) -> Before:
+        """Return what was said before the note on a call, which is the next one."""
+        step, turn = (run.pid, call.step), (run.pid, int(call.facts.get("n", -1)))
+        before = Before(step in self._steps, turn in self._turns)
+        self._steps |= {step} if call.step else set()
+        self._turns |= {turn} if turn[1] >= 0 else set()
+        return before
+
+
+def step(call: Call, run: ExportSource, before: Before, unchecked: Sequence[str] = (), level: int = 2) -> str:
     """Return the note over a step's code.
 
     Parameters
@@ -99,8 +138,8 @@ def step(call: Call, run: ExportSource, first: bool, unchecked: Sequence[str] = 
         The call.
     run : ExportSource
         Its process.
-    first : bool
-        It is the first one of its step of the plan.
+    before : Before
+        What need not be said again.
     unchecked : sequence of str
         What of it nothing compares; it stands last, since the journal does not say it.
     level : int
@@ -113,12 +152,13 @@ def step(call: Call, run: ExportSource, first: bool, unchecked: Sequence[str] = 
     """
     s = run.state
     planned = next((p for p in s.plan.steps if p.n == call.step), None)
-    name, said = title(call, run)
+    name, said = title(call, run, before.quoted)
     if planned is not None:
-        name, said = words(planned.title, 160) if first else "", provenance.why(call, run)
+        name = "" if before.titled else words(planned.title, 160)
+        said = "" if before.quoted else provenance.why(call, run)
     parts = [f"{'#' * level} {name}"] if name else []
     parts += [f"> {words(said)}"] if said else []
-    if planned is not None and first and planned.n in s.missed:
+    if planned is not None and not before.titled and planned.n in s.missed:
         parts.append(not_so(s.missed[planned.n]))
     where = f"{f'step {planned.n}, ' if planned is not None else ''}call {words(call.id)}"
     told = _ONCE.sub("", "; ".join(provenance.story(call, run, planned=True)))
@@ -141,12 +181,13 @@ def not_so(expression: str) -> str:
     return f"{NOT_SO}{words(expression)} was false"
 
 
-def title(call: Call, run: ExportSource) -> tuple[str, str]:
+def title(call: Call, run: ExportSource, quoted: bool = False) -> tuple[str, str]:
     """Return what a call outside a plan is called, as Markdown, and what the model said besides.
 
-    That is its first comment, else the first line or sentence of what the model said; nothing where these are long.
+    That is its first comment, else the first line or sentence of what the model said, where that is not quoted before;
+    nothing where these are long.
     """
-    said = provenance.why(call, run)
+    said = "" if quoted else provenance.why(call, run)
     if comment := re.match(r"\s*#\s*(.+)", call.code):
         return words(comment[1], 160), said
     first = re.match(r"[^\n]+?(?:[.:!?](?=\s|$)|(?=\n|$))", said)
@@ -179,3 +220,29 @@ def not_again(run: ExportSource) -> dict[str, str]:
 def answer_cell(run: ExportSource, level: int = 2) -> Cell:
     """Return the cell that says an answer and how its numbers are known."""
     return Cell("markdown", "answer", answer(run, level), {"pid": run.pid})
+
+
+def ended(run: ExportSource) -> float:
+    """Return the event with which a process ended last; infinity where it has not."""
+    return next((float(e.n) for e in reversed(run.events) if isinstance(e.body, RunEnded)), math.inf)
+
+
+def said(run: ExportSource, level: int = 2) -> list[tuple[int, str]]:
+    """Return what was said between the steps, each with its event: words to the process, and its former answers."""
+    found, answered = list[tuple[int, str]](), list[tuple[int, str]]()
+    for event in run.events:
+        match event.body:
+            case SignalReceived(signal="steer", by=by, text=str(text)):
+                found.append((event.n, f"**Said by {words(by.describe('the user'))}:**\n\n{harmless(text)}"))
+            case RunEnded(answer=text):
+                answered = [(event.n, text)] if text else []
+            case RunResumed():
+                found += [(n, _former(text, level)) for n, text in answered]
+                answered = []
+    return sorted(found)
+
+
+def _former(text: str, level: int) -> str:
+    """Return an answer before the last one, which no cell computes again."""
+    told = small("In the model's words, before it was asked further; not computed again.")
+    return "\n\n".join([f"{'#' * level} Answer", told, harmless(text)])

@@ -10,6 +10,7 @@ from llmos_nb.journal import Event
 from llmos_nb.journal.events import (
     NO_ONE,
     CallDecided,
+    CallRedone,
     CallResolved,
     CallUndone,
     Decider,
@@ -138,6 +139,8 @@ def _phrases(call: Call, run: ExportSource, planned: bool) -> Iterator[str]:
                 yield f"{done if b.done else 'run again'} by {b.by.describe('the user')}, {at}"
             case CallUndone():
                 yield f"undone, {at}"
+            case CallRedone():
+                yield f"redone, {at}"
     if not decided and call.status == "done":
         yield "no decision was needed"
 

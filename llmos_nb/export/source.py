@@ -11,6 +11,7 @@ from typing import Any
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import (
     CallDecided,
+    CallRedone,
     CallResolved,
     CallUndone,
     CellRan,
@@ -126,6 +127,6 @@ def _subject(event: Event) -> str:
             return f"step {step}"
         case QuestionAsked(question=key):
             return key
-        case CallDecided(call=key) | CallResolved(call=key) | CallUndone(call=key):
+        case CallDecided(call=key) | CallResolved(call=key) | CallUndone(call=key) | CallRedone(call=key):
             return key
     return ""

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from llmos_nb.export.answer_code import TOLD, computed_answer
+from llmos_nb.export.answer_code import computed_answer, helpers
 from llmos_nb.export.functions import harmless, without_package
 from llmos_nb.export.latest import latest
 from llmos_nb.export.magics import NotPython, plain
@@ -86,7 +86,7 @@ def answer_units(run: ExportSource, nth: int = 0) -> list[Unit]:
         return []
     at = run.answered if run.answered is not None else started_at(run)
     order = (at, nth + 1, len(run.state.calls))
-    told = [Unit("told", TOLD, order, names=["_told"])] if "_told(" in source else []
+    told = [Unit("told", code, order, names=[name]) for name, code in helpers(run, source).items()]
     return [*told, Unit("answer", source, order, run=run)]
 
 

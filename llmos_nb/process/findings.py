@@ -31,6 +31,8 @@ class Findings:
         Of `writes`, those that only imports bind, with the dotted name of what is imported.
     everything : bool
         Whether it may read any variable.
+    exact : bool
+        `reads` are all variables that it reads, so that other words of its arguments name none.
     sources : tuple of (str, str, str)
         Kind, what, and target of what it takes from outside; the target may be empty.
     files : tuple of str
@@ -63,6 +65,7 @@ class Findings:
     absent: tuple[str, ...] | None = None
     imports: tuple[tuple[str, str], ...] = ()
     everything: bool = False
+    exact: bool = False
     sources: tuple[tuple[str, str, str], ...] = ()
     files: tuple[str, ...] = ()
     predicted: tuple[tuple[str, str], ...] = ()
@@ -79,7 +82,8 @@ class Findings:
         """Read what a device says of a call."""
         lists = ("reads", "writes", "files")
         pairs = ("risks", "sources", "imports", "predicted", "unseen")
-        given = {k: said[k] for k in ("level", "title", "why", "everything", "shows", "each_time") if k in said}
+        single = ("level", "title", "why", "everything", "exact", "shows", "each_time")
+        given = {k: said[k] for k in single if k in said}
         given |= {k: tuple(said.get(k, ())) for k in lists}
         given |= {k: tuple(map(tuple, said.get(k, ()))) for k in pairs}
         given |= {k: tuple(said[k]) for k in ("lent", "absent") if k in said}

@@ -33,6 +33,7 @@ from llmos_nb.session import toolbox
 from llmos_nb.session.config import Settings
 from llmos_nb.session.tightening import PLANNING, STRICTEST
 from llmos_nb.tools import current_call, reentry
+from llmos_nb.tools.devices.namespace import NAMED_ONLY
 
 DEFAULT_MODE = "risky"
 
@@ -148,7 +149,8 @@ def private_names(*known: Mapping[str, str]) -> list[str]:
 def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mapping[str, str]]) -> None:
     """Write the labels that stand before the first step: those declared, and what other processes have learnt.
 
-    What is declared goes before: it is the user's word. A goal whose card shows labelled data taints the context.
+    What is declared goes before: it is the user's word. A goal whose card shows labelled data taints the context; one
+    that only names them does not.
     """
     declared = file_labels.declared(declared, Path.cwd())
     known = {**labels.inherited((*others, file_labels.known(run.journal.path))), **declared}
@@ -164,7 +166,8 @@ def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mappin
         )
     _label_attached(run)
     said = run.state.context.head[-1].text if run.state.context.head else ""
-    said = said.replace(run.state.goal.strip(), "", 1)  # what it says is the user's: only what it shows is not
+    # what the goal says is the user's, as a bare name is: only what is shown of variables is not
+    said = NAMED_ONLY.sub("", said.replace(run.state.goal.strip(), "", 1))
     shown = [n for n in labels.marked(run.state.labels) if re.search(rf"\b{re.escape(n)}\b", said)]
     if shown:
         came = labels.Came(labels.of(shown, run.state.labels), f"the goal's variables: {', '.join(shown)}")

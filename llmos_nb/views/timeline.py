@@ -164,10 +164,11 @@ def _tools(b: ev.ToolsChanged) -> str:
 
 
 def _signal(b: ev.SignalReceived) -> str:
-    """Name a signal and who gave it; of a command that came by the home, its verb, and where it was given."""
+    """Name a signal, who gave it and what they said; of a command by the home, its verb, and where it was given."""
     if b.signal == "command":
         return f"command: {b.text} by {b.by.describe()}" + (f" ({b.why})" if b.why else "")
-    return f"{b.signal.replace('_', ' ')} by {b.by.describe()}"
+    said = f": {b.text}" if b.signal == "steer" and b.text else ""
+    return f"{b.signal.replace('_', ' ')} by {b.by.describe()}{said}"
 
 
 def _cell(b: ev.CellRan) -> str:

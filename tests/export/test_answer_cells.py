@@ -127,6 +127,23 @@ def test_an_answer_as_code_prints_what_the_answer_said_and_its_check_holds(tmp_p
         exec(f"{code}\n{answer_code.answer_check(source)}", {**space, "n": 4, "name": "B", "share": 0.5})
 
 
+def test_what_answers_call_to_tell_tables_stands_once_and_folded(tmp_path):
+    first = process(
+        tmp_path / "one",
+        "Count them",
+        "import pandas\nt = pandas.DataFrame({'a': [1, 2]})",
+        answer="All:\n\n{{t}}",
+    )
+    second = process(tmp_path / "two", "Keep them", "u = t[1:]", answer="Kept:\n\n{{u}}", after=first)
+    path = export([run.source(pid=n) for n, run in enumerate((first, second), 1)], "x.ipynb")
+    cells = [c for c in read(path)["cells"] if c["cell_type"] == "code"]
+    (helper,) = [c for c in cells if "def markdown_table" in c["source"]]
+    assert helper["metadata"]["jupyter"] == {"source_hidden": True}
+    answers = [c["source"] for c in cells if "print(_answer)" in c["source"]]
+    assert len(answers) == 2 and all(text.startswith("# The answer, computed again.") for text in answers)
+    assert verify(path).ok
+
+
 def test_an_answer_is_asserted_where_the_journal_says_that_it_was_computed(tmp_path):
     """Both processes have one goal, so that nothing but the event tells which cell is whose."""
     run = ProcessRun("Sum it", tmp_path, "sum")

@@ -2,10 +2,13 @@
 
 import pytest
 from process_runs import ProcessRun
+from turns import python
 
+import llmos_nb as llmos
 from llmos_nb.export import export
 from llmos_nb.export.cells import read
 from llmos_nb.export.provenance import _granted
+from llmos_nb.export.verify.journal import compare
 from llmos_nb.journal.events import former
 
 
@@ -56,3 +59,46 @@ def test_a_supplement_says_how_many_values_are_compared_and_of_none_that_none_is
 @pytest.mark.parametrize("text", ["ops:anna", "rule:first", "mode:", "deadline", "process 2"])
 def test_nothing_is_said_to_be_approved_by_whom_nobody_can_read_or_who_did_not_look(text):
     assert "approved" not in _granted(former(text), "") and _granted(former("anna"), "") == "approved by anna"
+
+
+async def test_what_the_model_said_stands_once_a_turn(script, tmp_path):
+    calls = [{"name": "python", "arguments": {"code": f"{name} = {n}"}} for n, name in enumerate("abc")]
+    model = script({"text": "I bind three names. They are small.", "calls": calls}, {"text": "Done."})
+    proc = await llmos.run("Bind.", model=model, namespace={}, approve="auto", plan="none")
+    path = proc.export(tmp_path / "x.ipynb", run=False)
+    text = "\n".join(c["source"] for c in read(path)["cells"] if c["cell_type"] == "markdown")
+    assert text.count("I bind three names") == text.count("They are small") == 1 and text.count("call r1.") == 3
+    assert compare(read(path), {proc.pid: proc.journal.path})[0] == []
+
+
+@pytest.mark.parametrize("label", ["untrusted", ""])
+async def test_an_export_says_from_which_call_on_a_process_had_read_untrusted_data_and_of_no_other(
+    script, tmp_path, label
+):
+    model = script(python("k = 1"), python("n = len(mail)"), {"text": "Done."})
+    proc = await llmos.run(
+        "Count with `k`.",
+        model=model,
+        namespace={"mail": "words of others", "k": 0},
+        approve="auto",
+        plan="none",
+        labels={"mail": label} if label else {},
+    )
+    path = proc.export(tmp_path / "x.ipynb", run=False)
+    head = read(path)["cells"][0]["source"]
+    assert ("read untrusted data (since call r2.0)" in head) is bool(label)
+    assert "untrusted" in head or not label
+    assert compare(read(path), {proc.pid: proc.journal.path})[0] == []
+
+
+async def test_a_step_is_said_to_be_redone_once_it_was_put_back_and_not_before(script, tmp_path):
+    proc = await llmos.run(
+        "Count.", model=script(python("n = 3"), {"text": "Done."}), namespace={}, approve="auto", plan="none"
+    )
+    await proc.undo()
+    text = proc.export(tmp_path / "x.md", run=False).read_text()
+    assert "undone, " in text and "redone" not in text
+    await proc.redo()
+    notes = [c["source"] for c in read(proc.export(tmp_path / "x.ipynb", run=False))["cells"]]
+    (note,) = [text for text in notes if "call r1.0" in text]
+    assert note.index("redone") > note.index("undone")

@@ -1,5 +1,6 @@
 """What of a step is compared with nothing: only what cannot come out the same, and never without a word."""
 
+import ast
 import ipaddress
 import json
 from pathlib import Path
@@ -53,6 +54,40 @@ def steps_of(path):
     """What the metadata of each step's cell says, by its name."""
     cells = [c for c in read(path)["cells"] if c["cell_type"] == "code"]
     return {c["id"]: c["metadata"]["llmos_nb"] for c in cells if c["metadata"]["llmos_nb"]["role"] == "step"}
+
+
+# what loops leave behind
+
+
+@pytest.mark.parametrize(
+    ("code", "then", "asserted"),
+    [
+        ("total = 0\nfor k in [1, 2]:\n    total += k", "", {"total"}),
+        (
+            "rows = [[1, 2]]\nfor i, k in enumerate(rows):\n    for one in k:\n        print(i, one)",
+            "",
+            {"rows"},
+        ),
+        ("for k in [1, 2]:\n    last = k", "", {"last"}),
+        ("for k in [1, 2]:\n    pass\nk", "", {"k"}),
+        ("for k in [1, 2]:\n    pass", "m = k + 1", {"k", "m"}),
+        ("k = 0\nfor k in [1, 2]:\n    pass", "", {"k"}),
+        ("for k in [1, 2]:\n    k = k + 1", "", {"k"}),
+        ("for k in [1, 2]:\n    pass", "for k in [3]:\n    print(k)", set()),
+        ("for k in [1, 2]:\n    pass", "k = 3", {"k"}),
+    ],
+)
+def test_what_a_loop_leaves_in_its_variable_is_asserted_only_where_something_reads_it(
+    tmp_path, code, then, asserted
+):
+    path = exported(tmp_path, *filter(None, [code, then]))
+    book = read(path)
+    checks = "\n".join(
+        c["source"] for c in book["cells"] if c["metadata"]["llmos_nb"]["role"] in ("check", "evidence")
+    )
+    names = {n.id for n in ast.walk(ast.parse(checks)) if isinstance(n, ast.Name)} - {"_given", "Out", "max"}
+    assert names == asserted
+    assert not book["metadata"]["llmos_nb"]["unchecked"]
 
 
 # readings of the clock
@@ -216,6 +251,15 @@ def test_modules_and_models_are_no_values_that_a_digest_compares(tmp_path):
         ("out = duckdb.sql('select k from a join rides using (k)')", True),
         ("out = t.query('v > @rides')", True),
         ("out = duckdb.sql('select rides from k')", False),
+        ("out = duckdb.sql('select k.a, rides.b from k rides')", False),
+        ("out = duckdb.sql('select a, rides from k order by a, rides')", False),
+        ("out = duckdb.sql('with rides as (select 1) select a from k, rides')", False),
+        ("out = duckdb.sql('select extract(year from rides) from k')", False),
+        ("out = duckdb.sql('with rides as (select a from rides) select a from rides')", True),
+        ("out = duckdb.sql('select a from (select 1) x, rides y where 1')", True),
+        ("out = duckdb.sql('select a from (k join rides using (b))')", True),
+        ("out = duckdb.sql('select a from k join \"rides\" r on 1 = 1')", True),
+        ("out = duckdb.sql('from k x, rides')", True),
         ("out = say('a word from rides')", False),
     ],
 )
@@ -481,7 +525,7 @@ async def test_a_query_before_a_step_of_plain_python_is_compared_as_a_table(scri
     assert cells["r1-0-check"]["source"].splitlines()[1] == "assert by_city['city'].tolist() == ['A', 'B']"
     [output] = cells["r1-0"]["outputs"]
     assert output["output_type"] == "execute_result"
-    assert output["data"]["text/plain"] == repr(pd.DataFrame({"city": ["A", "B"], "n": [4.0, 2.0]}))
+    assert output["data"]["text/plain"] == repr(pd.DataFrame({"city": ["A", "B"], "n": [4, 2]}))
     report = verify(path)
     assert report.ok and next(c for c in report.checks if c.level == "same").counts["outputs"] == 2
     changed = read(path)
@@ -490,7 +534,7 @@ async def test_a_query_before_a_step_of_plain_python_is_compared_as_a_table(scri
     for process in changed["metadata"]["llmos_nb"]["processes"]:
         process["journal"].pop("path")
     seal(changed)
-    assert "`by_city` is DataFrame 2 x 2 str, float64 " in verify(write(changed, path)).text()
+    assert "`by_city` is DataFrame 2 x 2 str, int64 " in verify(write(changed, path)).text()
 
 
 @pytest.mark.out_of_process

@@ -5,8 +5,12 @@ from turns import python
 
 import llmos_nb as llmos
 from llmos_nb.errors import UsageError
+from llmos_nb.export.cells import read as read_book
+from llmos_nb.export.verify.journal import compare
 from llmos_nb.journal import read
 from llmos_nb.process import fold
+from llmos_nb.views.loop.run import run_text
+from llmos_nb.views.timeline import Timeline
 
 FIRST = [python("x = 20\nx"), {"text": "x is 20."}]
 SECOND = [python("y = x + 22\ny"), {"text": "y is 42."}]
@@ -93,10 +97,65 @@ async def test_one_whose_budget_was_used_up_goes_on_with_more_of_it_and_words(sc
     assert (proc.answer, proc.run.state.former) == ("x is 20.", [])
 
 
+def words_of(path):
+    return [c["source"] for c in read_book(path)["cells"] if c["cell_type"] == "markdown"]
+
+
+def place(texts, said):
+    (found,) = [n for n, text in enumerate(texts) if said in text]
+    return found
+
+
 @pytest.mark.out_of_process
-async def test_the_export_has_the_steps_of_both_turns_and_the_last_answer(script, tmp_path):
+async def test_the_export_has_the_steps_of_both_turns_and_the_conversation_between_them(script, tmp_path):
     proc, _ = await answered(script, *SECOND)
     await proc.send("And what is 22 more?")
-    text = proc.export(tmp_path / "both.ipynb", run=False).read_text()
-    assert "x = 20" in text and "y = x + 22" in text and "y is 42." in text
-    assert llmos.verify(tmp_path / "both.ipynb").ok
+    path = proc.export(tmp_path / "both.ipynb", run=False)
+    cells = [c["source"] for c in read_book(path)["cells"]]
+    order = ["x = 20", "x is 20.", "**Said by", "y = x + 22", "y is 42."]
+    places = [place(cells, said) for said in order]
+    assert places == sorted(places) and "And what is 22 more?" in cells[places[2]]
+    assert llmos.verify(path).ok
+    text = proc.export(tmp_path / "both.md", run=False).read_text()
+    assert text.index("x is 20.") < text.rindex("And what is 22 more?") < text.rindex("y is 42.")
+
+
+async def test_a_question_that_nobody_asked_is_not_that_of_the_journal(script, tmp_path):
+    proc, _ = await answered(script, *SECOND)
+    await proc.send("And what is 22 more?")
+    path = proc.export(tmp_path / "x.ipynb", run=False)
+    journals = {proc.pid: proc.journal.path}
+    assert compare(read_book(path), journals)[0] == []
+    path.write_text(path.read_text().replace("And what is 22 more?", "And what is 23 more?"))
+    (found,) = compare(read_book(path), journals)[0]
+    assert found.where.startswith("cell said") and "not say what the journal says" in found.what
+
+
+async def test_the_export_of_a_further_turn_that_failed_has_the_answer_before_it(script, tmp_path):
+    proc, _ = await answered(script, *SECOND, budget="2 steps")
+    await proc.send("More?")
+    assert proc.answer is None
+    texts = words_of(proc.export(tmp_path / "x.ipynb", run=False))
+    assert place(texts, "x is 20.") < place(texts, "More?") < place(texts, "call r3.0")
+
+
+async def test_the_export_of_one_answer_has_no_answer_before_it(script, tmp_path):
+    proc, _ = await answered(script)
+    texts = words_of(proc.export(tmp_path / "x.ipynb", run=False))
+    assert not any("before it was asked further" in text or "Said by" in text for text in texts)
+
+
+async def test_the_drawing_and_the_log_have_the_question_and_the_values_of_each_answer(script):
+    proc = await llmos.run(
+        "Make x.",
+        model=script(python("x = 20"), {"text": "It is {{x}}."}, {"text": "It is {{x + 1}}."}),
+        namespace={},
+        approve="auto",
+        plan="none",
+    )
+    await proc.send("And one more?")
+    lines = run_text(proc.run.state, proc.events).splitlines()
+    (asked,) = [n for n, line in enumerate(lines) if "And one more?" in line]
+    assert any("It is 20." in line for line in lines[:asked])
+    assert any("It is 21." in line for line in lines[asked:]) and "{{" not in "".join(lines)
+    assert any("And one more?" in event["t"] for event in Timeline(proc.events).events)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 
+from llmos_nb.export.dataflow.tables import tables
+
 
 def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
@@ -41,7 +43,7 @@ MEMOIZES = _set("cache lru_cache")
 DYNAMIC = frozenset(("exec", "eval", "globals", "get_ipython", "__import__"))
 # Methods that take SQL, or an expression of pandas, in which names of variables may stand.
 LOOKS_UP = _set("sql query execute eval from_query read_sql")
-_LOOKED_UP = re.compile(r"\b(?:from|join|,)\s+([a-z_]\w*)|@([a-z_]\w*)", re.IGNORECASE)
+_OF_PANDAS = re.compile(r"@([a-z_]\w*)", re.IGNORECASE)
 READS_FILES = ("open", "read", "load", "Path", "connect", "imread", "glob", "scan_")
 SETS_SEED = frozenset(("seed", "manual_seed", "set_state", "setstate", "set_rng_state"))
 
@@ -65,7 +67,7 @@ _BY_ARGUMENT = _set(
 
 def looked_up(text: str) -> set[str]:
     """Return the words of a text, in SQL or for pandas, that may be names of variables."""
-    return {word for found in _LOOKED_UP.findall(text) for word in found if word}
+    return set(_OF_PANDAS.findall(text)) | tables(text)
 
 
 def dotted(node: ast.AST) -> str:

@@ -82,3 +82,21 @@ def declared(body: list[ast.stmt]) -> set[str]:
 def stored(body: list[ast.stmt]) -> set[str]:
     """Return the names that statements bind in their own scope."""
     return {name for node in own(body) for name in bound_by(node)}
+
+
+def of_loops(source: str) -> set[str]:
+    """Return the names that only loops of a piece of code bind, and that are read nowhere in it but inside of these."""
+    tree = ast.parse(source)
+    found: dict[str, list[ast.For | ast.AsyncFor]] = {}
+    for loop in (n for n in own(tree.body) if isinstance(n, ast.For | ast.AsyncFor)):
+        for name in (n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)):
+            found.setdefault(name, []).append(loop)
+    nodes = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id in found]
+    apart = set[str]()
+    for name, loops in found.items():
+        targets = {id(n) for loop in loops for n in ast.walk(loop.target)}
+        inside = {id(n) for loop in loops for n in ast.walk(loop)}
+        mine = (n for n in nodes if n.id == name)
+        if not all(id(n) in (inside if isinstance(n.ctx, ast.Load) else targets) for n in mine):
+            apart.add(name)
+    return found.keys() - apart

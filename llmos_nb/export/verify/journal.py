@@ -214,24 +214,27 @@ def _plain(by: object) -> object:
 
 def _notes(pair: _Pair) -> Found:
     """Compare the notes over steps, which say why and who decided, with those that the journal gives."""
-    several, said = len(pair.book["metadata"][KEY]["processes"]) > 1, set[int]()
+    several, seen = len(pair.book["metadata"][KEY]["processes"]) > 1, notes.Seen()
     for cell in pair.cells("process"):
         same = _stripped(cell) in (notes.process(pair.run), notes.again(pair.run))
         yield None if same else _text(cell, notes.process(pair.run))
+    true_words = {text.strip() for _, text in notes.said(pair.run, 2 + several)}
+    for cell in pair.cells("said"):
+        yield (
+            None if _stripped(cell) in true_words else _text(cell, "\n".join(true_words) or "nothing was said")
+        )
     for cell, call in pair.calls("note"):
         if call is None:
             yield Difference(f"cell {cell['id']}", "it is a note on a call that the journal does not have")
             continue
-        found, first = _without_unchecked(_stripped(cell)), call.step not in said
-        true = notes.step(call, pair.run, first, level=2 + several)
+        found, before = _without_unchecked(_stripped(cell)), seen.of(call, pair.run)
+        true = notes.step(call, pair.run, before, level=2 + several)
         if _older(pair.book):
-            true, found, silent = former.note(
-                found, call, pair.run, first, pair.book["metadata"][KEY]["schema"]
-            )
+            schema = pair.book["metadata"][KEY]["schema"]
+            true, found, silent = former.note(found, call, pair.run, not before.titled, schema)
             lacks = f"the note {cell['id']} does not say that step {call.step} is not as expected"
             pair.said += [lacks] if silent else []
         yield _text(cell, true, found)
-        said |= {call.step} if call.step else set()
 
 
 def _older(book: Book) -> bool:

@@ -187,7 +187,8 @@ def _names(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Findings) -
     marked = set(labels.marked(known))
     if tool.name == "names":
         return labels.matching(str(arguments.get("pattern", "")), known)
-    said = labels.spelled("\n".join(str(v) for v in arguments.values()), known)
+    text = "" if seen.exact else "\n".join(str(v) for v in arguments.values())
+    said = labels.spelled(text, known)
     if seen.everything:
         return marked
     reads = set(seen.reads) | {str(arguments.get("name", ""))}

@@ -27,7 +27,6 @@ LINES, MOST = 4, 160
 PAD, BETWEEN = 18.0, 16.0
 _GO, _ASK, _BAD, _OK = "#1565c0", "#a65200", "#b3261e", "#2e6b32"
 _CALL_LOOK = {"done": INK, "undone": INK, "running": _GO, "asked": _ASK, "in_doubt": _ASK}
-_ENDS = ("goal", "end")
 
 
 @dataclass(frozen=True)
@@ -80,13 +79,27 @@ class Run:
                 self._then(f"gate{e.n}", f"{sign}plan {told} by {by.describe()}", colour, "")
             case ev.ModelResponded() as b:
                 self._answer(b)
+            case ev.AnswerComputed(answer=answer) if (
+                self.columns and self.columns[-1][0].id == f"r{self.answers}"
+            ):
+                self.columns.pop()  # it stands there with its values, not with their code
+                self._then(
+                    f"r{self.answers}", f"r{self.answers} {answer.replace('**', '')}", form="rounded,bold"
+                )
+            case ev.SignalReceived(signal="steer", by=by, text=str(text)):
+                self._then(f"said{e.n}", f"{by.describe()}: {text}", form="goal")
             case ev.StepIntegrated(step=step, met=met, compared=compared) if step:
                 self._verdict(f"step{e.n}", f"step {step}", bool(compared), met)
             case ev.CheckFinished(check=check, held=held):
                 sign, told = ("✓", "holds") if held else ("×", "does not hold")
                 self._then(f"check{e.n}", f"{sign} check {check} {told}", _OK if held else _BAD, "")
             case ev.RunEnded() as b:
-                self._then("end", f"{b.reason}: {b.detail}" if b.detail else b.reason, form="goal")
+                further = any(column[0].id == "end" for column in self.columns)
+                self._then(
+                    f"end{e.n}" if further else "end",
+                    f"{b.reason}: {b.detail}" if b.detail else b.reason,
+                    form="goal",
+                )
 
     def _then(self, name: str, says: str, colour: str = INK, form: str = "rounded") -> None:
         self.columns.append([Node(name, says, colour, form)])
@@ -178,7 +191,7 @@ def run_text(s: State, events: Sequence[Event]) -> str:
     lines = [f"… {count(away, 'column')} before"] if away else []
     for column in found[away:]:
         said = "; ".join(visible(_short(node.says)) for node in column)
-        new = not lines or column[0].form == "rounded,bold" or column[0].id in _ENDS
+        new = not lines or column[0].form in ("rounded,bold", "goal")
         lines.append(said) if new else lines.append(f"  → {said}")
     return "\n".join(lines)
 

@@ -274,6 +274,17 @@ async def test_a_module_of_a_library_is_labelled_only_where_data_may_be_in_it(
     assert labelled or labels.of(["z"], proc.run.state.labels).untrusted
 
 
+@pytest.mark.parametrize(("others", "read"), [(0, True), (30, False)])
+async def test_a_labelled_variable_that_the_card_only_names_was_not_read(script, others, read):
+    columns = {f"column {i}": [f"text {i} {k}" for k in range(9)] for i in range(8)}
+    names = {f"v{i:02d}": pandas.DataFrame(columns) for i in range(others)}
+    names["mail"] = pandas.DataFrame({**columns, "body": ["words of others"] * 9})
+    proc = await llmos.run("Add.", model=script(DONE), namespace=names, labels={"mail": "untrusted"})
+    said = proc.run.state.context.head[-1].text
+    assert "mail" in said and ("words of others" in said) is read
+    assert bool(proc.run.state.untrusted_since) is read
+
+
 async def test_a_word_of_the_goal_that_is_also_a_labelled_name_is_only_a_word(script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "llmos.toml").write_text('[labels]\nmail = "untrusted"\n')

@@ -107,6 +107,14 @@ def test_frames_of_unusual_shape_are_described():
     assert len(wide.encode()) <= 1600 and "more" in wide
 
 
+@pytest.mark.parametrize(
+    "frame", [pd.DataFrame({False: range(24), True: range(24)}), pd.DataFrame([[1, 2]] * 9, columns=["a", "a"])]
+)
+def test_the_first_rows_of_a_frame_are_taken_by_place(frame):
+    text = describe("t", frame, True, True)
+    assert "not described" not in text and text.count("\n|") == 5
+
+
 def test_series_arrays_and_scalars_are_described():
     assert (
         describe("s", PENGUINS.body_mass_g, True)

@@ -379,6 +379,41 @@ async def test_label_of_a_table_applies_to_names_made_from_it(tmp_path):
     assert "clean" not in p.run.state.labels and p.run.state.labels["made"] == "untrusted"
 
 
+async def test_sums_of_whole_numbers_are_whole_also_in_the_export(tmp_path):
+    names = {"t": pd.DataFrame({"k": ["a", "b", "a"], "v": [3_000, 2, 95]})}
+    sums = "select k, sum(v) as pieces, sum(v) / 2 as half from t group by k order by k"
+    p = await asked(names, call("sql", query=sums, into="q"), call("sql", query=sums), goal="Sum `t`.")
+    assert names["q"].pieces.tolist() == [3_095, 2] and names["q"].pieces.dtype == "int64"
+    assert names["q"].half.tolist() == [1_547.5, 1] and "|3095|" in results(p)[1]
+    path = p.export(tmp_path / "x.ipynb", run=False)
+    assert llmos.verify(path).ok
+
+
+@pytest.mark.parametrize("value", ["9007199254740993", "null"])
+async def test_a_sum_that_a_float_cannot_hold_or_that_is_missing_stays_as_it_came(value):
+    names = {"t": pd.DataFrame({"k": [1]})}
+    await asked(names, call("sql", query=f"select cast({value} as hugeint) as n from t", into="q"), goal="`t`")
+    assert str(names["q"].n.dtype).startswith("float")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select mail.a from mine mail",
+        "with mail as (select a from mine) select a from mail",
+        "select a as mail from mine where a <> :mail",
+        "select a from mine where 'mail' <> ''",
+    ],
+)
+async def test_a_word_of_sql_that_is_no_table_reads_no_variable_of_that_name(tmp_path, query):
+    (tmp_path / "llmos.toml").write_text('[labels]\nmail = "untrusted"\n')
+    names = {"mail": "words of others", "mine": pd.DataFrame({"a": [1]})}
+    look = call("sql", query=query, into="made", parameters={"mail": 2})
+    p = await asked(names, look, goal="Look at `mine`.")
+    assert len(names["made"]) == 1 and not p.run.state.untrusted_since
+    assert "made" not in p.run.state.labels
+
+
 async def test_names_that_differ_in_case_only_are_not_mixed_up():
     names = {"df": pd.DataFrame({"a": [1]}), "DF": pd.DataFrame({"a": [2]})}
     p = await asked(

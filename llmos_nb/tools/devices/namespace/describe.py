@@ -308,8 +308,12 @@ def card(
             room -= size + 1
         else:
             named.append(f"{name} ({type(namespace[name]).__name__})")
-    more = f"and {len(named)} more: {', '.join(named)}" if named else ""
+    more = f"and {len(named)} more: {', '.join(named)}" if named else ""  # as `NAMED_ONLY` has it
     return "\n".join([*cards, *([_cut(more, 2 * _LINE)] if more else [])])
+
+
+NAMED_ONLY = re.compile(r"^and \d+ more: .*", re.MULTILINE)
+"""The line of a card with variables of which it says no more than name and type."""
 
 
 def visible(namespace: Mapping[str, Any], patterns: str | Iterable[str]) -> list[str]:

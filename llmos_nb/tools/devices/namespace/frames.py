@@ -120,11 +120,12 @@ def cut(text: str, most: int) -> str:
 
 def _first(value: Any) -> list[str]:
     """Return the first rows of a table, but of columns that look like secrets."""
-    names = [c for c in list(value.columns)[:WIDE] if not secret_name(str(c))]
-    few = value[names].head(FIRST)
+    # by place: several columns may have one name, and True and False are no choice of columns
+    places = [n for n, c in enumerate(list(value.columns)[:WIDE]) if not secret_name(str(c))]
+    few = value.iloc[:FIRST, places] if _is_pandas(value) else value[:FIRST, places]
     rows = few.rows() if hasattr(few, "rows") else few.itertuples(index=False, name=None)
     shown = [[HIDDEN if isinstance(v, str) and secret_text(v) else v for v in row] for row in rows]
-    return ["first rows:", *markdown(names, shown, CELL).splitlines()]
+    return ["first rows:", *markdown(few.columns, shown, CELL).splitlines()]
 
 
 def series(value: Any, values: bool) -> list[str]:

@@ -90,8 +90,8 @@ class SqlDevice:
         found = self._query.seen(arguments, "query")
         into = str(arguments.get("into") or "")
         names = [into] if self._keeps and into and not found.told else []
-        touched = {"reads": found.reads, "lent": [], "writes": names, "sources": found.sources}
-        return {"level": "namespace" if names else "read", "title": "read by SQL", **touched}
+        read = {"reads": found.reads, "lent": [], "exact": found.exact, "sources": found.sources}
+        return {"level": "namespace" if names else "read", "title": "read by SQL", "writes": names, **read}
 
     def _look_at_write(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         text, where = " ".join(str(arguments.get("statement", "")).split()), arguments.get("database", "")
@@ -141,7 +141,8 @@ class SqlDevice:
         if isinstance(prepared, str):
             return prepared
         rows = [where.run(text, values, self._most, identity) for text, values in prepared][-1]
-        return rows, reading_code(self._query, given) if given["into"] else ""
+        whole = getattr(where, "whole", [])
+        return rows, reading_code(self._query, given, whole) if given["into"] or whole else ""
 
     async def sql_write(
         self, statement: str, database: str, parameters: dict[str, Any] | None = None
@@ -211,9 +212,8 @@ class SqlDevice:
         said = f"{text}\n{count}" + (f", {shown} shown" if shown < len(frame) else "")
         if not name:
             said += "; into='NAME' keeps them all" if self._keeps and shown < len(frame) else ""
-            return ToolResult(
-                True, said, facts={"rows": len(frame), "cut": over, **_in_a_cell(said, frame, "", same)}
-            )
+            facts = {"rows": len(frame), "cut": over, **({"code": code} if code else {})}
+            return ToolResult(True, said, facts={**facts, **_in_a_cell(said, frame, "", same)})
         store, namespace = self._site.snapshots, self._site.namespace
         before = store.begin((name,)) if store is not None else None
         namespace[name] = frame

@@ -21,6 +21,7 @@ READERS = {
 _NAMED = frozenset((*READERS.values(), "read_csv", "read_json", "readcsv", "readparquet"))
 _SERIES = frozenset(("generateseries", "unnest", "range", "explode", "generatedatearray"))
 _MEMORY = "2GB"
+_EXACT = 2**53  # below it a float holds every whole number
 _IN_A_DATABASE = "; for one of a database name its variable as `database`, or its file, such as 'shop.db'"
 
 
@@ -49,6 +50,7 @@ class Duck:
         self._frames, self._workspace, self._full = frames, workspace, full
         self.used: dict[str, Any] = {}
         self.paths: dict[str, str] = {}
+        self.whole: list[str] = []  # columns of the result that became whole numbers
         self._connection: Any = None
 
     # what there is
@@ -142,7 +144,11 @@ class Duck:
         try:
             for name, frame in self.used.items():
                 connection.register(name, _readable(frame))
-            return _bounded(connection.execute(sql, dict(values) or None), most)
+            result = connection.execute(sql, dict(values) or None)
+            wide = [name for name, kind, *_ in result.description if str(kind) == "HUGEINT"]
+            rows = _bounded(result, most)
+            self.whole = [n for n in wide if list(rows.columns).count(n) == 1 and _is_whole(rows[n])]
+            return rows.astype(dict.fromkeys(self.whole, "int64"))
         finally:
             self._connection = None
             connection.close()
@@ -178,6 +184,11 @@ def _bounded(result: Any, most: int) -> Any:
         count += len(chunks[-1])
     filled = [c for c in chunks if len(c)] or chunks
     return pd.concat(filled, ignore_index=True) if len(filled) > 1 else filled[0]
+
+
+def _is_whole(column: Any) -> bool:
+    """Return whether floats that were wide integers are all there, and hold each exactly."""
+    return bool(column.notna().all() and (column.abs() < _EXACT).all())
 
 
 def _readable(frame: Any) -> Any:

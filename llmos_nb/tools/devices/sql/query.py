@@ -79,11 +79,14 @@ class Seen:
         Files, as the gate takes them.
     told : bool
         The device answers it itself, and no variable is made.
+    exact : bool
+        It was understood: it reads these, and no other variables.
     """
 
     reads: list[str] = field(default_factory=list)
     sources: list[list[str]] = field(default_factory=list)
     told: bool = False
+    exact: bool = False
 
 
 class Query:
@@ -194,7 +197,7 @@ class Query:
             self.prepare(where, text, arguments.get("parameters"), ("read",))
         except (LlmosError, ImportError):
             return Seen()
-        return Seen([*where.used], [["foreign file", "sql", path] for path in where.paths])
+        return Seen([*where.used], [["foreign file", "sql", path] for path in where.paths], exact=True)
 
 
 def _refusal(bad: Statement, kinds: Sequence[str]) -> str:
@@ -211,8 +214,8 @@ WRITES = ("read", "write", "ddl")
 FIRST = 20  # rows that the code of a call shows
 
 
-def reading_code(query: Query, arguments: Mapping[str, Any]) -> str:
-    """Return a reading call as code that needs duckdb, or pandas and sqlalchemy."""
+def reading_code(query: Query, arguments: Mapping[str, Any], whole: Sequence[str] = ()) -> str:
+    """Return a reading call as code that needs duckdb, or pandas and sqlalchemy; some columns become whole numbers."""
     try:
         where = query.where(str(arguments.get("database") or ""), full=False)
         prepared = query.prepare(where, str(arguments["query"]), arguments.get("parameters"), ("read",))
@@ -229,7 +232,8 @@ def reading_code(query: Query, arguments: Mapping[str, Any]) -> str:
     files = [f"_files = {list(where.paths)!r}  # what the SQL reads", ""] if where.paths else []
     tables = [f"    _duckdb.register({n!r}, {n})" for n in where.used]
     bound = f", {values!r}" if values else ""
-    run = f"    {name} = _duckdb.execute({text!r}{bound}).df()"
+    typed = f".astype({dict.fromkeys(whole, 'int64')!r})" if whole else ""
+    run = f"    {name} = _duckdb.execute({text!r}{bound}).df(){typed}"
     head = ["import duckdb", "", *files, "with duckdb.connect() as _duckdb:"]
     return "\n".join([*head, *tables, run, f"{name}.head({FIRST})"])
 
