@@ -134,6 +134,7 @@ def test_code_that_does_not_parse_is_said_and_not_raised(exported):
     ["[" * 100_000, '{"nbformat":4,"metadata":' * 50_000, "7", "[]", '{"cells": 7, "nbformat": 4}', "{", "\0"],
     ids=["brackets", "braces", "a number", "a list", "no cells", "cut off", "zero"],
 )
+@pytest.mark.out_of_process
 def test_a_file_that_is_no_notebook_is_one_line(tmp_path, text, capsys):
     path = tmp_path / "x.ipynb"
     path.write_text(text)

@@ -346,6 +346,7 @@ async def _awaited(verb):
     await verb()
 
 
+@pytest.mark.out_of_process
 def test_a_path_in_the_folder_of_the_trial_is_one_beside_the_notebook(tmp_path):
     path = exported(tmp_path, "x = 1")
     book = read(path)

@@ -409,7 +409,12 @@ TAKEN = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("way", TAKEN)
+PROGRAMS = ("program", "program's output", "line of a shell", "terminal")
+
+
+@pytest.mark.parametrize(
+    "way", [pytest.param(n, marks=[pytest.mark.out_of_process] * (n in PROGRAMS)) for n in TAKEN]
+)
 async def test_what_a_step_has_really_taken_from_elsewhere_labels(script, tmp_path, monkeypatch, way):
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")

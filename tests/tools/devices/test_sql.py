@@ -379,6 +379,7 @@ async def test_label_of_a_table_applies_to_names_made_from_it(tmp_path):
     assert "clean" not in p.run.state.labels and p.run.state.labels["made"] == "untrusted"
 
 
+@pytest.mark.out_of_process
 async def test_sums_of_whole_numbers_are_whole_also_in_the_export(tmp_path):
     names = {"t": pd.DataFrame({"k": ["a", "b", "a"], "v": [3_000, 2, 95]})}
     sums = "select k, sum(v) as pieces, sum(v) / 2 as half from t group by k order by k"
