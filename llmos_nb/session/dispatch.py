@@ -67,7 +67,7 @@ class Dispatch:
         self._wanted = self._starting = False  # somebody has started it; it has yet to begin
         self._begun = asyncio.Event()
         self.moved = asyncio.Event()  # something happened that whoever waits beside it may wait for
-        self.catch_up: Callable[[], object] = lambda: None  # takes in what others wrote, where it was only opened
+        self.catch_up: Callable[[], object] = lambda: None  # takes in what others wrote since
         run.visit, run.relay = self.visits, self
         if isinstance(run.journal.guard, reentry.Guard):
             run.journal.guard.note = self._note_forgery
