@@ -14,14 +14,7 @@ from llmos_nb.export import provenance
 from llmos_nb.export.cells import Cell
 from llmos_nb.export.markdown import harmless, words
 from llmos_nb.export.source import ExportSource
-from llmos_nb.journal.events import (
-    PlanDecided,
-    PlanEdited,
-    PlanProposed,
-    RunEnded,
-    RunResumed,
-    SignalReceived,
-)
+from llmos_nb.journal import events as ev
 from llmos_nb.process import answers
 from llmos_nb.tools import Call
 
@@ -91,14 +84,16 @@ def plan(run: ExportSource) -> Iterator[str]:
     """Return the plan as it stood in the end, with what was decided on it; nothing where nobody proposed one."""
     bodies = [(event.body, event.at) for event in run.events]
     listed = {
-        b.version for b, _ in bodies if isinstance(b, PlanProposed | PlanEdited) and b.by.kind != "process"
+        b.version
+        for b, _ in bodies
+        if isinstance(b, ev.PlanProposed | ev.PlanEdited) and b.by.kind != "process"
     }
     if not (steps := run.state.plan.steps) or (bodies and run.state.plan.version not in listed):
         return
     decided = [
         f"version {b.version} {provenance.decided(b)}, {provenance.when(at)}"
         for b, at in bodies
-        if isinstance(b, PlanDecided) and b.version in listed
+        if isinstance(b, ev.PlanDecided) and b.version in listed
     ]
     said = "; ".join(decided) if len(listed) > 1 else "; ".join(d.removeprefix("version 1 ") for d in decided)
     yield f"**Plan**{f' ({words(said)})' if said else ''}:"
@@ -224,7 +219,7 @@ def answer_cell(run: ExportSource, level: int = 2) -> Cell:
 
 def ended(run: ExportSource) -> float:
     """Return the event with which a process ended last; infinity where it has not."""
-    return next((float(e.n) for e in reversed(run.events) if isinstance(e.body, RunEnded)), math.inf)
+    return next((float(e.n) for e in reversed(run.events) if isinstance(e.body, ev.RunEnded)), math.inf)
 
 
 def said(run: ExportSource, level: int = 2) -> list[tuple[int, str]]:
@@ -232,11 +227,11 @@ def said(run: ExportSource, level: int = 2) -> list[tuple[int, str]]:
     found, answered = list[tuple[int, str]](), list[tuple[int, str]]()
     for event in run.events:
         match event.body:
-            case SignalReceived(signal="steer", by=by, text=str(text)):
+            case ev.SignalReceived(signal="steer", by=by, text=str(text)):
                 found.append((event.n, f"**Said by {words(by.describe('the user'))}:**\n\n{harmless(text)}"))
-            case RunEnded(answer=text):
+            case ev.RunEnded(answer=text):
                 answered = [(event.n, text)] if text else []
-            case RunResumed():
+            case ev.RunResumed():
                 found += [(n, _former(text, level)) for n, text in answered]
                 answered = []
     return sorted(found)

@@ -8,18 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.journal import Event
-from llmos_nb.journal.events import (
-    CallDecided,
-    CallRedone,
-    CallResolved,
-    CallUndone,
-    CellRan,
-    ModelResponded,
-    PlanDecided,
-    QuestionAsked,
-    SignalReceived,
-)
+from llmos_nb.journal import Event, events as ev
 from llmos_nb.process.state import State
 from llmos_nb.tools import Tool
 
@@ -77,7 +66,7 @@ class ExportSource:
     events: Sequence[Event] = ()
     tools: Mapping[str, Tool] = field(default_factory=dict)
     user_cells: Sequence[tuple[int, str]] = ()
-    cells: Mapping[int, CellRan] = field(default_factory=dict)
+    cells: Mapping[int, ev.CellRan] = field(default_factory=dict)
     placed: Mapping[str, int] | None = None
     answered: int | None = None
     wanted: bool = True
@@ -119,14 +108,19 @@ class ExportSource:
 
 def _subject(event: Event) -> str:
     match event.body:
-        case ModelResponded():
+        case ev.ModelResponded():
             return f"event {event.n}"
-        case PlanDecided(what="approve"):
+        case ev.PlanDecided(what="approve"):
             return "plan"
-        case SignalReceived(signal="approve_step", step=step):
+        case ev.SignalReceived(signal="approve_step", step=step):
             return f"step {step}"
-        case QuestionAsked(question=key):
+        case ev.QuestionAsked(question=key):
             return key
-        case CallDecided(call=key) | CallResolved(call=key) | CallUndone(call=key) | CallRedone(call=key):
+        case (
+            ev.CallDecided(call=key)
+            | ev.CallResolved(call=key)
+            | ev.CallUndone(call=key)
+            | ev.CallRedone(call=key)
+        ):
             return key
     return ""

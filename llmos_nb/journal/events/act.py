@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Required, TypedDict
 
-from llmos_nb.journal.decider import DeciderData
 from llmos_nb.journal.events.base import Fact
+from llmos_nb.journal.events.decider import DeciderData
 
 
 class ActData(TypedDict, total=False):

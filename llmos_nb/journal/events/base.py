@@ -19,7 +19,7 @@ from typing import (
     is_typeddict,
 )
 
-from llmos_nb.journal.decider import Decider, DeciderData
+from llmos_nb.journal.events.decider import Decider, DeciderData
 
 Check = Callable[[Any], bool]
 _MOST = 2**63  # no count, size or amount comes near it, and arithmetic does not overflow

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self
 
-from llmos_nb.journal.decider import Decider
 from llmos_nb.journal.events.base import Fact
+from llmos_nb.journal.events.decider import Decider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

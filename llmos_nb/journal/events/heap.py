@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from llmos_nb.journal.decider import NO_ONE, Decider
 from llmos_nb.journal.events.base import Fact
+from llmos_nb.journal.events.decider import NO_ONE, Decider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

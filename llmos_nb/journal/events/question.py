@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from llmos_nb.journal.decider import Decider
 from llmos_nb.journal.events.base import Fact, key
+from llmos_nb.journal.events.decider import Decider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

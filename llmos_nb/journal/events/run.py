@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Required, TypedDict
 
-from llmos_nb.journal.decider import Decider
 from llmos_nb.journal.events.act import ActData
 from llmos_nb.journal.events.base import Fact
+from llmos_nb.journal.events.decider import Decider
 
 VERSION = 3
 Reason = Literal[
