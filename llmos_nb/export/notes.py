@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from llmos_nb.export import notes, provenance
+from llmos_nb.export import provenance
 from llmos_nb.export.cells import Cell
 from llmos_nb.export.gather import Draft
 from llmos_nb.export.markdown import harmless, words
@@ -265,14 +265,14 @@ class Heads:
         computed = {id(u.run) for u in draft.units if u.role == "answer"}
         wanted = [] if clean else draft.wanted
         self.bare = {id(r) for r in wanted if r.state.answer and id(r) not in computed}
-        self.said = {id(r): notes.said(r, self.level) for r in wanted}
+        self.said = {id(r): said(r, self.level) for r in wanted}
         self.without_cells = [r for r in wanted if id(r) not in self.last]
 
     def over(self, unit: Unit) -> list[Cell]:
         """Return what stands before a cell: of the first of a process its heading, and what was said before it."""
         if unit.run is None or self.clean:
             return []
-        n = unit.call.facts.get("n", 0) if unit.call is not None else notes.ended(unit.run)
+        n = unit.call.facts.get("n", 0) if unit.call is not None else ended(unit.run)
         return [*self._heading(unit.run), *self._said(unit.run, n)]
 
     def _heading(self, run: ExportSource) -> list[Cell]:
@@ -281,7 +281,7 @@ class Heads:
         known = any(one is run for one in self.told)
         self.now = run
         self.told.append(run)
-        return [Cell("markdown", "process", (notes.again if known else notes.process)(run), {"pid": run.pid})]
+        return [Cell("markdown", "process", (again if known else process)(run), {"pid": run.pid})]
 
     def _said(self, run: ExportSource, n: float) -> list[Cell]:
         """Return what was said before an event, and not told yet."""
@@ -296,8 +296,8 @@ class Heads:
         return self._closing(run) if run is not None and self.last[id(run)] is unit else []
 
     def _closing(self, run: ExportSource) -> list[Cell]:
-        answer = [notes.answer_cell(run, self.level)] if id(run) in self.bare else []
-        return [*self._said(run, notes.ended(run)), *answer, *self._said(run, math.inf)]
+        answer = [answer_cell(run, self.level)] if id(run) in self.bare else []
+        return [*self._said(run, ended(run)), *answer, *self._said(run, math.inf)]
 
     def rest(self) -> list[Cell]:
         """Return the answers of processes of which there is no cell."""
