@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -12,9 +13,10 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-from llmos_nb.errors import ConfigError, JournalLocked, LlmosError, UsageError
+from llmos_nb.errors import ConfigError, JournalLocked, LlmosError, ModelRefused, UsageError
 from llmos_nb.journal import Event, Journal, events as ev, until
-from llmos_nb.models import Model, catalogue, may_ask, place_of, resolve
+from llmos_nb.messages import Request, Response
+from llmos_nb.models import Model, Traits, catalogue, may_ask, place_of, resolve
 from llmos_nb.policy import Approver
 from llmos_nb.policy.secrets import redact
 from llmos_nb.process import (
@@ -33,13 +35,34 @@ from llmos_nb.process.gate import compensate, servers as gate_tools
 from llmos_nb.process.state import State, resumes
 from llmos_nb.process.state.fold import fold
 from llmos_nb.session import abreast, config, toolbox
-from llmos_nb.session.absent import Absent
 from llmos_nb.session.opening import hold_to, model_of, seeing
 from llmos_nb.session.parts import Order
 from llmos_nb.session.process import Process, Sessions
 from llmos_nb.session.protocols import ProcessLike
 from llmos_nb.session.tightening import PLANNING
 from llmos_nb.tools import Tool
+
+
+class Absent:
+    """Stands for a model that cannot be had: no key, no weights, another endpoint, or an object of another interpreter.
+
+    Parameters
+    ----------
+    name : str
+        Of the model.
+    why : str
+        What is wrong with it.
+    """
+
+    slots, endpoint = math.inf, ""
+
+    def __init__(self, name: str, why: str) -> None:
+        self.traits, self.why = Traits(name), why
+
+    async def respond(self, request: Request, on_text: Callable[[str], None]) -> Response:
+        """Refuse: there is no model."""
+        raise ModelRefused(self.why)
+
 
 NOTHING = Tool("", "", {}, lambda: None)
 
