@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from llmos_nb.journal.events import REBUILD, Reason
+from llmos_nb.journal.events import FURTHER, REBUILD, Reason
 from llmos_nb.process.state.state import State
 from llmos_nb.tools import Call
 
@@ -274,3 +274,8 @@ def _answer(s: State) -> Command:
     wanted = [name for name, on in (("outputs", s.outputs), ("check", s.check)) if on]
     left = next((name for name in wanted if name not in s.checks), None)
     return End("answered") if left is None else Check(left, s.responses)
+
+
+def resumes(s: State) -> bool:
+    """Return whether an ended process goes on without a word: it ended from outside, or the model is to be asked."""
+    return s.reason in ("budget", "failed") or (s.reason in FURTHER and s.todo == "ask")
