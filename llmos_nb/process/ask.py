@@ -143,9 +143,7 @@ def _reserve(run: Run, number: int, room: int | None, size: int, waited_s: float
     if short:
         run.append(
             ev.RunEnded(
-                reason="budget",
-                detail=f"{short}: the next request does not fit what is left",
-                answer=None,
+                reason="budget", detail=f"{short}: the next request does not fit what is left", answer=None
             )
         )
         return False
@@ -169,11 +167,7 @@ def _reserve(run: Run, number: int, room: int | None, size: int, waited_s: float
 def _elsewhere(run: Run) -> dict[str, Any]:
     """Say who is asked, and where, unless the requests before said the same."""
     s, traits = run.state, run.model.traits
-    asked = {
-        "model": traits.name,
-        "endpoint": place_of(run.model),
-        "small": traits.small,
-    }
+    asked = {"model": traits.name, "endpoint": place_of(run.model), "small": traits.small}
     return {} if (s.model, s.endpoint, s.small) == tuple(asked.values()) else asked
 
 

@@ -114,16 +114,10 @@ def _last(decorator: ast.expr) -> str:
 
 def _keeps(decorator: ast.expr) -> bool:
     """Return whether a decorator of a method may keep what the method gave."""
-    return _last(decorator) not in (
-        "property",
-        "classmethod",
-        "staticmethod",
-        "abstractmethod",
-        "setter",
-        "overload",
-    )
+    return _last(decorator) not in _PLAIN
 
 
+_PLAIN = ("property", "classmethod", "staticmethod", "abstractmethod", "setter", "overload")
 # Names that IPython defines in every notebook.
 GIVEN = {*dir(builtins), "display", "get_ipython", "__name__", "__file__", "__doc__"} - {"_"}
 NOTHING: Mapping[str, Flow] = {}
