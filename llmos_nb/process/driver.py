@@ -12,29 +12,48 @@ from llmos_nb.journal.events import NO_ONE, Decider, RunEnded, RunPaused, Signal
 from llmos_nb.process import ask, compute, finish, restore
 from llmos_nb.process.gate import compensate, judge, plan, servers, start
 from llmos_nb.process.run import Run
-from llmos_nb.process.state import decide as commands
+from llmos_nb.process.state.decide import (
+    Ask,
+    Check,
+    Command,
+    Compute,
+    Connect,
+    End,
+    Evict,
+    Finish,
+    Integrate,
+    Judge,
+    JudgePlan,
+    Overdue,
+    Pause,
+    Propose,
+    RunAgain,
+    Start,
+    TakenBack,
+    decide,
+)
 
 Work = Coroutine[Any, Any, None]
 TURN = 8  # requests
 CarryOut = Callable[[Run, Any], Any]
 # Who carries out which command: at once, or as a coroutine.
-EXECUTORS: dict[type[commands.Command], CarryOut] = {
-    commands.Connect: servers.connect,
-    commands.Propose: plan.propose,
-    commands.JudgePlan: plan.judge_the_plan,
-    commands.Overdue: plan.overdue,
-    commands.Judge: judge.judge_in_section,
-    commands.Start: start.start,
-    commands.RunAgain: restore.run_again,
-    commands.TakenBack: compensate.taken_back,
-    commands.Evict: ask.evict,
-    commands.Ask: ask.ask,
-    commands.Integrate: finish.integrate,
-    commands.Check: finish.check,
-    commands.Compute: compute.compute,
-    commands.Finish: judge.finish,
-    commands.Pause: finish.pause,
-    commands.End: finish.end,
+EXECUTORS: dict[type[Command], CarryOut] = {
+    Connect: servers.connect,
+    Propose: plan.propose,
+    JudgePlan: plan.judge_the_plan,
+    Overdue: plan.overdue,
+    Judge: judge.judge_in_section,
+    Start: start.start,
+    RunAgain: restore.run_again,
+    TakenBack: compensate.taken_back,
+    Evict: ask.evict,
+    Ask: ask.ask,
+    Integrate: finish.integrate,
+    Check: finish.check,
+    Compute: compute.compute,
+    Finish: judge.finish,
+    Pause: finish.pause,
+    End: finish.end,
 }
 
 
@@ -48,9 +67,7 @@ async def drive(run: Run) -> None:
                 await run.wake.wait()
                 run.wake.clear()
             await run.journal.flush()
-            more = bool(
-                run.halting or commands.decide(run.state)
-            )  # somebody may have spoken while the disk was busy
+            more = bool(run.halting or decide(run.state))  # somebody may have spoken while the disk was busy
     except asyncio.CancelledError:
         run.halt("paused", Decider("process", "the notebook"))
         await _finish_halting(run)
@@ -85,7 +102,7 @@ def step(run: Run, carried: Carried | None = None) -> bool:
 def _start_all(run: Run, carried: Carried | None) -> None:
     """Start what can run now, and then what can run because of that."""
     while not (run.halting or run.busy):
-        wanted = commands.decide(run.state)
+        wanted = decide(run.state)
         for command in [c for c in run.waits if c not in wanted and c in run.tasks] if run.waits else ():
             run.tasks[command].cancel()  # it has not begun, and somebody changed what comes next
         fresh = [c for c in wanted if c not in run.tasks] if run.tasks else wanted
@@ -98,7 +115,7 @@ def _start_all(run: Run, carried: Carried | None) -> None:
             return
 
 
-def _begin(run: Run, command: commands.Command) -> Work | None:
+def _begin(run: Run, command: Command) -> Work | None:
     """Carry out a command, or begin to."""
     try:
         work: Work | None = EXECUTORS[type(command)](run, command)
@@ -110,7 +127,7 @@ def _begin(run: Run, command: commands.Command) -> Work | None:
         return None
 
 
-def _unexpected(run: Run, command: commands.Command, error: BaseException) -> None:
+def _unexpected(run: Run, command: Command, error: BaseException) -> None:
     """End the process with its reason, for an error that no executor foresaw."""
     if run.state.status != "ended":
         detail = f"{type(command).__name__}: {type(error).__name__}: {error}"
@@ -124,16 +141,16 @@ class Carried:
     """
 
     def __init__(self, run: Run) -> None:
-        self._run, self._next = run, list[tuple[commands.Command, Work]]()
+        self._run, self._next = run, list[tuple[Command, Work]]()
 
-    def begin(self, command: commands.Command, work: Work) -> None:
+    def begin(self, command: Command, work: Work) -> None:
         """Make the task, beside others."""
         self._next.append((command, work))
         self._task = asyncio.get_running_loop().create_task(self._main())
         self._run.tasks[command] = self._task
         self._task.add_done_callback(self._ended)
 
-    def take(self, command: commands.Command, work: Work) -> bool:
+    def take(self, command: Command, work: Work) -> bool:
         """Have a command carried out next, where there is none yet; tell whether it is."""
         if self._next:
             return False
@@ -146,7 +163,7 @@ class Carried:
         while self._next and not run.halting:
             command, work = self._next.pop()
             await work
-            if isinstance(command, commands.Ask) and not command.request % TURN:
+            if isinstance(command, Ask) and not command.request % TURN:
                 await asyncio.sleep(0)  # other processes have their turn, however fast a model answers
             if run.halting or run.tasks.get(command) is not self._task:
                 return
