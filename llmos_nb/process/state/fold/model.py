@@ -47,7 +47,7 @@ def fold_model(s: State, e: Event) -> None:
 
 
 def _paged(s: State, b: ContextPaged) -> None:
-    """Move the oldest messages to a page; but for a small window, notes stay and the model is asked for its own."""
+    """Move the oldest messages to a page; but for a small window, notes of what is known for sure stay."""
     context, gone = s.context, s.context.going(b.groups, b.stay)
     s.shrink = False
     if context.small:
@@ -57,7 +57,6 @@ def _paged(s: State, b: ContextPaged) -> None:
     context.said += notes.said(s, gone)
     known = [*notes.known(s, b.variables), *([f"What you noted: {s.noted}"] if s.noted else [])]
     context.evict(b.groups, b.stay, b.label, notes.of_page(s, gone), "\n".join(known))
-    context.add((Message("user", context.own(say(s, "compacted"))),), s.n, s.n)
 
 
 def _failed(s: State, b: ModelFailed) -> None:
@@ -79,6 +78,7 @@ def _responded(s: State, e: Event, b: ModelResponded) -> None:
     held, s.notes = (s.notes, []) if s.turn is None else ([], s.notes)
     asked = s.todo == "ask"  # somebody spoke while it was answering
     s.request, s.failures, s.responses = 0, 0, s.responses + 1
+    s.context.asked = "answered" if s.context.asked else ""
     _settled(s, b.settled or {})
     s.notes += held  # what was said meanwhile stands behind the answer, which could not know it
     s.failed_kinds.clear()
