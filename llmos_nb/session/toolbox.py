@@ -29,7 +29,12 @@ if TYPE_CHECKING:
     from llmos_nb.process import Run
     from llmos_nb.session.config import Settings
 
-_STEPS = {"type": "array", "items": {"type": "object"}}
+_STEP = {
+    "title": {"type": "string"},
+    "expect": {"type": "string", "description": "If you can, a condition on variables: df.id.is_unique"},
+    "depends_on": {"type": "array", "items": {"type": "integer"}},
+}
+_STEPS = {"type": "array", "items": {"type": "object", "properties": _STEP, "required": ["title"]}}
 
 
 class Steps(Snapshots):

@@ -47,14 +47,14 @@ def _expects(s: State, step: Step) -> str:
     return say(s, "next_expects", expect=step.expect) if step.expect else ""
 
 
-def plan_decided(s: State, approved: bool, why: str, by: Decider) -> str:
-    """Say what became of a proposed plan."""
+def plan_decided(s: State, approved: bool, why: str, edited: bool) -> str:
+    """Say what became of a proposed plan, and how it reads where a person has edited it."""
     if not approved:
         return say(s, "plan_rejected", why=why or "no reason given")
     refused = _reasons(p for p in s.plan.steps if p.status in ("rejected", "skipped"))
     told = say(s, "plan_approved") + (say(s, "plan_without", steps=refused) if refused else "")
-    if by.is_person:
-        told += say(s, "plan_reads", who=_named(by), steps=plan_lines(s, s.plan)) + "\n"
+    if edited:
+        told += say(s, "plan_reads", steps=plan_lines(s, s.plan)) + "\n"
     elif any(p.status == "replaced" for p in s.plan.steps):
         told += say(s, "plan_numbered", steps=plan_lines(s, s.plan)) + "\n"
     if any(a.open for a in s.acts.values()):

@@ -99,7 +99,8 @@ def _begin_turn(s: State, n: int, b: ModelResponded, calls: Sequence[Call]) -> N
     acts = [c for c in calls if c.name not in CONTROL]
     if acts:
         s.spent["steps"] = s.spent.get("steps", 0) + 1
-    _serve(s, acts, planned=s.plan_status == "approved" and not any(c.name == "plan" for c in calls))
+    if not any(c.name == "plan" for c in calls):  # else they serve that plan, once it is approved
+        serve(s, acts)
     s.calls.update((c.id, c) for c in calls)
     wire = tuple(ToolCall(c.name, raw["arguments"], c.id) for c, raw in zip(calls, b.calls, strict=True))
     s.turn = Turn(Message("assistant", b.text, wire, extra=_untouched(b)), [c.id for c in calls], n)
@@ -109,20 +110,20 @@ def _begin_turn(s: State, n: int, b: ModelResponded, calls: Sequence[Call]) -> N
 
 
 def _call(key: str, raw: ProposedCall, n: int) -> Call:
-    """Return a call as it will be judged: without the argument that says which steps it serves."""
+    """Return a call as it will be judged: the argument that says which steps it serves stands beside the others."""
     given = raw["arguments"]
-    if "step" in raw and isinstance(given, dict):
-        given = {k: v for k, v in given.items() if k != SERVES}
-    step, *also = raw.get("step") or [0]
-    return Call(key, raw["name"], given, step, facts={"n": n}, also=also)
+    if "step" not in raw or not isinstance(given, dict):
+        return Call(key, raw["name"], given, facts={"n": n})
+    given = {k: v for k, v in given.items() if k != SERVES}
+    return Call(key, raw["name"], given, facts={"n": n, SERVES: raw["step"]})
 
 
-def _serve(s: State, acts: Sequence[Call], planned: bool) -> None:
+def serve(s: State, acts: Sequence[Call]) -> None:
     """Begin the steps that calls say they serve; a call that names none that there is serves the first open one."""
-    first = s.current.n if s.current and planned else 0
-    known = [p.n for p in s.plan.steps if p.status != "replaced" and not _dropped(s, p)] if planned else []
+    first = s.current.n if s.current and s.planned else 0
+    known = [p.n for p in s.plan.steps if p.status != "replaced" and not _dropped(s, p)] if s.planned else []
     for call in acts:
-        said = [n for n in call.serves if n in known]
+        said = [n for n in call.facts.pop(SERVES, ()) if n in known]
         call.step, *call.also = said or [first]
     s.unread = list(dict.fromkeys(n for call in acts for n in call.serves))
     for n in s.unread:
