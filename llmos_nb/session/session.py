@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -229,8 +230,10 @@ class Session:
             from llmos_nb.session import config_names  # few have a file that names anything
 
             config_names.tell(settings, run.tools, self.namespace or {}, self.serves)
-        told = prompts.you_are(settings.prompts, more["pid"], more["name"])
-        head = briefing.introduced(head, run.tools, told)
+        social = self.namespace is not None or not run.tools.keys().isdisjoint(("send", "start_process"))
+        if social and not run.model.traits.prefix:
+            whose = (more["pid"], more["name"], settings.approve, bounds.limits, datetime.now(UTC))
+            head = briefing.introduced(head, prompts.you_are(settings.prompts, *whose))
         record_start(run, settings, goal, bounds, head, self.parts.begun(run, settings), **more)
 
     def new_journal(self, words: str) -> Journal:

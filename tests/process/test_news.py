@@ -118,10 +118,10 @@ async def test_nothing_is_told_where_nothing_that_it_used_has_changed(book):
 
 @pytest.mark.parametrize(("tools", "told"), [(("mail",), True), ((), False)])
 async def test_a_process_that_writes_to_others_knows_its_own_name(tools, told):
-    session = llmos.Session({})
+    session = llmos.Session()
     one = session.start("go", name="sales", model=ScriptedModel([DONE]), tools=tools, approve="auto")
     await one
-    assert one.run.state.context.head[-1].text.endswith("You are process 1, sales.") is told
+    assert ("You are process 1, sales." in one.run.state.context.head[0].text) is told
 
 
 async def test_an_edited_call_says_what_ran():

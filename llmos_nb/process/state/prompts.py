@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from string import Template
 
 from llmos_nb.journal.events import Decider
@@ -17,14 +18,27 @@ MANY_MINUTES, MINUTES_A_DAY = 120, 1_440
 
 def system(own: Mapping[str, str], namespace: bool, apart: bool = False) -> str:
     """Return the system message; `own` are texts in the place of ours."""
-    names = ["system", *(["apart" if apart else "namespace", "computed"] if apart or namespace else [])]
+    live = ["apart" if apart else "namespace", "work", "computed"] if apart or namespace else []
+    names = ["system", *live]
     return "".join(own.get(n) or TEXTS[n] for n in names)
 
 
-def you_are(own: Mapping[str, str], pid: int, name: str) -> str:
-    """Say by which number and name other processes know this one."""
-    return Template(own.get("you_are") or TEXTS["you_are"]).substitute(
-        pid=pid, name=f", {name}" if name else ""
+ASKS = {
+    "risky": "asks_risky", "plan": "asks_plan", "step": "asks_step", "auto": "asks_auto", "never": "asks_never",
+}  # fmt: skip
+
+
+def you_are(
+    own: Mapping[str, str], pid: int, name: str, mode: str, bounds: Mapping[str, float], now: datetime
+) -> str:
+    """Say by which number and name others know the process, what asks in its mode, its budget, and what time it is."""
+    texts = {**TEXTS, **own}
+    return Template(texts["you_are"]).substitute(
+        pid=pid,
+        name=f", {name}" if name else "",
+        asks=texts[ASKS[mode]],
+        budget=", ".join(show(unit, most) for unit, most in bounds.items()),
+        time=f"{now:%A %Y-%m-%d %H:%M}",
     )
 
 
