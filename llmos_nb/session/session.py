@@ -333,6 +333,10 @@ class Session:
         await revive.resume(self, process, model)
         await self.parts.resumed(process)
 
+    def choose(self, process: ProcessLike, model: str | Model) -> None:
+        """Give a process another model, from its next request on."""
+        revive.choose(self, process, model)
+
     def fork(self, process: ProcessLike, at: int, isolate: bool = False) -> Process:
         """Begin a new process from event `at` of another."""
         return revive.fork(self, process, at, isolate)
