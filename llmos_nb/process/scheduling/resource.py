@@ -390,7 +390,7 @@ class Sight:
                 self.ran(state.calls[call].changes.names, (), state.pid)
         self.follower(event, state)
 
-    def conflicts(self, names: Iterable[str], namespace: Mapping[str, Any], pid: int) -> dict[str, str]:
+    def conflicts(self, names: Iterable[str], pid: int) -> dict[str, str]:
         """Return the names that somebody else has changed since the process last looked, with who it was."""
-        found = {n: self.sharing.since(n, self.seen.get(n, self._began), pid) for n in names if n in namespace}
+        found = {n: self.sharing.since(n, self.seen.get(n, self._began), pid) for n in names}
         return {n: by for n, by in found.items() if by}
