@@ -17,9 +17,9 @@ Elsewhere = Callable[[Run, str, ToolResult | None], Awaitable[ToolResult]]
 _SCHEMA = {
     "type": "object",
     "properties": {
-        "page": {"type": "integer"},
-        "part": {"type": "integer"},
-        "query": {"type": "string"},
+        "page": {"type": "integer", "description": "0 lists all pages"},
+        "part": {"type": "integer", "description": "of a long page"},
+        "query": {"type": "string", "description": "words that stood there"},
         "everywhere": {"type": "boolean"},
     },
 }
