@@ -1,5 +1,6 @@
 """The words for a model: each stands in one file, is used, can be replaced, and is what it is on purpose."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -191,6 +192,21 @@ def test_the_command_lists_texts_and_prints_one(capsys, tmp_path):
     (tmp_path / "llmos.toml").write_text("[prompts]\nempty = 'Say something.'\n")
     assert cli.main(["prompt", "empty"]) == 0 and capsys.readouterr().out == "Say something.\n"
     assert cli.main(["prompt", "emty"]) == 2 and "did you mean empty" in capsys.readouterr().err
+
+
+def test_the_command_prints_every_tool_as_a_model_is_told_of_it(capsys):
+    assert cli.main(["prompt", "tools"]) == 0
+    said, found, at = capsys.readouterr().out, {}, 0
+    while said[at:].strip():
+        one, at = json.JSONDecoder().raw_decode(said, at + (said[at] == "\n"))
+        found[one["name"]] = one
+    assert {"plan", "python", "describe", "ask", "recall", "read_file", "run_tests", "send"} <= found.keys()
+    assert found["plan"]["description"] == PLAN
+    for name, tool in found.items():
+        assert tool["description"].strip(), name
+        fields = tool["parameters"].get("properties", {})
+        bare = [f for f, schema in fields.items() if len(fields) > 1 and "description" not in schema]
+        assert not bare or name == "recall", f"{name}: {bare} say nothing of themselves"
 
 
 async def test_a_run_without_own_texts_names_none():
