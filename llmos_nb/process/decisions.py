@@ -12,6 +12,7 @@ from typing import Any, Literal
 from llmos_nb.errors import SnapshotConflict, UsageError
 from llmos_nb.journal import events as ev, who
 from llmos_nb.policy import Rule, approval, in_advance, parse_rule
+from llmos_nb.policy.code import inspect_code
 from llmos_nb.process.gate.plan import decide_plan
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.plan import Plan
@@ -222,11 +223,23 @@ def edit_call(run: Run, key: str, arguments: dict[str, Any], by: ev.Decider) -> 
     call = run.state.calls.get(key)
     if call is None or call.status not in ("asked", "approved"):
         raise UsageError(f"call {key!r}: only a call that waits can be edited")
+    if call.name == "python":
+        _check_code(key, str(arguments.get("code") or ""))
     run.append(ev.CallDecided(call=key, digest="", what="edit", by=by, why="", arguments=arguments))
+
+
+def _check_code(what: str, code: str) -> None:
+    """Refuse a person's code that is no Python: they can mend it at once, and the model is told nothing of it."""
+    fault = next((r for r in inspect_code(code).risks if r.kind == "syntax"), None)
+    if fault is not None:
+        raise UsageError(f"{what}: line {fault.line} is no Python ({fault.what}); nothing was changed")
 
 
 def new_plan(run: Run, plan: Plan, by: ev.Decider) -> None:
     """Put another plan in the place of the present one."""
+    before = {p.n: p.code for p in run.state.plan.steps}
+    for step in (p for p in plan.steps if p.code and p.code != before.get(p.n)):
+        _check_code(f"step {step.n}", step.code)
     run.append(ev.PlanEdited(version=plan.version, steps=plan.plain(), by=by))
 
 

@@ -352,6 +352,14 @@ def test_send_after_the_answer_begins_a_further_turn_in_its_cell(tmp_path):
         assert ran.status == "ok" and "hello again" in ran.text and "Once more?" in ran.text
 
 
+def test_resume_with_another_model_after_the_answer_says_whom_further_words_go_to(tmp_path):
+    with Notebook(tmp_path) as book:
+        book.run(f"%%agent -a auto --plan none -m {book.script(HELLO)}\nGreet.")
+        ran = book.run(f"%agent resume 1 -m {book.script({'text': 'another says hello'}, name='other.json')}")
+        assert ran.status == "ok" and '%agent send 1 "…" asks further of' in ran.text
+        assert "another says hello" in book.run('%agent send 1 "Once more?"').text
+
+
 PATCHED = "(sys.stdout, sys.stderr, vars(ip.display_pub).get('publish'), ip.custom_exceptions, ip.CustomTB)"
 SHOWS = python("from IPython.display import display, Markdown\nprint('p')\ndisplay(Markdown('**b**'))")
 
