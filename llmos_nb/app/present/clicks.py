@@ -44,8 +44,9 @@ def listen(comm: Any, take: Take) -> bool:
 
     def taking(data: Any, default: Any) -> Any:
         content = data.get("content") if isinstance(data, Mapping) and data.get("method") == "custom" else None
+        found = route(data, default)
         if not isinstance(content, dict):
-            return route(data, default)
+            return found
         with suppress(Exception):  # whatever is wrong with a click, the message goes its way
             take(dict(content))
         return None  # to the main thread: a subshell would say in the midst of a cell that the session is idle

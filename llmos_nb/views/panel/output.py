@@ -56,7 +56,7 @@ def _story(found: StepResult) -> list[Block]:
     if found.attempts:
         more += f" Ran once more after {count(len(found.attempts), 'failed attempt')}."
     lead: Block = {"kind": "text", "words": [*said, more]}
-    if kind in GLYPHS:
+    if kind in GLYPHS and kind != "ran":
         lead = {**lead, "glyph": GLYPHS[kind]}
     if found.expect and not found.verdict.code:
         lead = {**lead, "words": [*lead["words"], f" It was to show: {found.expect}."]}
