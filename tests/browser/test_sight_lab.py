@@ -121,3 +121,18 @@ def test_ended_agents_are_cleared_from_the_sidebar(browser, server):
     side.locator("li.pr", has_text="over").wait_for(state="detached")
     assert page.locator(".llm[data-state=finished]").count() == 1  # the notebook keeps it
     page.close()
+
+
+def test_process_that_a_cell_gives_has_its_panel_with_its_buttons(browser, server):
+    folder = server[2]
+    script(folder, "value.json", [python("x = 20"), {"text": "It is {{x}}."}])
+    run = "import llmos_nb\nproc = await llmos_nb.run('Make x.', model='script:value.json', namespace=globals(), approve='auto')"
+    book(folder, "value", "%load_ext llmos_nb", run, "proc", "x")
+    page = opened(browser, server, "lab", "value")
+    run_all(page)
+    panel = page.locator(".llm[data-state=finished]")
+    panel.get_by_text("It is 20").first.wait_for()
+    panel.get_by_role("button", name="Undo all").and_(page.locator(":enabled")).click()
+    panel.locator(".state", has_text="undone").wait_for()
+    shot(page, "sight-value")
+    page.close()
