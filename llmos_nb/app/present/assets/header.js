@@ -24,9 +24,16 @@ function menu({ ui, view }) {
   return h("div.menu", { role: "menu", "aria-label": "More", hidden: !ui.menu }, [...waits, ...MENU].map(item));
 }
 
+// Names of the goal look as in its cell.
+function marked(goal) {
+  const parts = goal.split("`");
+  const open = parts.length % 2 ? -1 : parts.length - 1;
+  return parts.map((part, i) => (i === open ? `\`${part}` : i % 2 ? h("code", {}, part) : part));
+}
+
 function goal(p) {
   const attrs = { type: "button", "aria-expanded": `${p.ui.open}`, "data-act": "goal" };
-  return h("h2.goal", {}, h("button", attrs, icon("chevron"), h("span", {}, p.view.goal)));
+  return h("h2.goal", {}, h("button", attrs, icon("chevron"), h("span", {}, marked(p.view.goal))));
 }
 
 function budget(p) {

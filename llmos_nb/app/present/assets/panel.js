@@ -207,7 +207,7 @@ class PagePanel {
     if (change.mode || change.form) this.ui.folded = false; // a form needs its room
     Object.assign(this.ui, change);
     this.draw();
-    if (this.view.card) fit(this, true);
+    if (this.view.card && ("mode" in change || "form" in change)) fit(this, true);
   }
 
   /** The same, and put the focus on an element; with none, where the rules say. */
