@@ -152,10 +152,11 @@ def stale(run: Run, key: str, by: ev.Decider, digest: str, why: str) -> None:
 def rule_for_rest(run: Run, call: str) -> dict[str, Any]:
     """Return the terms of a rule for later calls of the same tool that bear no other kind of risk."""
     found, question = run.state.calls.get(call), run.state.questions.get(call, {})
-    if question.get("kind") == "effect":
+    held = question.get("kind") == "effect"
+    if held and question["effect"][0] != "delete":
         return {}
     kinds = sorted({str(risk[0]) for risk in question.get("risks", ())})
-    if found is None or not in_advance(found.name, kinds):
+    if held or found is None or not in_advance(found.name, kinds):
         raise UsageError(f"call {call}: nothing like it can be approved in advance")
     return {"risks": kinds}
 
