@@ -26,9 +26,11 @@ def computed_answer(run: ExportSource) -> str:
     if not (values := _values(run)) or any(answers.undone_below(run.state, v["code"]) for v in values):
         return ""
     texts = [*map(_text, values)]
-    made = f"{NAME} = [{', '.join(texts)}]"
-    made = made if len(made) <= WIDTH else "\n".join([f"{NAME} = [", *(f"    {t}," for t in texts), "]"])
-    return "\n".join(["# The numbers of the answer, computed again.", made, f'print(*{NAME}, sep="\\n")'])
+    joined = f'"\\n".join([{", ".join(texts)}])'
+    if len(joined) > WIDTH:
+        joined = "\n".join(['"\\n".join(', "    [", *(f"        {t}," for t in texts), "    ]", ")"])
+    made = texts[0] if len(texts) == 1 else joined
+    return "\n".join(["# The numbers of the answer, computed again.", f"{NAME} = {made}", f"print({NAME})"])
 
 
 def _values(run: ExportSource) -> list[dict[str, Any]]:
@@ -84,4 +86,4 @@ def answer_check(run: ExportSource) -> str:
     lines = wrap(" ".join(values), WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
     told = [f"    {line + ' '!r}" for line in lines]
     said = repr(lines[0]) if len(lines) < 2 else "\n".join(["(", *told, ")"])
-    return f'assert " ".join({NAME}).split() == {said}.split(), {NAME}'
+    return f"assert {NAME}.split() == {said}.split(), {NAME}"
