@@ -345,7 +345,7 @@ VERBS = (
             _switch("all", "also in former runs"), example="invoice --all")),
     # prompts
     Verb("prompt", "what models are told: list the texts, or print one", llmos=_llmos(
-        "prompt", Flag("name", nargs="?", default="", help="of a text; system prints the whole system message"),
+        "prompt", Flag("name", nargs="?", default="", help="of a text; system: the system message, tools: all tools"),
         example="steer",
     )),
     # weights

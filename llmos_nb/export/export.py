@@ -235,6 +235,7 @@ def _cells(draft: Draft, clean: bool, trace: bool, params: Params) -> list[Cell]
         draft.expected = expected(draft)
     draft.inputs = _inputs(draft)
     made = [] if clean else [Cell("markdown", "head", notes.head(draft.runs))]
+    made += [] if clean else notes.of_others(draft.inputs)
     made += [*_setup(draft, parameters), *_body(draft, clean), *_end(draft)]
     made += [c for r in draft.wanted for c in trace_cells(r)] if trace else []
     said = (

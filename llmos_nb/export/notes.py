@@ -13,6 +13,7 @@ from typing import NamedTuple
 from llmos_nb.export import provenance
 from llmos_nb.export.cells import Cell
 from llmos_nb.export.gather import Draft
+from llmos_nb.export.inputs import Input
 from llmos_nb.export.markdown import harmless, words
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import Unit
@@ -39,6 +40,13 @@ def head(runs: Sequence[ExportSource]) -> str:
     title = f"{', '.join(names[:-1])} and {names[-1]}"
     said = f"The work of {len(runs)} processes, each under its own heading, in the order in which it was done."
     return "\n\n".join([f"# {title}", said, _BELOW])
+
+
+def of_others(inputs: Sequence[Input]) -> list[Cell]:
+    """Return the cell that names the files which others may have written; none where there are none."""
+    names = [words(one.path, 200) for one in inputs if "others" in one.about]
+    text = f"Others may have written {', '.join(names)}, which this notebook reads."
+    return [Cell("markdown", "others", text)] if names else []
 
 
 def process(run: ExportSource) -> str:

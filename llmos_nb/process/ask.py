@@ -105,10 +105,10 @@ async def _attempt(run: Run, number: int, waited_s: float) -> None:
 
 
 def _changed(run: Run) -> dict[str, str]:
-    """Return the variables that the process has looked at and that cells of the user's changed since."""
+    """Return the variables that the process has looked at and that cells of the user's changed or deleted since."""
     if run.sight is None or run.namespace is None:
         return {}
-    found = run.sight.conflicts(run.sight.seen, run.namespace, run.state.pid)
+    found = run.sight.conflicts(run.sight.seen, run.state.pid)
     return {n: by for n, by in found.items() if by.startswith("your cell") and run.sight.told.get(n) != by}
 
 

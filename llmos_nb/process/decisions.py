@@ -12,6 +12,7 @@ from typing import Any, Literal
 from llmos_nb.errors import SnapshotConflict, UsageError
 from llmos_nb.journal import events as ev, who
 from llmos_nb.policy import Rule, approval, in_advance, parse_rule
+from llmos_nb.policy.code import inspect_code
 from llmos_nb.process.gate.plan import decide_plan
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.plan import Plan
@@ -151,10 +152,11 @@ def stale(run: Run, key: str, by: ev.Decider, digest: str, why: str) -> None:
 def rule_for_rest(run: Run, call: str) -> dict[str, Any]:
     """Return the terms of a rule for later calls of the same tool that bear no other kind of risk."""
     found, question = run.state.calls.get(call), run.state.questions.get(call, {})
-    if question.get("kind") == "effect":
+    held = question.get("kind") == "effect"
+    if held and question["effect"][0] != "delete":
         return {}
     kinds = sorted({str(risk[0]) for risk in question.get("risks", ())})
-    if found is None or not in_advance(found.name, kinds):
+    if held or found is None or not in_advance(found.name, kinds):
         raise UsageError(f"call {call}: nothing like it can be approved in advance")
     return {"risks": kinds}
 
@@ -222,11 +224,23 @@ def edit_call(run: Run, key: str, arguments: dict[str, Any], by: ev.Decider) -> 
     call = run.state.calls.get(key)
     if call is None or call.status not in ("asked", "approved"):
         raise UsageError(f"call {key!r}: only a call that waits can be edited")
+    if call.name == "python":
+        _check_code(key, str(arguments.get("code") or ""))
     run.append(ev.CallDecided(call=key, digest="", what="edit", by=by, why="", arguments=arguments))
+
+
+def _check_code(what: str, code: str) -> None:
+    """Refuse a person's code that is no Python: they can mend it at once, and the model is told nothing of it."""
+    fault = next((r for r in inspect_code(code).risks if r.kind == "syntax"), None)
+    if fault is not None:
+        raise UsageError(f"{what}: line {fault.line} is no Python ({fault.what}); nothing was changed")
 
 
 def new_plan(run: Run, plan: Plan, by: ev.Decider) -> None:
     """Put another plan in the place of the present one."""
+    before = {p.n: p.code for p in run.state.plan.steps}
+    for step in (p for p in plan.steps if p.code and p.code != before.get(p.n)):
+        _check_code(f"step {step.n}", step.code)
     run.append(ev.PlanEdited(version=plan.version, steps=plan.plain(), by=by))
 
 

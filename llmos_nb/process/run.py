@@ -358,11 +358,9 @@ class Run:
         return self.state.mode != "never" and any(found)
 
     def wire(self) -> tuple[tuple[dict[str, Any], ...], bytes]:
-        """Return the tools in wire form and as bytes.
-
-        `recall` joins when there is something to recall, and each says which step it serves while a plan stands.
-        """
-        recalls, planned = self.state.remembers or self.state.context.hides, self.state.planned
+        """Return the tools in wire form and as bytes; `recall` joins when there is something to recall."""
+        s, planned = self.state, serving.plans(self.state, self.tools)
+        recalls = s.remembers or s.context.hides
         if self.wired is None or self._wired_for != (recalls, planned):
             tools = [t for t in self.tools.values() if t.name != RECALL or recalls]
             shown = tuple(serving.wired(t) if planned else t.wire for t in tools)

@@ -296,11 +296,13 @@ async def _answer(
     if run.sight is not None:
         run.sight.saw(changed)
     how = f"{title(s)} ended: {s.reason}" + (f" ({s.detail})" if s.detail and s.reason != "answered" else "")
-    lines = [how, *([f"It changed {', '.join(changed)}."] if changed else []), s.answer or "It gave no answer."]
+    head = "\n".join([how, *([f"It changed {', '.join(changed)}."] if changed else [])])
     label = labels.context(s.labels)
-    facts = {"label": str(label), "why": f"{title(s)} had read {label} data"} if label != labels.TRUSTED else {}
+    facts: dict[str, Any] = {"child": s.pid, **({"answer": head.count("\n") + 1} if s.answer else {})}
+    if label != labels.TRUSTED:
+        facts |= {"label": str(label), "why": f"{title(s)} had read {label} data"}
     wrong = "" if s.reason == "answered" else "NotAnswered"
-    return ToolResult(not wrong, "\n".join(lines), wrong, facts={**facts, "child": s.pid})
+    return ToolResult(not wrong, f"{head}\n{s.answer or 'It gave no answer.'}", wrong, facts=facts)
 
 
 class Children(Part):

@@ -241,8 +241,7 @@ async def _go_on(session: Sessions, process: ProcessLike, model: str | Model | N
         process.start()
         return
     if model is not None or isinstance(run.model, Absent):
-        settings = config.load({}, session.configured)
-        run.model = model_of(_model(run.journal, run.state, model, settings), run.journal.began.parent)
+        choose(session, process, model)
     was = process.cold
     try:
         with run.journal.held():
@@ -266,6 +265,13 @@ async def _go_on(session: Sessions, process: ProcessLike, model: str | Model | N
     run.trouble = ""
     _seek(run)
     process.start()
+
+
+def choose(session: Sessions, process: ProcessLike, model: str | Model | None) -> None:
+    """Give a process another model from its next request on; without one, the model that it had."""
+    process.dispatch.only_people()
+    run, settings = process.run, config.load({}, session.configured)
+    run.model = model_of(_model(run.journal, run.state, model, settings), run.journal.began.parent)
 
 
 def _check_further(run: Run) -> None:

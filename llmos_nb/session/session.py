@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -216,8 +217,10 @@ class Session:
             from llmos_nb.session import config_names  # few have a file that names anything
 
             config_names.tell(settings, run.tools, self.namespace or {}, self.serves)
-        told = prompts.you_are(settings.prompts, more["pid"], more["name"])
-        head = briefing.introduced(head, run.tools, told)
+        social = self.namespace is not None or not run.tools.keys().isdisjoint(("send", "start_process"))
+        if social and not run.model.traits.prefix:
+            whose = (more["pid"], more["name"], settings.approve, bounds.limits, datetime.now(UTC))
+            head = briefing.introduced(head, prompts.you_are(settings.prompts, *whose))
         opening.record_start(run, settings, goal, bounds, head, self.parts.begun(run, settings), **more)
 
     def new_journal(self, words: str) -> Journal:
@@ -316,6 +319,10 @@ class Session:
             )
         await revive.resume(self, process, model)
         await self.parts.resumed(process)
+
+    def choose(self, process: ProcessLike, model: str | Model) -> None:
+        """Give a process another model, from its next request on."""
+        revive.choose(self, process, model)
 
     def fork(self, process: ProcessLike, at: int, isolate: bool = False) -> Process:
         """Begin a new process from event `at` of another."""

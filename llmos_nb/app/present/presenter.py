@@ -184,9 +184,11 @@ class Presenter:
 
     async def follow(self, process: Process, shown: Shown, out: str = "", background: bool = False) -> Any:
         """Wait until it has settled; give the answer's variable its value; raise one quiet line otherwise."""
+        shown.hold(not background)
         try:
             await process.attend(patient=shown.patient or background, interruptible=not background)
         finally:
+            shown.hold(False)
             shown.close()
         if process.reason == "answered":
             if out.isidentifier():

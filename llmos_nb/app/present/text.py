@@ -155,6 +155,8 @@ class Shown:
     """One way of showing a process."""
 
     patient = False
+    holding = False
+    """Whether the cell in which it is shown goes on until it has settled, so that the cells below wait, too."""
     process: Process
 
     def follow(self, event: Event, state: State) -> None:
@@ -185,6 +187,10 @@ class Shown:
     def open(self) -> None:
         """Begin to show."""
 
+    def hold(self, holding: bool) -> None:
+        """Take in whether its cell goes on until it has settled."""
+        self.holding = holding
+
     def close(self) -> None:
         """Show the last state and stop listening."""
 
@@ -200,6 +206,11 @@ class Several(Shown):
 
     def __init__(self, parts: list[Shown]) -> None:
         self.parts, self.patient = parts, parts[-1].patient
+
+    def hold(self, holding: bool) -> None:
+        """Tell the parts."""
+        for part in self.parts:
+            part.hold(holding)
 
     def close(self) -> None:
         """Show the last state of each and stop listening."""

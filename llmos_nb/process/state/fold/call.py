@@ -201,6 +201,9 @@ def close(s: State, call: Call, status: str, e: Event, result: str) -> None:
     if s.context.filling:
         s.notes.insert(0, s.context.own(say(s, "memory")))
     flush_notes(s, (turn.message, *results), turn.first, whole)
+    if s.context.asks:
+        s.context.asked = "now"
+        s.context.add((Message("user", s.context.own(say(s, "window_full"))),), s.n, s.n)
     s.todo = "integrate" if s.unread else "ask"  # calls of no step are compared with nothing
     if s.candidate and call.name == "final_answer":
         s.todo = "answer"

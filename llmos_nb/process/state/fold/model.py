@@ -37,7 +37,7 @@ def fold_model(s: State, e: Event) -> None:
 
 
 def _paged(s: State, b: ev.ContextPaged) -> None:
-    """Move the oldest messages to a page; but for a small window, notes stay and the model is asked for its own."""
+    """Move the oldest messages to a page; but for a small window, notes of what is known for sure stay."""
     context, gone = s.context, s.context.going(b.groups, b.stay)
     s.shrink = False
     if context.small:
@@ -47,7 +47,6 @@ def _paged(s: State, b: ev.ContextPaged) -> None:
     context.said += notes.said(s, gone)
     known = [*notes.known(s, b.variables), *([f"What you noted: {s.noted}"] if s.noted else [])]
     context.evict(b.groups, b.stay, b.label, notes.of_page(s, gone), "\n".join(known))
-    context.add((Message("user", context.own(say(s, "compacted"))),), s.n, s.n)
 
 
 def _failed(s: State, b: ev.ModelFailed) -> None:
@@ -69,6 +68,7 @@ def _responded(s: State, e: Event, b: ev.ModelResponded) -> None:
     held, s.notes = (s.notes, []) if s.turn is None else ([], s.notes)
     asked = s.todo == "ask"  # somebody spoke while it was answering
     s.request, s.failures, s.responses = 0, 0, s.responses + 1
+    s.context.asked = "answered" if s.context.asked else ""
     _settled(s, b.settled or {})
     s.notes += held  # what was said meanwhile stands behind the answer, which could not know it
     s.failed_kinds.clear()
@@ -89,7 +89,8 @@ def _begin_turn(s: State, n: int, b: ev.ModelResponded, calls: Sequence[Call]) -
     acts = [c for c in calls if c.name not in CONTROL]
     if acts:
         s.spent["steps"] = s.spent.get("steps", 0) + 1
-    _serve(s, acts, planned=s.plan_status == "approved" and not any(c.name == "plan" for c in calls))
+    if not any(c.name == "plan" for c in calls):  # else they serve that plan, once it is approved
+        serve(s, acts)
     s.calls.update((c.id, c) for c in calls)
     wire = tuple(ToolCall(c.name, raw["arguments"], c.id) for c, raw in zip(calls, b.calls, strict=True))
     s.turn = Turn(Message("assistant", b.text, wire, extra=_untouched(b)), [c.id for c in calls], n)
@@ -99,20 +100,20 @@ def _begin_turn(s: State, n: int, b: ev.ModelResponded, calls: Sequence[Call]) -
 
 
 def _call(key: str, raw: ev.ProposedCall, n: int) -> Call:
-    """Return a call as it will be judged: without the argument that says which steps it serves."""
+    """Return a call as it will be judged: the argument that says which steps it serves stands beside the others."""
     given = raw["arguments"]
-    if "step" in raw and isinstance(given, dict):
-        given = {k: v for k, v in given.items() if k != SERVES}
-    step, *also = raw.get("step") or [0]
-    return Call(key, raw["name"], given, step, facts={"n": n}, also=also)
+    if "step" not in raw or not isinstance(given, dict):
+        return Call(key, raw["name"], given, facts={"n": n})
+    given = {k: v for k, v in given.items() if k != SERVES}
+    return Call(key, raw["name"], given, facts={"n": n, SERVES: raw["step"]})
 
 
-def _serve(s: State, acts: Sequence[Call], planned: bool) -> None:
+def serve(s: State, acts: Sequence[Call]) -> None:
     """Begin the steps that calls say they serve; a call that names none that there is serves the first open one."""
-    first = s.current.n if s.current and planned else 0
-    known = [p.n for p in s.plan.steps if p.status != "replaced" and not _dropped(s, p)] if planned else []
+    first = s.current.n if s.current and s.planned else 0
+    known = [p.n for p in s.plan.steps if p.status != "replaced" and not _dropped(s, p)] if s.planned else []
     for call in acts:
-        said = [n for n in call.serves if n in known]
+        said = [n for n in call.facts.pop(SERVES, ()) if n in known]
         call.step, *call.also = said or [first]
     s.unread = list(dict.fromkeys(n for call in acts for n in call.serves))
     for n in s.unread:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from llmos_nb.journal import Event, events as ev
 from llmos_nb.process.state import acts, prompts
-from llmos_nb.process.state.fold.call import close, note_delay
+from llmos_nb.process.state.fold.call import close, note_delay, repeat_key
+from llmos_nb.process.state.fold.model import serve
 from llmos_nb.process.state.plan import Plan, Step, parse_steps
-from llmos_nb.process.state.state import State, ask_again, note
+from llmos_nb.process.state.state import CONTROL, SERVES, State, ask_again, note, say
+from llmos_nb.tools import Call
+
+VERSION = "version"  # of a plan, as its model proposed it: a person's edits count on
 
 
 def fold_plan(s: State, e: Event) -> None:
@@ -37,6 +41,8 @@ def _planned(s: State, b: ev.PlanProposed | ev.PlanEdited) -> None:
     acts.planned(s.acts, b.steps, b.by)
     if b.call or isinstance(b, ev.PlanProposed):
         s.plan_status, s.plan_call, s.plan_by = "proposed", b.call, b.by
+        if b.call:
+            s.calls[b.call].facts[VERSION] = b.version
     elif s.plan_status == "asked":
         asked = next(k for k in s.questions if k.startswith("plan:"))
         s.questions[f"plan:{s.plan.version}"] = s.questions.pop(asked)
@@ -82,12 +88,26 @@ def _plan_decided(s: State, e: Event, b: ev.PlanDecided) -> None:
         acts.refused(s.acts)
     if not approved and not b.why:
         s.ending = ("rejected", "the plan was rejected")
-    text = prompts.plan_decided(s, approved, b.why, b.by)
-    if s.plan_call:
-        close(s, s.calls[s.plan_call], "done" if approved else "rejected", e, result=text)
+    proposal = s.calls.get(s.plan_call)
+    edited = proposal is not None and proposal.facts.get(VERSION) != b.version
+    text = prompts.plan_decided(s, approved, b.why, edited)
+    if proposal is not None:
+        beside = [c for c in s.open_calls if c.name not in CONTROL]
+        serving = [c for c in beside if approved and not _unwanted(s, c)]
+        serve(s, serving)
+        close(s, proposal, "done" if approved else "rejected", e, result=text)
+        for call in (c for c in beside if c not in serving):
+            close(s, call, "rejected", e, result=say(s, "not_run", why=say(s, "unwanted")))
+            s.repeats.pop(repeat_key(call))
     elif not approved:
         note(s, text)
         s.todo = "ask"
+
+
+def _unwanted(s: State, call: Call) -> bool:
+    """Return whether a person left out of the plan all that a call beside it was to serve."""
+    said = [s.plan.step(n).status for n in call.facts.get(SERVES, ()) if n in s.plan]
+    return bool(said) and all(status in ("skipped", "rejected") for status in said)
 
 
 def _integrated(s: State, b: ev.StepIntegrated) -> None:
