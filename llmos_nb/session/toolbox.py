@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -29,7 +30,12 @@ if TYPE_CHECKING:
     from llmos_nb.process import Run
     from llmos_nb.session.config import Settings
 
-_STEPS = {"type": "array", "items": {"type": "object"}}
+_STEP = {
+    "title": {"type": "string"},
+    "expect": {"type": "string", "description": "If you can, a condition on variables: df.id.is_unique"},
+    "depends_on": {"type": "array", "items": {"type": "integer"}},
+}
+_STEPS = {"type": "array", "items": {"type": "object", "properties": _STEP, "required": ["title"]}}
 
 
 class Steps(Snapshots):
@@ -73,6 +79,15 @@ def build(parts: Parts, order: Order) -> dict[str, Tool]:
         raise ConfigError(f"quarantine: your function `{READ}` has the name of a tool of ours; rename it")
     box += [recall_tool(), *([read_tool()] if quarantined else [])]
     return {t.name: t for t in box}
+
+
+def everything(parts: Parts, settings: Settings, model: Model) -> dict[str, Tool]:
+    """Return each tool that a process may have here, by name; devices that lack a library are left out."""
+    found = build(parts, Order(settings, model))
+    for device in device_names():
+        with suppress(UsageError):
+            found |= build(parts, Order(settings, model, given=(device,)))
+    return found
 
 
 _CELLS: dict[str, Any] = {

@@ -19,7 +19,7 @@ from llmos_nb.export.dataflow.taint import FOLDER, FOLDER_NAME, holds_after_all,
 from llmos_nb.export.files import files_recorded, writers
 from llmos_nb.export.inputs import file_names, files_read
 from llmos_nb.export.lock import needed
-from llmos_nb.export.reasons import reason
+from llmos_nb.export.ran import reason
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import Unit
 from llmos_nb.export.verify.execute import LIVE, hiding

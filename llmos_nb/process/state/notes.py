@@ -58,7 +58,7 @@ def said(s: State, gone: Iterable[Group]) -> list[str]:
 def noted(s: State, groups: Iterable[Group]) -> str:
     """Return what the model wrote when it was asked for notes the last time; empty where it was not asked."""
     messages = [m for g in groups for m in g.messages]
-    wanted = say(s, "compacted")
+    wanted = say(s, "window_full")
     asked = (b for a, b in pairwise(messages) if a.text == wanted and b.role == "assistant")
     return "".join(m.text.strip()[:NOTED] for m in asked if m.text.strip())
 
