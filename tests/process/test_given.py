@@ -26,10 +26,10 @@ def told(proc):
 @pytest.mark.parametrize(
     ("code", "said", "shown", "kind"),
     [
-        ("xs[0] * 1.5", "{{r1_0}}", "1851.6", "seen"),
-        ("xs[0] * 1.5", "{{_}}", "1851.6", "seen"),
-        ("xs[0] * 1.5", "{{r1_0 * 2:.1f}}", "3703.2", "typed"),
-        ("xs[0] * 1.5", "{{r1_0 / len(xs):.2f}}", "925.80", "computed"),
+        ("xs[0] * 1.5", "{{r1_0}}", "1851.75", "seen"),
+        ("xs[0] * 1.5", "{{_}}", "1851.75", "seen"),
+        ("xs[0] * 1.5", "{{r1_0 * 2:.1f}}", "3703.5", "typed"),
+        ("xs[0] * 1.5", "{{r1_0 / len(xs):.3f}}", "925.875", "computed"),
         ("print('3.10')", "{{r1_0}}", "3.10", "seen"),
         ("print('1,234')", "{{r1_0}}", "1,234", "seen"),
         ("print('before', 7)\nxs[1] + 1", "{{r1_0}}", "6", "seen"),
@@ -38,7 +38,7 @@ def told(proc):
     ],
 )
 async def test_what_a_call_showed_is_told_by_its_name(script, code, said, shown, kind):
-    proc = await answered(script, python(code), {"text": f"It is {said}."}, names={"xs": [1234.4, 5]})
+    proc = await answered(script, python(code), {"text": f"It is {said}."}, names={"xs": [1234.5, 5]})
     assert (proc.reason, proc.answer) == ("answered", f"It is {shown}.")
     assert [(n.text, n.kind) for n in answers.numbers(proc.run.state)] == [(shown, kind)]
     codes = [v["code"] for v in proc.run.state.computed]
