@@ -81,7 +81,7 @@ def create(
     box, amounts, moved = _narrowed(parent.run.tools, tools, s.pid), _share(s, budget), moving(s.acts, acts)
     settings = _settings(session, s, began, {**options, "approve": approve, "plan": plan, "budget": amounts})
     above = traceparent(parent.run.journal.events, call)
-    whose = ev.Parent(pid=s.pid, nth=len(s.children), own_model=model is not None, traceparent=above)
+    whose = ev.Parent(pid=s.pid, nth=_nth(parent, call), own_model=model is not None, traceparent=above)
     chosen = model_of(parent.run.model if model is None else resolve(model), whose)
     price, checked = price_of(chosen, amounts, settings), check_name(check)
     run = session.make_run(session.new_journal(name or goal), State(), chosen, box, parent.run.call_timeout_s)
@@ -102,6 +102,13 @@ def _began(parent: ProcessLike, goal: str) -> ev.RunStarted:
     if s.status == "ended":
         raise UsageError(f"process {s.pid} has ended ({s.reason}); it can start nothing")
     return parent.run.journal.began
+
+
+def _nth(parent: ProcessLike, call: str) -> int:
+    """Return how many children a process started before; of this call there are only some that broke off unbegun."""
+    bodies = (e.body for e in parent.run.journal.events)
+    before = {b.call or b.child for b in bodies if isinstance(b, ev.BudgetReserved) and b.child is not None}
+    return len(before - {call})
 
 
 def _record(
