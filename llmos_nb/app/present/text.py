@@ -194,7 +194,11 @@ class Shown:
 
     def say_busy(self) -> None:
         """Tell a page that has just come that the cell is at work: what it asked on its way has ended with "idle"."""
-        asyncio.get_running_loop().call_later(BUSY_S, lambda: (self.holding or dict)())
+        asyncio.get_running_loop().call_later(BUSY_S, self._busy)
+
+    def _busy(self) -> None:
+        if self.holding is not None:  # by then it may have ended
+            self.holding()
 
     def close(self) -> None:
         """Show the last state and stop listening."""
