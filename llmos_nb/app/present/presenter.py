@@ -7,7 +7,7 @@ import asyncio
 from html import escape
 from typing import Any
 
-from llmos_nb.app.present.front import awaits_clicks, front_end
+from llmos_nb.app.present.front import awaits_clicks, busy, front_end
 from llmos_nb.app.present.text import Several, Shown, TextShown, publish
 from llmos_nb.errors import NotAnswered
 from llmos_nb.journal import Event
@@ -184,11 +184,11 @@ class Presenter:
 
     async def follow(self, process: Process, shown: Shown, out: str = "", background: bool = False) -> Any:
         """Wait until it has settled; give the answer's variable its value; raise one quiet line otherwise."""
-        shown.hold(not background)
+        shown.hold(None if background else busy(self.ip))
         try:
             await process.attend(patient=shown.patient or background, interruptible=not background)
         finally:
-            shown.hold(False)
+            shown.hold(None)
             shown.close()
         if process.reason == "answered":
             if out.isidentifier():
