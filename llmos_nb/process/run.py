@@ -359,8 +359,9 @@ class Run:
 
     def wire(self) -> tuple[tuple[dict[str, Any], ...], bytes]:
         """Return the tools in wire form and as bytes; `recall` joins when there is something to recall."""
-        s, planned = self.state, serving.plans(self.state, self.tools)
+        s = self.state
         recalls = s.remembers or s.context.hides
+        planned = s.planned or (self.namespace is not None and "plan" in self.tools)
         if self.wired is None or self._wired_for != (recalls, planned):
             tools = [t for t in self.tools.values() if t.name != RECALL or recalls]
             shown = tuple(serving.wired(t) if planned else t.wire for t in tools)
