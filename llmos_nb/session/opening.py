@@ -25,6 +25,7 @@ from llmos_nb.journal.events import (
 from llmos_nb.messages import Message
 from llmos_nb.models import Model, catalogue, parse_context, place_of, window_bytes
 from llmos_nb.policy import Budget, budget as budgets, labels
+from llmos_nb.policy.secrets import redact, vault
 from llmos_nb.process import Run, briefing, finish, preview as previews
 from llmos_nb.process.gate import labels as file_labels, quarantine
 from llmos_nb.process.scheduling import resource
@@ -159,6 +160,7 @@ def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mappin
         if there and labels.parse(label) != labels.TRUSTED:
             why = "declared in llmos.toml" if name in declared else "by a process before this one"
             run.append(LabelChanged(name=name, label=label, why=why))
+    file_labels.hide(run, known)
     if (call := current_call.get()) is not None and call.exposed:
         label = str(labels.context(run.state.labels).join(labels.UNTRUSTED))
         run.append(
@@ -197,10 +199,12 @@ def declare_outputs(run: Run, declared: str) -> None:
         run.append(OutputsDeclared(outputs=[list(o) for o in finish.parse(declared, "out")]))
 
 
-def check_goal(goal: str) -> None:
-    """Refuse a goal that says nothing."""
+def checked_goal(goal: str) -> str:
+    """Return a goal with handles for the secrets that it spells; refuse one that says nothing."""
     if not goal.strip():
         raise UsageError("the goal is empty: write what you want done (in a notebook, below %%agent)")
+    vault.read(goal)
+    return redact(goal)
 
 
 def how_apart(preview: bool, isolate: bool, namespace: object) -> str:

@@ -21,8 +21,8 @@ from llmos_nb.session import abreast, config, revive, table, toolbox
 from llmos_nb.session.notebook import Recorder, recorder_of
 from llmos_nb.session.opening import (
     bounds_of,
-    check_goal,
     check_name,
+    checked_goal,
     declare_outputs,
     give_plan,
     given_plan,
@@ -148,7 +148,7 @@ class Session:
         UsageError
             A goal, option, name or model is not understood; nothing was started.
         """
-        check_goal(goal)
+        goal = checked_goal(goal)
         checked = check_name(check)
         settings, spec = self._settled(model, options)
         chosen = hold_host(_chosen(spec, base_url, settings))
