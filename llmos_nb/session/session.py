@@ -26,6 +26,7 @@ from llmos_nb.session.opening import (
     declare_outputs,
     give_plan,
     given_plan,
+    hide_secret,
     hold_host,
     hold_inside,
     hold_to,
@@ -160,6 +161,7 @@ class Session:
         order = Order(settings, chosen, goal, tuple(handed), bind, variables, how, tuple(copied))
         box = self.parts.wraps(order, toolbox.build(self.parts, order))
         seats, steps = toolbox.approvers(approvers, settings, self.sharing.n), given_plan(settings.plan, names)
+        hide_secret(names, settings.labels, *self._labels())
         shown = (self.namespace, variables, settings.show_values, how == "isolate", self._private(settings))
         head = briefing.head(goal, chosen.traits, *shown, settings.prompts)
         journal = self.new_journal(name or goal)

@@ -212,7 +212,12 @@ async def test_texts_of_a_private_variable_reach_no_prompt_from_elsewhere_either
     (tmp_path / "copy.txt").write_text("dear Walrus, it is the cook")
     session = Session({"letter": pandas.DataFrame({"who": ["Walrus, it is the cook"], "n": [1]})})
     session.hide("letter")
-    model = Watched([python(f"print(open({str(tmp_path / 'copy.txt')!r}).read())"), {"text": "ok"}])
+    model = Watched(
+        [
+            python(f"from pathlib import Path\nprint(Path({str(tmp_path / 'copy.txt')!r}).read_text())"),
+            {"text": "ok"},
+        ]
+    )
     proc = session.create("x", model=model, approve="auto")
     await proc.start()
     assert "the cook" not in model.sent.decode() and "dear <secret letter.who.0>" in model.sent.decode()
@@ -262,7 +267,8 @@ def test_looking_runs_no_code_of_an_object():
 
 
 def test_looking_ends_in_a_namespace_without_end():
-    wide = {f"k{n}": [{f"m{i}": [0.5] * 1_000 for i in range(1_000)}] for n in range(1_000)}
+    inner = {f"m{n}": [0.5] * 1_000 for n in range(1_000)}
+    wide = {f"k{n}": [dict(inner), [dict(inner)]] for n in range(50)}
     wide["self"] = wide
     begun = time.process_time()
     Vault().look({"wide": wide, "password": KEPT, "texts": ["x" * 20_000] * 1_000})

@@ -10,8 +10,9 @@ import base64
 import codecs
 import re
 import string
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise, takewhile
+from operator import eq
 from typing import NamedTuple
 
 from llmos_nb.messages import clean
@@ -20,6 +21,7 @@ KEY = 12  # letters and digits of what is no word that somebody chose
 PIECE, STEP, MOST = 8, 4, 32
 PART = 10  # characters of a part in another alphabet
 _TURNS = 3  # of a piece
+AROUND, _TURN = 4, re.compile(rb"[a-z][0-9]")
 _KEPT = (string.ascii_letters + string.digits).encode()
 _REST = bytes(b for b in range(256) if b not in _KEPT)
 _SMALL = bytes.maketrans(string.ascii_uppercase.encode(), string.ascii_lowercase.encode())
@@ -115,20 +117,62 @@ def in_base64(raw: bytes) -> Iterable[str]:
         yield whole[first : len(whole) - (1 if rest else 0)]
 
 
-def taken_out(text: str, known: Iterable[Spelling]) -> str:
-    """Put handles in the place of what a text has of known keys, however it spells them."""
-    letters = bare(text)
-    found = [s for s in known if any(map(letters.__contains__, s.pieces))]
-    if not found:
-        return text
-    at, letters = _places(text)
-    spans = sorted((*span, s.handle) for s in found for span in _spans(letters, s))
-    parts, end = [], 0
-    for first, last, handle in spans:
-        if at[first] >= end:
-            parts += [text[end : at[first]], handle]
-        end = max(end, at[last] + 1)
-    return "".join((*parts, text[end:]))
+class Disguises:
+    """The ways to spell some keys, and the search for them.
+
+    Most pieces have a letter before a digit, of which a text has few: only what stands around those is looked up.
+
+    Parameters
+    ----------
+    spelled : sequence of Spelling
+        The ways.
+    """
+
+    def __init__(self, spelled: Sequence[Spelling] = ()) -> None:
+        self.spelled = spelled
+        self._wholes = b" ".join(s.whole for s in spelled)
+        self._around, self._others = dict[bytes, list[bytes]](), list[bytes]()
+        for piece in dict.fromkeys(p for s in spelled for p in s.pieces):
+            around = next((a for a in _around(piece) if len(a) == AROUND), None)
+            (self._others if around is None else self._around.setdefault(around, [])).append(piece)
+
+    def holds(self, letters: bytes) -> bool:
+        """Return whether there is a piece of a key among the letters of a text."""
+        if any(map(letters.__contains__, self._others)):
+            return True
+        near = self._around.keys() & _around(letters) if self._around else ()
+        return any(piece in letters for around in near for piece in self._around[around])
+
+    def taken_out(self, text: str) -> str:
+        """Put handles in the place of what a text has of known keys, however it spells them."""
+        if not self.holds(bare(text)):
+            return text
+        at, letters = _places(text)
+        spans = sorted((*span, s.handle) for s in self.spelled for span in _spans(letters, s))
+        parts, end = [], 0
+        for first, last, handle in spans:
+            if at[first] >= end:
+                parts += [text[end : at[first]], handle]
+            end = max(end, at[last] + 1)
+        return "".join((*parts, text[end:]))
+
+    def begun(self, text: str) -> int:
+        """Count the last characters of a text that may be a part of a key, which what follows may go on with."""
+        most, (at, letters) = 0, _places(text)
+        while most < len(letters) and letters[-most - 1 :] in self._wholes:
+            most += 1
+        return len(text) - at[-most] if most else 0
+
+
+def _around(letters: bytes) -> set[bytes]:
+    """Return what stands around the places where a digit follows a letter."""
+    return {letters[max(m.start() - 1, 0) : m.start() + AROUND - 1] for m in _TURN.finditer(letters)}
+
+
+def _places(text: str) -> tuple[list[int], bytes]:
+    """Return where the letters and digits of a text stand, and which they are."""
+    at = [m.start(1) for m in _LETTERS.finditer(text) if m[1]]
+    return at, "".join(map(text.__getitem__, at)).lower().encode()
 
 
 def _spans(letters: bytes, spelling: Spelling) -> Iterator[tuple[int, int]]:
@@ -145,24 +189,4 @@ def _spans(letters: bytes, spelling: Spelling) -> Iterator[tuple[int, int]]:
 
 def _same(one: Iterable[int], two: Iterable[int]) -> int:
     """Count what two begin with together."""
-    count = 0
-    for a, b in zip(one, two, strict=False):
-        if a != b:
-            break
-        count += 1
-    return count
-
-
-def begun(text: str, known: Iterable[Spelling]) -> int:
-    """Count the last characters of a text that may be a part of a known key, which what follows may go on with."""
-    most, (at, letters) = 0, _places(text)
-    for spelling in known:
-        while most < len(letters) and letters[-most - 1 :] in spelling.whole:
-            most += 1
-    return len(text) - at[-most] if most else 0
-
-
-def _places(text: str) -> tuple[list[int], bytes]:
-    """Return where the letters and digits of a text stand, and which they are."""
-    at = [m.start(1) for m in _LETTERS.finditer(text) if m[1]]
-    return at, "".join(map(text.__getitem__, at)).lower().encode()
+    return sum(1 for _ in takewhile(bool, map(eq, one, two)))

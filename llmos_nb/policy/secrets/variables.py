@@ -68,9 +68,10 @@ def found_in(namespace: Mapping[str, Any], whole: Set[str] = frozenset()) -> Ite
     tuple of str
         ``("config.db.password", "…")``.
     """
-    named = [(n, v) for n, v in list(namespace.items()) if n in whole or not n.startswith("_")]
+    held = [(n, v) for n, v in list(namespace.items()) if type(v) not in _ATOMS]
+    named = [(n, v) for n, v in held if n in whole or not n.startswith("_")]
     waiting = deque(_Place(n, n, v, DEEP, _under(n), n if n in whole else "") for n, v in named)
-    seen, held, letters = set[int](), dict.fromkeys(whole, 0), LETTERS
+    seen, taken, letters = set[int](), dict.fromkeys(whole, 0), LETTERS
     for _ in range(PLACES):
         if not waiting:
             return
@@ -78,8 +79,8 @@ def found_in(namespace: Mapping[str, Any], whole: Set[str] = frozenset()) -> Ite
         if type(at.value) in (str, bytes):
             letters -= len(at.value)
             if at.whole:
-                held[at.whole] += 1
-            if letters > 0 and held.get(at.whole, 0) <= HELD:
+                taken[at.whole] += 1
+            if letters > 0 and taken.get(at.whole, 0) <= HELD:
                 yield from _leaf(at)
         elif at.deep and id(at.value) not in seen:
             seen.add(id(at.value))

@@ -16,8 +16,9 @@ from typing import Any, NoReturn
 
 from llmos_nb.errors import UsageError
 from llmos_nb.messages import Message, Request, canonical, compact
-from llmos_nb.policy.secrets import disguises, shapes
+from llmos_nb.policy.secrets import shapes
 from llmos_nb.policy.secrets.cuts import CUT_BYTES, LEAST, WIDE, mended, near_cuts, places
+from llmos_nb.policy.secrets.disguises import Disguises, bare_json, spellings
 from llmos_nb.policy.secrets.shapes import SHORTEST, SIGNS
 from llmos_nb.policy.secrets.variables import found_in
 
@@ -100,8 +101,7 @@ class Vault:
         self._handles: list[tuple[str, str]] = []
         self._ends: list[bytes] = []
         self._marks: list[bytes] = []
-        self._spelled: list[disguises.Spelling] = []
-        self._pieces: list[bytes] = []
+        self._disguises = Disguises()
         self._version = object()  # another one whenever something new is known
 
     @property
@@ -142,9 +142,8 @@ class Vault:
         self._marks = list(dict.fromkeys(_encoded(n) for n, _ in self._needles))
         cut = (n for n, _ in self._needles if len(n) > LEAST)
         self._ends = list(dict.fromkeys(_encoded(end) for n in cut for end in (n[:LEAST], n[-LEAST:])))
-        spelled = [s for n, v in fresh.items() for s in disguises.spellings(v, handle(n))]
-        self._spelled = [*self._spelled, *spelled]
-        self._pieces = list(dict.fromkeys(piece for s in self._spelled for piece in s.pieces))
+        spelled = [s for n, v in fresh.items() for s in spellings(v, handle(n))]
+        self._disguises = Disguises([*self._disguises.spelled, *spelled])
 
     def learn(self, environ: Mapping[str, str] | None = None) -> None:
         """Take in the environment: what stands under a name that says so, and what is as no word, name or path is."""
@@ -200,7 +199,7 @@ class Vault:
             map(encoded.__contains__, self._marks)
         ):  # no Python code runs for each: this is done for every event
             return True
-        return bool(self._pieces) and any(map(disguises.bare_json(encoded).__contains__, self._pieces))
+        return bool(self._disguises.spelled) and self._disguises.holds(bare_json(encoded))
 
     def safe(self, k: str, d: dict[str, Any], encoded: bytes) -> dict[str, Any]:
         """Return the data of an event without secrets; kinds that hold only our own words are not searched."""
@@ -212,8 +211,8 @@ class Vault:
     def redact(self, text: str) -> str:
         """Put handles in the place of every known value, and of what has the shape of a key."""
         text = self.known(text)
-        if self._spelled:
-            text = disguises.taken_out(text, self._spelled)
+        if self._disguises.spelled:
+            text = self._disguises.taken_out(text)
         if signed(text):
             text = shapes.shapes_out(text, handle("found-in-text"))
         return mended(text, self._handles) if self._handles else text
@@ -227,7 +226,7 @@ class Vault:
 
     def unfinished(self, text: str) -> int:
         """Count the last characters of a text that may be the beginning of a known value."""
-        longest = disguises.begun(text, self._spelled) if self._spelled else 0
+        longest = self._disguises.begun(text) if self._disguises.spelled else 0
         for needle, _ in self._handles:
             tail = text[1 - len(needle) :]
             for at in places(tail, needle[0]):
@@ -247,7 +246,7 @@ class Vault:
     def _listed(self, values: list[Any]) -> list[Any]:
         """Do the same for a list; one of letters or numbers may spell a key."""
         made = [self.plain(v) for v in values]
-        if self._pieces and len(made) > 1 and all(type(v) in (str, int) for v in made):
+        if self._disguises.spelled and len(made) > 1 and all(type(v) in (str, int) for v in made):
             said = self.redact(flat := canonical(made))
             return made if said == flat else [said]
         return made
