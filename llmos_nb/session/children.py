@@ -24,7 +24,7 @@ from llmos_nb.process.scheduling import resource
 from llmos_nb.process.state import State, moving, prompts
 from llmos_nb.session import config, tightening
 from llmos_nb.session.ipc.deadlock import title
-from llmos_nb.session.opening import check_goal, check_name, model_of, price_of, private_names
+from llmos_nb.session.opening import check_name, checked_goal, model_of, price_of, private_names
 from llmos_nb.session.parts import Part
 from llmos_nb.session.protocols import ProcessLike, SessionLike
 from llmos_nb.tools import CallContext, Tool, reentry
@@ -97,7 +97,7 @@ def create(
 
 def _began(parent: ProcessLike, goal: str) -> ev.RunStarted:
     """Return how a process was started, if it may start others."""
-    check_goal(goal)
+    goal = checked_goal(goal)
     s = parent.run.state
     if s.status == "ended":
         raise UsageError(f"process {s.pid} has ended ({s.reason}); it can start nothing")

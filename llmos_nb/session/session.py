@@ -133,7 +133,7 @@ class Session:
         UsageError
             A goal, option, name or model is not understood; nothing was started.
         """
-        opening.check_goal(goal)
+        goal = opening.checked_goal(goal)
         checked = opening.check_name(check)
         settings, spec = self._settled(model, options)
         chosen = opening.hold_host(_chosen(spec, base_url, settings))
@@ -148,6 +148,7 @@ class Session:
             toolbox.approvers(approvers, settings, self.sharing.n),
             opening.given_plan(settings.plan, names),
         )
+        opening.hide_secret(names, settings.labels, *self._labels())
         shown = (self.namespace, variables, settings.show_values, how == "isolate", self._private(settings))
         head = briefing.head(goal, chosen.traits, *shown, settings.prompts)
         journal = self.new_journal(name or goal)
