@@ -80,6 +80,7 @@ class Session:
         self.on_start: list[Callable[[Process], None]] = []
         self.on_show: list[Callable[[Process], None]] = []
         self.held: list[Process] | None = None
+        self._remarks: dict[str, bool] = {}  # by line, whether it is still to be said
         self.notebook: Recorder | None = recorder_of(ip) if ip is not None else None
 
     @property
@@ -228,10 +229,18 @@ class Session:
         if settings.rules or settings.tools or settings.labels:
             from llmos_nb.session import config_names  # few have a file that names anything
 
-            config_names.tell(settings, run.tools, self.namespace or {}, self.serves)
+            there = {*run.tools, *(t for p in self.processes.values() for t in p.run.tools)}
+            found = config_names.unmatched(settings, there, self.namespace or {}, self.serves)
+            self._remarks = dict.fromkeys(found, True) | self._remarks
         told = prompts.you_are(settings.prompts, more["pid"], more["name"])
         head = briefing.introduced(head, run.tools, told)
         record_start(run, settings, goal, bounds, head, self.parts.begun(run, settings), **more)
+
+    def remarks(self) -> list[str]:
+        """Return what is to be said of the settings, each once, by whoever presents the processes that began."""
+        found = [line for line, new in self._remarks.items() if new]
+        self._remarks |= dict.fromkeys(found, False)
+        return found
 
     def new_journal(self, words: str) -> Journal:
         """Make the journal of a new process."""

@@ -40,6 +40,8 @@ _CALLS = {
     **dict.fromkeys(INTERPRETERS, ("create", "run_string", "exec", "run_func", "call")),
     "readline": ("write_history_file", "append_history_file"),
 }
+# what a connection sends by that was open before; those of the class in C, which no Python takes the place of, are not
+_SENDS = {"socket": ("socket", "send sendall sendfile"), "ssl": ("SSLSocket", "send write")}
 STEERS = re.compile(r"LLMOS_|OPENAI_|.*_(?:BASE_URL|ENDPOINT|API_KEY)$", re.I)  # where prompts and keys go
 _TO = ("fd", "out_fd", "dst", "fd_dst")
 _SECOND = ("splice", "copy_file_range")  # these write to what they name second
@@ -74,6 +76,11 @@ def follow() -> None:
                 if hasattr(module, call):
                     place(module, call, _heard(module, call))
 
+    for name, (kind, calls) in _SENDS.items():
+        with suppress(ImportError):
+            owner = getattr(importlib.import_module(name), kind)
+            for call in calls.split():
+                place(owner, call, _telling(getattr(owner, call), "llmos.send", lambda args, kwargs: args[:1]))
     if (zmq := sys.modules.get("zmq.sugar.socket")) is not None:
         for call in ("connect", "bind"):
             place(zmq.Socket, call, _telling(getattr(zmq.Socket, call), "llmos.zmq", _address))
