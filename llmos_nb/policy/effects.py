@@ -222,16 +222,18 @@ def rule_on(
     if mode in ("risky", "plan") and effect.makes_folder and not outward:
         return Ruling("allow", Decider("check", "own folder"))
     what = effect.words(folders[0])
-    why = f"It asks because the step wants to {what}, which could not be foreseen from its code."
-    if effect.kind == "changed":
-        why = f"It asks because the step wants to {what}."
-    elif closed and outward and not exposed:
-        why = f"It asks because the step wants to {what}, and only what an act of the plan covers goes out."
-    elif exposed and outward:
-        why = (
-            f"It asks because the step wants to {what} after data of others was read: "
-            "that data may be behind it."
-        )
+    why = f"It asks because the step wants to {what}{_unasked(effect, exposed, closed, outward)}"
     if mode == "never" or alone:
         return Ruling("deny", Decider("mode", mode), NOBODY + why)
     return Ruling("ask", Decider("mode", mode), why)
+
+
+def _unasked(effect: Effect, exposed: bool, closed: bool, outward: bool) -> str:
+    """Say why what a step wants does not go on unasked, behind what that is."""
+    if effect.kind == "changed":
+        return "."
+    if exposed and outward:
+        return " after data of others was read: that data may be behind it."
+    if closed and outward:
+        return ", and only what an act of the plan covers goes out."
+    return ", which could not be foreseen from its code."

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 from contextlib import suppress
 from types import FrameType
 from typing import Any, Protocol
 from weakref import WeakSet
 
+from llmos_nb.tools import unheard
 from llmos_nb.tools.acting import by_library, caller, in_stdlib
 from llmos_nb.tools.caching import places
 from llmos_nb.tools.call import HANDLE
@@ -18,6 +20,29 @@ MOST_HOSTS = 4096  # addresses that are kept
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _own: WeakSet[socket.socket] = WeakSet()
 """Where steps wait for others, which was judged, what has come in there, and pairs that they made for themselves."""
+
+
+# What a connection sends by. Those of the class in C, which no Python takes the place of, tell nothing.
+_SENDS = ((socket.socket, "send sendall sendfile"), (ssl.SSLSocket, "send write"))
+_placed: list[tuple[type, str, object]] = []
+
+
+def follow() -> None:
+    """Have it told what is sent by a connection, also one that was open before, until `leave`."""
+    for owner, names in _SENDS if not _placed else ():
+        for name in names.split():
+            _placed.append((owner, name, vars(owner).get(name)))
+            setattr(owner, name, unheard.telling(getattr(owner, name), "llmos.send", lambda args, _: args[:1]))
+
+
+def leave() -> None:
+    """Put back what stood there: an event loop sends something at each call from another thread."""
+    while _placed:
+        owner, name, real = _placed.pop()
+        if real is None:  # it is inherited
+            delattr(owner, name)
+        else:
+            setattr(owner, name, real)
 
 
 class Made(Protocol):

@@ -173,6 +173,7 @@ def watching(context: CallContext) -> Iterator[Watch]:
         unheard.follow()
         reentry.follow()
         databases.follow(_may_write, lambda: bool(_whose(sys._getframe(1))))
+    connections.follow()
     natives.follow()
     places()
     _last[:] = [ref(context)]
@@ -184,6 +185,8 @@ def watching(context: CallContext) -> Iterator[Watch]:
         watch.close()
         _ended[id(context)] = context
         _watches.pop(id(context), None)
+        if not _watches and not reentry.leaves():
+            connections.leave()
 
 
 def unwatch() -> bool:
@@ -191,6 +194,7 @@ def unwatch() -> bool:
     if _watches or reentry.leaves():
         return False
     unheard.restore()
+    connections.leave()
     _installed[:] = [what for what in _installed if what != "functions"]
     return True
 

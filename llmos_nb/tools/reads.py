@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import file_digest, sha256
 from pathlib import Path
 from types import FrameType
@@ -76,8 +77,10 @@ class Reads:
         Real paths of files that it read when it had read so many that no more is kept of each.
     missed : int
         How many openings could not be noted.
-    approved, begun : int
-        When somebody who approved it was shown what it would do, 0 where nobody was; and when it began.
+    begun : int
+        When it began, in nanoseconds.
+    approved : callable
+        Returns when somebody who approved it was shown what it would do; 0 where nobody was.
     changed : callable
         Told the real path of a file that it is about to use and that has changed between the two; may refuse that.
     """
@@ -88,8 +91,8 @@ class Reads:
     databases: set[str] = field(default_factory=set)
     beyond: set[str] = field(default_factory=set)
     missed: int = 0
-    approved: int = 0
     begun: int = field(default_factory=time.time_ns)
+    approved: Callable[[], int] = lambda: 0
     changed: Callable[[str], object] = lambda path: None
 
     def opened(self, given: Any, mode: Any, flags: Any, frame: FrameType | None = None) -> None:
@@ -115,27 +118,31 @@ class Reads:
         That is told by the times of the file, and of links and folders on the way to it; what the call has made itself
         is its own.
         """
-        if not self.approved:
+        if not self._shown:
             return
         real = os.path.realpath(path)
         own = real.startswith(_OTHERS) or real.endswith(_LEFT_OUT) or not self.written.isdisjoint(_way(real))
         if not own and any(self._since(p) for p in {*_way(path), *_way(real)}):
             self.changed(real)
 
+    @cached_property
+    def _shown(self) -> int:
+        return self.approved()
+
     def _since(self, path: str) -> bool:
         try:
             known = os.lstat(path)
         except OSError:
             return False
-        filled = stat.S_ISDIR(known.st_mode) and known.st_mtime_ns > self.approved  # it is the same folder
-        return self.approved < known.st_ctime_ns <= self.begun and not filled
+        filled = stat.S_ISDIR(known.st_mode) and known.st_mtime_ns > self._shown  # it is the same folder
+        return self._shown < known.st_ctime_ns <= self.begun and not filled
 
     def runs(self, program: Any, given: Any = (), folder: Any = None) -> None:
         """Look at the files that a program is made of, or is given by its command line."""
         words = [program] if program is not given else []
         words += given if isinstance(given, list | tuple) else [given]
         texts = [os.fsdecode(w) for w in words if isinstance(w, str | bytes | os.PathLike)]
-        for text in texts if self.approved else ():
+        for text in texts if self._shown else ():
             for word in {text, *_WORD.findall(text)}:
                 path = os.path.join(os.fsdecode(folder or ""), word)  # noqa: PTH118 - as the program sees it
                 if os.path.isfile(path):  # noqa: PTH113 - a text

@@ -83,8 +83,8 @@ def adopt(code: object, caller: FrameType) -> None:
 
 
 def leaves() -> bool:
-    """Return whether there is code of a step that may still be called."""
-    return bool(_codes)
+    """Return whether there is code of a step that may still be called, or an object that acts for one."""
+    return bool(_codes or _made)
 
 
 def owner(frame: FrameType | None) -> CallContext | None:

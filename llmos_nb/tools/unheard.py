@@ -40,8 +40,6 @@ _CALLS = {
     **dict.fromkeys(INTERPRETERS, ("create", "run_string", "exec", "run_func", "call")),
     "readline": ("write_history_file", "append_history_file"),
 }
-# what a connection sends by that was open before; those of the class in C, which no Python takes the place of, are not
-_SENDS = {"socket": ("socket", "send sendall sendfile"), "ssl": ("SSLSocket", "send write")}
 STEERS = re.compile(r"LLMOS_|OPENAI_|.*_(?:BASE_URL|ENDPOINT|API_KEY)$", re.I)  # where prompts and keys go
 _TO = ("fd", "out_fd", "dst", "fd_dst")
 _SECOND = ("splice", "copy_file_range")  # these write to what they name second
@@ -76,16 +74,11 @@ def follow() -> None:
                 if hasattr(module, call):
                     place(module, call, _heard(module, call))
 
-    for name, (kind, calls) in _SENDS.items():
-        with suppress(ImportError):
-            owner = getattr(importlib.import_module(name), kind)
-            for call in calls.split():
-                place(owner, call, _telling(getattr(owner, call), "llmos.send", lambda args, kwargs: args[:1]))
     if (zmq := sys.modules.get("zmq.sugar.socket")) is not None:
         for call in ("connect", "bind"):
-            place(zmq.Socket, call, _telling(getattr(zmq.Socket, call), "llmos.zmq", _address))
+            place(zmq.Socket, call, telling(getattr(zmq.Socket, call), "llmos.zmq", _address))
     if (session := sys.modules.get("jupyter_client.session")) is not None:
-        place(session.Session, "send", _telling(session.Session.send, "llmos.message"))
+        place(session.Session, "send", telling(session.Session.send, "llmos.message"))
 
 
 def _address(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str]:
@@ -93,9 +86,11 @@ def _address(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str]:
     return (given.decode() if isinstance(given, bytes) else str(given),)
 
 
-def _telling(
+def telling(
     real: Callable[..., Any], event: str, said: Callable[..., tuple[Any, ...]] = lambda *given: given
 ) -> Callable[..., Any]:
+    """Return a function that raises an audit event, and does the same as another one."""
+
     @wraps(real)
     def call(*args: Any, **kwargs: Any) -> Any:
         sys.audit(event, *said(args, kwargs))
@@ -106,7 +101,7 @@ def _telling(
 
 def _heard(module: ModuleType, name: str) -> Callable[..., Any]:
     kind = "interpreter" if module.__name__ in INTERPRETERS else name.lstrip("_")
-    call = _telling(getattr(module, name), f"llmos.{kind}")
+    call = telling(getattr(module, name), f"llmos.{kind}")
     call.__module__ = module.__name__  # where a pickle finds it
     return call
 

@@ -28,7 +28,7 @@ def begun(tmp_path, capsys):
         session.namespace.update(names or {})
         process = session.create("Do it.", model=ScriptedModel([DONE]), tools=tools)
         assert process.state != "ended"
-        assert capsys.readouterr() == ("", "")  # whoever presents the process says it
+        assert "is here" not in "".join(capsys.readouterr())  # whoever presents the process says it
         return session.remarks()
 
     return begin

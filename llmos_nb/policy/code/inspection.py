@@ -124,7 +124,7 @@ class Visitor(NameVisitor):
         dotted = self.dotted(node.func)
         if dotted.startswith(("shutil.", "os.")) and len(node.args) > 1:
             return node.args[1:2] if dotted.startswith("shutil.copy") else []
-        own = [node.func.value] if isinstance(node.func, ast.Attribute) else []
+        own = [node.func.value] if isinstance(node.func, ast.Attribute) and node.func.attr != "backup" else []
         return [*own, *node.args, *(k.value for k in node.keywords if k.arg in PATHS)]
 
     def _stays_in_memory(self, node: ast.Call) -> bool:

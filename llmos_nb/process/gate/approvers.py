@@ -113,11 +113,11 @@ def _touched(run: Run, seat: Seat) -> bool:
     return run.sight is not None and any(run.sight.sharing.since(n, run.approvers.mark, 0) for n in names)
 
 
-def looked_at(run: Run, call: Call) -> int:
+def looked_at(run: Run, call: Call, seen: Findings | None) -> int:
     """Return when somebody who approved a call was shown what it would do, in nanoseconds; 0 where nobody was."""
     if not (call.digest and call.by.looked):
         return 0
-    if (seen := run.inspected.get(call.id)) is not None:
+    if seen is not None:
         return seen.at
     asked = (e.at for e in reversed(run.journal.events) if e.d.get("question") == call.id)
     at = next(asked, "")  # by an earlier interpreter, to the millisecond

@@ -190,7 +190,7 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
     context = CallContext(
         call.id, call.key, seconds, shown, acting, lambda kind, target: gate().permit(kind, target),
         _tools_within(run, call, gate), run.state.mode, run.state.closed,
-        gate_labels.exposed(run), run.pictures, approvers.looked_at(run, call),
+        gate_labels.exposed(run), run.pictures, partial(approvers.looked_at, run, call, run.inspected.get(call.id)),
     )  # fmt: skip
     visit, begun = visit_here if tool.beside else run.visit, Begun(call.key)
     try:
