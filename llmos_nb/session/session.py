@@ -65,6 +65,7 @@ class Session:
         self.on_start: list[Callable[[Process], None]] = []
         self.on_show: list[Callable[[Process], None]] = []
         self.held: list[Process] | None = None
+        self._remarks: dict[str, bool] = {}  # by line, whether it is still to be said
         self.notebook: Recorder | None = recorder_of(ip) if ip is not None else None
 
     @property
@@ -217,12 +218,20 @@ class Session:
         if settings.rules or settings.tools or settings.labels:
             from llmos_nb.session import config_names  # few have a file that names anything
 
-            config_names.tell(settings, run.tools, self.namespace or {}, self.serves)
+            there = {*run.tools, *(t for p in self.processes.values() for t in p.run.tools)}
+            found = config_names.unmatched(settings, there, self.namespace or {}, self.serves)
+            self._remarks = dict.fromkeys(found, True) | self._remarks
         social = self.namespace is not None or not run.tools.keys().isdisjoint(("send", "start_process"))
         if social and not run.model.traits.prefix:
             whose = (more["pid"], more["name"], settings.approve, bounds.limits, datetime.now(UTC))
             head = briefing.introduced(head, prompts.you_are(settings.prompts, *whose))
         opening.record_start(run, settings, goal, bounds, head, self.parts.begun(run, settings), **more)
+
+    def remarks(self) -> list[str]:
+        """Return what is to be said of the settings, each once, by whoever presents the processes that began."""
+        found = [line for line, new in self._remarks.items() if new]
+        self._remarks |= dict.fromkeys(found, False)
+        return found
 
     def new_journal(self, words: str) -> Journal:
         """Make the journal of a new process."""

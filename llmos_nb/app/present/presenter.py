@@ -117,6 +117,8 @@ class Presenter:
         with self.session.together():
             begun = await self._begun(given, stages)
             process = begun[-1]
+            for words in self.session.remarks():
+                print(words)
             for p in begun:
                 for words in briefing.mostly_wrong(
                     p.run.state.goal, self.session.namespace or {}, p.run.model.traits
