@@ -145,10 +145,8 @@ class Session:
         handed, servers = toolbox.parted(tools, [names[n] for n in briefing.handed(goal, names)])
         order = Order(settings, chosen, goal, tuple(handed), bind, variables, how, tuple(copied))
         box = self.parts.wraps(order, toolbox.build(self.parts, order))
-        seats, steps = (
-            toolbox.approvers(approvers, settings, self.sharing.n),
-            opening.given_plan(settings.plan, names),
-        )
+        seats = toolbox.approvers(approvers, settings, self.sharing.n)
+        steps = opening.given_plan(settings.plan, names)
         opening.hide_secret(names, settings.labels, *self._labels())
         shown = (self.namespace, variables, settings.show_values, how == "isolate", self._private(settings))
         head = briefing.head(goal, chosen.traits, *shown, settings.prompts)

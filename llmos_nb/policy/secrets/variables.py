@@ -11,6 +11,7 @@ from types import FunctionType, MemberDescriptorType
 from typing import Any, NamedTuple
 
 from llmos_nb.policy.secrets import shapes
+from llmos_nb.policy.secrets.disguises import KEY
 
 DEEP, MANY, ROWS, HELD = 4, 1_000, 256, 32
 PLACES, LETTERS = 10_000, 500_000  # that are looked at in all
@@ -93,7 +94,7 @@ def _leaf(at: _Place) -> Iterator[tuple[str, str]]:
     wholly = bool(at.whole) and len(text) >= (shapes.SHORTEST if at.path == at.whole else shapes.GUESSED)
     if wholly or shapes.hidden_under(at.name, text) or (at.under and shapes.keyish(text)):
         yield re.sub(r"[^\w.-]", "-", at.path), text  # as a handle can hold it
-    elif len(text) >= shapes.KEY:
+    elif len(text) >= KEY:
         yield from shapes.found_in_text(text)
 
 

@@ -293,8 +293,7 @@ def add(
     how: dict[str, Any] = {"model": anywhere(model), "approve": approve, "budget": budget, "needs": needs}
     how |= {key: more.pop(key) for key in ("tools", "folder") if key in more}
     vault.read(text)
-    made = Goal(0, redact(text.strip()), check.strip(), **how)
-    made = replace(made, **scheduled(now, **more))
+    made = replace(Goal(0, redact(text.strip()), check.strip(), **how), **scheduled(now, **more))
     first = made.first
     if first is not None and (first < now or not (more.get("at") or made.every)):
         first = made.after(now)
