@@ -161,7 +161,6 @@ class Session:
         order = Order(settings, chosen, goal, tuple(handed), bind, variables, how, tuple(copied))
         box = self.parts.wraps(order, toolbox.build(self.parts, order))
         seats, steps = toolbox.approvers(approvers, settings, self.sharing.n), given_plan(settings.plan, names)
-        hide_secret(names, settings.labels, *self._labels())
         shown = (self.namespace, variables, settings.show_values, how == "isolate", self._private(settings))
         head = briefing.head(goal, chosen.traits, *shown, settings.prompts)
         journal = self.new_journal(name or goal)
@@ -177,6 +176,7 @@ class Session:
 
     def _private(self, settings: config.Settings) -> list[str]:
         """Return the variables whose values no model is shown."""
+        hide_secret(self.namespace or {}, settings.labels, *self._labels())
         return private_names(self.sharing.labels, settings.labels)
 
     def _labels(self) -> list[Mapping[str, str]]:
