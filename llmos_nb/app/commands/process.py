@@ -149,7 +149,7 @@ async def _ask_further(session: Session, process: Process, text: str) -> Any:
     if process.cold:
         await session.resume(process)
     presenter = Presenter(session)
-    return await presenter.attend(process, presenter.show(process))
+    return await presenter.attend(process, presenter.show(process, past=False))
 
 
 async def resolve(session: Session, command: Command) -> None:
@@ -168,7 +168,11 @@ async def resume(session: Session, command: Command) -> Any:
     if command.flags["adopt"]:
         process = adopt(session, process, command.flags["yes"])
     if _answered(process) or not await _went_on(session, process, command):
-        print(f'process {process.pid} has answered; %agent send {process.pid} "…" asks further')
+        whom = ""
+        if named := command.flags.get("model"):
+            session.choose(process, named)
+            whom = f" of {process.run.model.traits.name}"
+        print(f'process {process.pid} has answered; %agent send {process.pid} "…" asks further{whom}')
     presenter = Presenter(session)
     return await presenter.attend(process, presenter.show(process), bg=command.flags["bg"])
 

@@ -1,4 +1,4 @@
-"""What secrets look like: names that say so, values worth hiding, shapes of keys, forms of a value, places in variables."""
+"""What secrets look like: names that say so, values worth hiding, shapes of keys, forms of a value, and where they are."""
 
 from __future__ import annotations
 

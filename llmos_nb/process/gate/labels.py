@@ -154,7 +154,11 @@ def took(run: Run, tool: Tool, seen: Findings, result: ToolResult) -> Came:
     if not tool.gated:
         return Came()
     outside = result.facts.get("outside", {})
-    opened = [*(f["path"] for f in outside.get("files", ())), *outside.get("databases", ())]
+    opened = [
+        *(f["path"] for f in outside.get("files", ())),
+        *outside.get("databases", ()),
+        *outside.get("beyond", ()),
+    ]
     files = [("foreign file", "open", str(path)) for path in opened]
     effects = (str(e).partition(" ") for e in result.facts.get("effects", ()))
     reached = [to for kind, _, to in effects if kind == "network"]
