@@ -14,7 +14,7 @@ from llmos_nb.journal import events as ev, who
 from llmos_nb.messages import Message
 from llmos_nb.models import Model, catalogue, parse_context, place_of, window_bytes
 from llmos_nb.policy import Budget, budget as budgets, labels
-from llmos_nb.policy.secrets import redact, vault
+from llmos_nb.policy.secrets import vault
 from llmos_nb.process import Run, briefing, finish, preview as previews
 from llmos_nb.process.gate import labels as file_labels, quarantine
 from llmos_nb.process.scheduling import resource
@@ -199,8 +199,7 @@ def checked_goal(goal: str) -> str:
     """Return a goal with handles for the secrets that it spells; refuse one that says nothing."""
     if not goal.strip():
         raise UsageError("the goal is empty: write what you want done (in a notebook, below %%agent)")
-    vault.read(goal)
-    return redact(goal)
+    return vault.written(goal)
 
 
 def how_apart(preview: bool, isolate: bool, namespace: object) -> str:

@@ -147,7 +147,6 @@ class Session:
         box = self.parts.wraps(order, toolbox.build(self.parts, order))
         seats = toolbox.approvers(approvers, settings, self.sharing.n)
         steps = opening.given_plan(settings.plan, names)
-        opening.hide_secret(names, settings.labels, *self._labels())
         shown = (self.namespace, variables, settings.show_values, how == "isolate", self._private(settings))
         head = briefing.head(goal, chosen.traits, *shown, settings.prompts)
         journal = self.new_journal(name or goal)
@@ -163,6 +162,7 @@ class Session:
 
     def _private(self, settings: config.Settings) -> list[str]:
         """Return the variables whose values no model is shown."""
+        opening.hide_secret(self.namespace or {}, settings.labels, *self._labels())
         return opening.private_names(self.sharing.labels, settings.labels)
 
     def _labels(self) -> list[Mapping[str, str]]:

@@ -11,13 +11,13 @@ import codecs
 import re
 import string
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise, takewhile
+from itertools import takewhile
 from operator import eq
 from typing import NamedTuple
 
 from llmos_nb.messages import clean
+from llmos_nb.policy.secrets.shapes import KEY, in_base64, turns
 
-KEY = 12  # letters and digits of what is no word that somebody chose
 PIECE, STEP, MOST = 8, 4, 32
 PART = 10  # characters of a part in another alphabet
 _TURNS = 3  # of a piece
@@ -88,12 +88,6 @@ def _telling(letters: str) -> Iterator[bytes]:
             yield _bare(piece.encode())
 
 
-def turns(text: str) -> int:
-    """Count where letters and digits, small and capital ones, follow each other."""
-    kinds = [(c.isupper(), c.islower(), c.isdigit()) for c in text]
-    return sum(a != b and any(a) and any(b) for a, b in pairwise(kinds))
-
-
 def _spelled(value: str) -> Iterator[str]:
     """Return a text in other alphabets: numbers of its characters in several bases, base64 and 32, letters moved on."""
     raw = clean(value).encode()
@@ -104,17 +98,6 @@ def _spelled(value: str) -> Iterator[str]:
         base64.b32encode(raw).decode().rstrip("=")[: len(raw) * 8 // 5]
     )  # the last one depends on what follows
     yield codecs.encode(value, "rot13")
-
-
-def in_base64(raw: bytes) -> Iterable[str]:
-    """Return what all base64 of a longer text has of it, at each of the three places where it may begin.
-
-    ``Authorization: Basic`` is the base64 of ``user:password``: of the password the letters in the middle are its own.
-    """
-    for shift in range(3):
-        whole = base64.b64encode(b"\0" * shift + raw).decode().rstrip("=")
-        first, rest = (0, 2, 3)[shift], (shift + len(raw)) % 3
-        yield whole[first : len(whole) - (1 if rest else 0)]
 
 
 class Disguises:
@@ -190,3 +173,6 @@ def _spans(letters: bytes, spelling: Spelling) -> Iterator[tuple[int, int]]:
 def _same(one: Iterable[int], two: Iterable[int]) -> int:
     """Count what two begin with together."""
     return sum(1 for _ in takewhile(bool, map(eq, one, two)))
+
+
+NONE = Disguises()

@@ -18,9 +18,8 @@ from llmos_nb.errors import UsageError
 from llmos_nb.messages import Message, Request, canonical, compact
 from llmos_nb.policy.secrets import shapes
 from llmos_nb.policy.secrets.cuts import CUT_BYTES, LEAST, WIDE, mended, near_cuts, places
-from llmos_nb.policy.secrets.disguises import Disguises, bare_json, spellings
-from llmos_nb.policy.secrets.shapes import SHORTEST, SIGNS
-from llmos_nb.policy.secrets.variables import found_in
+from llmos_nb.policy.secrets.disguises import NONE, Disguises, bare_json, spellings
+from llmos_nb.policy.secrets.shapes import SHORTEST, SIGNS, found_in
 
 _LETTERS = "_-xAJ/"  # each sign has one of these, and a letter is found many times faster than a word
 _BY_LETTER = tuple(
@@ -101,7 +100,7 @@ class Vault:
         self._handles: list[tuple[str, str]] = []
         self._ends: list[bytes] = []
         self._marks: list[bytes] = []
-        self._disguises = Disguises()
+        self._disguises = NONE
         self._version = object()  # another one whenever something new is known
 
     @property
@@ -162,6 +161,11 @@ class Vault:
     def read(self, text: str, but: str = "") -> None:
         """Take in what a text spells under names that say that it is secret, and that another one does not hold."""
         self._take_found(((n, v) for n, v in shapes.found_in_text(text) if v not in but), self._values)
+
+    def written(self, text: str) -> str:
+        """Take in what a text spells, and return it as it may be written."""
+        self.read(text)
+        return self.redact(text)
 
     def hold(self, name: str, value: str) -> None:
         """Take in a key that was handed over, beside what stands under its name by now."""
