@@ -47,6 +47,8 @@ class CallContext:
         this holds of processes that the call starts, too.
     pictures : bool
         Whether it displays pictures where it runs, beside giving them with its result.
+    approved : callable
+        Returns when somebody who approved it was shown what it would do, in nanoseconds; 0 where nobody was.
     """
 
     call: str
@@ -60,6 +62,7 @@ class CallContext:
     closed: bool = False
     exposed: bool = False
     pictures: bool = True
+    approved: Callable[[], int] = lambda: 0
 
 
 current_call: ContextVar[CallContext | None] = ContextVar("current_call", default=None)

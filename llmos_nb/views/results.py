@@ -16,7 +16,7 @@ from llmos_nb.process.state import CONTROL, State
 from llmos_nb.tools import Call
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.outside import outside
-from llmos_nb.views.wording import FEW, count, few, since
+from llmos_nb.views.wording import FEW, as_read, count, few, since
 
 Kind = Literal["", "as expected", "not as expected", "ran", "failed", "undone"]
 _HOW = (("rebound", "rebound"), ("mutated", "changed in place"), ("created", "new"), ("deleted", "deleted"))
@@ -227,7 +227,7 @@ def seen(calls: Iterable[Call], text: str, of: Sequence[str] = ()) -> tuple[str,
     of : sequence of str
         The calls of which that was recorded.
     """
-    found, said, tables = list(calls), list[tuple[str, str]](), False
+    found, said, tables, text = list(calls), list[tuple[str, str]](), False, as_read(text)
     for call in found:
         table = grid(call)
         tables = tables or table is not None
@@ -287,7 +287,7 @@ def pieces(call: Call) -> list[tuple[str, str]]:
         if how != "image":
             source = _OBJECT.fullmatch(own) and piece.strip() and not _OBJECT.fullmatch(piece.strip())
             kind = "markdown" if source else "value" if how == "value" else "printed"
-            piece = own if own and kind == "value" else piece
+            piece = as_read(own or piece) if kind == "value" else piece
         if how == "display" and (form := next(forms, "")):
             kind, piece = "markdown", form
         if found and kind == found[-1][0] == "printed":

@@ -102,7 +102,9 @@ def answer(body: dict) -> dict:
     story = "\n".join([*texts[2:], *calls])  # what is seen, what is noted, and what the harness noted
     read = max(map(int, re.findall(r"record\((?:n=|{\"n\": ?)(\d+)", story)), default=0)
     if read < steps:
-        notes = f"Notes: record(n={read}) is the last that was read." if texts[-1] == TEXTS["window_full"] else ""
+        notes = (
+            f"Notes: record(n={read}) is the last that was read." if texts[-1] == TEXTS["window_full"] else ""
+        )
         return {"text": notes, "calls": [call("record", n=read + 1)]}
     return _answered(texts, story)
 

@@ -186,6 +186,7 @@ async def test_as_expected_is_said_only_of_what_was_evaluated(script):
     assert said[0] == "as expected: len(out) == 11, evaluated after the step."
     assert said[1] == "ran, nothing to compare. It was to show: a number."
     assert [page(proc, n)["blocks"][0].get("glyph") for n in (1, 2)] == ["done", None]
+    assert [page(proc, n)["glyph"] for n in (1, 2)] == ["done", "ran"]
 
 
 async def test_a_step_that_is_not_as_expected_is_neither_green_nor_said_to_have_run_well(script):

@@ -149,7 +149,7 @@ async def _ask_further(session: Session, process: Process, text: str) -> Any:
     if process.cold:
         await session.resume(process)
     presenter = Presenter(session)
-    return await presenter.attend(process, presenter.show(process))
+    return await presenter.attend(process, presenter.show(process, past=False))
 
 
 async def resolve(session: Session, command: Command) -> None:

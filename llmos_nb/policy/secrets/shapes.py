@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import pairwise
-from typing import Any
 from urllib.parse import quote, quote_plus
 
 from llmos_nb.messages import canonical, clean
+from llmos_nb.policy.secrets.disguises import KEY, in_base64, turns
 
 _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 _WORDS = frozenset((
@@ -44,7 +42,7 @@ def secret_text(text: str) -> bool:
     return bool(_TEXTS.search(text[:10_000]))
 
 
-GUESSED = 8
+SHORTEST, GUESSED = 4, 8
 # What stands in many environments under a name that looks secret, and is none: a word, a number, a path, a socket.
 _PLAIN = re.compile(r"[A-Za-z_-]+|[\d.]+|[~/][\w./@+-]*|[\w.-]+:\d+", re.ASCII)
 STRONG = re.compile(r"pass(word|wd|phrase)|secret|credential|token|api_?key", re.IGNORECASE)
@@ -69,51 +67,29 @@ SHAPES = re.compile(
 )
 
 
-# how files, logs, addresses and reprs spell a name with its value
+# how files, logs, addresses, reprs and people spell a name with its value
 _SPELLED = re.compile(
-    r"""(?i)((?:pass(?:word|wd|phrase)|secret|credential|token|api_?key|bearer|pwd?)[\w-]{0,40}+)['"]?\s{0,4}[=:\s]\s{0,4}['"]?"""
+    r"""(?i)((?:pass(?:word|wd|phrase)|secret|credential|token|api[_ ]?key|bearer|pwd?)[\w-]{0,40}+)['"]?"""
+    r"""(?:\s{1,4}\w{1,6}){0,2}\s{0,4}[=:\s]\s{0,4}['"]?"""
     r"""([^\s'"`,;&<>(){}\[\]]{12,200}+)(?![\[(])"""
 )
 _TURNS, _TEXT = 6, 24_000
 _SHORT = frozenset(("pw", "pwd"))
-KEY = 12  # characters of what is no word that somebody chose
 
 
 def forms(value: str) -> Iterable[str]:
-    """Return a value as it may stand in a text: plain, in an address, base64, hexadecimal, escaped, line by line."""
+    """Return a value as it may stand in a text: plain, in an address, base64, hexadecimal, escaped, line by line.
+
+    How code may spell it to get it past a look at the text is in `disguises`.
+    """
     raw, quoted = clean(value).encode(), quote(value, safe="")
     small = re.sub("%[0-9A-F]{2}", lambda m: m[0].lower(), quoted)  # as some libraries spell percent escapes
     yield from (value, quoted, quote_plus(value), small, repr(value)[1:-1], canonical(value)[1:-1])
     if len(value) >= GUESSED:
-        yield from _in_base64(raw)
-        yield from (raw.hex(), raw.hex().upper())
-    if len(value) >= KEY and any(map(str.isdigit, value)) and any(map(str.isalpha, value)):
-        yield from disguises(value)
+        own = list(in_base64(raw))
+        yield from (*own, *(o.replace("+", "-").replace("/", "_") for o in own), raw.hex(), raw.hex().upper())
     if "\n" in value.strip():
         yield from (line for line in map(str.strip, value.splitlines()) if len(line) >= 2 * GUESSED)
-
-
-def disguises(value: str) -> Iterable[str]:
-    """Return what code makes of a key to get it past a look at the text: reversed, in pieces, in numbers."""
-    yield from (value[::-1], value.lower(), value.upper(), value.swapcase())
-    yield from (between.join(value) for between in (" ", "-", "_", ".", ",", ", ", "\n"))
-    yield repr([*value])[1:-1]
-    ordinals = [str(ord(c)) for c in value]
-    yield from (between.join(ordinals) for between in (" ", ",", ", ", "\n"))
-    half = len(value) // 2
-    yield from (value[:half], value[half:]) if half >= KEY else ()
-
-
-def _in_base64(raw: bytes) -> Iterable[str]:
-    """Return what all base64 of a longer text has of it, at each of the three places where it may begin.
-
-    ``Authorization: Basic`` is the base64 of ``user:password``: of the password the letters in the middle are its own.
-    """
-    for shift in range(3):
-        whole = base64.b64encode(b"\0" * shift + raw).decode().rstrip("=")
-        first, rest = (0, 2, 3)[shift], (shift + len(raw)) % 3
-        own = whole[first : len(whole) - (1 if rest else 0)]
-        yield from (own, own.replace("+", "-").replace("/", "_"))
 
 
 named_secret = lru_cache(maxsize=4096)(secret_name)  # asked again and again for the same environment
@@ -130,16 +106,14 @@ def keyish(value: str) -> bool:
     """Return whether a value is as no word or name is: letters and digits, small and capital, turn again and again."""
     if len(value) < KEY or not value.isascii() or _PLAIN.fullmatch(value) or any(map(str.isspace, value)):
         return False
-    kinds = [(c.isupper(), c.islower(), c.isdigit()) for c in value]
-    turns = sum(a != b and any(a) and any(b) for a, b in pairwise(kinds))
-    return turns >= _TURNS and any(map(str.isdigit, value)) and any(map(str.isalpha, value))
+    return turns(value) >= _TURNS and any(map(str.isdigit, value)) and any(map(str.isalpha, value))
 
 
 def found_in_text(text: str) -> Iterator[tuple[str, str]]:
     """Return names and values of what a text spells under a name that says that it is secret."""
     for name, value in _SPELLED.findall(text[:_TEXT]):
-        if named_secret(name) and keyish(value):
-            yield _name(name.strip("-")), value
+        if named_secret(name) and keyish(value := value.rstrip(".!?:")):
+            yield re.sub(r"[^\w.-]", "-", name.strip("-")), value
 
 
 def shapes_out(text: str, handle: str) -> str:
@@ -147,62 +121,29 @@ def shapes_out(text: str, handle: str) -> str:
     return SHAPES.sub(handle, PRIVATE_KEY.sub(handle, text))
 
 
-DEEP, MANY, ROWS = 4, 1_000, 256
+def hidden_under(name: str, text: str) -> bool:
+    """Return whether a text is a secret, as the name under which it stands says."""
+    if not named_secret(name):
+        return False
+    strong = bool(STRONG.search(name)) and worth_hiding(name, text)
+    return strong or (not _SHORT.isdisjoint(_parts(name)) and keyish(text))
 
 
-def found_in(namespace: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Return names and values of what is secret in a namespace, within bounds.
+def hidden_in_column(name: str, text: str) -> bool:
+    """Return the same of a column: words in it are none, and neither is a token that is not as a key is."""
+    return bool(COLUMN.search(name)) and hidden_under(name, text) and not _PLAIN.fullmatch(text)
 
-    Yields
-    ------
-    tuple of str
-        ``("config.db.password", "…")``.
+
+_RUN = re.compile(r"[A-Za-z0-9+/]{12}")  # names of machines are of shorter ones, all small
+_BETWEEN = r"\s:;,|&?=\"'(){}<>\[\]"
+
+
+@lru_cache(maxsize=1024)
+def random_texts(value: str) -> tuple[str, ...]:
+    """Return the parts of a value of the environment that nobody chose: keys, also in addresses and lists.
+
+    Letters and digits turn in them all along, as they do in no word, path, version or list of settings.
     """
-    for name, value in list(namespace.items()):
-        if name.startswith("_"):
-            continue
-        for one in value[:MANY] if type(value) in (list, tuple) else (value,):
-            if isinstance(one, bytes):
-                yield from _named(name, name, one.decode("ascii", "ignore"))
-            elif type(one) is str:
-                yield from (*_named(name, name, one), *found_in_text(one))
-        if type(value) in (list, tuple, str, bytes):
-            continue
-        if isinstance(value, dict):
-            yield from _within(name, value, DEEP)
-        elif type(value).__name__ == "DataFrame":
-            yield from _columns(name, value)
-
-
-def _named(name: str, path: str, value: str) -> Iterator[tuple[str, str]]:
-    strong = bool(STRONG.search(name)) and worth_hiding(name, value)
-    if named_secret(name) and (strong or (not _SHORT.isdisjoint(_parts(name)) and keyish(value))):
-        yield _name(path), value
-
-
-def _within(path: str, value: Any, deep: int) -> Iterator[tuple[str, str]]:
-    """Look into plain containers; nothing of theirs is run."""
-    if deep and type(value) is dict:
-        for key, inner in list(value.items())[:MANY]:
-            if type(key) is str and type(inner) is str:
-                yield from _named(key, f"{path}.{key}", inner)
-            else:
-                yield from _within(f"{path}.{key}" if type(key) is str else path, inner, deep - 1)
-    elif deep and type(value) in (list, tuple):
-        for inner in value[:MANY]:
-            yield from _within(path, inner, deep - 1)
-
-
-def _columns(name: str, frame: Any) -> Iterator[tuple[str, str]]:
-    """Look into columns that say so; words and numbers in them are none."""
-    for column in list(getattr(frame, "columns", ()))[:MANY]:
-        if type(column) is str and STRONG.search(column) and named_secret(column):
-            strong = bool(COLUMN.search(column))
-            for n, value in enumerate(dict.fromkeys(v for v in list(frame[column])[:ROWS] if type(v) is str)):
-                if keyish(value) or (strong and worth_hiding(column, value) and not _PLAIN.fullmatch(value)):
-                    yield _name(f"{name}.{column}.{n}"), value
-
-
-def _name(path: str) -> str:
-    """Return a path as a handle can hold it."""
-    return re.sub(r"[^\w.-]", "-", path)
+    parts = re.split(f"[{_BETWEEN}/@]+" if "://" in value else f"[{_BETWEEN}]+", value[:_TEXT])
+    long = [p for p in parts if len(p) >= 2 * GUESSED and (_RUN.search(p) or p.lower() != p != p.upper())]
+    return tuple(p for p in long if keyish(p) and turns(p) * _TURNS >= len(p))

@@ -4,17 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from llmos_nb.journal import Event
-from llmos_nb.journal.events import (
-    BudgetReserved,
-    BudgetSettled,
-    ContextPaged,
-    ModelFailed,
-    ModelRequested,
-    ModelResponded,
-    ProposedCall,
-    Reason,
-)
+from llmos_nb.journal import Event, events as ev
 from llmos_nb.messages import Extra, Message, ToolCall, canonical
 from llmos_nb.process.state import notes, prompts
 from llmos_nb.process.state.plan import Step
@@ -27,26 +17,26 @@ MAX_NUDGES = {"empty": 1, "length": 4, "cut": 3}
 def fold_model(s: State, e: Event) -> None:
     """Take in what the model was asked and said, and what it cost."""
     match e.body:
-        case ModelRequested() as b:
+        case ev.ModelRequested() as b:
             s.requests = s.request = b.request
             s.todo, s.retry_in_s = "", 0.0
             s.model, s.endpoint = b.model or s.model, s.endpoint if b.endpoint is None else b.endpoint
             s.small = b.small if b.model else s.small
-        case ModelFailed() as b:
+        case ev.ModelFailed() as b:
             _failed(s, b)
-        case ModelResponded() as b:
+        case ev.ModelResponded() as b:
             _responded(s, e, b)
-        case ContextPaged() as b:
+        case ev.ContextPaged() as b:
             _paged(s, b)
-        case BudgetReserved(child=int(pid), amounts=amounts):
+        case ev.BudgetReserved(child=int(pid), amounts=amounts):
             s.children[pid] = dict(amounts)
-        case BudgetSettled() as b:
+        case ev.BudgetSettled() as b:
             if b.child is not None:
                 s.children[b.child] = {}
             _settled(s, b.amounts)
 
 
-def _paged(s: State, b: ContextPaged) -> None:
+def _paged(s: State, b: ev.ContextPaged) -> None:
     """Move the oldest messages to a page; but for a small window, notes of what is known for sure stay."""
     context, gone = s.context, s.context.going(b.groups, b.stay)
     s.shrink = False
@@ -62,7 +52,7 @@ def _paged(s: State, b: ContextPaged) -> None:
         notes.ask(s)
 
 
-def _failed(s: State, b: ModelFailed) -> None:
+def _failed(s: State, b: ev.ModelFailed) -> None:
     s.request, s.todo = 0, "ask"
     if s.turn is None:
         flush_notes(s, ())
@@ -77,7 +67,7 @@ def _failed(s: State, b: ModelFailed) -> None:
         s.ending = ("unverified" if unmet else "failed", f"{unfilled}{b.error}")
 
 
-def _responded(s: State, e: Event, b: ModelResponded) -> None:
+def _responded(s: State, e: Event, b: ev.ModelResponded) -> None:
     held, s.notes = (s.notes, []) if s.turn is None else ([], s.notes)
     asked = s.todo == "ask"  # somebody spoke while it was answering
     s.request, s.failures, s.responses = 0, 0, s.responses + 1
@@ -97,7 +87,7 @@ def _responded(s: State, e: Event, b: ModelResponded) -> None:
         s.todo = "ask" if asked else s.todo
 
 
-def _begin_turn(s: State, n: int, b: ModelResponded, calls: Sequence[Call]) -> None:
+def _begin_turn(s: State, n: int, b: ev.ModelResponded, calls: Sequence[Call]) -> None:
     """Open a turn: all its calls must close before their results enter the prompt, in call order."""
     acts = [c for c in calls if c.name not in CONTROL]
     if acts:
@@ -112,7 +102,7 @@ def _begin_turn(s: State, n: int, b: ModelResponded, calls: Sequence[Call]) -> N
         s.notes.append(say(s, "cut"))
 
 
-def _call(key: str, raw: ProposedCall, n: int) -> Call:
+def _call(key: str, raw: ev.ProposedCall, n: int) -> Call:
     """Return a call as it will be judged: the argument that says which steps it serves stands beside the others."""
     given = raw["arguments"]
     if "step" not in raw or not isinstance(given, dict):
@@ -139,7 +129,7 @@ def _dropped(s: State, step: Step) -> bool:
     return step.status == "rejected" and not any(step.n in c.serves for c in s.calls.values())
 
 
-def _text_only(s: State, b: ModelResponded) -> None:
+def _text_only(s: State, b: ev.ModelResponded) -> None:
     """An answer without calls: the final one, or one that was cut off, or nothing."""
     text = b.text
     if b.cut:
@@ -153,7 +143,7 @@ def _text_only(s: State, b: ModelResponded) -> None:
         offer_answer(s, s.partial + text, text, _untouched(b))
 
 
-def _untouched(b: ModelResponded) -> Extra | None:
+def _untouched(b: ev.ModelResponded) -> Extra | None:
     """Return what goes back to the provider, unless a secret was taken out of it: no signature fits it then."""
     return b.extra if b.extra and "<secret " not in b.text + canonical(b.extra) else None
 
@@ -165,7 +155,7 @@ def offer_answer(s: State, answer: str, said: str, extra: Extra | None = None) -
     s.context.add((Message("assistant", said, extra=extra),), s.n, s.n)
 
 
-def _nudge(s: State, kind: str, text: str, end: tuple[Reason, str], said: str) -> None:
+def _nudge(s: State, kind: str, text: str, end: tuple[ev.Reason, str], said: str) -> None:
     s.nudges[kind] += 1
     s.todo = "ask"
     if s.nudges[kind] > MAX_NUDGES[kind]:
