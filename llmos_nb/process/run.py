@@ -24,7 +24,7 @@ from llmos_nb.process.scheduling.resource import NamespaceLock, Sight, Wait
 from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.decide import Command
 from llmos_nb.process.state.fold.fold import apply, follows
-from llmos_nb.process.state.state import State
+from llmos_nb.process.state.state import CONTROL, SERVES, State
 from llmos_nb.process.values import Values
 from llmos_nb.tools import Tool, reentry
 
@@ -363,7 +363,8 @@ class Run:
         planned = s.planned or (self.namespace is not None and "plan" in self.tools)
         if self.wired is None or self._wired_for != (recalls, planned):
             tools = [t for t in self.tools.values() if t.name != RECALL or recalls]
-            shown = tuple(serving.wired(t) if planned else t.wire for t in tools)
+            named = CONTROL if planned else self.tools  # what the argument is for is said once, by `plan`
+            shown = tuple(t.wire if t.name in named else t.wire_with(SERVES) for t in tools)
             if self.commits:
                 shown = tuple(
                     serving.committing(t) if t.name == "plan" else w for t, w in zip(tools, shown, strict=True)

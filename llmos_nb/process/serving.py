@@ -17,22 +17,11 @@ from llmos_nb.process.state.plan import ACT_CHARS, MAX_ACTS
 from llmos_nb.process.state.state import CONTROL, SERVES, State
 from llmos_nb.tools import Tool
 
-SCHEMA = {"type": "string"}  # what it is for stands once, in what `plan` says of itself
 MOST = 50
 ACTS = {
     "type": "array", "maxItems": MAX_ACTS, "items": {"type": "string", "maxLength": ACT_CHARS},
     "description": "What the step will do outside, an expression each",
 }  # fmt: skip
-
-
-def wired(tool: Tool) -> dict[str, Any]:
-    """Return a tool in wire form, with the argument; one that has an argument of that name keeps its own."""
-    if not _takes(tool):
-        return tool.wire
-    function = tool.wire["function"]
-    fields = function["parameters"]
-    properties = {**fields.get("properties", {}), SERVES: SCHEMA}
-    return {**tool.wire, "function": {**function, "parameters": {**fields, "properties": properties}}}
 
 
 def committing(plan: Tool) -> dict[str, Any]:
