@@ -145,6 +145,7 @@ async def act(session: Session, command: Command) -> Any:
 
 async def _ask_further(session: Session, process: Process, text: str) -> Any:
     """Begin a further turn of a process that has ended, and show it here."""
+    process.dispatch.adopt(session.ip)  # or what it prints would go to the cell in which it was begun
     told = len(process.events)
     process.send(text)
     if process.cold:
