@@ -202,15 +202,15 @@ class Presenter:
             Line(process, error)
         raise error
 
-    def show(self, process: Process, past: bool = True) -> Shown:
-        """Draw a process here, live; as text with what happened before, or without."""
+    def show(self, process: Process, since: int = 0) -> Shown:
+        """Draw a process here, live; as text with what happened from event `since` on."""
         view: Shown
         if (kind := front_end(self.ip)) == "panel":
             from llmos_nb.app.present.panel import PanelShown  # ipywidgets is slow to import
 
             view = PanelShown(process)
         else:
-            view = TextShown(process, kind, self.ip, past)
+            view = TextShown(process, kind, self.ip, since)
         view.open()
         for listener in self.session.on_show:
             listener(process)

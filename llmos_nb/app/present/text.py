@@ -230,8 +230,8 @@ class Several(Shown):
 class TextShown(Shown):
     """Text as it happens; in a terminal it also takes the keys of decisions."""
 
-    def __init__(self, process: Process, kind: str, ip: Any, past: bool = True) -> None:
-        self.process, self.kind, self.ip, self.past = process, kind, ip, past
+    def __init__(self, process: Process, kind: str, ip: Any, since: int = 0) -> None:
+        self.process, self.kind, self.ip, self.since = process, kind, ip, since
         self.view = view.TextView(write=print_raw)
         self.patient = kind == "terminal"
 
@@ -241,7 +241,8 @@ class TextShown(Shown):
 
     def _open(self) -> None:
         run = self.process.run
-        self.view.before(run.journal.events, run.state, **({} if self.past else {"most": 0}))
+        events = run.journal.events
+        self.view.before(events, run.state, **({"most": len(events) - self.since} if self.since else {}))
         others = [x for x in run.listeners if not isinstance(getattr(x, "__self__", None), TextShown)]
         run.listeners[:] = [*others, self.heard]  # in text everything is said once, by who was shown last
         run.on_text = self.view.on_text
