@@ -134,8 +134,7 @@ class Session:
         UsageError
             A goal, option, name or model is not understood; nothing was started.
         """
-        goal = opening.checked_goal(goal)
-        checked = opening.check_name(check)
+        goal, checked = opening.checked_goal(goal), opening.check_name(check)
         settings, spec = self._settled(model, options)
         chosen = opening.hold_host(_chosen(spec, base_url, settings))
         bounds, price = opening.bounds_of(chosen, settings)
