@@ -72,7 +72,7 @@ def test_wrong_rows_are_found(row, said):
 PLACES = (
     "views/**/*.py", "app/commands/*.py", "app/present/*.py", "app/present/assets/*.js", "app/lab/*.py", "app/lab/extension/static/*.js", "app/*.py", "export/cells.py",
     "export/methods.py", "export/provenance.py", "export/verify/*.py", "session/exporting.py", "session/outcome.py",
-    "process/answers/numbers.py", "journal/decider.py",
+    "process/answers/numbers.py", "journal/events/decider.py",
 )  # fmt: skip
 SHAPED = re.compile(
     r"\b(?:[a-z]{2,}ed|done|held|holds?|kept|sent|written|lost|forgotten|never|always|exactly|same|twice|background|valid|"

@@ -170,11 +170,24 @@ def prompt(given: Any) -> int:
         )
     elif given.name == "system":
         print(prompts.system(own, namespace=True))
+    elif given.name == "tools":
+        print("\n".join(map(_wire, _tools().values())))
     elif given.name in texts:
         print(texts[given.name])
     else:
         raise UsageError(f"llmos prompt: there is no text {given.name!r}{nearest(given.name, texts)}")
     return 0
+
+
+def _tools() -> dict[str, Any]:
+    from llmos_nb.models.scripted import ScriptedModel
+    from llmos_nb.session import Session, config, toolbox
+
+    return toolbox.everything(Session({}).parts, config.load(), ScriptedModel([{"text": "none"}]))
+
+
+def _wire(tool: Any) -> str:
+    return json.dumps(tool.wire["function"], ensure_ascii=False, indent=1)
 
 
 def doctor(given: Any) -> int:

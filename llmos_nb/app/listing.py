@@ -65,12 +65,7 @@ def top_report(home: Home) -> Report:
 
 
 def _home_grid(
-    home: Home,
-    what: str,
-    heads: Sequence[str],
-    rows: list[list[str]],
-    numbers: frozenset[str],
-    away: int = 0,
+    home: Home, what: str, heads: Sequence[str], rows: list[list[str]], numbers: frozenset[str], away: int = 0
 ) -> Report:
     none = f"nothing is unfinished in {home.root}"
     grid = Grid(f"Processes of {home.root} {what}".strip(), heads, rows, numbers, none=none)

@@ -100,8 +100,14 @@ _WHEN = (
     Flag("--tries", metavar="N", help="give up after so many failures on end; default 5"),
 )  # fmt: skip
 
+_TRUST = (
+    _switch("yes", "you have read what it would do"),
+    _switch("list", "what is trusted"),
+    _switch("forget", "trust it no more"),
+)
 # fmt: off
-NOTEBOOKS = (
+VERBS = (
+    # notebooks
     Verb("demo", "run the first notebook in a real kernel with the local model", llmos=_llmos(
         "demo",
         Flag("--folder", default="llmos-demo", help="where notebook, journal and export are left"),
@@ -145,8 +151,7 @@ NOTEBOOKS = (
         _switch("yes", "you have read the tasks of the folder, whose checks are Python"),
         example="-m local/0.5b -m local/1.5b --epochs 3",
     )),
-)
-SERVICE = (
+    # a service
     Verb("serve", "run goals with no notebook there", llmos=Form(
         "llmos_nb.app.commands.serve:serve", flags=(
             _switch("unit", "print a systemd unit that runs it, and where that goes; nothing is started"),
@@ -168,8 +173,7 @@ SERVICE = (
             _HOME,
         ), example='"Count the rows of sales.csv." -a auto -t files',
     )),
-)
-LOOKING = (
+    # looking
     Verb("now", "what goes on, and the likeliest next commands; so does %agent alone", _agent("now:now")),
     Verb("ps", "the processes of this notebook, and what else is unfinished",
         _agent("processes:ps", "[--all]", 0, 0, _switch("all", "every process of the home"), example="--all"),
@@ -202,8 +206,7 @@ LOOKING = (
     Verb("doctor", "what works here and what does not", _agent("show:doctor"),
         _llmos("doctor", help="say what works here and what does not")),
     Verb("plan", "its plan", _agent("show:plan", "P", 0, 1, example="1")),
-)
-DECIDING = (
+    # deciding
     Verb("edit", "edit a step",
         _agent("process:act", 'P N ["title"] [--acts EXPR]', 3, 9,
             Flag("--acts", action="append", metavar="EXPR", help="of a step: what it may do outside instead"),
@@ -262,8 +265,7 @@ DECIDING = (
         _agent("process:fork", "P --at N [--isolate]", 0, 1, Flag("--at", type=int),
             _switch("isolate", "run its Python in a child process"),
             example="1 --at 17")),
-)
-CLICKS = (
+    # only clicked
     Verb("approve_rest", "approve the rest of what is like this"),
     Verb("approve_same", "approve the same from now on"),
     Verb("check_edit", "check my version of what waits"),
@@ -275,8 +277,7 @@ CLICKS = (
     Verb("journal", "show the journal"),
     Verb("seek", "show an earlier moment"),
     Verb("close", "close what was opened"),
-)
-KEEPING = (
+    # keeping what was done, and rules
     Verb("diff", "where two processes differ", _agent("process:diff", "P Q", 2, 2, example="1 2")),
     Verb("replay", "show a journal; nothing runs",
         _agent("process:replay", "FILE", 1, 1, example="journal.jsonl")),
@@ -302,39 +303,28 @@ KEEPING = (
         _agent("process:rule", "NAME [--where ARG=VALUE]", 1, 1, *_RULE, example="'delete_*'")),
     Verb("secret", "keep a variable's value out of all prompts, journals and exports",
         _agent("process:secret", "NAME", 1, 1, example="token")),
-)
-PRIVACY = (
+    # privacy
     Verb("private", "keep the values of a variable, and of what is made of it, from every model",
         _agent("process:private", "NAME", 1, 1, example="salaries")),
-)
-MCP = (
+    # MCP
     Verb("mcp", "MCP servers, whose tools -t NAME hands over",
         _agent("mcp:mcp", "list | add NAME COMMAND… | add NAME URL [HEADER…] | remove NAME", 1, 99, rest=True,
             example="add time python -m time_server")),
-)
-PRUNE = (
+    # pruning
     Verb("prune", "delete what is older than it may be kept",
         _agent("prune:prune", "[--yes]", 0, 0, *_PRUNE, example="--yes --keep 3"),
         _llmos("prune", *_PRUNE, _HOME, example="--keep 3")),
-)
-_TRUST = (
-    _switch("yes", "you have read what it would do"),
-    _switch("list", "what is trusted"),
-    _switch("forget", "trust it no more"),
-)
-TRUST = (
+    # trust
     Verb("trust", "let a folder do what its files ask for; it is said first",
         _agent("trust:trust", "[FOLDER] [--yes] | --list | --forget", 0, 1, *_TRUST, example="--list"),
         Form("llmos_nb.app.commands.trust:typed", flags=(
             Flag("path", nargs="?", default="", metavar="FOLDER|FILE", help="default: this one"), *_TRUST,
         ), example="--list")),
-)
-SKILLS = (
+    # skills
     Verb("skill", "notebooks that run as steps; -t skill:NAME hands one over",
         _agent("skills:skill", "list | add PATH | run NAME x=… | save P NAME x=… | remove NAME", 1, 99, rest=True,
             example="run large limit=2")),
-)
-GOALS = (
+    # goals
     Verb("goals", "goals that come back until they are done",
         _agent("goals:goals", '[add "goal" | done N | remove N | wake [N]]', 0, 99, Flag("--check", metavar="EXPR"),
             *_WHEN, _MODEL, Flag("-a", dest="approve"), _BY_NAME, Flag("-b", dest="budget"),
@@ -344,8 +334,7 @@ GOALS = (
             Flag("--check", default="", metavar="EXPR"), *_WHEN, _MODEL, Flag("-a", dest="approve"),
             _BY_NAME, Flag("-b", dest="budget"), _HOME,
         ), help="goals that a service or a notebook wakes", example="add 'Count rows.' --cron '0 9 * * mon-fri'")),
-)
-MEMORY = (
+    # memory
     Verb("forget", "delete what a call gave (its record stays), or a memory",
         _agent("memory:forget", "P CALL | mN", 1, 2, example="m1")),
     Verb("remember", "keep it over runs; with --from alone, an answer",
@@ -354,22 +343,19 @@ MEMORY = (
     Verb("recall", "find what was remembered, or said in any run",
         _agent("memory:recall", '"words" [--all]', 0, 99,
             _switch("all", "also in former runs"), example="invoice --all")),
-)
-PROMPTS = (
+    # prompts
     Verb("prompt", "what models are told: list the texts, or print one", llmos=_llmos(
-        "prompt", Flag("name", nargs="?", default="", help="of a text; system prints the whole system message"),
+        "prompt", Flag("name", nargs="?", default="", help="of a text; system: the system message, tools: all tools"),
         example="steer",
     )),
-)
-WEIGHTS = (
+    # weights
     Verb("model", "list or pull the local model's weights", llmos=_llmos(
         "model", Flag("act", choices=["list", "pull"], help="what is there, or fetch"),
         Flag("name", nargs="?", default="", help="0.5b or 1.5b; default by free memory"),
         Flag("--from", dest="source", default="", metavar="PATH", help="a file or its folder, not a download"),
         example="pull 0.5b",
     )),
-)
-COURSE = (  # the lessons stand above this room: the handler is named, and loaded when the verb is used
+    # the lessons stand above this room: the handler is named, and loaded when the verb is used
     Verb("lesson", "try a mini.py of the course: what holds, and what is not right yet", llmos=Form(
         "llmos_nb.lessons.system.judges:lesson", flags=(
             Flag("act", choices=["check"], help="run it in a process apart, with kills and an attack"),
@@ -379,22 +365,4 @@ COURSE = (  # the lessons stand above this room: the handler is named, and loade
     )),
 )
 # fmt: on
-GROUPS = (
-    NOTEBOOKS,
-    SERVICE,
-    LOOKING,
-    DECIDING,
-    CLICKS,
-    KEEPING,
-    PRIVACY,
-    MCP,
-    PRUNE,
-    TRUST,
-    SKILLS,
-    GOALS,
-    MEMORY,
-    PROMPTS,
-    WEIGHTS,
-    COURSE,
-)
-BUILT_IN: dict[str, Verb] = {verb.name: verb for group in GROUPS for verb in group}
+BUILT_IN: dict[str, Verb] = {verb.name: verb for verb in VERBS}

@@ -1,9 +1,9 @@
-"""An answer as code: an f-string with the expressions that were evaluated when it was given, and the check of it."""
+"""The numbers of an answer as code: the expressions that were evaluated when it was given, and the check of them."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from textwrap import wrap
 from typing import Any
 
 from llmos_nb.export.cells import tidy
@@ -11,6 +11,7 @@ from llmos_nb.export.source import ExportSource
 from llmos_nb.process import answers, compute
 
 NAME = "_answer"
+WIDTH = 100  # characters of a line, as long as nothing in it is longer
 _ODD = set('"\\{}#\n')  # cannot stand in a field of an f-string in double quotes
 TOLD = """# How an answer tells a number that it gave no format.
 def _told(value):
@@ -18,23 +19,22 @@ def _told(value):
 
 
 def computed_answer(run: ExportSource) -> str:
-    """Return the answer as code that computes it; empty where it holds no expression, or rests on what was undone.
+    """Return the numbers of an answer as code; empty for none, and where they rest on what was undone.
 
     An expression that changes something is not evaluated again: in the run that was done in a copy.
     """
-    s, at, text = run.state, 0, ""
-    values = [v for v in s.computed or () if not v.get("changes")]
-    if not values or any(answers.undone_below(s, v["code"]) for v in values):
+    if not (values := _values(run)) or any(answers.undone_below(run.state, v["code"]) for v in values):
         return ""
-    answer, before = s.answer or "", list[str]()
-    for n, value in enumerate(values, 1):
-        text += _literal(answer[at : value["start"]])
-        text += _field(value, f"_value_{n}", before)
-        at = value["start"] + len(value["text"])
-    text += _literal(answer[at:])
-    parts = [f'    f"{part}"' for part in text.replace("\\n", "\\n\n").split("\n") if part]
-    made = f"{NAME} = {parts[0].strip()}" if len(parts) == 1 else "\n".join([f"{NAME} = (", *parts, ")"])
-    return "\n".join(["# The answer, computed again.", *before, made, f"print({NAME})"])
+    texts = [*map(_text, values)]
+    joined = f'"\\n".join([{", ".join(texts)}])'
+    if len(joined) > WIDTH:
+        joined = "\n".join(['"\\n".join(', "    [", *(f"        {t}," for t in texts), "    ]", ")"])
+    made = texts[0] if len(texts) == 1 else joined
+    return "\n".join(["# The numbers of the answer, computed again.", f"{NAME} = {made}", f"print({NAME})"])
+
+
+def _values(run: ExportSource) -> list[dict[str, Any]]:
+    return [v for v in run.state.computed or () if not v.get("changes")]
 
 
 def helpers(run: ExportSource, code: str) -> dict[str, str]:
@@ -43,27 +43,21 @@ def helpers(run: ExportSource, code: str) -> dict[str, str]:
     return {name: source for name, source in found.items() if source and f"{name}(" in code}
 
 
-def _field(value: dict[str, Any], name: str, before: list[str]) -> str:
-    """Return an expression as a field of an f-string; one that cannot stand in it is bound before, under a name."""
+def _text(value: dict[str, Any]) -> str:
+    """Return an expression as code that gives its text: as an f-string where it can stand in one."""
     inner, spec = ast.parse(compute.as_code(value["code"], value.get("format")), mode="eval").body, ""
-    told = False
     match inner:
         case ast.Call(func=ast.Name("format"), args=[of, ast.Constant(str(spec))]):
             inner = of
         case ast.Call(func=ast.Lambda(args=ast.arguments(args=[ast.arg("value")])), args=[of]) if (
             value.get("format") is None  # of an earlier version, and it had no format of its own
         ):
-            inner, told = of, _number(value["text"])
-    code = ast.unparse(inner)
-    simple = isinstance(inner, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp | ast.Constant)
-    if not simple or _ODD.intersection(code) or ":=" in code or "lambda" in code:
-        before.append(f"{name} = {code}")
-        code = name
-    if _ODD.intersection(spec):
-        before.append(f"{name} = format({code}, {spec!r})")
-        code, spec = name, ""
-    code = f"_told({code})" if told else code
-    return f"{{{code}:{spec}}}" if spec else f"{{{code}}}"
+            number = _number(value["text"])
+            inner = ast.Call(ast.Name("_told", ast.Load()), [of], []) if number else of
+    code, odd = ast.unparse(inner), (ast.Lambda, ast.NamedExpr)
+    if _ODD & {*code, *spec} or any(isinstance(n, odd) for n in ast.walk(inner)):
+        return f"format({code}, {spec!r})" if spec else f"str({code})"
+    return f'f"{{{code}:{spec}}}"' if spec else f'f"{{{code}}}"'
 
 
 def _number(text: str) -> bool:
@@ -75,30 +69,21 @@ def _number(text: str) -> bool:
     return True
 
 
-def _literal(text: str) -> str:
-    """Return a text as it stands between the double quotes of an f-string."""
-    inner = repr("'\"" + text)[4:-1].replace("\\'", "'").replace('"', '\\"')
-    return inner.replace("{", "{{").replace("}", "}}")
-
-
 def answer_printed(run: ExportSource) -> list[dict[str, Any]]:
     """Return what the code of `computed_answer` showed if it was run where the process answered."""
-    return [{"output_type": "stream", "name": "stdout", "text": f"{tidy(run.state.answer or '')}\n"}]
+    text = "".join(f"{tidy(str(v['text']))}\n" for v in _values(run))
+    return [{"output_type": "stream", "name": "stdout", "text": text}]
 
 
 def answer_check(run: ExportSource) -> str:
-    """Return the assertion over the answer that was computed again; spaces and line ends do not count.
+    """Return the assertion over the numbers that were computed again; spaces and line ends do not count.
 
     Empty where a value was cut or blanked: then the answer does not say what its expression gives.
     """
-    values = [str(v["text"]) for v in run.state.computed or ()]
+    values = [str(v["text"]) for v in _values(run)]
     if any(len(v) >= compute.LONGEST or "<secret " in v for v in values):
         return ""
-    said = "\n".join(_lines(run.state.answer or ""))
+    lines = wrap(" ".join(values), WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
+    told = [f"    {line + ' '!r}" for line in lines]
+    said = repr(lines[0]) if len(lines) < 2 else "\n".join(["(", *told, ")"])
     return f"assert {NAME}.split() == {said}.split(), {NAME}"
-
-
-def _lines(text: str) -> Iterator[str]:
-    """Return a text as literals, one a line where there are several."""
-    lines = text.splitlines(keepends=True)
-    yield from map(repr, lines) if len(lines) < 2 else ["(", *(f"    {line!r}" for line in lines), ")"]

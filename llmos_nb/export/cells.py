@@ -17,16 +17,8 @@ from typing import Any
 
 from llmos_nb.errors import LlmosError
 
-FOLDED = (
-    "lock",
-    "seeds",
-    "inputs",
-    "environment",
-    "shapes",
-    "told",
-    "check",
-    "evidence",
-)  # what compares, and is not the work
+# what compares, and is not the work
+FOLDED = ("lock", "seeds", "inputs", "environment", "shapes", "told", "check", "evidence")
 HIDDEN = "hide-input"  # for Jupyter Book and others that fold by a tag
 
 

@@ -150,12 +150,7 @@ def _lock(about: dict[str, Any], folder: Path) -> list[Entity]:
 
 
 def _root(runs: Sequence[ExportSource], files: Sequence[Entity]) -> Iterator[Entity]:
-    yield {
-        "@id": _ABOUT,
-        "@type": "CreativeWork",
-        "about": {"@id": "./"},
-        "conformsTo": {"@id": _CRATE},
-    }
+    yield {"@id": _ABOUT, "@type": "CreativeWork", "about": {"@id": "./"}, "conformsTo": {"@id": _CRATE}}
     published = max((run.events[-1].at for run in runs if run.events), default="")
     yield {
         "@id": "./",

@@ -10,9 +10,8 @@ from llmos_nb.export.dataflow.flow import flow_of_code
 from llmos_nb.export.dataflow.scopes import of_loops
 from llmos_nb.export.dataflow.taint import holds_after_all, shows, tainted, taints
 from llmos_nb.export.gather import Draft
-from llmos_nb.export.latest import latest
 from llmos_nb.export.plainly import by_type, lines
-from llmos_nb.export.source import ExportSource
+from llmos_nb.export.source import ExportSource, latest
 from llmos_nb.heap.content import content
 from llmos_nb.heap.digest import digest
 

@@ -20,11 +20,11 @@ from llmos_nb.export.environ import environ_code, variables
 from llmos_nb.export.evidence import asserting, evidence_code, expected
 from llmos_nb.export.files import environ_recorded, files_recorded, made_again, missed
 from llmos_nb.export.gather import RESULTS, Draft, gather
-from llmos_nb.export.heads import Heads
 from llmos_nb.export.inputs import Input, bring, check_code, files_read, from_held, shapes_code
 from llmos_nb.export.lock import needed, script_block
 from llmos_nb.export.magics import shows as shows_by_itself
 from llmos_nb.export.metadata import lock_text, metadata_of
+from llmos_nb.export.notes import Heads
 from llmos_nb.export.plainly import by_type
 from llmos_nb.export.redact import refuse_held, refuse_secrets, refuse_shown, secrets
 from llmos_nb.export.script import script_of
@@ -235,6 +235,7 @@ def _cells(draft: Draft, clean: bool, trace: bool, params: Params) -> list[Cell]
         draft.expected = expected(draft)
     draft.inputs = _inputs(draft)
     made = [] if clean else [Cell("markdown", "head", notes.head(draft.runs))]
+    made += [] if clean else notes.of_others(draft.inputs)
     made += [*_setup(draft, parameters), *_body(draft, clean), *_end(draft)]
     made += [c for r in draft.wanted for c in trace_cells(r)] if trace else []
     said = (

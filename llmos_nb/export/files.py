@@ -10,6 +10,7 @@ from typing import Any
 from llmos_nb.export.inputs import Input, digest_file, file_names, named_texts
 from llmos_nb.export.steps import Unit
 from llmos_nb.journal.events import CellRan
+from llmos_nb.policy import labels
 
 CHANGED, GONE = "changed after it was read", "removed after it was read"
 
@@ -59,10 +60,22 @@ def files_recorded(
             path, real = _seen_from(folder, places, spelled)
             read = whole or any(f"/{p}".endswith(f"/{n}") for p in (path, one["path"]) for n in named)
             if path not in found and real not in made and read and "sha256" in one:
-                found[path] = _since(Input(path, one["sha256"], one["bytes"]), folder, where(unit, cells))
+                about = {"others": True} if _of_others(one, unit) else {}
+                given = Input(path, one["sha256"], one["bytes"], about=about)
+                found[path] = _since(given, folder, where(unit, cells))
         here = there
         made |= {p for p in _written(unit, reads) if whole or any(p.endswith(n.lstrip("./")) for n in named)}
     return list(found.values())
+
+
+def _of_others(file: Mapping[str, Any], unit: Unit) -> bool:
+    """Return whether a step's process took a file for one that others may have written."""
+    if unit.call is None or (run := unit.run) is None:
+        return False
+    said, start = run.state.words or run.goal, Path(file.get("from") or run.ran_in)
+    path = str(labels.place(file["path"], start))
+    spelled = path if file["path"] not in said else file["path"]
+    return labels.file_label(spelled, said, run.state.labels, run.ran_in).untrusted
 
 
 def _within(path: str, began_in: Path | None, folder: Path) -> str:

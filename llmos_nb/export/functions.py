@@ -15,11 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.export.claims import plain
 from llmos_nb.export.dataflow.effects import dotted
 from llmos_nb.export.dataflow.flow import flow_of
 from llmos_nb.export.dataflow.parsed import nodes
 from llmos_nb.export.dataflow.taint import reaches
+from llmos_nb.export.literals import plain
 
 PACKAGE = "llmos_nb"
 _DEEP = 10

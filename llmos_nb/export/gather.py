@@ -16,9 +16,9 @@ from llmos_nb.export.chance import recorded as recorded_states, restored
 from llmos_nb.export.dataflow.effects import NUMPY, PYTHON
 from llmos_nb.export.dataflow.flow import flow_of_code
 from llmos_nb.export.dataflow.slice import Piece, cut
-from llmos_nb.export.dataflow.taint import FOLDER, NETWORK, STATES, reaches, tainted
+from llmos_nb.export.dataflow.taint import FOLDER, FOLDER_NAME, NETWORK, STATES, reaches, tainted
 from llmos_nb.export.files import writers
-from llmos_nb.export.functions import modules_named, source_unit
+from llmos_nb.export.functions import modules_named, source_unit, without
 from llmos_nb.export.inputs import Input
 from llmos_nb.export.literals import Held, hold
 from llmos_nb.export.order import NOT_KNOWN
@@ -224,6 +224,7 @@ def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Draft:
         unit.source = source
         _no_history(draft, unit)
     draft.units = [u for u in draft.units if u.source.strip() or (u.role == "step" and u.kept)]
+    _import_once(draft.units)
     found = restored(draft.units, draft.cells, draft.folder)
     draft.units, draft.restored = found.units, found.names
     draft.held += found.held
@@ -236,6 +237,21 @@ def _told_once(units: list[Unit]) -> list[Unit]:
     """Leave out how answers tell numbers and tables where it stands already."""
     first = {u.source: u for u in reversed(units) if u.role == "told"}
     return [u for u in units if u.role != "told" or u is first[u.source]]
+
+
+def _import_once(units: list[Unit]) -> None:
+    """Take out of the code of devices what a cell before it has imported already."""
+    known: dict[str, str] = {}
+    for unit in units:
+        if unit.call is not None and unit.call.name != "python" and not unit.problem and unit.running is None:
+            again = [
+                n for n in ast.parse(unit.source).body if isinstance(n, ast.Import) and ast.unparse(n) in known
+            ]
+            unit.source = without(unit.source, again).strip("\n") if again else unit.source
+        flow = flow_of_code(unit.source)
+        known = {code: name for code, name in known.items() if name not in flow.binds - flow.imports}
+        plain = (n for n in ast.parse(unit.source).body if isinstance(n, ast.Import) and len(n.names) == 1)
+        known |= {ast.unparse(n): n.names[0].asname or n.names[0].name.partition(".")[0] for n in plain}
 
 
 def _whole_steps(draft: Draft) -> None:
@@ -298,7 +314,7 @@ def _at_boundary(draft: Draft) -> None:
     if not draft.boundary or not first:
         return
     why = {
-        n: reason for n, reason in tainted(pieces[:first]).items() if reason != FOLDER
+        n: r for n, r in tainted(pieces[:first]).items() if r not in (FOLDER, FOLDER_NAME)
     }  # a cell makes it anew
     for name in sorted(draft.boundary & why.keys() & set(draft.namespace) - draft.changed):
         held = hold(name, draft.namespace[name], draft.folder, f"it rests on {why[name]}")

@@ -233,8 +233,10 @@ def check_code(inputs: Sequence[Input]) -> str:
     lines = ["# The files that this notebook reads must be those of the run.", "from hashlib import sha256"]
     lines += ["from pathlib import Path", "", "for _name, _expected in {"]
     for one in inputs:
-        rows = f"  # {one.about['rows']} lines" if "rows" in one.about else ""
-        lines.append(f'    {dumps(one.path, ensure_ascii=False)}: "{one.sha256}",{rows}')
+        said = [f"{one.about['rows']} lines"] if "rows" in one.about else []
+        said += ["others may have written it"] if "others" in one.about else []
+        about = f"  # {'; '.join(said)}" if said else ""
+        lines.append(f'    {dumps(one.path, ensure_ascii=False)}: "{one.sha256}",{about}')
     lines += ["}.items():", "    _found = sha256(Path(_name).read_bytes()).hexdigest()"]
     other = "is another file than that of the run (its sha256 is {_found})"
     return "\n".join([*lines, f'    assert _found == _expected, f"{{_name}} {other}"'])

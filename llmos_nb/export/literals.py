@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import io
 import json
+import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,8 +18,32 @@ from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from llmos_nb.export.claims import plain, spell
 from llmos_nb.heap.digest import digest
+
+
+def plain(value: Any, depth: int = 0) -> bool:
+    """Return whether a value is plain data of Python's own types."""
+    if depth > 20:
+        return False
+    if type(value) in (list, tuple, set):
+        return all(plain(v, depth + 1) for v in value)
+    if type(value) is dict:
+        return all(plain(k, depth + 1) and plain(v, depth + 1) for k, v in value.items())
+    return type(value) in (type(None), bool, int, float, complex, str, bytes)
+
+
+def spell(value: Any) -> str:
+    """Return the repr of plain data, with infinities and NaN as Python reads them."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{spell(k)}: {spell(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(spell, value))}]"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(spell, value))}{',' if len(value) == 1 else ''})"
+    return repr(value)
+
 
 _EXACT = ', float_precision="round_trip"'  # what older pandas needs to read every digit
 SHORT, LONG = 300, 64 << 20  # characters of a literal that reads well in a cell; bytes of a file beside it

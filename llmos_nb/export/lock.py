@@ -76,6 +76,7 @@ def _owner(module: str) -> str:
     return module if _installed(module) else next(iter(_owners().get(module, ())), "")
 
 
+@once  # each look reads a folder of all that is installed
 def _installed(name: str) -> bool:
     try:
         metadata.distribution(name)
@@ -86,6 +87,11 @@ def _installed(name: str) -> bool:
 
 def closure(names: Iterable[str]) -> list[str]:
     """Return distributions with all that they require here, without extras."""
+    return list(_closure(frozenset(names)))
+
+
+@once  # an export asks for its code, for what runs it, and for what was loaded
+def _closure(names: frozenset[str]) -> list[str]:
     found: set[str] = set()
     todo = list(names)
     while todo:
@@ -96,7 +102,7 @@ def closure(names: Iterable[str]) -> list[str]:
     return sorted(found)
 
 
-@once  # an export asks for its code, for what runs it, and for what was loaded
+@once
 def _requires(name: str) -> list[str]:
     from packaging.requirements import Requirement  # only for the lock
 
@@ -220,7 +226,17 @@ def _asked(pins: list[str], until: float) -> dict[str, dict[str, Any]]:
     """Ask for all at once; where one is not there pip gives none, so then for each half of them."""
     if not pins or (left := until - time.monotonic()) <= 0:
         return {}
-    pip = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-deps", "--quiet"]
+    pip = [
+        sys.executable,
+        "-P",
+        "-m",
+        "pip",
+        "install",
+        "--dry-run",
+        "--ignore-installed",
+        "--no-deps",
+        "--quiet",
+    ]
     options = ["--only-binary", ":all:", "--disable-pip-version-check", "--retries", "0", "--report", "-"]
     try:
         done = subprocess.run([*pip, *options, *pins], capture_output=True, timeout=left, check=False)  # noqa: S603 - pip itself

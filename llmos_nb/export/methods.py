@@ -116,7 +116,7 @@ def _data(draft: Draft) -> str:
     for one in draft.inputs:
         known = [
             words(one.path, 200),
-            words(one.kind),
+            f"{words(one.kind)}{', others may have written it' if 'others' in one.about else ''}",
             f"{one.size:,}",
             str(one.about.get("rows", "")),
             f"`{one.sha256}`",

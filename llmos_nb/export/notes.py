@@ -12,16 +12,12 @@ from typing import NamedTuple
 
 from llmos_nb.export import provenance
 from llmos_nb.export.cells import Cell
+from llmos_nb.export.gather import Draft
+from llmos_nb.export.inputs import Input
 from llmos_nb.export.markdown import harmless, words
 from llmos_nb.export.source import ExportSource
-from llmos_nb.journal.events import (
-    PlanDecided,
-    PlanEdited,
-    PlanProposed,
-    RunEnded,
-    RunResumed,
-    SignalReceived,
-)
+from llmos_nb.export.steps import Unit
+from llmos_nb.journal import events as ev
 from llmos_nb.process import answers
 from llmos_nb.tools import Call
 
@@ -44,6 +40,13 @@ def head(runs: Sequence[ExportSource]) -> str:
     title = f"{', '.join(names[:-1])} and {names[-1]}"
     said = f"The work of {len(runs)} processes, each under its own heading, in the order in which it was done."
     return "\n\n".join([f"# {title}", said, _BELOW])
+
+
+def of_others(inputs: Sequence[Input]) -> list[Cell]:
+    """Return the cell that names the files which others may have written; none where there are none."""
+    names = [words(one.path, 200) for one in inputs if "others" in one.about]
+    text = f"Others may have written {', '.join(names)}, which this notebook reads."
+    return [Cell("markdown", "others", text)] if names else []
 
 
 def process(run: ExportSource) -> str:
@@ -91,14 +94,16 @@ def plan(run: ExportSource) -> Iterator[str]:
     """Return the plan as it stood in the end, with what was decided on it; nothing where nobody proposed one."""
     bodies = [(event.body, event.at) for event in run.events]
     listed = {
-        b.version for b, _ in bodies if isinstance(b, PlanProposed | PlanEdited) and b.by.kind != "process"
+        b.version
+        for b, _ in bodies
+        if isinstance(b, ev.PlanProposed | ev.PlanEdited) and b.by.kind != "process"
     }
     if not (steps := run.state.plan.steps) or (bodies and run.state.plan.version not in listed):
         return
     decided = [
         f"version {b.version} {provenance.decided(b)}, {provenance.when(at)}"
         for b, at in bodies
-        if isinstance(b, PlanDecided) and b.version in listed
+        if isinstance(b, ev.PlanDecided) and b.version in listed
     ]
     said = "; ".join(decided) if len(listed) > 1 else "; ".join(d.removeprefix("version 1 ") for d in decided)
     yield f"**Plan**{f' ({words(said)})' if said else ''}:"
@@ -224,7 +229,7 @@ def answer_cell(run: ExportSource, level: int = 2) -> Cell:
 
 def ended(run: ExportSource) -> float:
     """Return the event with which a process ended last; infinity where it has not."""
-    return next((float(e.n) for e in reversed(run.events) if isinstance(e.body, RunEnded)), math.inf)
+    return next((float(e.n) for e in reversed(run.events) if isinstance(e.body, ev.RunEnded)), math.inf)
 
 
 def said(run: ExportSource, level: int = 2) -> list[tuple[int, str]]:
@@ -232,11 +237,11 @@ def said(run: ExportSource, level: int = 2) -> list[tuple[int, str]]:
     found, answered = list[tuple[int, str]](), list[tuple[int, str]]()
     for event in run.events:
         match event.body:
-            case SignalReceived(signal="steer", by=by, text=str(text)):
+            case ev.SignalReceived(signal="steer", by=by, text=str(text)):
                 found.append((event.n, f"**Said by {words(by.describe('the user'))}:**\n\n{harmless(text)}"))
-            case RunEnded(answer=text):
+            case ev.RunEnded(answer=text):
                 answered = [(event.n, text)] if text else []
-            case RunResumed():
+            case ev.RunResumed():
                 found += [(n, _former(text, level)) for n, text in answered]
                 answered = []
     return sorted(found)
@@ -246,3 +251,63 @@ def _former(text: str, level: int) -> str:
     """Return an answer before the last one, which no cell computes again."""
     told = small("In the model's words, before it was asked further; not computed again.")
     return "\n\n".join([f"{'#' * level} Answer", told, harmless(text)])
+
+
+class Heads:
+    """What stands over and behind the work of a process: headings, what was said, and an answer that is no code.
+
+    Parameters
+    ----------
+    draft : Draft
+        The notebook's code, in the order in which it runs.
+    clean : bool
+        Only code, none of these.
+    """
+
+    def __init__(self, draft: Draft, clean: bool) -> None:
+        self.several, self.clean = len(draft.runs) > 1, clean
+        self.level = 2 + self.several
+        self.now: ExportSource | None = None
+        self.told: list[ExportSource] = []
+        self.last = {id(u.run): u for u in draft.units if u.run is not None}
+        computed = {id(u.run) for u in draft.units if u.role == "answer"}
+        wanted = [] if clean else draft.wanted
+        self.bare = {id(r) for r in wanted if r.state.answer and id(r) not in computed}
+        self.said = {id(r): said(r, self.level) for r in wanted}
+        self.without_cells = [r for r in wanted if id(r) not in self.last]
+
+    def over(self, unit: Unit) -> list[Cell]:
+        """Return what stands before a cell: of the first of a process its heading, and what was said before it."""
+        if unit.run is None or self.clean:
+            return []
+        n = unit.call.facts.get("n", 0) if unit.call is not None else ended(unit.run)
+        return [*self._heading(unit.run), *self._said(unit.run, n)]
+
+    def _heading(self, run: ExportSource) -> list[Cell]:
+        if run is self.now or not self.several:
+            return []
+        known = any(one is run for one in self.told)
+        self.now = run
+        self.told.append(run)
+        return [Cell("markdown", "process", (again if known else process)(run), {"pid": run.pid})]
+
+    def _said(self, run: ExportSource, n: float) -> list[Cell]:
+        """Return what was said before an event, and not told yet."""
+        cells, waiting = list[Cell](), self.said.get(id(run), [])
+        while waiting and waiting[0][0] < n:
+            cells.append(Cell("markdown", "said", waiting.pop(0)[1], {"pid": run.pid}))
+        return cells
+
+    def behind(self, unit: Unit) -> list[Cell]:
+        """Return what stands behind the last cell of a process: an answer that no code computes, and further words."""
+        run = unit.run
+        return self._closing(run) if run is not None and self.last[id(run)] is unit else []
+
+    def _closing(self, run: ExportSource) -> list[Cell]:
+        answer = [answer_cell(run, self.level)] if id(run) in self.bare else []
+        return [*self._said(run, ended(run)), *answer, *self._said(run, math.inf)]
+
+    def rest(self) -> list[Cell]:
+        """Return the answers of processes of which there is no cell."""
+        found = [run for run in self.without_cells if id(run) in self.bare or self.said[id(run)]]
+        return [cell for run in found for cell in (*self._heading(run), *self._closing(run))]

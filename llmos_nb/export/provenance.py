@@ -6,19 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from llmos_nb.export.source import ExportSource
-from llmos_nb.journal import Event
-from llmos_nb.journal.events import (
-    NO_ONE,
-    CallDecided,
-    CallRedone,
-    CallResolved,
-    CallUndone,
-    Decider,
-    ModelResponded,
-    PlanDecided,
-    QuestionAsked,
-    SignalReceived,
-)
+from llmos_nb.journal import Event, events as ev
 from llmos_nb.tools import Call
 
 _CHECKS = {
@@ -39,7 +27,7 @@ def when(at: str) -> str:
 def why(call: Call, run: ExportSource) -> str:
     """Return what the model said when it proposed a call; empty where it said nothing."""
     found = (e.body for e in run.about(f"event {call.facts.get('n')}"))
-    return next((b.text.strip() for b in found if isinstance(b, ModelResponded)), "")
+    return next((b.text.strip() for b in found if isinstance(b, ev.ModelResponded)), "")
 
 
 def _about(call: Call, run: ExportSource) -> list[Event]:
@@ -64,8 +52,8 @@ class Grant:
         The reason given.
     """
 
-    by: Decider
-    who: Decider
+    by: ev.Decider
+    who: ev.Decider
     at: str
     why: str
 
@@ -73,25 +61,25 @@ class Grant:
 def grant(call: Call, run: ExportSource) -> Grant:
     """Return what let a call run; without the events, its last decision is all that is known."""
     found = Grant(call.by, call.by, call.started, call.why)
-    plan = step = NO_ONE
+    plan = step = ev.NO_ONE
     asked = False
     for event in _about(call, run):
         match event.body:
-            case PlanDecided(what="approve") as b:
+            case ev.PlanDecided(what="approve") as b:
                 plan = b.by
-            case SignalReceived(signal="approve_step") as b:
+            case ev.SignalReceived(signal="approve_step") as b:
                 step = b.by
-            case QuestionAsked():
+            case ev.QuestionAsked():
                 asked = True
-            case CallDecided(what="edit"):
+            case ev.CallDecided(what="edit"):
                 asked = False  # it is judged again
-            case CallDecided(what="approve") as b:
-                behind = plan if b.by.kind == "plan" else step if b.by.is_person and not asked else NO_ONE
+            case ev.CallDecided(what="approve") as b:
+                behind = plan if b.by.kind == "plan" else step if b.by.is_person and not asked else ev.NO_ONE
                 found = Grant(b.by, behind or b.by, event.at, b.why)
     return found
 
 
-def decided(b: PlanDecided) -> str:
+def decided(b: ev.PlanDecided) -> str:
     """Return what became of a version of a plan, and by whom."""
     done = "approved" if b.what == "approve" else "rejected"
     done = "let through" if done == "approved" and not b.by.looked else done
@@ -116,40 +104,40 @@ def story(call: Call, run: ExportSource, planned: bool = False) -> list[str]:
 
 
 def _phrases(call: Call, run: ExportSource, planned: bool) -> Iterator[str]:
-    plan: tuple[PlanDecided, str] | None = None
-    step: tuple[SignalReceived, str] | None = None
+    plan: tuple[ev.PlanDecided, str] | None = None
+    step: tuple[ev.SignalReceived, str] | None = None
     decided = asked = False
     for event in _about(call, run):
         at = when(event.at)
         match event.body:
-            case ModelResponded():
+            case ev.ModelResponded():
                 yield f"proposed by the model, {at}"
-            case PlanDecided(what="approve") as b:
+            case ev.PlanDecided(what="approve") as b:
                 plan = b, at
-            case SignalReceived(signal="approve_step") as b:
+            case ev.SignalReceived(signal="approve_step") as b:
                 step = b, at
-            case QuestionAsked():
+            case ev.QuestionAsked():
                 asked = True
-            case CallDecided() as b:
+            case ev.CallDecided() as b:
                 decided = decided or b.what == "approve"
                 yield from _decision(b, at, plan, None if asked else step, planned)
                 asked = asked and b.what != "edit"  # an edited call is judged again
-            case CallResolved() as b:
+            case ev.CallResolved() as b:
                 done = "its effects confirmed" if b.lost else "confirmed as done"
                 yield f"{done if b.done else 'run again'} by {b.by.describe('the user')}, {at}"
-            case CallUndone():
+            case ev.CallUndone():
                 yield f"undone, {at}"
-            case CallRedone():
+            case ev.CallRedone():
                 yield f"redone, {at}"
     if not decided and call.status == "done":
         yield "no decision was needed"
 
 
 def _decision(
-    b: CallDecided,
+    b: ev.CallDecided,
     at: str,
-    plan: tuple[PlanDecided, str] | None,
-    step: tuple[SignalReceived, str] | None,
+    plan: tuple[ev.PlanDecided, str] | None,
+    step: tuple[ev.SignalReceived, str] | None,
     planned: bool,
 ) -> Iterator[str]:
     """Say what one event decided."""
@@ -171,7 +159,7 @@ def _decision(
             yield f"version {plan[0].version} of the plan was approved by {plan[0].by.describe('the user')}, {plan[1]}"
 
 
-def _granted(by: Decider, reason: str) -> str:
+def _granted(by: ev.Decider, reason: str) -> str:
     """Say who let a call through."""
     told = f": {reason}" if reason else ""
     if by.kind == "plan":

@@ -8,10 +8,10 @@ from contextlib import suppress
 from typing import Any
 
 from llmos_nb.errors import UsageError
-from llmos_nb.export.claims import plain
 from llmos_nb.export.dataflow.effects import NUMPY, PYTHON, TORCH
 from llmos_nb.export.dataflow.slice import Piece, read
 from llmos_nb.export.functions import without
+from llmos_nb.export.literals import plain
 from llmos_nb.export.steps import REPEAT, Unit
 
 Params = Mapping[str, Any] | Iterable[str] | None

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llmos_nb.export.cells import KEPT, plain_output, text_of, tidy
-from llmos_nb.export.latest import NOT_KEPT, latest, ran_again
 from llmos_nb.export.magics import readings
-from llmos_nb.export.source import ExportSource
+from llmos_nb.export.source import NOT_KEPT, ExportSource, latest, ran_again
 from llmos_nb.export.steps import Unit
 from llmos_nb.journal import Blobs
 from llmos_nb.journal.events import CellRan, SignalReceived

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.journal import Event
-from llmos_nb.journal.events import (
-    CallDecided,
-    CallRedone,
-    CallResolved,
-    CallUndone,
-    CellRan,
-    ModelResponded,
-    PlanDecided,
-    QuestionAsked,
-    SignalReceived,
-)
+from llmos_nb.journal import Event, events as ev
 from llmos_nb.process.state import State
-from llmos_nb.tools import Tool
+from llmos_nb.tools import Call, Tool
 
 # since 2 what is asserted stands in cells of its own; since 3 as plain assertions, under other notes
 SCHEMA = 3
@@ -77,7 +66,7 @@ class ExportSource:
     events: Sequence[Event] = ()
     tools: Mapping[str, Tool] = field(default_factory=dict)
     user_cells: Sequence[tuple[int, str]] = ()
-    cells: Mapping[int, CellRan] = field(default_factory=dict)
+    cells: Mapping[int, ev.CellRan] = field(default_factory=dict)
     placed: Mapping[str, int] | None = None
     answered: int | None = None
     wanted: bool = True
@@ -119,14 +108,45 @@ class ExportSource:
 
 def _subject(event: Event) -> str:
     match event.body:
-        case ModelResponded():
+        case ev.ModelResponded():
             return f"event {event.n}"
-        case PlanDecided(what="approve"):
+        case ev.PlanDecided(what="approve"):
             return "plan"
-        case SignalReceived(signal="approve_step", step=step):
+        case ev.SignalReceived(signal="approve_step", step=step):
             return f"step {step}"
-        case QuestionAsked(question=key):
+        case ev.QuestionAsked(question=key):
             return key
-        case CallDecided(call=key) | CallResolved(call=key) | CallUndone(call=key) | CallRedone(call=key):
+        case (
+            ev.CallDecided(call=key)
+            | ev.CallResolved(call=key)
+            | ev.CallUndone(call=key)
+            | ev.CallRedone(call=key)
+        ):
             return key
     return ""
+
+
+_OF_A_RUN = ("content", "outputs", "outside", "quiet", "random")
+NOT_KEPT = "it ran again after a resume, and what it showed then is not kept"
+
+
+def ran_again(call: Call) -> bool:
+    """Return whether a call ran again, to have its variables in another interpreter."""
+    return isinstance(call.facts.get("again"), dict)
+
+
+def latest(call: Call) -> Call:
+    """Return a call with the facts and the digests of its last run; what nobody recorded of that is not known.
+
+    Parameters
+    ----------
+    call : Call
+        As the journal has it: with what is known of its first run, and ``again`` where it ran once more.
+    """
+    if not ran_again(call):
+        return call
+    again: dict[str, Any] = call.facts["again"]
+    kept = {k: v for k, v in call.facts.items() if k not in _OF_A_RUN}
+    new = {k: again[k] for k in _OF_A_RUN if k in again}
+    changes = replace(call.changes, digests=dict(again.get("digests", {})))
+    return replace(call, facts={**kept, "outputs": None, **new}, changes=changes)

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 
 from llmos_nb.export.answer_code import computed_answer, helpers
 from llmos_nb.export.functions import harmless, without_package
-from llmos_nb.export.latest import latest
 from llmos_nb.export.magics import NotPython, plain
 from llmos_nb.export.redact import from_environment
-from llmos_nb.export.source import ExportSource
+from llmos_nb.export.source import ExportSource, latest
 from llmos_nb.process.state import CONTROL
 from llmos_nb.tools import Call
 

@@ -15,7 +15,13 @@ from .chain import (
     until as until,
 )
 from .database import opened as opened, writing as writing
-from .decider import INTERRUPT as INTERRUPT, NO_ONE as NO_ONE, PLAN as PLAN, YOU as YOU, Decider as Decider
+from .events.decider import (
+    INTERRUPT as INTERRUPT,
+    NO_ONE as NO_ONE,
+    PLAN as PLAN,
+    YOU as YOU,
+    Decider as Decider,
+)
 from .home import (
     HOW as HOW,
     MARK as MARK,

@@ -20,18 +20,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from llmos_nb.errors import JournalError, JournalTampered
+from llmos_nb.journal import events as ev
 from llmos_nb.journal.blobs import HOLDERS, Blobs, put_inside, references
-from llmos_nb.journal.events import (
-    KINDS,
-    VERSION,
-    AfterEnd,
-    Body,
-    NamesChanged,
-    NotebookOpened,
-    Parent,
-    RunStarted,
-    parse,
-)
 from llmos_nb.messages import canonical
 
 GENESIS = "0" * 64
@@ -65,7 +55,7 @@ class Event:
     d: dict[str, Any]
     prev: str
     hash: str
-    body: Body = field(compare=False, repr=False)
+    body: ev.Body = field(compare=False, repr=False)
     mac: str = field(default="", compare=False, repr=False)
     _unread: tuple[_Reader, str | dict[str, Any]] | None = field(
         default=None, init=False, compare=False, repr=False
@@ -101,7 +91,7 @@ def _unread(
     return event
 
 
-_FIRST = (RunStarted.kind, NotebookOpened.kind)  # what a journal of the format begins with
+_FIRST = (ev.RunStarted.kind, ev.NotebookOpened.kind)  # what a journal of the format begins with
 _KEYS = {"n": int, "at": str, "k": str, "d": dict, "prev": str, "hash": str}
 _LINE = re.compile(  # as `journal.chained` writes it; any other form of the same JSON is read by `json`
     r'{"at":"([^"\\]*)","d":({.*}),"hash":"([0-9a-f]{64})","k":"([^"\\]*)",(?:"mac":"([0-9a-f]{64})",)?'
@@ -144,7 +134,7 @@ class _Reader:
             raise self.wrong("not an event (nested too deeply)", self.line) from error
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise self.wrong(f"not an event ({error})", self.line) from error
-        if self.closed and k not in KINDS:
+        if self.closed and k not in ev.KINDS:
             raise JournalError(
                 f"{self.path}, line {self.line}: this llmos_nb does not know events of the kind {k!r:.60}; a newer "
                 "one wrote it: update llmos_nb to read it"
@@ -184,9 +174,9 @@ class _Reader:
     def _check_version(self, d: dict[str, Any]) -> None:
         """Note the version of the format, which stands in the first event; no `version` is version 1."""
         found = d.get("version", 1)
-        if type(found) is not int or found > VERSION:
+        if type(found) is not int or found > ev.VERSION:
             raise JournalError(
-                f"{self.path} is of version {found} of the format, and this llmos_nb knows {VERSION} at most: "
+                f"{self.path} is of version {found} of the format, and this llmos_nb knows {ev.VERSION} at most: "
                 "update llmos_nb to read it"
             )
         self.version = found
@@ -200,12 +190,12 @@ class _Reader:
         if sha256(told.encode()).hexdigest() != digest:
             raise self.wrong("its content does not match its hash", self.line)
 
-    def meaning(self, n: int, k: str, data: str | dict[str, Any]) -> tuple[dict[str, Any], Body]:
+    def meaning(self, n: int, k: str, data: str | dict[str, Any]) -> tuple[dict[str, Any], ev.Body]:
         """Read what an event says, with the payloads that stand beside it."""
         try:
             d = _decode(data) if isinstance(data, str) else data
             d = put_inside(d, self.blobs) if k in HOLDERS else d
-            return d, parse(k, d, self.version)
+            return d, ev.parse(k, d, self.version)
         except RecursionError as error:
             raise self.wrong("not an event (nested too deeply)", n + 1) from error
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -230,7 +220,7 @@ def read(path: str | os.PathLike[str], payloads: bool = True) -> list[Event]:
         It cannot be read, or a newer llmos_nb wrote it.
     """
     events = scan(Path(path))[0]
-    after = AfterEnd()
+    after = ev.AfterEnd()
     for event in events:
         if not after.takes(event.body):
             raise JournalTampered(str(path), event.n + 1, f"{event.k} may not follow run.ended")
@@ -324,10 +314,10 @@ def lineage(events: Sequence[Event], path: str | os.PathLike[str]) -> Iterator[t
         yield file, events
 
 
-def _forked(events: Sequence[Event]) -> Parent | None:
+def _forked(events: Sequence[Event]) -> ev.Parent | None:
     """Return where a fork comes from; None of any other process."""
     began = events[0].body if events else None
-    parent = began.parent if isinstance(began, RunStarted) else None
+    parent = began.parent if isinstance(began, ev.RunStarted) else None
     return parent if parent and "at" in parent else None
 
 
@@ -365,8 +355,8 @@ def lost_values(path: Path) -> list[str]:
     """
     folder = path.parent / "blobs"
     damaged, gone = list[str](), dict[str, str]()
-    bodies = (e.body for e in scan(path)[0] if e.k == NamesChanged.kind)
-    for body in (b for b in bodies if isinstance(b, NamesChanged)):
+    bodies = (e.body for e in scan(path)[0] if e.k == ev.NamesChanged.kind)
+    for body in (b for b in bodies if isinstance(b, ev.NamesChanged)):
         for name, ref in (body.changes.values or {}).items():
             gone.pop(name, None)
             if "blob" not in ref or Blobs(folder).intact(ref) is not None:

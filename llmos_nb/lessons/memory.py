@@ -59,7 +59,7 @@ def page(results: Sequence[str], max_bytes: int) -> Paged:
     context, prompts, evictions = Context(HEAD, max_bytes), [], []
     for n, text in enumerate(results, 1):
         context.add(reading(n, text), 2 * n, 2 * n + 1)
-        if context.overfull:
+        if context.full:
             context.evict(context.leaving()[0])
             evictions.append(n)
         prompts.append(context.messages())

@@ -305,9 +305,9 @@ def _by_rule(index: int, rule: Rule, mode: Mode) -> Ruling:
 
 
 def in_advance(tool: str, kinds: Iterable[str]) -> bool:
-    """Whether calls to come that bear only these kinds of risk may be approved now: never what goes out."""
-    found = set(kinds)
-    return bool(found) and not found & (OUTWARD if tool == "python" else OUTWARD | {"external"})
+    """Whether calls to come that bear only these kinds of risk may be approved now: never what goes out or deletes."""
+    found, never = set(kinds), OUTWARD | {"deletion"}
+    return bool(found) and not found & (never if tool == "python" else never | {"external"})
 
 
 def judge_plan(steps: int, mode: Mode, acts: int = 0) -> Ruling:

@@ -12,13 +12,7 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.errors import ContextOverflow, ModelError, ModelProtocol, ModelUnavailable
-from llmos_nb.journal.events import (
-    ContextPaged,
-    ModelFailed,
-    ModelRequested,
-    ModelResponded,
-    RunEnded,
-)
+from llmos_nb.journal import events as ev
 from llmos_nb.messages import Request, Response, Usage
 from llmos_nb.models import cost, place_of
 from llmos_nb.policy import labels
@@ -45,14 +39,14 @@ def evict(run: Run, command: Evict) -> None:
     count, first, last = context.leaving(context.window_bytes // 2 if run.state.shrink else None)
     if not count:
         run.append(
-            RunEnded(reason="failed", detail="the last answer alone does not fit the model", answer=None)
+            ev.RunEnded(reason="failed", detail="the last answer alone does not fit the model", answer=None)
         )
         return
     stay = [] if run.state.shrink else context.staying(count)
     known = labels.context(run.state.labels)
     label = "" if known == labels.TRUSTED else str(known)
     run.append(
-        ContextPaged(
+        ev.ContextPaged(
             page=command.page,
             first=first,
             last=last,
@@ -85,7 +79,7 @@ async def ask(run: Run, command: Ask) -> None:
             await _attempt(run, command.request, waited_s + paced_s)
     except TimeoutError:
         detail = "s: the time was over before the model had a slot free"
-        run.append(RunEnded(reason="budget", detail=detail, answer=None))
+        run.append(ev.RunEnded(reason="budget", detail=detail, answer=None))
 
 
 async def _attempt(run: Run, number: int, waited_s: float) -> None:
@@ -99,7 +93,7 @@ async def _attempt(run: Run, number: int, waited_s: float) -> None:
     try:
         response = await _respond(run, request)
     except asyncio.CancelledError:
-        run.append(ModelFailed(request=number, error=run.stopped_by, error_kind="stopped"))
+        run.append(ev.ModelFailed(request=number, error=run.stopped_by, error_kind="stopped"))
         raise
     except ModelError as error:
         failed = consequence(error, run.state, number)
@@ -111,10 +105,10 @@ async def _attempt(run: Run, number: int, waited_s: float) -> None:
 
 
 def _changed(run: Run) -> dict[str, str]:
-    """Return the variables that the process has looked at and that cells of the user's changed since."""
+    """Return the variables that the process has looked at and that cells of the user's changed or deleted since."""
     if run.sight is None or run.namespace is None:
         return {}
-    found = run.sight.conflicts(run.sight.seen, run.namespace, run.state.pid)
+    found = run.sight.conflicts(run.sight.seen, run.state.pid)
     return {n: by for n, by in found.items() if by.startswith("your cell") and run.sight.told.get(n) != by}
 
 
@@ -128,7 +122,8 @@ def build(run: Run) -> tuple[Request, int]:
         size = briefing.weight(messages) + len(encoded)
     else:  # nothing is looked at message by message: a prompt is put together for every step
         size = context.size + len(encoded)
-    return vault.request(Request(messages, tools, encoded, max_tokens=_room(run, size))), size
+    request = vault.request(Request(messages, tools, encoded, max_tokens=_room(run, size)))
+    return run.hidden.request(request), size
 
 
 def _room(run: Run, size: int) -> int | None:
@@ -148,17 +143,15 @@ def _reserve(run: Run, number: int, room: int | None, size: int, waited_s: float
     short = next((u for u in amounts if size // BYTES_PER_TOKEN and _short(s, u, amounts[u])), "")
     if short:
         run.append(
-            RunEnded(
-                reason="budget",
-                detail=f"{short}: the next request does not fit what is left",
-                answer=None,
+            ev.RunEnded(
+                reason="budget", detail=f"{short}: the next request does not fit what is left", answer=None
             )
         )
         return False
     groups = s.context.window
     window = [groups[0].first, groups[-1].last] if groups else []
     run.append(
-        ModelRequested(
+        ev.ModelRequested(
             request=number,
             head=s.context.head_digest(),
             ledger=len(s.context.ledger),
@@ -175,11 +168,7 @@ def _reserve(run: Run, number: int, room: int | None, size: int, waited_s: float
 def _elsewhere(run: Run) -> dict[str, Any]:
     """Say who is asked, and where, unless the requests before said the same."""
     s, traits = run.state, run.model.traits
-    asked = {
-        "model": traits.name,
-        "endpoint": place_of(run.model),
-        "small": traits.small,
-    }
+    asked = {"model": traits.name, "endpoint": place_of(run.model), "small": traits.small}
     return {} if (s.model, s.endpoint, s.small) == tuple(asked.values()) else asked
 
 
@@ -256,9 +245,9 @@ async def _asked(run: Run, request: Request, shown: Stream) -> Response:
     return response
 
 
-def consequence(error: ModelError, s: State, number: int = 0) -> ModelFailed:
+def consequence(error: ModelError, s: State, number: int = 0) -> ev.ModelFailed:
     """Say what a failed attempt means: another one (when), a shorter prompt, or the end (why)."""
-    failed = ModelFailed(request=number, error=str(error), error_kind=type(error).__name__)
+    failed = ev.ModelFailed(request=number, error=str(error), error_kind=type(error).__name__)
     if isinstance(error, ContextOverflow):
         again = s.failed_kinds[failed.error_kind] == 0 and len(s.context.window) > 1
         return replace(failed, shrink=True) if again else replace(failed, final=True)
@@ -276,7 +265,7 @@ def settle(run: Run, number: int, response: Response) -> None:
     if run.price:
         amounts["$"] = cost(run.price, usage)
     run.append(
-        ModelResponded(
+        ev.ModelResponded(
             request=number,
             text=response.text,
             calls=[serving.proposed(run.state, run.tools, c) for c in response.calls],

@@ -376,11 +376,9 @@ def head(
     return (Message("system", system), Message("user", text, parts=images))
 
 
-def introduced(head: tuple[Message, ...], tools: Container[str], words: str) -> tuple[Message, ...]:
-    """Tell a process that writes to others, or starts some, by which number and name they know it."""
-    if not any(t in tools for t in ("send", "receive", "start_process")) or head[0].role != "system":
-        return head
-    return told(head, words)
+def introduced(head: tuple[Message, ...], words: str) -> tuple[Message, ...]:
+    """Tell a process who it is and how things stand, behind what the system message says to all of them."""
+    return (replace(head[0], text=head[0].text + words), *head[1:])
 
 
 def told(head: tuple[Message, ...], words: str) -> tuple[Message, ...]:

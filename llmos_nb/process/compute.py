@@ -15,7 +15,7 @@ import ast
 import builtins
 import math
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from types import BuiltinFunctionType, ModuleType
@@ -39,6 +39,7 @@ from llmos_nb.process.fields import (
     parsed,
 )
 from llmos_nb.process.gate import judge, labels as gate_labels
+from llmos_nb.process.given import Filled, filled
 from llmos_nb.process.preview import forked
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import Compute
@@ -70,8 +71,10 @@ async def compute(run: Run, command: Compute) -> None:
     """Evaluate the expressions of the answer that the model gave, each once."""
     answer = inert(run.state.candidate)
     found = expressions(answer)
+    there: Container[str] = () if run.namespace is None else run.namespace
+    asked = [filled(x.code, run.state, there) for x in found]
     try:
-        place, given = await run.visit(partial(_placed, run, [parsed(x.code) for x in found[:MOST]]))
+        place, given = await run.visit(partial(_placed, run, asked[:MOST]))
     except Stopped as stop:
         run.halt("paused", stop.by)
         return
@@ -80,20 +83,19 @@ async def compute(run: Run, command: Compute) -> None:
     values: list[dict[str, Any]] = []
     errors: list[str] = []
     text, at = "", 0
-    for expression, (result, own, _) in zip(found, given, strict=True):
+    for expression, (field, code, _), (result, own, _) in zip(found, asked, given, strict=True):
         text += answer[at : expression.start]
         at = expression.end
-        known = before.get(expression.code, {}) if not result.ok else _facts(result)
+        known = before.get(code, {}) if not result.ok else _facts(result)
         if not (result.ok or known):
             errors.append(f"{OPEN}{expression.code}{CLOSE}: {_why(run, result)}")
             text += as_source(expression.code)
             continue
         shown = _text(result) if result.ok else known["text"]
         opens, closes = _fences(text, answer[at:], shown)
-        field = parsed(expression.code)
         text += opens + (field.before if field else "")
         if not own:
-            value = {"start": len(text), "text": shown, "code": expression.code}
+            value = {"start": len(text), "text": shown, "code": code}
             values.append(value | {k: known[k] for k in ("format", "changes") if k in known})
         text += shown + closes
     _label(run, [g.came for g in given if g.result.ok])
@@ -141,17 +143,18 @@ def _fences(before: str, behind: str, shown: str) -> tuple[str, str]:
     return f"{opens}```text\n", f"\n```{closes}"
 
 
-async def _placed(run: Run, fields: Sequence[Field | None]) -> tuple[dict[str, Any] | None, list[Given]]:
+async def _placed(run: Run, fields: Sequence[Filled]) -> tuple[dict[str, Any] | None, list[Given]]:
     """Return where the notebook stands, on the user's thread, and what each expression gave there."""
     return run.place().get("place"), await _given(run, fields)
 
 
-async def _given(run: Run, fields: Sequence[Field | None]) -> list[Given]:
+async def _given(run: Run, fields: Sequence[Filled]) -> list[Given]:
     """Evaluate expressions, and find out whose word each is; what fails says why."""
     seen = [
-        hindrance(run, f.asked["value"]) if f is not None else ("it is no expression", Came()) for f in fields
+        hindrance(run, f.asked["value"]) if f is not None else (why or "it is no expression", Came())
+        for f, _, why in fields
     ]
-    asked = [f for f, (why, _) in zip(fields, seen, strict=True) if f is not None and not why]
+    asked = [f for (f, *_), (why, _) in zip(fields, seen, strict=True) if f is not None and not why]
     if not asked:
         return [Given(_denied(why)) for why, _ in seen]
     try:

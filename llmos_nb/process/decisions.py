@@ -10,22 +10,9 @@ from contextlib import suppress
 from typing import Any, Literal
 
 from llmos_nb.errors import SnapshotConflict, UsageError
-from llmos_nb.journal import who
-from llmos_nb.journal.events import (
-    REBUILD,
-    YOU,
-    ActUsed,
-    CallDecided,
-    CallResolved,
-    Decider,
-    EffectDecided,
-    PlanEdited,
-    PolicyChanged,
-    QuestionAnswered,
-    QuestionDue,
-    SignalReceived,
-)
+from llmos_nb.journal import events as ev, who
 from llmos_nb.policy import Rule, approval, in_advance, parse_rule
+from llmos_nb.policy.code import inspect_code
 from llmos_nb.process.gate.plan import decide_plan
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.plan import Plan
@@ -33,12 +20,12 @@ from llmos_nb.process.state.rebuild import AGAIN, WITHOUT
 from llmos_nb.process.state.state import State
 
 
-def named(run: Run, by: Decider) -> Decider:
+def named(run: Run, by: ev.Decider) -> ev.Decider:
     """Return whoever is at this machine their name, where it matters who approves; nobody but a person does."""
     if not by.is_person:
         raise UsageError(f"{by.describe()} approves nothing here: only a person does")
     s = run.state
-    return Decider("person", who()) if by == YOU and (s.requester or s.approval) else by
+    return ev.Decider("person", who()) if by == ev.YOU and (s.requester or s.approval) else by
 
 
 def open_keys(s: State, what: str | int) -> list[str]:
@@ -68,14 +55,14 @@ def asked(run: Run, what: str | int) -> list[str]:
     """Return the same; a call that is not asked about any more is put on the record."""
     found = open_keys(run.state, what)
     if not found and what in run.state.calls:
-        stale(run, str(what), YOU, "", "nothing is asked of it now")
+        stale(run, str(what), ev.YOU, "", "nothing is asked of it now")
     return found
 
 
 def approve(
     run: Run,
     what: str | int,
-    by: Decider,
+    by: ev.Decider,
     digest: str,
     arguments: dict[str, Any] | None,
     without: Sequence[int] = (),
@@ -95,7 +82,7 @@ def approve(
 def approve_one(
     run: Run,
     key: str,
-    by: Decider,
+    by: ev.Decider,
     digest: str = "",
     arguments: dict[str, Any] | None = None,
     without: Sequence[int] = (),
@@ -119,13 +106,13 @@ def approve_one(
     question = s.questions.get(key, {})
     if question.get("until") and approval.late(question):
         why = "its deadline has passed"
-        run.append(QuestionDue(question=key))
+        run.append(ev.QuestionDue(question=key))
     if why:
         stale(run, key, by, digest, why)
     elif key.startswith("plan:"):
         decide_plan(run, "approve", by, without=without, upto=upto)
     elif key.startswith("step:"):
-        run.append(SignalReceived(signal="approve_step", by=by, step=int(key[5:])))
+        run.append(ev.SignalReceived(signal="approve_step", by=by, step=int(key[5:])))
     elif question.get("kind") == "effect":
         decide_effect(run, key, "allow", by)
     elif digest and digest != s.calls[key].digest:
@@ -134,22 +121,22 @@ def approve_one(
         edit_call(run, key, arguments, by)
     else:
         if question.get("act"):
-            run.append(ActUsed(call=key, **question["act"]))
-        run.append(CallDecided(call=key, digest=s.calls[key].digest, what="approve", by=by, why=""))
+            run.append(ev.ActUsed(call=key, **question["act"]))
+        run.append(ev.CallDecided(call=key, digest=s.calls[key].digest, what="approve", by=by, why=""))
 
 
 def decide_effect(
     run: Run,
     key: str,
     what: Literal["allow", "refuse"],
-    by: Decider,
+    by: ev.Decider,
     why: str = "",
     scope: Literal["once", "process"] = "once",
 ) -> None:
     """Decide on what a step that is held is about to do outside; ``process`` speaks for later steps, too."""
     question = run.state.questions[key]
     call = str(question["call"])
-    decided = EffectDecided(
+    decided = ev.EffectDecided(
         question=key, call=call, effect=list(question["effect"]), what=what, scope=scope, by=by, why=why
     )
     run.append(decided)
@@ -157,18 +144,19 @@ def decide_effect(
         run.gates[call].decided(decided)
 
 
-def stale(run: Run, key: str, by: Decider, digest: str, why: str) -> None:
+def stale(run: Run, key: str, by: ev.Decider, digest: str, why: str) -> None:
     """Put an approval that does not count on the record."""
-    run.append(SignalReceived(signal="stale_approval", by=by, call=key, why=why, digest=digest))
+    run.append(ev.SignalReceived(signal="stale_approval", by=by, call=key, why=why, digest=digest))
 
 
 def rule_for_rest(run: Run, call: str) -> dict[str, Any]:
     """Return the terms of a rule for later calls of the same tool that bear no other kind of risk."""
     found, question = run.state.calls.get(call), run.state.questions.get(call, {})
-    if question.get("kind") == "effect":
+    held = question.get("kind") == "effect"
+    if held and question["effect"][0] != "delete":
         return {}
     kinds = sorted({str(risk[0]) for risk in question.get("risks", ())})
-    if found is None or not in_advance(found.name, kinds):
+    if held or found is None or not in_advance(found.name, kinds):
         raise UsageError(f"call {call}: nothing like it can be approved in advance")
     return {"risks": kinds}
 
@@ -182,7 +170,7 @@ def rule_for_same(run: Run, call: str) -> dict[str, Any]:
 
 
 def approve_by_rule(
-    run: Run, call: str, digest: str, by: Decider, terms_of: Callable[[Run, str], dict[str, Any]]
+    run: Run, call: str, digest: str, by: ev.Decider, terms_of: Callable[[Run, str], dict[str, Any]]
 ) -> None:
     """Approve a call, and calls to come by a rule of the terms that `terms_of` gives for it."""
     terms = terms_of(run, call)
@@ -197,16 +185,16 @@ def approve_by_rule(
     approve_one(run, call, by, digest)
     if found.status == "approved":  # a stale approval makes no rule either
         rule = parse_rule({"tool": found.name, "do": "allow", "by": by.name, **terms}).plain()
-        run.append(PolicyChanged(rule=rule, by=by))
+        run.append(ev.PolicyChanged(rule=rule, by=by))
 
 
-def reject(run: Run, what: str | int, why: str, by: Decider) -> None:
+def reject(run: Run, what: str | int, why: str, by: ev.Decider) -> None:
     """Reject all that `what` names, with a reason for the model."""
     for key in asked(run, what):
         _refuse(run, key, "reject", why, by)
 
 
-def _refuse(run: Run, key: str, what: Literal["reject", "skip"], why: str, by: Decider) -> None:
+def _refuse(run: Run, key: str, what: Literal["reject", "skip"], why: str, by: ev.Decider) -> None:
     if key.startswith("plan:"):
         decide_plan(run, "reject", by, why)
     elif key.startswith("step:"):
@@ -214,10 +202,10 @@ def _refuse(run: Run, key: str, what: Literal["reject", "skip"], why: str, by: D
     elif run.state.questions.get(key, {}).get("kind") == "effect":
         decide_effect(run, key, "refuse", by, why)
     else:
-        run.append(CallDecided(call=key, digest="", what=what, by=by, why=why))
+        run.append(ev.CallDecided(call=key, digest="", what=what, by=by, why=why))
 
 
-def skip(run: Run, what: str | int, by: Decider) -> None:
+def skip(run: Run, what: str | int, by: ev.Decider) -> None:
     """Skip a call that is asked about, or a step with its calls that have not begun."""
     if isinstance(what, int):
         s = run.state
@@ -231,17 +219,29 @@ def skip(run: Run, what: str | int, by: Decider) -> None:
         new_plan(run, run.state.plan.skip(int(what)), by)
 
 
-def edit_call(run: Run, key: str, arguments: dict[str, Any], by: Decider) -> None:
+def edit_call(run: Run, key: str, arguments: dict[str, Any], by: ev.Decider) -> None:
     """Change the arguments of a call that waits; it passes the policy again."""
     call = run.state.calls.get(key)
     if call is None or call.status not in ("asked", "approved"):
         raise UsageError(f"call {key!r}: only a call that waits can be edited")
-    run.append(CallDecided(call=key, digest="", what="edit", by=by, why="", arguments=arguments))
+    if call.name == "python":
+        _check_code(key, str(arguments.get("code") or ""))
+    run.append(ev.CallDecided(call=key, digest="", what="edit", by=by, why="", arguments=arguments))
 
 
-def new_plan(run: Run, plan: Plan, by: Decider) -> None:
+def _check_code(what: str, code: str) -> None:
+    """Refuse a person's code that is no Python: they can mend it at once, and the model is told nothing of it."""
+    fault = next((r for r in inspect_code(code).risks if r.kind == "syntax"), None)
+    if fault is not None:
+        raise UsageError(f"{what}: line {fault.line} is no Python ({fault.what}); nothing was changed")
+
+
+def new_plan(run: Run, plan: Plan, by: ev.Decider) -> None:
     """Put another plan in the place of the present one."""
-    run.append(PlanEdited(version=plan.version, steps=plan.plain(), by=by))
+    before = {p.n: p.code for p in run.state.plan.steps}
+    for step in (p for p in plan.steps if p.code and p.code != before.get(p.n)):
+        _check_code(f"step {step.n}", step.code)
+    run.append(ev.PlanEdited(version=plan.version, steps=plan.plain(), by=by))
 
 
 def question_for(run: Run, question: str) -> str:
@@ -254,14 +254,14 @@ def question_for(run: Run, question: str) -> str:
     return question or open_[0]
 
 
-def reply(run: Run, question: str, text: str, by: Decider) -> None:
+def reply(run: Run, question: str, text: str, by: ev.Decider) -> None:
     """Answer a question."""
-    run.append(QuestionAnswered(question=question, text=text, by=by))
+    run.append(ev.QuestionAnswered(question=question, text=text, by=by))
 
 
 def check_doubt(run: Run, call: str) -> None:
     """Refuse to settle a call that is not in doubt, or a rebuild that nobody asks about."""
-    if call == REBUILD and call in run.state.questions:
+    if call == ev.REBUILD and call in run.state.questions:
         return
     if call not in run.state.calls or run.state.calls[call].status != "in_doubt":
         raise UsageError(f"call {call!r} is not in doubt")
@@ -272,29 +272,29 @@ def brought_back(run: Run, call: str) -> bool:
     return call in run.state.calls and bool(run.state.calls[call].changes.names)
 
 
-def resolve(run: Run, call: str, done: bool, by: Decider) -> None:
+def resolve(run: Run, call: str, done: bool, by: ev.Decider) -> None:
     """Say of a call in doubt whether it was done; of a rebuild, whether it goes on without what is missing."""
-    if call == REBUILD:
-        run.append(QuestionAnswered(question=REBUILD, text=WITHOUT if done else AGAIN, by=by))
+    if call == ev.REBUILD:
+        run.append(ev.QuestionAnswered(question=ev.REBUILD, text=WITHOUT if done else AGAIN, by=by))
         return
     if not done and run.snapshots is not None and brought_back(run, call):
         with suppress(SnapshotConflict):  # what it had changed came back with the rebuild, if at all
             run.snapshots.undo(run.state.calls[call].key)
     known = run.state.calls[call].facts if done else {}
     gone = {kind: list(known.get(kind, ())) for kind in ("lost", "may")}
-    run.append(CallResolved(call=call, done=done, by=by, **gone))
+    run.append(ev.CallResolved(call=call, done=done, by=by, **gone))
 
 
-def parsed_rule(run: Run, terms: Mapping[str, Any], by: Decider) -> Rule:
+def parsed_rule(run: Run, terms: Mapping[str, Any], by: ev.Decider) -> Rule:
     """Return the rule of these terms, where whoever says so may make it."""
     if terms["do"] == "allow" and (refused := run.state.refuses(named(run, by))):
         raise UsageError(f"process {run.state.pid}: {refused}")
     return parse_rule(terms, terms["do"])
 
 
-def add_rule(run: Run, rule: Rule, by: Decider) -> None:
+def add_rule(run: Run, rule: Rule, by: ev.Decider) -> None:
     """Let a rule speak from now on."""
-    run.append(PolicyChanged(rule=rule.plain(), by=by))
+    run.append(ev.PolicyChanged(rule=rule.plain(), by=by))
 
 
 def rule_at(run: Run, n: int) -> Rule:
@@ -305,6 +305,6 @@ def rule_at(run: Run, n: int) -> Rule:
     return rules[n]
 
 
-def revoke(run: Run, n: int, rule: Rule, by: Decider) -> None:
+def revoke(run: Run, n: int, rule: Rule, by: ev.Decider) -> None:
     """Take a rule back."""
-    run.append(PolicyChanged(rule=rule.plain(), by=by, revoke=n))
+    run.append(ev.PolicyChanged(rule=rule.plain(), by=by, revoke=n))

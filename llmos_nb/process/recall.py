@@ -17,20 +17,17 @@ Elsewhere = Callable[[Run, str, ToolResult | None], Awaitable[ToolResult]]
 _SCHEMA = {
     "type": "object",
     "properties": {
-        "page": {"type": "integer"},
-        "part": {"type": "integer"},
-        "query": {"type": "string"},
-        "everywhere": {"type": "boolean"},
+        "page": {"type": "integer", "description": "0 lists all pages"},
+        "part": {"type": "integer", "description": "of a long page"},
+        "query": {"type": "string", "description": "words that stood there"},
+        "everywhere": {"type": "boolean", "description": "also in what was remembered, and in former runs"},
     },
 }
 
 
 def recall_tool() -> Tool:
     """Return the tool; `connect` gives it the memory of its process."""
-    about = (
-        "Bring back exact words that left the prompt or were shortened: a page, or what fits a query; "
-        "everywhere: also what was remembered, and former runs."
-    )
+    about = "Bring back exact words that left the prompt or were shortened: a page, or what fits a query."
     return Tool(RECALL, about, _SCHEMA, lambda **_: "", "read", "pure", digest=RECALL)
 
 

@@ -12,23 +12,11 @@ from functools import partial
 from typing import Any, Protocol
 
 from llmos_nb.errors import JournalError
-from llmos_nb.journal import Event, Journal
-from llmos_nb.journal.events import (
-    YOU,
-    Body,
-    CallFinished,
-    CallStarted,
-    Decider,
-    EffectDecided,
-    ModelFailed,
-    ModelRequested,
-    ModelResponded,
-    StepIntegrated,
-)
+from llmos_nb.journal import Event, Journal, events as ev
 from llmos_nb.messages import compact
 from llmos_nb.models import Model
 from llmos_nb.policy import Approvers, Came, Effect
-from llmos_nb.policy.secrets import vault
+from llmos_nb.policy.secrets import Vault, vault
 from llmos_nb.process import saved, serving
 from llmos_nb.process.findings import Findings
 from llmos_nb.process.scheduling.queue import Limits
@@ -36,13 +24,18 @@ from llmos_nb.process.scheduling.resource import NamespaceLock, Sight, Wait
 from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.decide import Command
 from llmos_nb.process.state.fold.fold import apply, follows
-from llmos_nb.process.state.state import State
+from llmos_nb.process.state.state import CONTROL, SERVES, State
 from llmos_nb.process.values import Values
 from llmos_nb.tools import Tool, reentry
 
 _log = logging.getLogger(__name__)
 Listener = Callable[[Event, State], None]
-_LAST = (ModelResponded, ModelFailed, CallFinished, StepIntegrated)  # what a command is carried out with
+_LAST = (
+    ev.ModelResponded,
+    ev.ModelFailed,
+    ev.CallFinished,
+    ev.StepIntegrated,
+)  # what a command is carried out with
 
 
 def open_journal(path: str | os.PathLike[str]) -> Journal:
@@ -103,10 +96,10 @@ class EffectGate(Protocol):
     def permit(self, kind: str, target: str) -> None:
         """Decide on an effect before it happens; raises `EffectRefused` where it may not."""
 
-    def decided(self, body: EffectDecided) -> None:
+    def decided(self, body: ev.EffectDecided) -> None:
         """Take in what a person has decided."""
 
-    def asked(self, effect: Effect, why: str, foreign: list[dict[str, str]] | None = None) -> Decider:
+    def asked(self, effect: Effect, why: str, foreign: list[dict[str, str]] | None = None) -> ev.Decider:
         """Ask about an effect, and return who allowed it; raises `EffectRefused`, too."""
 
     def late(self, effect: Effect, judged: Callable[[], Any]) -> None:
@@ -195,12 +188,10 @@ class Run:
         Whether `driver.step` is at work, which looks itself what events let begin.
     trouble : str
         Why the journal could not be written.
-    inspected : dict of str to Findings
-        By call, what the gate found when it was judged.
-    gave : dict of str to object
-        By call, what it gave, as data: what acts say of a value is compared with it.
-    held : dict
-        What stands by handle, where there is no namespace.
+    inspected, gave : dict of str to Findings, to object
+        By call, what the gate found when it was judged; what it gave, as data, with which acts are compared.
+    held, hidden : dict, Vault
+        What stands by handle, where there is no namespace; the texts of what is private.
     values : Values
         What stands beside the journal of the values that its steps have made.
     wired : tuple, optional
@@ -237,7 +228,7 @@ class Run:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: dict[Command, asyncio.Task[None]] = field(default_factory=dict)
     waits: dict[Command, Wait] = field(default_factory=dict)
-    halting: tuple[str, Decider] | None = None
+    halting: tuple[str, ev.Decider] | None = None
     anew: bool = False
     stepping: bool = False
     trouble: str = ""
@@ -245,6 +236,7 @@ class Run:
     gave: dict[str, Any] = field(default_factory=dict)
     held: dict[str, Any] = field(default_factory=dict)
     values: Values = field(default_factory=Values)
+    hidden: Vault = field(default_factory=Vault)
     wired: tuple[tuple[dict[str, Any], ...], bytes] | None = None
     _wired_for: tuple[bool, bool] = (False, False)  # with `recall`, and with the argument that names a step
     _busy: int = 0
@@ -295,7 +287,7 @@ class Run:
         else:
             act()
 
-    def append(self, body: Body, payloads: Sequence[tuple[str, bytes]] = ()) -> Event:
+    def append(self, body: ev.Body, payloads: Sequence[tuple[str, bytes]] = ()) -> Event:
         """Record what happened, fold it in and tell the views; on the thread that drives the process, whoever calls.
 
         Raises
@@ -310,7 +302,7 @@ class Run:
         event: Event = self.relay.ask(partial(self._append, body, payloads))
         return event
 
-    def _append(self, body: Body, payloads: Sequence[tuple[str, bytes]]) -> Event:
+    def _append(self, body: ev.Body, payloads: Sequence[tuple[str, bytes]]) -> Event:
         """Do it; of a long run the state is saved now and then."""
         if len(self.journal.events) >= self._save_at and not reentry.inside():
             self._save_state()
@@ -325,11 +317,11 @@ class Run:
             self.wake.set()
         return event
 
-    def _leads_nowhere(self, body: Body) -> bool:
+    def _leads_nowhere(self, body: ev.Body) -> bool:
         """Return whether nobody need look what an event lets begin: nothing does, or whoever appends it looks next."""
-        if isinstance(body, CallStarted):
+        if isinstance(body, ev.CallStarted):
             return self.state.calls[body.call].name not in self.state.reads
-        return isinstance(body, ModelRequested) or (isinstance(body, _LAST) and self._carries())
+        return isinstance(body, ev.ModelRequested) or (isinstance(body, _LAST) and self._carries())
 
     def _carries(self) -> bool:
         """Return whether the caller is a task that carries out a command of the process."""
@@ -365,14 +357,14 @@ class Run:
         return self.state.mode != "never" and any(found)
 
     def wire(self) -> tuple[tuple[dict[str, Any], ...], bytes]:
-        """Return the tools in wire form and as bytes.
-
-        `recall` joins when there is something to recall, and each says which step it serves while a plan stands.
-        """
-        recalls, planned = self.state.remembers or self.state.context.hides, self.state.planned
+        """Return the tools in wire form and as bytes; `recall` joins when there is something to recall."""
+        s = self.state
+        recalls = s.remembers or s.context.hides
+        planned = s.planned or (self.namespace is not None and "plan" in self.tools)
         if self.wired is None or self._wired_for != (recalls, planned):
             tools = [t for t in self.tools.values() if t.name != RECALL or recalls]
-            shown = tuple(serving.wired(t) if planned else t.wire for t in tools)
+            named = CONTROL if planned else self.tools  # what the argument is for is said once, by `plan`
+            shown = tuple(t.wire if t.name in named else t.wire_with(SERVES) for t in tools)
             if self.commits:
                 shown = tuple(
                     serving.committing(t) if t.name == "plan" else w for t, w in zip(tools, shown, strict=True)
@@ -386,11 +378,11 @@ class Run:
         return f"stopped by {self.halted_by.describe('the user')}"
 
     @property
-    def halted_by(self) -> Decider:
+    def halted_by(self) -> ev.Decider:
         """Who cut it off; the user where nobody else has said so."""
-        return self.halting[1] if self.halting else YOU
+        return self.halting[1] if self.halting else ev.YOU
 
-    def halt(self, how: str, by: Decider) -> None:
+    def halt(self, how: str, by: ev.Decider) -> None:
         """End what is under way now: `how` is ``paused`` (Stop, to be resumed) or ``ended`` (kill)."""
         if self.state.status == "ended" or (self.halting and self.halting[0] == "ended"):
             return

@@ -12,12 +12,15 @@ folds them all to see that they give the state that was saved.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from hashlib import sha256
 from inspect import getsourcefile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from llmos_nb.errors import JournalTampered
 from llmos_nb.journal import Blobs, Event, history, lineage, payloads, reference
@@ -26,12 +29,115 @@ from llmos_nb.messages import Message, compact
 from llmos_nb.policy import Budget, Rule
 from llmos_nb.process.state import state as definition
 from llmos_nb.process.state.fold.fold import fold
-from llmos_nb.process.state.plain import from_plain, to_plain
 from llmos_nb.process.state.state import State
 from llmos_nb.tools import Call
 
 if TYPE_CHECKING:  # what reads a journal needs nothing that writes one
     from llmos_nb.journal import Journal
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+class _Form(NamedTuple):
+    """How values of a type become JSON, and come back."""
+
+    to: Callable[[Any], Any] = _same
+    back: Callable[[Any], Any] = _same
+
+
+_PLAIN = _Form()
+
+
+def to_plain(state: State) -> dict[str, Any]:
+    """Return a state as plain data, from which `from_plain` makes an equal one."""
+    return dict(_form(State).to(state))
+
+
+def from_plain(plain: dict[str, Any]) -> State:
+    """Make a state of plain data.
+
+    Raises
+    ------
+    Exception
+        Of any class: the data is not what `to_plain` returned.
+    """
+    found = _form(State).back(plain)
+    assert isinstance(found, State)  # noqa: S101 - for mypy
+    return found
+
+
+@cache
+def _form(hint: Any) -> _Form:
+    """Return the form of a type; of what stands in JSON as it is, the values themselves."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return _optional([form for a in args if a is not NoneType and (form := _form(a)) is not _PLAIN])
+    if origin is tuple:
+        return _tuple(args)
+    if origin is list:
+        to, back = item = _form(args[0])
+        return _PLAIN if item is _PLAIN else _Form(lambda v: [to(i) for i in v], lambda v: [back(i) for i in v])
+    if origin in (dict, Mapping, Counter):
+        return _table(
+            dict if origin is Mapping else origin, args[0], _form(int if origin is Counter else args[1])
+        )
+    if hint is bytes:
+        return _Form(bytes.hex, bytes.fromhex)
+    return _record(hint) if is_dataclass(hint) else _PLAIN
+
+
+def _optional(forms: list[_Form]) -> _Form:
+    if not forms:
+        return _PLAIN
+    ((to, back),) = forms
+    return _Form(lambda v: None if v is None else to(v), lambda v: None if v is None else back(v))
+
+
+def _tuple(args: tuple[Any, ...]) -> _Form:
+    if args[-1] is Ellipsis:
+        to, back = _form(args[0])
+        return _Form(lambda v: [to(i) for i in v], lambda v: tuple([back(i) for i in v]))
+    each = [_form(a) for a in args]
+    return _Form(
+        lambda v: [form.to(i) for form, i in zip(each, v, strict=True)],
+        lambda v: tuple(form.back(i) for form, i in zip(each, v, strict=True)),
+    )
+
+
+def _table(kind: Any, key: Any, item: _Form) -> _Form:
+    """Return the form of a mapping; one whose keys are numbers stands as pairs."""
+    to, back = item
+    if key is int:
+        return _Form(lambda v: [[k, to(i)] for k, i in v.items()], lambda v: kind({k: back(i) for k, i in v}))
+    if item is _PLAIN and kind is dict:
+        return _Form(dict)
+    return _Form(lambda v: {k: to(i) for k, i in v.items()}, lambda v: kind({k: back(i) for k, i in v.items()}))
+
+
+def _record(cls: Any) -> _Form:
+    """Return the form of a dataclass: its fields by name, without those that have their default."""
+    hints = get_type_hints(cls)
+    known = [
+        (f.name, *_form(hints[f.name]), f.default_factory() if f.default_factory is not MISSING else f.default)
+        for f in fields(cls)
+        if not f.name.startswith("_")
+    ]
+    backs = {name: back for name, _, back, _ in known if back is not _same}
+
+    def to(value: Any) -> dict[str, Any]:
+        return {
+            name: to(v)
+            for name, to, _, default in known
+            if (v := getattr(value, name)) != default or type(v) is not type(default)
+        }
+
+    def back(plain: dict[str, Any]) -> Any:
+        return cls(**{name: backs[name](v) if name in backs else v for name, v in plain.items()})
+
+    return _Form(to, back)
+
 
 EVERY = 2_000  # events
 MOST_BYTES = 32_000_000
@@ -133,9 +239,6 @@ def _again(state: State) -> Any:
 def code() -> str:
     """Return a digest of the code that folds: other code may fold the same events to another state."""
     folder = Path(definition.__file__).parent
-    known = {
-        *folder.rglob("*.py"),
-        *(Path(f) for cls in (Message, Call, Budget, Rule) if (f := getsourcefile(cls))),
-    }
-    known |= {Path(f) for f in (getsourcefile(StateSaved),) if f}
+    others = (getsourcefile(cls) for cls in (Message, Call, Budget, Rule, StateSaved))
+    known = {Path(__file__), *folder.rglob("*.py"), *(Path(f) for f in others if f)}
     return sha256(b"".join(file.read_bytes() for file in sorted(known))).hexdigest()[:16]

@@ -1,8 +1,9 @@
-"""What a process adds to tools as its model sees them: the argument `step` while a plan stands, and acts of a plan.
+"""What a process adds to tools as its model sees them: the argument `step` where it may plan, and acts of a plan.
 
 The argument says which steps of the plan a call serves. It is the process's own: the model reads it in the schema of
-each tool, and it is taken out before the call is validated, judged and run. What the model wrote stays in the journal
-as it wrote it.
+each tool (in a notebook from the first request on, so that the prefix of its prompts stays, else while a plan stands),
+and it is taken out before the call is validated, judged and run. What the model wrote stays in the journal as it wrote
+it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from llmos_nb.process.state.plan import ACT_CHARS, MAX_ACTS
 from llmos_nb.process.state.state import CONTROL, SERVES, State
 from llmos_nb.tools import Tool
 
-SCHEMA = {"type": "string", "description": "The step of the plan that this call serves: 2, or several: 2, 3"}
 MOST = 50
 ACTS = {
     "type": "array", "maxItems": MAX_ACTS, "items": {"type": "string", "maxLength": ACT_CHARS},
@@ -24,23 +24,15 @@ ACTS = {
 }  # fmt: skip
 
 
-def wired(tool: Tool) -> dict[str, Any]:
-    """Return a tool in wire form, with the argument; one that has an argument of that name keeps its own."""
-    if not _takes(tool):
-        return tool.wire
-    function = tool.wire["function"]
-    fields = function["parameters"]
-    properties = {**fields.get("properties", {}), SERVES: SCHEMA}
-    return {**tool.wire, "function": {**function, "parameters": {**fields, "properties": properties}}}
-
-
 def committing(plan: Tool) -> dict[str, Any]:
     """Return the tool `plan` in wire form, with the acts of its steps."""
     from llmos_nb.policy.commitments import FORM  # few processes commit to anything
 
     function = plan.wire["function"]
-    step = {"type": "object", "properties": {"title": {"type": "string"}, "acts": ACTS}, "required": ["title"]}
-    steps = {**plan.schema["properties"]["steps"], "items": step}
+    steps = plan.schema["properties"]["steps"]
+    known = steps["items"].get("properties", {"title": {"type": "string"}})
+    step = {"type": "object", "properties": {**known, "acts": ACTS}, "required": ["title"]}
+    steps = {**steps, "items": step}
     parameters = {**function["parameters"], "properties": {"steps": steps}}
     about = f"{plan.description}\n{FORM}"
     return {**plan.wire, "function": {**function, "description": about, "parameters": parameters}}
@@ -53,12 +45,8 @@ def _takes(tool: Tool | None) -> bool:
 def proposed(s: State, tools: dict[str, Tool], call: ToolCall) -> ProposedCall:
     """Return a call for the record, with the steps that it says it serves."""
     raw: ProposedCall = {"name": call.name, "arguments": call.arguments}
-    if (
-        isinstance(call.arguments, dict)
-        and SERVES in call.arguments
-        and s.planned
-        and _takes(tools.get(call.name))
-    ):
+    serves = (s.planned or "plan" in tools) and _takes(tools.get(call.name))
+    if serves and isinstance(call.arguments, dict) and SERVES in call.arguments:
         raw["step"] = numbers(call.arguments[SERVES])
     return raw
 

@@ -14,21 +14,7 @@ from functools import partial
 from typing import Any
 
 from llmos_nb.errors import LlmosError, UsageError, nearest
-from llmos_nb.journal import Event, first
-from llmos_nb.journal.events import (
-    NO_ONE,
-    ActData,
-    ActsMoved,
-    BudgetReserved,
-    BudgetSettled,
-    Decider,
-    LabelChanged,
-    MessageAwaited,
-    Parent,
-    RunEnded,
-    RunStarted,
-    SignalReceived,
-)
+from llmos_nb.journal import Event, events as ev, first
 from llmos_nb.messages import ToolResult
 from llmos_nb.models import Model, resolve
 from llmos_nb.policy import Budget, Mode, Rule, budget as budgets, labels
@@ -38,7 +24,7 @@ from llmos_nb.process.scheduling import resource
 from llmos_nb.process.state import State, moving, prompts
 from llmos_nb.session import config, tightening
 from llmos_nb.session.ipc.deadlock import title
-from llmos_nb.session.opening import check_goal, check_name, model_of, price_of, private_names
+from llmos_nb.session.opening import check_name, checked_goal, model_of, price_of, private_names
 from llmos_nb.session.parts import Part
 from llmos_nb.session.protocols import ProcessLike, SessionLike
 from llmos_nb.tools import CallContext, Tool, reentry
@@ -95,7 +81,7 @@ def create(
     box, amounts, moved = _narrowed(parent.run.tools, tools, s.pid), _share(s, budget), moving(s.acts, acts)
     settings = _settings(session, s, began, {**options, "approve": approve, "plan": plan, "budget": amounts})
     above = traceparent(parent.run.journal.events, call)
-    whose = Parent(pid=s.pid, nth=len(s.children), own_model=model is not None, traceparent=above)
+    whose = ev.Parent(pid=s.pid, nth=_nth(parent, call), own_model=model is not None, traceparent=above)
     chosen = model_of(parent.run.model if model is None else resolve(model), whose)
     price, checked = price_of(chosen, amounts, settings), check_name(check)
     run = session.make_run(session.new_journal(name or goal), State(), chosen, box, parent.run.call_timeout_s)
@@ -109,13 +95,20 @@ def create(
     return session.register(run)
 
 
-def _began(parent: ProcessLike, goal: str) -> RunStarted:
+def _began(parent: ProcessLike, goal: str) -> ev.RunStarted:
     """Return how a process was started, if it may start others."""
-    check_goal(goal)
+    goal = checked_goal(goal)
     s = parent.run.state
     if s.status == "ended":
         raise UsageError(f"process {s.pid} has ended ({s.reason}); it can start nothing")
     return parent.run.journal.began
+
+
+def _nth(parent: ProcessLike, call: str) -> int:
+    """Return how many children a process started before; of this call there are only some that broke off unbegun."""
+    bodies = (e.body for e in parent.run.journal.events)
+    before = {b.call or b.child for b in bodies if isinstance(b, ev.BudgetReserved) and b.child is not None}
+    return len(before - {call})
 
 
 def _record(
@@ -130,14 +123,14 @@ def _record(
     session.record_start(run, settings, goal, amounts, head, **how)
 
 
-def _settings(session: SessionLike, s: State, began: RunStarted, told: dict[str, Any]) -> config.Settings:
+def _settings(session: SessionLike, s: State, began: ev.RunStarted, told: dict[str, Any]) -> config.Settings:
     """Return the settings of a child: its parent's mode and rules, or stricter ones."""
     told["approve"] = _mode(s.mode, told["approve"])
     told |= {"quarantine": s.quarantine, "untrusted": began.untrusted}
     return replace(config.load(told, session.configured), rules=_rules(s))
 
 
-def _spec(model: str | Model | None, began: RunStarted) -> str:
+def _spec(model: str | Model | None, began: ev.RunStarted) -> str:
     """Name the model for the record: the child's own, or its parent's."""
     return began.spec or "" if model is None else model if isinstance(model, str) else ""
 
@@ -181,18 +174,18 @@ def _share(s: State, budget: str | Budget | None) -> Budget:
     return Budget(found)
 
 
-def _reserve(parent: ProcessLike, pid: int, amounts: Budget, call: str, moved: list[ActData]) -> None:
+def _reserve(parent: ProcessLike, pid: int, amounts: Budget, call: str, moved: list[ev.ActData]) -> None:
     held = {u: v for u, v in amounts.limits.items() if u in COUNTED}
-    reserve = partial(parent.run.append, BudgetReserved(request=0, amounts=held, child=pid, call=call))
+    reserve = partial(parent.run.append, ev.BudgetReserved(request=0, amounts=held, child=pid, call=call))
     parent.dispatch.ask(partial(parent.dispatch.apply, reserve))  # the next child is counted after this one
     if moved:
-        given = partial(parent.run.append, ActsMoved(acts=[a["n"] for a in moved], to=pid))
+        given = partial(parent.run.append, ev.ActsMoved(acts=[a["n"] for a in moved], to=pid))
         parent.dispatch.ask(partial(parent.dispatch.apply, given))
     with parent.journal.held():  # on disk before there is a child: the same call must not start it twice
         parent.journal.flush_now()
 
 
-def _of_parent(parent: ProcessLike, began: RunStarted, moved: list[ActData], call: str) -> dict[str, Any]:
+def _of_parent(parent: ProcessLike, began: ev.RunStarted, moved: list[ev.ActData], call: str) -> dict[str, Any]:
     """Return what a child has of its parent: how that was started, its acts, and whose words stand behind its goal."""
     found = {k: getattr(began, k) for k in (*_KEPT, "delegate")}
     found |= {"closed": parent.run.state.closed or None, "acts": moved or None}
@@ -203,13 +196,13 @@ def _inherit(run: Run, s: State) -> None:
     """Write down what a child has of its parent: what is known of the data, and how nice it is."""
     for name, label in s.labels.items():
         if labels.parse(label) != labels.parse(run.state.labels.get(name, "")):
-            run.append(LabelChanged(name=name, label=label, why=f"of its parent, process {s.pid}"))
+            run.append(ev.LabelChanged(name=name, label=label, why=f"of its parent, process {s.pid}"))
     now = labels.context(run.state.labels)
     if s.handled and not now.untrusted:  # what it was not shown is behind the child's goal, too
         label = str(now.join(labels.UNTRUSTED))
-        run.append(LabelChanged(name=labels.CONTEXT, label=label, why=f"of its parent, process {s.pid}"))
+        run.append(ev.LabelChanged(name=labels.CONTEXT, label=label, why=f"of its parent, process {s.pid}"))
     if s.nice:
-        run.append(SignalReceived(signal="nice", by=Decider("process", str(s.pid)), value=s.nice))
+        run.append(ev.SignalReceived(signal="nice", by=ev.Decider("process", str(s.pid)), value=s.nice))
 
 
 # what happens to the one and matters to the other
@@ -219,20 +212,20 @@ def _pass_on(session: SessionLike, state: State, signal: str) -> None:
     for pid in state.children:
         child = session.processes.get(pid)
         if child is not None and child.state != "ended":
-            getattr(child, signal)(by=Decider("process", str(state.pid)))
+            getattr(child, signal)(by=ev.Decider("process", str(state.pid)))
 
 
 def settle(run: Run, child: State) -> None:
     """Record in a parent's journal what a child has used; what was reserved beyond that is free again."""
     if run.state.children.get(child.pid):
         amounts = {u: v for u, v in child.spent.items() if u in COUNTED}
-        run.append(BudgetSettled(request=0, amounts=amounts, child=child.pid))
+        run.append(ev.BudgetSettled(request=0, amounts=amounts, child=child.pid))
 
 
 def _stopped_by(run: Run, pid: int) -> bool:
     bodies = (e.body for e in reversed(run.journal.events))
-    last = (b.by for b in bodies if isinstance(b, SignalReceived) and b.signal in SIGNALS)
-    return next(last, NO_ONE) == Decider("process", str(pid))
+    last = (b.by for b in bodies if isinstance(b, ev.SignalReceived) and b.signal in SIGNALS)
+    return next(last, ev.NO_ONE) == ev.Decider("process", str(pid))
 
 
 def _load(session: SessionLike, parent: ProcessLike, pid: int) -> ProcessLike:
@@ -241,7 +234,7 @@ def _load(session: SessionLike, parent: ProcessLike, pid: int) -> ProcessLike:
     if folder is None:
         raise UsageError(f"process {pid}: no such process")
     began = first(folder / "journal.jsonl").body
-    own = isinstance(began, RunStarted) and bool(began.parent and began.parent.get("own_model"))
+    own = isinstance(began, ev.RunStarted) and bool(began.parent and began.parent.get("own_model"))
     tools = [t for n, t in parent.run.tools.items() if n not in (*ALWAYS, START, WAIT)]
     return session.load(folder, tools=tools, model=None if own else parent.run.model)
 
@@ -262,7 +255,7 @@ async def _start(
 ) -> ToolResult:
     """Start a child as a call says; the same call starts it once."""
     bodies = (e.body for e in run.journal.events)
-    made = (b.child for b in bodies if isinstance(b, BudgetReserved) and b.call == context.call)
+    made = (b.child for b in bodies if isinstance(b, ev.BudgetReserved) and b.call == context.call)
     if (before := next(made, None)) is not None and before in session.processes:
         return _told(session.processes[before])
     goal = str(arguments["goal"]).replace("!`", "`").replace("&`", "`")  # it attaches nothing: a person may
@@ -286,13 +279,15 @@ def _told(child: ProcessLike) -> ToolResult:
     return ToolResult(True, text, facts={"child": child.pid})
 
 
-def _awaits(session: SessionLike, run: Run, call: str, arguments: Mapping[str, Any]) -> MessageAwaited | None:
+def _awaits(
+    session: SessionLike, run: Run, call: str, arguments: Mapping[str, Any]
+) -> ev.MessageAwaited | None:
     """Let a call wait for a child that has not ended; what is wrong with the name is said when it runs."""
     with suppress(LlmosError):
         child = _child(session, run, arguments)
         if not child.over:
             named = f"{title(child.run.state)} to end"
-            return MessageAwaited(wait=call, what="process", whom=[child.pid], title=named)
+            return ev.MessageAwaited(wait=call, what="process", whom=[child.pid], title=named)
     return None
 
 
@@ -308,11 +303,13 @@ async def _answer(
     if run.sight is not None:
         run.sight.saw(changed)
     how = f"{title(s)} ended: {s.reason}" + (f" ({s.detail})" if s.detail and s.reason != "answered" else "")
-    lines = [how, *([f"It changed {', '.join(changed)}."] if changed else []), s.answer or "It gave no answer."]
+    head = "\n".join([how, *([f"It changed {', '.join(changed)}."] if changed else [])])
     label = labels.context(s.labels)
-    facts = {"label": str(label), "why": f"{title(s)} had read {label} data"} if label != labels.TRUSTED else {}
+    facts: dict[str, Any] = {"child": s.pid, **({"answer": head.count("\n") + 1} if s.answer else {})}
+    if label != labels.TRUSTED:
+        facts |= {"label": str(label), "why": f"{title(s)} had read {label} data"}
     wrong = "" if s.reason == "answered" else "NotAnswered"
-    return ToolResult(not wrong, "\n".join(lines), wrong, facts={**facts, "child": s.pid})
+    return ToolResult(not wrong, f"{head}\n{s.answer or 'It gave no answer.'}", wrong, facts=facts)
 
 
 class Children(Part):
@@ -341,9 +338,9 @@ class Children(Part):
         """Pass signals on to children, end them with their parent, and settle with it what a child has used."""
         state = run.state
         match event.body:
-            case SignalReceived(signal=signal) if signal in SIGNALS:
+            case ev.SignalReceived(signal=signal) if signal in SIGNALS:
                 _pass_on(self.session, state, signal)
-            case RunEnded():
+            case ev.RunEnded():
                 _pass_on(self.session, state, "kill")
                 parent = self.session.processes.get(state.started_by)
                 if parent is not None:

@@ -10,21 +10,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from llmos_nb.errors import CallDenied, ConfigError, UsageError
-from llmos_nb.journal import who
-from llmos_nb.journal.events import (
-    VERSION,
-    YOU,
-    HeadMessage,
-    LabelChanged,
-    OutputsDeclared,
-    Parent,
-    PlanProposed,
-    PolicyLoaded,
-    RunStarted,
-)
+from llmos_nb.journal import events as ev, who
 from llmos_nb.messages import Message
 from llmos_nb.models import Model, catalogue, parse_context, place_of, window_bytes
 from llmos_nb.policy import Budget, budget as budgets, labels
+from llmos_nb.policy.secrets import vault
 from llmos_nb.process import Run, briefing, finish, preview as previews
 from llmos_nb.process.gate import labels as file_labels, quarantine
 from llmos_nb.process.scheduling import resource
@@ -93,8 +83,8 @@ def record_start(
     """Write the first two events: what was started, and under which policy; `facts` are what parts say of it."""
     traits, plain_head = run.model.traits, [_plain(m) for m in head]
     run.append(
-        RunStarted(
-            version=VERSION,
+        ev.RunStarted(
+            version=ev.VERSION,
             goal=goal,
             model=traits.name,
             endpoint=place_of(run.model) or None,
@@ -115,7 +105,7 @@ def record_start(
     digest = toolbox.digest(digests, settings)
     other = settings.other_approver or settings.approval.other
     run.append(
-        PolicyLoaded(
+        ev.PolicyLoaded(
             digest=digest,
             tools=digests,
             reads=[t.name for t in run.tools.values() if t.independent] or None,
@@ -146,6 +136,13 @@ def private_names(*known: Mapping[str, str]) -> list[str]:
     return labels.private(labels.inherited(known)) if any(known) else []
 
 
+def hide_secret(namespace: Mapping[str, Any], *known: Mapping[str, str]) -> None:
+    """Take in the texts of variables that are labelled secret, before anything is said of them."""
+    said = labels.inherited(known) if any(known) else {}
+    if names := [n for n in labels.marked(said) if labels.parse(said[n]).secret and n in namespace]:
+        vault.look({n: namespace[n] for n in names}, names)
+
+
 def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mapping[str, str]]) -> None:
     """Write the labels that stand before the first step: those declared, and what other processes have learnt.
 
@@ -158,11 +155,12 @@ def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mappin
         there = name.startswith(labels.FILE) or name in declared or name in (run.namespace or {})
         if there and labels.parse(label) != labels.TRUSTED:
             why = "declared in llmos.toml" if name in declared else "by a process before this one"
-            run.append(LabelChanged(name=name, label=label, why=why))
+            run.append(ev.LabelChanged(name=name, label=label, why=why))
+    file_labels.hide(run, known)
     if (call := current_call.get()) is not None and call.exposed:
         label = str(labels.context(run.state.labels).join(labels.UNTRUSTED))
         run.append(
-            LabelChanged(name=labels.CONTEXT, label=label, why="begun by a step that others may be behind")
+            ev.LabelChanged(name=labels.CONTEXT, label=label, why="begun by a step that others may be behind")
         )
     _label_attached(run)
     said = run.state.context.head[-1].text if run.state.context.head else ""
@@ -172,7 +170,7 @@ def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mappin
     if shown:
         came = labels.Came(labels.of(shown, run.state.labels), f"the goal's variables: {', '.join(shown)}")
         for name, label, why in labels.floated(run.state.labels, came, ()):
-            run.append(LabelChanged(name=name, label=label, why=why))
+            run.append(ev.LabelChanged(name=name, label=label, why=why))
 
 
 def _label_attached(run: Run) -> None:
@@ -186,7 +184,7 @@ def _label_attached(run: Run) -> None:
         name = tables.get(file, labels.CONTEXT)
         now = labels.of((name,), run.state.labels).join(label)
         if now != labels.of((name,), run.state.labels):
-            run.append(LabelChanged(name=name, label=str(now), why=f"the attached {file}"))
+            run.append(ev.LabelChanged(name=name, label=str(now), why=f"the attached {file}"))
 
 
 def declare_outputs(run: Run, declared: str) -> None:
@@ -194,13 +192,14 @@ def declare_outputs(run: Run, declared: str) -> None:
     if declared and run.namespace is None:
         raise UsageError(f"out {declared!r}: a process without a namespace leaves no variables")
     if declared:
-        run.append(OutputsDeclared(outputs=[list(o) for o in finish.parse(declared, "out")]))
+        run.append(ev.OutputsDeclared(outputs=[list(o) for o in finish.parse(declared, "out")]))
 
 
-def check_goal(goal: str) -> None:
-    """Refuse a goal that says nothing."""
+def checked_goal(goal: str) -> str:
+    """Return a goal with handles for the secrets that it spells; refuse one that says nothing."""
     if not goal.strip():
         raise UsageError("the goal is empty: write what you want done (in a notebook, below %%agent)")
+    return vault.written(goal)
 
 
 def how_apart(preview: bool, isolate: bool, namespace: object) -> str:
@@ -228,7 +227,7 @@ def seeing(model: Model, images: str) -> Model:
     return model
 
 
-def model_of(model: Model, parent: Parent | None) -> Model:
+def model_of(model: Model, parent: ev.Parent | None) -> Model:
     """Return the model of a process: for a child that has its parent's, the script of its own where there is one."""
     child = getattr(model, "child", None)
     return child(parent["nth"]) if child is not None and parent and parent.get("own_model") is False else model
@@ -268,7 +267,7 @@ def give_plan(run: Run, steps: tuple[Step, ...]) -> None:
 
         steps = gate_acts.steps_of_person(steps, run)
     if steps:
-        run.append(PlanProposed(version=1, steps=[p.plain() for p in steps], by=YOU))
+        run.append(ev.PlanProposed(version=1, steps=[p.plain() for p in steps], by=ev.YOU))
 
 
 def check_name(check: Any) -> str:
@@ -287,9 +286,9 @@ def check_name(check: Any) -> str:
     return check if isinstance(check, str) else getattr(check, "__name__", "check") if check is not None else ""
 
 
-def _plain(message: Message) -> HeadMessage:
+def _plain(message: Message) -> ev.HeadMessage:
     """Return a message of the head as plain data, to be read back by `fold`."""
-    found: HeadMessage = {"role": message.role, "text": message.text}
+    found: ev.HeadMessage = {"role": message.role, "text": message.text}
     if message.calls:
         found["calls"] = [{"name": c.name, "arguments": c.arguments, "id": c.id} for c in message.calls]
     if message.call:

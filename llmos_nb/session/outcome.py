@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from llmos_nb.errors import ApprovalNeeded, LlmosError, NotAnswered
 from llmos_nb.session.ipc import pipes
 from llmos_nb.session.ipc.deadlock import title
@@ -43,3 +45,11 @@ def unanswered(process: ProcessLike) -> LlmosError:
         return NotAnswered(f"process {p} is paused ({process.detail}); %agent resume {p} goes on")
     detail = f" ({process.detail})" if process.detail else ""
     return NotAnswered(f"process {p} ended: {process.reason}{detail}")
+
+
+def forms(process: ProcessLike, **_: object) -> dict[str, Any]:
+    """Return a process as a notebook shows it under a cell: the panel where a page can draw it, else HTML and text."""
+    from llmos_nb.views import bundle  # only where one is shown
+
+    run = process.run
+    return process.dispatch.ask(lambda: bundle.bundle(run.state, run.journal.events))

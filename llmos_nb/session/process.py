@@ -19,6 +19,7 @@ from llmos_nb.process import Run, decisions, drive, redo_last, signals, undo_cal
 from llmos_nb.process.state import Plan
 from llmos_nb.session.commands.watch import SOON_S, watch
 from llmos_nb.session.dispatch import Deadlines, Dispatch
+from llmos_nb.session.outcome import forms
 from llmos_nb.session.parts import Parts
 from llmos_nb.session.protocols import ProcessLike, SessionLike
 from llmos_nb.session.threads import interrupts, runtime
@@ -71,6 +72,8 @@ class Process:
     def __repr__(self) -> str:
         end = f", {self.reason}" if self.reason else ""
         return f"<process {self.pid} {self.state}{end}: {self.run.state.goal.strip()[:60]!r}>"
+
+    _repr_mimebundle_ = forms
 
     @property
     def pid(self) -> int:
@@ -141,12 +144,9 @@ class Process:
     def uses(self) -> str:
         """What it uses at this moment: its model, or the tools of the calls that run."""
         s = self.run.state
-        if s.settled:
-            return ""
         running = [c.name for c in s.open_calls if c.status == "running"]
-        return ", ".join([f"the model {self.run.model.traits.name}"] if s.request else running)
-
-    # driving it, and waiting for it
+        using = [f"the model {self.run.model.traits.name}"] if s.request else running
+        return "" if s.settled else ", ".join(using)
 
     def start(self) -> Process:
         """Begin to drive it, with its outputs in the cell that calls this."""

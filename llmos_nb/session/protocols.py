@@ -116,13 +116,7 @@ class SessionLike(Protocol):
         """Put together what drives a process."""
 
     def record_start(
-        self,
-        run: Run,
-        settings: Settings,
-        goal: str,
-        bounds: Budget,
-        head: tuple[Message, ...],
-        **more: Any,
+        self, run: Run, settings: Settings, goal: str, bounds: Budget, head: tuple[Message, ...], **more: Any
     ) -> None:
         """Write the first events of a process."""
 

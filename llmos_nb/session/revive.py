@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -12,21 +13,10 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-from llmos_nb.errors import ConfigError, JournalLocked, LlmosError, UsageError
-from llmos_nb.journal import Event, Journal, until
-from llmos_nb.journal.events import (
-    VERSION,
-    YOU,
-    ActsMoved,
-    ActUsed,
-    ModelFailed,
-    ModelResponded,
-    RunPaused,
-    RunResumed,
-    RunStarted,
-    SignalReceived,
-)
-from llmos_nb.models import Model, catalogue, may_ask, place_of, resolve
+from llmos_nb.errors import ConfigError, JournalLocked, LlmosError, ModelRefused, UsageError
+from llmos_nb.journal import Event, Journal, events as ev, until
+from llmos_nb.messages import Request, Response
+from llmos_nb.models import Model, Traits, catalogue, may_ask, place_of, resolve
 from llmos_nb.policy import Approver
 from llmos_nb.policy.secrets import redact
 from llmos_nb.process import (
@@ -45,13 +35,34 @@ from llmos_nb.process.gate import compensate, servers as gate_tools
 from llmos_nb.process.state import State, resumes
 from llmos_nb.process.state.fold import fold
 from llmos_nb.session import abreast, config, toolbox
-from llmos_nb.session.absent import Absent
 from llmos_nb.session.opening import hold_to, model_of, seeing
 from llmos_nb.session.parts import Order
 from llmos_nb.session.process import Process, Sessions
 from llmos_nb.session.protocols import ProcessLike
 from llmos_nb.session.tightening import PLANNING
 from llmos_nb.tools import Tool
+
+
+class Absent:
+    """Stands for a model that cannot be had: no key, no weights, another endpoint, or an object of another interpreter.
+
+    Parameters
+    ----------
+    name : str
+        Of the model.
+    why : str
+        What is wrong with it.
+    """
+
+    slots, endpoint = math.inf, ""
+
+    def __init__(self, name: str, why: str) -> None:
+        self.traits, self.why = Traits(name), why
+
+    async def respond(self, request: Request, on_text: Callable[[str], None]) -> Response:
+        """Refuse: there is no model."""
+        raise ModelRefused(self.why)
+
 
 NOTHING = Tool("", "", {}, lambda: None)
 
@@ -171,7 +182,7 @@ def _box(
     model: Model,
     tools: Iterable[Any],
     state: State,
-    began: RunStarted,
+    began: ev.RunStarted,
 ) -> dict[str, Tool]:
     """Return the tools that a process had: those handed over now, and the functions of the notebook by their names."""
     how, copied = began.apart or "", tuple(began.copied or ())
@@ -226,12 +237,11 @@ async def _go_on(session: Sessions, process: ProcessLike, model: str | Model | N
         _check_further(run)
     if run.state.status == "running" and not process.cold:
         if run.state.pause_wanted:
-            run.append(SignalReceived(signal="resume", by=YOU))
+            run.append(ev.SignalReceived(signal="resume", by=ev.YOU))
         process.start()
         return
     if model is not None or isinstance(run.model, Absent):
-        settings = config.load({}, session.configured)
-        run.model = model_of(_model(run.journal, run.state, model, settings), run.journal.began.parent)
+        choose(session, process, model)
     was = process.cold
     try:
         with run.journal.held():
@@ -241,7 +251,7 @@ async def _go_on(session: Sessions, process: ProcessLike, model: str | Model | N
                 run
             )  # now: a message that comes may let it begin others before these are settled
             process.cold = False  # before the event: whoever follows it looks then, and no event says it later
-            run.append(RunResumed(epoch=run.state.epoch + (1 if was else 0)))
+            run.append(ev.RunResumed(epoch=run.state.epoch + (1 if was else 0)))
             if run.state.servers:
                 with suppress(LlmosError):  # what is wrong is said when the process goes on
                     await gate_tools.join(run)
@@ -255,6 +265,13 @@ async def _go_on(session: Sessions, process: ProcessLike, model: str | Model | N
     run.trouble = ""
     _seek(run)
     process.start()
+
+
+def choose(session: Sessions, process: ProcessLike, model: str | Model | None) -> None:
+    """Give a process another model from its next request on; without one, the model that it had."""
+    process.dispatch.only_people()
+    run, settings = process.run, config.load({}, session.configured)
+    run.model = model_of(_model(run.journal, run.state, model, settings), run.journal.began.parent)
 
 
 def _check_further(run: Run) -> None:
@@ -323,8 +340,8 @@ def _record_fork(session: Sessions, child: Run, process: ProcessLike, last: Even
     place = _relative(path, child.journal.path.parent)
     copied = session.parts["isolation"].names_at(process.run, s) if isolate else began.copied
     child.append(
-        RunStarted(
-            version=VERSION,
+        ev.RunStarted(
+            version=ev.VERSION,
             goal=s.goal,
             model=s.model,
             name=s.name,
@@ -337,7 +354,7 @@ def _record_fork(session: Sessions, child: Run, process: ProcessLike, last: Even
         )
     )
     _move_acts(child, process.run.state, isolate)
-    child.append(RunPaused(why=f"forked from process {process.pid} at event {last.n}"))
+    child.append(ev.RunPaused(why=f"forked from process {process.pid} at event {last.n}"))
     with child.journal.held():
         pass
 
@@ -346,12 +363,12 @@ def _move_acts(child: Run, parent: State, isolate: bool) -> None:
     """Move acts to the process that goes on: what the parent has used since is used; a copy beside it has none."""
     mine = child.state.acts
     if isolate and (there := [n for n, a in mine.items() if a.open]):
-        child.append(ActsMoved(acts=there))
+        child.append(ev.ActsMoved(acts=there))
         return
     for n, act in ((n, a) for n, a in parent.acts.items() if n in mine):
         for call, item in act.uses[len(mine[n].uses) :]:
             items = act.items if mine[n].items is None else None
-            child.append(ActUsed(call=f"{parent.pid}:{call}", act=n, item=item, items=items))
+            child.append(ev.ActUsed(call=f"{parent.pid}:{call}", act=n, item=item, items=items))
 
 
 def _relative(path: Path, folder: Path) -> str:
@@ -366,8 +383,10 @@ def _seek(run: Run) -> None:
     seek = getattr(run.model, "seek", None)
     if seek is None:
         return
-    since = itertools.takewhile(lambda e: not isinstance(e.body, ModelResponded), reversed(run.journal.events))
+    since = itertools.takewhile(
+        lambda e: not isinstance(e.body, ev.ModelResponded), reversed(run.journal.events)
+    )
     bodies = (e.body for e in since)
-    failed = [b for b in bodies if isinstance(b, ModelFailed) and b.error_kind not in ("stopped", "crash")]
+    failed = [b for b in bodies if isinstance(b, ev.ModelFailed) and b.error_kind not in ("stopped", "crash")]
     read = sum(len(c.facts.get("said", ())) for c in run.state.calls.values())  # answers about what is kept out
     seek(run.state.responses + read, len(failed))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,24 +18,8 @@ from llmos_nb.policy import Approver, Budget, labels
 from llmos_nb.process import Run, briefing, inputs, open_journal, recall
 from llmos_nb.process.scheduling import NamespaceLock, Sharing, Sight
 from llmos_nb.process.state import State, prompts
-from llmos_nb.session import abreast, config, revive, table, toolbox
+from llmos_nb.session import abreast, config, opening, revive, table, toolbox
 from llmos_nb.session.notebook import Recorder, recorder_of
-from llmos_nb.session.opening import (
-    bounds_of,
-    check_goal,
-    check_name,
-    declare_outputs,
-    give_plan,
-    given_plan,
-    hold_host,
-    hold_inside,
-    hold_to,
-    how_apart,
-    private_names,
-    record_labels,
-    record_start,
-    seeing,
-)
 from llmos_nb.session.parts import Order, Parts
 from llmos_nb.session.process import Process
 from llmos_nb.session.protocols import ProcessLike
@@ -107,7 +92,7 @@ class Session:
             made = self.create(goal, **options)
         else:
             made = self.processes[self.parts["children"].create(parent, goal, **options).pid]
-        declare_outputs(made.run, out)
+        opening.declare_outputs(made.run, out)
         if source is not None:
             self.parts["mail"].pipe(made, source)
         return made.start()
@@ -149,34 +134,35 @@ class Session:
         UsageError
             A goal, option, name or model is not understood; nothing was started.
         """
-        check_goal(goal)
-        checked = check_name(check)
+        goal, checked = opening.checked_goal(goal), opening.check_name(check)
         settings, spec = self._settled(model, options)
-        chosen = hold_host(_chosen(spec, base_url, settings))
-        bounds, price = bounds_of(chosen, settings)
+        chosen = opening.hold_host(_chosen(spec, base_url, settings))
+        bounds, price = opening.bounds_of(chosen, settings)
         tables = briefing.attach(goal, self.namespace)
-        how, names = how_apart(preview, isolate, self.namespace), self.namespace or {}
+        how, names = opening.how_apart(preview, isolate, self.namespace), self.namespace or {}
         copied = briefing.shown_names(goal, names, variables) if how else []
         handed, servers = toolbox.parted(tools, [names[n] for n in briefing.handed(goal, names)])
         order = Order(settings, chosen, goal, tuple(handed), bind, variables, how, tuple(copied))
         box = self.parts.wraps(order, toolbox.build(self.parts, order))
-        seats, steps = toolbox.approvers(approvers, settings, self.sharing.n), given_plan(settings.plan, names)
+        seats = toolbox.approvers(approvers, settings, self.sharing.n)
+        steps = opening.given_plan(settings.plan, names)
         shown = (self.namespace, variables, settings.show_values, how == "isolate", self._private(settings))
         head = briefing.head(goal, chosen.traits, *shown, settings.prompts)
         journal = self.new_journal(name or goal)
-        run = hold_to(self.make_run(journal, State(), chosen, box, settings.call_timeout), settings)
+        run = opening.hold_to(self.make_run(journal, State(), chosen, box, settings.call_timeout), settings)
         run.check, run.price, run.owns_model, run.approvers = check, price, isinstance(spec, str | None), seats
         origin = {"parent": None, "pid": self.last_pid, "name": name, "spec": str(spec or ""), "bind": bind}
         given: dict[str, Any] = {"vars": variables, "servers": servers, "order": ordered, "check": checked}
         given |= {"devices": [t for t in handed if isinstance(t, str)], "apart": how, "copied": copied}
         self.record_start(run, settings, goal, bounds, head, tables=tables, **origin, **given)
-        record_labels(run, settings.labels, self._labels())
-        give_plan(run, steps)
+        opening.record_labels(run, settings.labels, self._labels())
+        opening.give_plan(run, steps)
         return self.register(run, briefing.shown_names(goal, names, variables))
 
     def _private(self, settings: config.Settings) -> list[str]:
         """Return the variables whose values no model is shown."""
-        return private_names(self.sharing.labels, settings.labels)
+        opening.hide_secret(self.namespace or {}, settings.labels, *self._labels())
+        return opening.private_names(self.sharing.labels, settings.labels)
 
     def _labels(self) -> list[Mapping[str, str]]:
         """Return what is known of names and files: by a person's word, and by the processes of this session."""
@@ -188,7 +174,7 @@ class Session:
     ) -> tuple[config.Settings, str | Model | None]:
         """Return the settings of a new process, and what says its model: a name, or the model itself."""
         named = model if isinstance(model, str) else None
-        settings = hold_inside(config.load({**options, "model": named}, self.configured))
+        settings = opening.hold_inside(config.load({**options, "model": named}, self.configured))
         return settings, settings.model or None if model is None or named is not None else model
 
     def make_run(
@@ -232,9 +218,11 @@ class Session:
             there = {*run.tools, *(t for p in self.processes.values() for t in p.run.tools)}
             found = config_names.unmatched(settings, there, self.namespace or {}, self.serves)
             self._remarks = dict.fromkeys(found, True) | self._remarks
-        told = prompts.you_are(settings.prompts, more["pid"], more["name"])
-        head = briefing.introduced(head, run.tools, told)
-        record_start(run, settings, goal, bounds, head, self.parts.begun(run, settings), **more)
+        social = self.namespace is not None or not run.tools.keys().isdisjoint(("send", "start_process"))
+        if social and not run.model.traits.prefix:
+            whose = (more["pid"], more["name"], settings.approve, bounds.limits, datetime.now(UTC))
+            head = briefing.introduced(head, prompts.you_are(settings.prompts, *whose))
+        opening.record_start(run, settings, goal, bounds, head, self.parts.begun(run, settings), **more)
 
     def remarks(self) -> list[str]:
         """Return what is to be said of the settings, each once, by whoever presents the processes that began."""
@@ -339,6 +327,10 @@ class Session:
         await revive.resume(self, process, model)
         await self.parts.resumed(process)
 
+    def choose(self, process: ProcessLike, model: str | Model) -> None:
+        """Give a process another model, from its next request on."""
+        revive.choose(self, process, model)
+
     def fork(self, process: ProcessLike, at: int, isolate: bool = False) -> Process:
         """Begin a new process from event `at` of another."""
         return revive.fork(self, process, at, isolate)
@@ -397,4 +389,4 @@ class Session:
 def _chosen(spec: str | Model | None, base_url: str | None, settings: config.Settings) -> Model:
     """Return the model of a new process, with the patience and the eyes that the settings give it."""
     found = resolve(spec, base_url=base_url or settings.base_url, stall_s=settings.patience)
-    return seeing(found, settings.images)
+    return opening.seeing(found, settings.images)

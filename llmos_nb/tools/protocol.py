@@ -240,6 +240,14 @@ class Tool:
         function = {"name": self.name, "description": self.description, "parameters": fields}
         return {"type": "function", "function": function}
 
+    def wire_with(self, argument: str) -> dict[str, Any]:
+        """Return the same with one text more that may be given, which it does not see itself."""
+        found = self.wire
+        fields = found["function"]["parameters"]
+        own = fields.get("properties", {})
+        more = {**fields, "properties": {**own, argument: own.get(argument, {"type": "string"})}}
+        return {**found, "function": {**found["function"], "parameters": more}}
+
     def to_code(self, arguments: Mapping[str, Any]) -> str:
         """Return the call as Python code."""
         if self.code is not None:

@@ -19,7 +19,7 @@ Tone = Literal["", "go", "ask", "ok", "bad"]
 StepStatus = Literal[
     "pending", "running", "waiting", "done", "failed", "rejected", "skipped", "replaced", "undone", "left"
 ]  # skipped by somebody; undone; left: no call served it
-Glyph = StepStatus | Literal["pause", "answered", "danger"]
+Glyph = StepStatus | Literal["pause", "answered", "danger", "ran"]
 Piece = str | list[str]
 """A piece of a value: plain characters, or ``[character, "U+043E", "looks like o"]``."""
 
@@ -345,6 +345,7 @@ class PanelView(TypedDict, total=False):
     now: list[Block]
     sheet: Sheet | None
     foot: Foot
+    cell: Words  # while it asks: that its cell holds those below
     kernel_id: str  # lets Stop interrupt where the widget manager has no way
     stream: str  # kept by the panel itself: text that the model writes,
     written: str  # code that it writes,

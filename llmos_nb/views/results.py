@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from llmos_nb.process.state import CONTROL, State
 from llmos_nb.tools import Call
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.outside import outside
-from llmos_nb.views.wording import FEW, count, few, since
+from llmos_nb.views.wording import FEW, as_read, count, few, since
 
 Kind = Literal["", "as expected", "not as expected", "ran", "failed", "undone"]
 _HOW = (("rebound", "rebound"), ("mutated", "changed in place"), ("created", "new"), ("deleted", "deleted"))
@@ -213,8 +213,10 @@ def more(shape: Mapping[str, Any], details: Iterable[str] = ()) -> str:
 _SIGNS = (("plus", "+"), ("minus", "−"))
 
 
-def seen(calls: Iterable[Call], text: str) -> str:
-    """Return what was seen in a step, in a line: of tables their dimensions before and after, rather than a number.
+def seen(calls: Iterable[Call], text: str, of: Sequence[str] = ()) -> tuple[str, list[str]]:
+    """Return what was seen in a step, in a line, and the calls in whose results all of that was seen.
+
+    Of tables it tells their dimensions before and after, rather than a number.
 
     Parameters
     ----------
@@ -222,23 +224,26 @@ def seen(calls: Iterable[Call], text: str) -> str:
         Those of the step that went well.
     text : str
         What was recorded as seen, which may be a table on one line.
+    of : sequence of str
+        The calls of which that was recorded.
     """
-    found, said, tables = list(calls), list[str](), False
+    found, said, tables, text = list(calls), list[tuple[str, str]](), False, as_read(text)
     for call in found:
         table = grid(call)
         tables = tables or table is not None
         said += [
-            f"{c.name} {', '.join(filter(None, (c.size, c.more)))}"
+            (f"{c.name} {', '.join(filter(None, (c.size, c.more)))}", call.id)
             for c in changes(call)
             if c.how in ("rebound", "changed in place") and "×" in c.size
         ]
         if table is not None and table.of and not said:
-            said.append(f"{table.name or 'a table'}, {' × '.join(f'{n:,}' for n in table.of)}")
+            said.append((f"{table.name or 'a table'}, {' × '.join(f'{n:,}' for n in table.of)}", call.id))
     if not said:
-        return text
+        return text, list(of)
     rest = _line("\n".join(said for kind, said in pieces(found[-1]) if kind == "printed")) if tables else text
     more = [] if bare(rest) or not rest else [rest if len(rest) <= _SAID else f"{rest[: _SAID - 1]}…"]
-    return " · ".join([*said[:2], *more])
+    by = {call for _, call in said[:2]} | (set(of) if more else set())
+    return " · ".join([*(words for words, _ in said[:2]), *more]), [c.id for c in found if c.id in by]
 
 
 def _line(printed: str) -> str:
@@ -282,7 +287,7 @@ def pieces(call: Call) -> list[tuple[str, str]]:
         if how != "image":
             source = _OBJECT.fullmatch(own) and piece.strip() and not _OBJECT.fullmatch(piece.strip())
             kind = "markdown" if source else "value" if how == "value" else "printed"
-            piece = own if own and kind == "value" else piece
+            piece = as_read(own or piece) if kind == "value" else piece
         if how == "display" and (form := next(forms, "")):
             kind, piece = "markdown", form
         if found and kind == found[-1][0] == "printed":

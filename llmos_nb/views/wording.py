@@ -38,6 +38,7 @@ BARS_MOST = 4
 FEW = 3
 BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _UNSEEN = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{BIDI}]")
+_OF_NUMPY = re.compile(r"\bnp\.(?:float|int|uint|complex)\d+\(([^()]*)\)|\bnp\.(True|False)_")
 _COUNTED = ("", "once", "twice")
 
 
@@ -145,6 +146,11 @@ def marked(text: str) -> Words:
     if len(parts) == 1 or len(parts) % 2 == 0:
         return text
     return [["`", part] if i % 2 else part for i, part in enumerate(parts) if part]
+
+
+def as_read(value: str) -> str:
+    """Return a value's text with numbers of numpy as a person reads them: of ``np.float64(4201.75)`` ``4201.75``."""
+    return _OF_NUMPY.sub(lambda m: m[1] or m[2], value)
 
 
 def hidden(text: str) -> list[str]:

@@ -119,8 +119,9 @@ def test_message_goes_its_way_whatever_is_wrong_with_a_click():
     comm, seen = Comm(), []
     assert listen(comm, seen.append) and listen(comm, broken)
     route = getattr(comm, ASKED)
-    assert route({"method": "custom", "content": {"verb": "pause"}}, "main") == "main"
-    assert route({"method": "update", "state": {}}, "main") == "main" and route(None, None) is None
+    # to the main thread: what a subshell has done makes the page say that the session is idle
+    assert route({"method": "custom", "content": {"verb": "pause"}}, "subshell") is None
+    assert route({"method": "update", "state": {}}, "subshell") == "subshell" and route(None, None) is None
     assert seen == [{"verb": "pause"}]
 
 

@@ -3,7 +3,7 @@
 import pytest
 from fixtures_journals import doubt as in_doubt, edited, proposed, question, tool, waiting
 
-from llmos_nb.app.present.keys import prompt_keys
+from llmos_nb.app.present.text import prompt_keys
 from llmos_nb.errors import UsageError
 
 

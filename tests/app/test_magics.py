@@ -352,6 +352,30 @@ def test_send_after_the_answer_begins_a_further_turn_in_its_cell(tmp_path):
         assert ran.status == "ok" and "hello again" in ran.text and "Once more?" in ran.text
 
 
+def test_resume_with_another_model_after_the_answer_says_whom_further_words_go_to(tmp_path):
+    with Notebook(tmp_path) as book:
+        book.run(f"%%agent -a auto --plan none -m {book.script(HELLO)}\nGreet.")
+        ran = book.run(f"%agent resume 1 -m {book.script({'text': 'another says hello'}, name='other.json')}")
+        assert ran.status == "ok" and '%agent send 1 "…" asks further of' in ran.text
+        assert "another says hello" in book.run('%agent send 1 "Once more?"').text
+
+
+def streamed(ran):
+    return "".join(m["content"]["text"] for m in ran.messages if m["msg_type"] == "stream")
+
+
+def test_neither_send_nor_show_prints_again_what_was_printed_before(tmp_path):
+    with Notebook(tmp_path) as book:
+        spec = book.script(python("print('the first step')"), HELLO, {"text": "hello again"})
+        first = book.run(f"%%agent -a auto --plan none -m {spec}\nGreet.")
+        assert "the first step" in streamed(first)
+        sent = book.run('%agent send 1 "Once more?"')
+        assert "hello again" in streamed(sent) and "the first step" not in streamed(sent)
+        shown = book.run("%agent show 1")
+        assert "the first step" not in streamed(shown) and "hello again" not in streamed(shown)
+        assert "hello again" in shown.text and "the first step" in shown.html  # once, as the last state
+
+
 PATCHED = "(sys.stdout, sys.stderr, vars(ip.display_pub).get('publish'), ip.custom_exceptions, ip.CustomTB)"
 SHOWS = python("from IPython.display import display, Markdown\nprint('p')\ndisplay(Markdown('**b**'))")
 

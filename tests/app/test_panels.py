@@ -10,6 +10,7 @@ from turns import python
 from waits import until
 
 from llmos_nb.app.lab.panels import TARGET
+from llmos_nb.views import plain
 
 RUN = "application/vnd.llmos.run+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -126,6 +127,21 @@ def test_a_page_follows_from_the_first_and_asks_further_after_the_end(book):
     assert len(page.shown) <= 8  # at waits, pauses and ends, not at each of the events
     page.say(comm, verb="keep")
     assert page.until(lambda: page.heard(comm, "keep"))["data"][RUN]["n"] == page.shown[-1][1][RUN]["n"]
+
+
+@pytest.mark.parametrize("how", ["", "--bg"])
+def test_the_foot_of_a_question_says_that_its_cell_holds_those_below_only_where_it_does(book, how):
+    book, page = book
+    name = f"foot{how.strip('-')}"
+    spec = book.script(python("open('f.txt', 'w').close()"), {"text": "done"}, name=f"{name}.json")
+    comm = panel_of(page, f"%%agent {name} {how} --plan none -m {spec}\nWrite.")
+    pid = page.opened[comm]["pid"]
+    page.until(lambda: state(page, comm)["card"])
+    page.until(lambda: how or state(page, comm).get("cell"))
+    said = plain(state(page, comm).get("cell", ""))
+    assert ("--bg" in said, f"%agent approve {pid}" in said) == ((not how,) * 2)
+    page.say(comm, verb="reject", call="r1.0", seq="r")
+    page.until(lambda: state(page, comm)["id"] == "finished" and "cell" not in state(page, comm))
 
 
 def test_where_no_page_follows_the_output_is_drawn_once_more_at_the_end_without_the_widget(book):

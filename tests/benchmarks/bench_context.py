@@ -102,7 +102,9 @@ def answer(body: dict) -> dict:
     story = "\n".join([*texts[2:], *calls])  # what is seen, what is noted, and what the harness noted
     read = max(map(int, re.findall(r"record\((?:n=|{\"n\": ?)(\d+)", story)), default=0)
     if read < steps:
-        notes = f"Notes: record(n={read}) is the last that was read." if texts[-1] == TEXTS["compacted"] else ""
+        notes = (
+            f"Notes: record(n={read}) is the last that was read." if texts[-1] == TEXTS["window_full"] else ""
+        )
         return {"text": notes, "calls": [call("record", n=read + 1)]}
     return _answered(texts, story)
 
@@ -122,7 +124,7 @@ def _answered(texts: list[str], story: str) -> dict:
     found = [f"station {w} reports code {known[w]}" for w in wanted if w in known]
     asked = [f"What is the code of {w}?" for w in wanted]
     notes = (
-        "; ".join(["Notes: all records are read", *asked, *found]) if texts[-1] == TEXTS["compacted"] else ""
+        "; ".join(["Notes: all records are read", *asked, *found]) if texts[-1] == TEXTS["window_full"] else ""
     )
     wants = [call("recall", query=query(w)) for w in more[:AT_ONCE]] or [call("questions")]
     return {"text": notes, "calls": wants}

@@ -1,12 +1,17 @@
-"""How often ordinary work is stopped by an effect that its code did not show.
+"""How often ordinary work is asked about, or stopped by an effect that its code did not show.
 
-    python tests/benchmarks/bench_quiet.py [--docstrings pandas,numpy,scipy,sklearn] [--imports] [--cost] [--seconds S]
-        [--seed N] [--rows FILE] [--json FILE]
+    python tests/benchmarks/bench_quiet.py [--docstrings pandas,numpy,scipy,sklearn] [--steps] [--imports] [--cost]
+        [--seconds S] [--seed N] [--rows FILE] [--json FILE]
 
-Runs the examples of docstrings, each block as one step of the Python device, and first imports of installed libraries
-with fresh caches, in interpreters of their own. A stop is an effect that the inspection of the code did not predict. A
-question before the step is counted, too. With a bound of seconds, as many blocks run as fit, drawn by the seed;
-with a file of rows the next run goes on with those that are left.
+All runs in real sessions, by steps of the Python device that a scripted model proposes, with nobody there but where
+said. A stop is an effect that holds a step in the middle, since the inspection of its code did not predict it; a
+question before the step is counted apart.
+
+- docstrings: the examples, each block as one step, in mode `risky`. With a bound of seconds, as many blocks run as
+  fit, drawn by the seed; with a file of rows the next run goes on with those that are left;
+- steps: the sixty of `quiet_steps.py`, in `risky` with a person who approves what asks before it begins, and in `auto`
+  with nobody there, after a read of what others wrote;
+- imports: first imports of installed libraries, each in an interpreter with a home, caches and bytecode of its own.
 """
 
 from __future__ import annotations
@@ -20,34 +25,37 @@ import math
 import os
 import pkgutil
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import chdir, contextmanager
 from importlib.metadata import packages_distributions
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from llmos_nb.errors import EffectRefused
-from llmos_nb.policy import Effect, covered
-from llmos_nb.policy.code import inspect_code, plain
+from quiet_steps import ACTS, NOTEBOOKS, lay
+
+from llmos_nb import Session, tool
+from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.tools import CallContext
 from llmos_nb.tools.devices.python import PythonDevice
 
 ROOTS = "pandas,numpy,scipy,sklearn"
-BLOCK_S = 20.0
-_IMPORT = """
-import asyncio, json, sys
-from llmos_nb.tools import CallContext
-from llmos_nb.tools.devices.python import PythonDevice
-stops = []
-context = CallContext("r1.0", "k", 120.0, permit=lambda kind, target: stops.append([kind, target]))
-result = asyncio.run(PythonDevice({{}}).run("import {name}", context))
-print(json.dumps([result.ok, stops, result.text[-200:]]))
-"""
+STEP_S = 20.0
+
+
+class Row(NamedTuple):
+    """What became of a step: asked about before it began, stopped by an effect, ran well, and what is said of it."""
+
+    asked: bool
+    stopped: bool
+    ok: bool
+    told: str
 
 
 def blocks(root: str) -> Iterator[tuple[str, str]]:
@@ -76,23 +84,63 @@ def _modules(root: str) -> Iterator[str]:
             yield info.name
 
 
-def run(code: str) -> tuple[list[list[str]], list[str], bool]:
-    """Run a block; return the effects that were not predicted, what would be asked before, and whether it went well."""
-    seen = plain(inspect_code(code))
-    predicted = [(str(kind), str(target)) for kind, target in seen["predicted"]]
-    stops: list[list[str]] = []
+@tool(effect="read", source="untrusted")
+def mail() -> str:
+    """Read the mail of today."""
+    return "Hello, see you on Friday."
 
-    def permit(kind: str, target: str) -> None:
-        if not covered(Effect(kind, target), predicted, str(Path.cwd())):
-            stops.append([kind, target])
-            raise EffectRefused(f"{kind} {target}")
 
-    namespace: dict[str, Any] = {}
-    for name, alias in (("numpy", "np"), ("pandas", "pd"), ("matplotlib.pyplot", "plt")):
-        namespace[alias] = importlib.import_module(name)
-    context = CallContext("r1.0", "k", BLOCK_S, permit=permit)
-    result = asyncio.run(PythonDevice(namespace).run(code, context))
-    return stops, [kind for kind, _ in seen["risks"]] if seen["level"] == "risky" else [], result.ok
+async def worked(
+    codes: Sequence[str], namespace: dict[str, Any], home: Path, mode: str = "risky", *, read: bool = False,
+    honest: bool = False,
+) -> list[Row]:  # fmt: skip
+    """Run steps one after the other in one process; return what became of each.
+
+    Parameters
+    ----------
+    codes : sequence of str
+        The steps.
+    namespace : dict
+        Their variables.
+    home : Path
+        Where the journal stands.
+    mode : str
+        The mode of approval.
+    read : bool
+        The process reads what others wrote before the first step.
+    honest : bool
+        A person approves what asks before it begins; else nobody is there.
+    """
+    turns = [{"calls": [{"name": "mail", "arguments": {}}]}] if read else []
+    turns += [{"calls": [{"name": "python", "arguments": {"code": code}}]} for code in codes]
+    process = Session(namespace, home).start(
+        "Work on.", model=ScriptedModel([*turns, {"text": "done"}]), tools=[mail] if read else [], approve=mode,
+        plan="none", call_timeout=STEP_S, budget=f"{2 * len(turns) + 5} steps",
+    )  # fmt: skip
+    await process.attend(patient=False)
+    asked = set[str]()
+    calls = process.run.state.calls
+    for _ in codes:
+        if process.state == "waiting":
+            asked |= {c.id for c in calls.values() if c.status == "asked"}
+            if honest:
+                await process.approve("all")
+    found = [
+        Row(c.id in asked, c.error == "EffectRefused", bool(c.ok), c.why or c.result)
+        for c in calls.values()
+        if c.name == "python"
+    ]
+    if process.state != "ended":
+        await process.kill()
+    shutil.rmtree(process.journal.path.parent, ignore_errors=True)
+    return found
+
+
+def run(code: str, home: Path) -> tuple[list[str], bool, bool]:
+    """Run a block; return the effects that stopped it, whether it was asked about before, and whether it went well."""
+    names = (("numpy", "np"), ("pandas", "pd"), ("matplotlib.pyplot", "plt"))
+    row = asyncio.run(worked([code], {alias: importlib.import_module(name) for name, alias in names}, home))[0]
+    return [row.told[-300:]] if row.stopped else [], row.asked, row.ok
 
 
 def docstrings(roots: str, most: int, seconds: float, seed: int, rows: str = "") -> dict[str, Any]:
@@ -108,9 +156,8 @@ def docstrings(roots: str, most: int, seconds: float, seed: int, rows: str = "")
         "stopped": 0,
         "stops": [],
     }
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    with laid() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        os.chdir(folder)
         examples = [block for root in roots.split(",") for block in islice(blocks(root), most or None)]
         found["there are"] = len(examples)
         random.Random(seed).shuffle(examples)
@@ -119,43 +166,98 @@ def docstrings(roots: str, most: int, seconds: float, seed: int, rows: str = "")
             if (block := f"{name}\n{code}") not in known:
                 if time.monotonic() > until:
                     continue
-                known[block] = run(code)
+                known[block] = run(code, folder / ".llmos")
                 if file is not None:
                     with file.open("a", encoding="utf-8") as out:
                         out.write(json.dumps([block, *known[block]]) + "\n")
-            stops, asks, ok = known[block]
+            stops, asked, ok = known[block]
             found["blocks"] += 1
             found["ran well"] += ok
-            found["asked before"] += bool(asks)
-            if stops and not asks:
+            found["asked before"] += asked
+            if stops:
                 found["stopped"] += 1
                 found["stops"].append([name, stops[0]])
-        os.chdir("/")
     return found
 
 
 def imports(most: int, seconds: float, seed: int) -> dict[str, Any]:
-    """Import installed libraries for the first time, each with a home and caches of its own."""
+    """Import installed libraries for the first time."""
     names = sorted(n for n in packages_distributions() if n.isidentifier() and not n.startswith("_"))
     random.Random(seed).shuffle(names)
     until = time.monotonic() + seconds if seconds else math.inf
-    found: dict[str, Any] = {"libraries": 0, "stopped": 0, "stops": []}
+    found: dict[str, Any] = {"libraries": 0, "asked before": 0, "stopped": 0, "stops": [], "failed": []}
     for name in names[: most or None]:
         if time.monotonic() > until:
             break
-        with tempfile.TemporaryDirectory() as home:
-            environ = {**os.environ, "HOME": home, "MPLBACKEND": "agg", "PYTHONDONTWRITEBYTECODE": ""}
-            command = [sys.executable, "-c", _IMPORT.format(name=name)]
+        with tempfile.TemporaryDirectory(dir=Path.home()) as home:
+            environ = {k: v for k, v in os.environ.items() if k not in ("MPLCONFIGDIR", "XDG_CACHE_HOME")}
+            environ |= {
+                "HOME": home,
+                "MPLBACKEND": "agg",
+                "PYTHONDONTWRITEBYTECODE": "",
+                "PYTHONPATH": os.pathsep.join(sys.path[1:]),
+            }
+            command = [sys.executable, str(Path(__file__).absolute()), "--one", name]
             done = subprocess.run(command, capture_output=True, text=True, env=environ, cwd=home, check=False)
         line = next((x for x in reversed(done.stdout.splitlines()) if x.startswith("[")), "")
-        if not line:
-            continue
-        ok, stops, _ = json.loads(line)
-        found["libraries"] += ok
-        if ok and stops:
+        asked, stopped, ok, told = json.loads(line) if line else (False, False, False, done.stderr[-300:])
+        found["libraries"] += bool(ok or asked or stopped)
+        found["asked before"] += asked
+        if stopped:
             found["stopped"] += 1
-            found["stops"].append([name, stops[0]])
+            found["stops"].append([name, told[-300:]])
+        elif not ok:
+            found["failed"].append([name, told[-300:]])
     return found
+
+
+def one(name: str) -> None:
+    """Import a library in a step, and print what became of it."""
+    sys.pycache_prefix = str(Path.home() / "bytecode")  # from here on nothing is compiled yet
+    row = asyncio.run(worked([f"import {name}"], {}, Path.home() / ".llmos"))[0]
+    print(json.dumps(row), flush=True)
+    os._exit(0)  # some libraries start what would keep the interpreter
+
+
+def steps() -> dict[str, Any]:
+    """Run the sixty steps of ordinary data science in both ways."""
+    found = {}
+    for mode, read in (("risky", False), ("auto", True)):
+        rows: list[tuple[str, Row]] = []
+        for name, codes in NOTEBOOKS.items():
+            rows += [(f"{name} {k}", row) for k, row in enumerate(notebook(codes, mode, read), 1)]
+        found[f"{mode}, after a read of others' words" if read else mode] = {
+            "steps": len(rows),
+            "asked before, and write": sum(row.asked and writes(where) for where, row in rows),
+            "asked before, and do not": [
+                (where, row.told) for where, row in rows if row.asked and not writes(where)
+            ],
+            "stopped": [(where, row.told) for where, row in rows if row.stopped],
+            "not ok": [(where, row.told) for where, row in rows if not row.ok],
+        }
+    return found
+
+
+def writes(where: str) -> bool:
+    """Return whether a step, told by its notebook and number, writes a file."""
+    name, number = where.split()
+    return NOTEBOOKS[name][int(number) - 1].startswith(ACTS)
+
+
+def notebook(codes: Sequence[str], mode: str, read: bool) -> list[Row]:
+    """Run the steps of a notebook in a folder of its own."""
+    with laid() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        lay(folder)
+        code = [c.removeprefix(ACTS) for c in codes]
+        return asyncio.run(worked(code, {}, folder / ".llmos", mode, read=read, honest=mode == "risky"))
+
+
+@contextmanager
+def laid() -> Iterator[Path]:
+    """Work in a folder that is none of the temporary ones, where a step may write unasked."""
+    with tempfile.TemporaryDirectory(dir=Path.home()) as folder, chdir(folder):
+        yield Path(folder)
 
 
 READS = "for _ in range(10_000):\n    with open('a.txt') as f: f.read()"
@@ -175,8 +277,7 @@ def cost(rounds: int = 5) -> dict[str, Any]:
     rng = np.random.default_rng(7)
     table = pd.DataFrame({"k": rng.integers(0, 50, 300_000), "v": rng.random(300_000)})
     found: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
+    with laid():
         Path("a.txt").write_text("x")
         for name, code in (("10,000 reads", READS), ("pandas", WORK)):
             alone, step = [], []
@@ -190,7 +291,6 @@ def cost(rounds: int = 5) -> dict[str, Any]:
                 step.append(time.process_time() - began)
             a, s = sorted(alone)[rounds // 2], sorted(step)[rounds // 2]
             found[name] = {"alone s": round(a, 4), "in a step s": round(s, 4), "ratio": round(s / a, 3)}
-        os.chdir("/")
     began = time.process_time()
     for _ in range(EVENTS):
         sys.audit("open", "/tmp/x", "r", 0)
@@ -202,7 +302,9 @@ def main() -> None:
     """Run what is asked for, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--docstrings", default=ROOTS)
+    parser.add_argument("--steps", action="store_true")
     parser.add_argument("--imports", action="store_true")
+    parser.add_argument("--one", default="", help="a library to be imported in this interpreter")
     parser.add_argument("--cost", action="store_true")
     parser.add_argument("--most", type=int, default=0, help="blocks a package, or libraries; 0 for all")
     parser.add_argument(
@@ -212,9 +314,13 @@ def main() -> None:
     parser.add_argument("--rows", default="", help="a file of rows by docstring: what it has is not run again")
     parser.add_argument("--json", default="")
     given = parser.parse_args()
+    if given.one:
+        return one(given.one)
     sys.argv[1:] = []  # modules that look at it are imported
     bounds = given.most, given.seconds, given.seed
     figures: dict[str, Any] = {"seed": given.seed}
+    if given.steps:
+        figures["steps"] = steps()
     if given.imports:
         figures["imports"] = imports(*bounds)
     if given.docstrings:

@@ -15,7 +15,7 @@ WORDS = """(step) => {
   while (walker.nextNode()) {
     const range = document.createRange();
     range.selectNodeContents(walker.currentNode);
-    if (!walker.currentNode.parentElement.closest(".do, .sr, .h > .mute"))
+    if (!walker.currentNode.parentElement.closest(".do, .sr, .end > .mute"))
       found.push(...[...range.getClientRects()].map(({ left, right, top, bottom }) => ({ left, right, top, bottom })));
   }
   return found;
@@ -47,7 +47,10 @@ def test_verbs_of_a_row_cover_none_of_its_words_but_time_and_cost(plain, width):
     plain.show(FINISHED | {"steps": [step | {"n": n + 1} for n, step in enumerate(steps)]})
     for n in (1, 2, 3):
         step = plain.page.locator(f"li[data-n='{n}']")
+        spent = step.locator(".end > .mute")
+        assert spent.is_visible() and spent.inner_text() == "0.7 s · 498 tokens"
         step.focus()
+        assert not spent.is_visible()  # it is not cut: it makes room
         verbs, said = step.locator(".do button").evaluate_all(ALL), step.evaluate(WORDS)
         assert len(verbs) == 2
         assert [(v, w) for v in verbs for w in said if over(v, w)] == []

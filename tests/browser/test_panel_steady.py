@@ -24,14 +24,58 @@ def inside(plain, what):
     return body["top"] - 1 <= box["top"] and box["bottom"] <= body["bottom"] + 1
 
 
+def becomes(plain, view):
+    plain.update(set={"events": [], "card": None, **view})
+    return height(plain)
+
+
 def test_height_is_the_same_while_a_run_goes_on_whatever_is_shown(plain):
     plain.show({**RUNNING, "steps": [], "now": []})
     before = height(plain)
-    for view in (RUNNING, WRITING, WAITING, PROPOSED, MANY, FINISHED):
-        plain.update(set={"events": [], "card": None, **view})
-        assert (view["id"], height(plain)) == (view["id"], before)
-    plain.show({**FINISHED, "steps": [], "now": FINISHED["now"][:1]})
-    assert height(plain) < before / 2  # one that is shown after its end is as high as what it has
+    assert [becomes(plain, view) for view in (RUNNING, WRITING, RUNNING)] == [before] * 3
+    asks = becomes(plain, WAITING)
+    assert asks <= before and inside(
+        plain, ".card .go"
+    )  # where it stops for a person it is as high as it needs
+    assert [becomes(plain, view) for view in (RUNNING, WRITING, RUNNING)] == [asks] * 3
+    short = becomes(plain, {**FINISHED, "steps": [], "now": FINISHED["now"][:1]})
+    assert short < before / 2  # from its end on it is as high as what it has
+    assert becomes(plain, FINISHED) > short  # also what is opened later
+
+
+def test_nothing_is_half_blank_where_it_waits_and_nothing_moves_while_somebody_writes_elsewhere(plain):
+    small = {**WAITING, "steps": WAITING["steps"][:1], "card": {**CARD, "code": "x = 1", "risks": []}}
+    plain.show({**RUNNING, "steps": []})
+    plain.page.evaluate("document.body.insertAdjacentHTML('beforeend', '<textarea id=cell></textarea>')")
+    plain.page.locator("#cell").focus()
+    before = height(plain)
+    assert [becomes(plain, view) for view in (small, MANY, FINISHED)] == [before] * 3
+    plain.show({**RUNNING, "steps": []})
+    plain.page.evaluate("document.querySelector('#cell').remove()")
+    becomes(plain, small)
+    body, card_box = (plain.page.evaluate(BOX, each) for each in (".llm .body", ".card"))
+    assert card_box["height"] > 0.8 * body["height"]
+    long = {**small, "card": {**CARD, "code": CODE, "digest": "another"}}
+    assert becomes(plain, long) > becomes(plain, small)  # a longer question takes what it needs
+
+
+def test_question_at_the_lower_edge_comes_into_view_where_its_cell_is_looked_at(plain):
+    plain.show({**RUNNING, "steps": []})
+    plain.page.evaluate(
+        "document.body.style.paddingTop = '700px'; document.body.style.paddingBottom = '2000px'"
+    )
+    try:
+        seen = "(() => { const { top, bottom } = document.querySelector('.card .go').getBoundingClientRect(); return top >= 0 && bottom <= innerHeight })()"
+        plain.page.evaluate("scrollTo(0, 0)")
+        becomes(plain, WAITING)
+        assert plain.page.evaluate(seen) and plain.page.evaluate("scrollY") > 0
+        becomes(plain, RUNNING)
+        plain.page.evaluate("scrollTo(0, 1e6)")  # somebody looks at something else
+        at = plain.page.evaluate("scrollY")
+        becomes(plain, WAITING)
+        assert plain.page.evaluate("scrollY") == at
+    finally:
+        plain.page.evaluate("document.body.style = ''")
 
 
 @pytest.mark.parametrize("size", [(440, 900), (630, 450)])  # narrow; a window of 1260 × 900 at 200 %

@@ -15,11 +15,11 @@ from llmos_nb.errors import ExportDoesNotRun, LlmosError
 from llmos_nb.export import export, ran
 from llmos_nb.export.cells import read, write
 from llmos_nb.export.dataflow.slice import Piece
-from llmos_nb.export.dataflow.taint import FOLDER, holds_after_all, tainted
+from llmos_nb.export.dataflow.taint import FOLDER, FOLDER_NAME, holds_after_all, tainted
 from llmos_nb.export.files import files_recorded, writers
 from llmos_nb.export.inputs import file_names, files_read
 from llmos_nb.export.lock import needed
-from llmos_nb.export.reasons import reason
+from llmos_nb.export.ran import reason
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import Unit
 from llmos_nb.export.verify.execute import LIVE, hiding
@@ -72,22 +72,23 @@ def test_a_folder_that_a_cell_kept_is_taken_anew_and_not_as_a_value(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "holds"),
+    ("words", "of_folder", "of_its_name"),
     [
-        ("'hello'", True),
-        ("[1, 'https://x.org/a']", True),
-        ("DataFrame of 9: 0123456789abcdef", True),  # another folder tells
-        ("'/home/ines/tides/x.csv'", False),
-        ("['/data/x.csv']", False),
-        ("'tides'", False),
-        ("in tides.", False),
-        ("'riptides'", True),
-        ("('ines', 3)", False),
-        ("<", False),
+        ("'hello'", True, True),
+        ("[1, 'https://x.org/a']", True, True),
+        ("DataFrame of 9: 0123456789abcdef", True, True),  # another folder tells
+        ("'/home/ines/tides/x.csv'", False, False),
+        ("['/data/x.csv']", False, False),
+        ("'tides'", True, False),
+        ("in tides.", True, False),
+        ("'riptides'", True, True),
+        ("('ines', 3)", True, False),
+        ("<", False, False),
     ],
 )
-def test_what_rests_on_the_folder_is_compared_where_no_name_of_it_is_in_it(words, holds):
-    assert holds_after_all(FOLDER, words, Path("/home/ines/tides")) is holds
+def test_what_rests_on_the_folder_is_compared_where_no_name_of_it_is_in_it(words, of_folder, of_its_name):
+    assert holds_after_all(FOLDER, words, Path("/home/ines/tides")) is of_folder
+    assert holds_after_all(FOLDER_NAME, words, Path("/home/ines/tides")) is of_its_name
 
 
 @pytest.mark.parametrize(
@@ -99,6 +100,16 @@ def test_what_rests_on_the_folder_is_compared_where_no_name_of_it_is_in_it(words
         ("import os\nx = os.path.abspath('.')", FOLDER),
         ("import os, time\nx = os.getcwd(), time.time()", "the time"),  # the graver one
         ("import os, time\nhere, t = os.getcwd(), 1\nt = time.time()\nx = here, t", "the time"),
+        ("import os\nx = os.path.basename(os.getcwd())", FOLDER_NAME),
+        ("from pathlib import Path\nd = Path.cwd()\nx = d.parts[-1]", FOLDER_NAME),
+        ("from pathlib import Path\nx = Path.cwd().name\nx = x.upper()", FOLDER_NAME),
+        ("from pathlib import Path\ndef last(p):\n    return p.name\nd = Path.cwd()\nx = last(d)", FOLDER_NAME),
+        ("from pathlib import Path\nlast = lambda p: p.name\nd = Path.cwd()\nx = last(d)", FOLDER_NAME),
+        (
+            "import json\nfrom pathlib import Path\nd = Path.cwd()\nx = json.loads((d / 'a').read_text())",
+            FOLDER,
+        ),
+        ("import os\nx = open(os.path.join(os.getcwd(), 'a')).read()", FOLDER),
         ("x = 'a'", ""),
     ],
 )

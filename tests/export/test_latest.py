@@ -3,9 +3,8 @@
 import pytest
 
 from llmos_nb.export.assertions import expected_of
-from llmos_nb.export.latest import NOT_KEPT, latest
 from llmos_nb.export.shown import recorded
-from llmos_nb.export.source import ExportSource
+from llmos_nb.export.source import NOT_KEPT, ExportSource, latest
 from llmos_nb.export.steps import step_units
 from llmos_nb.process.state import State
 from llmos_nb.tools import Call

@@ -530,7 +530,7 @@ async def test_a_query_before_a_step_of_plain_python_is_compared_as_a_table(scri
     assert report.ok and next(c for c in report.checks if c.level == "same").counts["outputs"] == 2
     changed = read(path)
     for one in changed["cells"]:
-        one["source"] = one["source"].replace("SUM(n)", "SUM(n + 1)")
+        one["source"] = one["source"].replace("sum(n)", "sum(n + 1)")
     for process in changed["metadata"]["llmos_nb"]["processes"]:
         process["journal"].pop("path")
     seal(changed)

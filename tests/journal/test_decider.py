@@ -13,8 +13,8 @@ from turns import call, python
 import llmos_nb as llmos
 from llmos_nb.errors import JournalTampered, UsageError
 from llmos_nb.journal import read
-from llmos_nb.journal.decider import Kind
 from llmos_nb.journal.events import KINDS, MODEL, NO_ONE, PLAN, YOU, Decider, former, parse, person, typed
+from llmos_nb.journal.events.decider import Kind
 from llmos_nb.policy import Decision
 from llmos_nb.process import fold
 

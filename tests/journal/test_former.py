@@ -7,8 +7,8 @@ import pytest
 
 import llmos_nb as llmos
 from llmos_nb.journal import read
-from llmos_nb.journal.decider import typed
 from llmos_nb.journal.events import RunStarted, Unknown
+from llmos_nb.journal.events.decider import typed
 from llmos_nb.views import audit
 from llmos_nb.views.timeline import Timeline
 

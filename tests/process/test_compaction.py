@@ -1,6 +1,8 @@
 """A model with room works with its whole history; when that is full, what is known for sure stays in the prompt."""
 
 import random
+import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, strategies as st
@@ -13,7 +15,7 @@ from llmos_nb.messages import Message, Part
 from llmos_nb.models import Traits, parse_context, shown_bytes, window_bytes
 from llmos_nb.models.catalogue import context_tokens
 from llmos_nb.models.scripted import ScriptedModel
-from llmos_nb.process.state.context import Context, Group
+from llmos_nb.process.state.context import OVER, Context, Group
 from llmos_nb.process.state.texts import TEXTS
 
 LARGE = 20_000  # bytes of a window that keeps notes, yet fills soon
@@ -97,9 +99,36 @@ async def test_words_of_a_talkative_model_are_bounded_and_push_no_word_of_the_us
 
 
 def test_notes_are_asked_for_beside_a_call_and_not_in_an_answer():
-    assert (
-        "If you go on with a call" in TEXTS["compacted"] and "if you answer, answer alone" in TEXTS["compacted"]
-    )
+    asked = TEXTS["window_full"]
+    assert "If you go on with a call" in asked and "if you answer, answer alone" in asked
+
+
+async def test_notes_are_asked_for_while_all_that_leaves_still_stands_in_the_prompt():
+    model = Noting([*(call("report", n=n) for n in range(40)), {"text": "Done."}])
+    proc = await llmos.run("Work.", model=model, tools=[report], approve="auto", budget=LOTS)
+    pages = [e.d["page"] for e in proc.events if e.k == "context.paged"]
+    assert model.asked in (len(pages), len(pages) + 1) and model.asked > 1
+    assert model.saw[0] == [*range(len(model.saw[0]))], "nothing had left when it was asked first"
+    for before, after in pairwise(model.saw):
+        assert after[0] > before[0] and after[0] <= before[-1], (
+            "one compaction lies between, and no step is missing"
+        )
+
+
+async def test_a_turn_that_leaves_no_room_for_the_question_pushes_work_out_and_is_asked_about_after_that():
+    @llmos.tool(effect="read", repeat="pure")
+    def much(n: int) -> str:
+        """Read much."""
+        return f"much {n}" + "x" * 3_900
+
+    turns = [{"calls": [c for n in range(7) for c in call("much", n=7 * k + n)["calls"]]} for k in range(2)]
+    model = Noting([*turns, {"text": "Done."}])
+    proc = await llmos.run("Work.", model=model, tools=[much], approve="auto", budget=LOTS)
+    paged = [e.n for e in proc.events if e.k == "context.paged"]
+    last = max(e.n for e in proc.events if e.k == "model.requested")
+    assert proc.reason == "answered" and paged and paged[-1] < last and model.asked == 1
+    texts = [m.text for m in proc.run.state.context.messages()]
+    assert texts.count(TEXTS["window_full"]) == 1, "it stands there once, however much left at once"
 
 
 async def test_what_the_model_noted_stays_through_later_compactions():
@@ -117,12 +146,14 @@ class Noting(ScriptedModel):
 
     def __init__(self, turns):
         super().__init__(turns, Traits("noting", window_bytes=LARGE))
-        self.asked = 0
+        self.asked, self.saw = 0, list[list[int]]()
 
     async def respond(self, request, on_text):
         answer = await super().respond(request, on_text)
-        if request.messages[-1].text != TEXTS["compacted"]:
+        if request.messages[-1].text != TEXTS["window_full"]:
             return answer
+        whole = (re.match(r"report (\d+): total \d+\nx", m.text) for m in request.messages)
+        self.saw.append([int(found[1]) for found in whole if found])
         self.asked += 1
         return type(answer)(f"Notes: the fact of the first, {self.asked}", answer.calls)
 
@@ -168,7 +199,7 @@ def test_the_window_and_its_notes_stay_within_their_bounds(sizes):
             count, _, _ = context.leaving()
             assert count
             context.evict(count, (), "", [f"- {j}: {'y' * 150}" for j in range(count)], "known")
-        assert context.window_bytes <= LARGE or len(context.window) == 1
+        assert context.window_bytes <= LARGE * OVER or len(context.window) == 1
         assert sum(len(line) + 1 for line in context.ledger) <= LARGE // 8 + 100
 
 

@@ -319,6 +319,29 @@ async def test_a_long_table_is_shown_by_whole_rows(script):
     )
 
 
+def test_a_column_of_days_shows_no_midnight_and_one_of_times_shows_all_of_each():
+    from llmos_nb.tools.devices.child import markdown_table
+
+    days = pd.Series([40, 47], index=pd.to_datetime(["2026-09-28", "2026-10-05"]))
+    assert [row.split("|")[1].strip() for row in markdown_table(days).splitlines()[2:]] == [
+        "2026-09-28",
+        "2026-10-05",
+    ]
+    frame = pd.DataFrame(
+        {
+            "at": [pd.Timestamp("2026-09-28"), pd.NaT, pd.Timestamp("2026-10-05 08:00")],
+            "day": days.index[:1].repeat(3),
+        }
+    )
+    told = [[cell.strip() for cell in row.split("|")[1:-1]] for row in markdown_table(frame).splitlines()[2:]]
+    assert told == [
+        ["2026-09-28 00:00:00", "2026-09-28"], ["NaT", "2026-09-28"], ["2026-10-05 08:00:00", "2026-09-28"]
+    ]  # fmt: skip
+    assert "2026-09-28 00:00:00" in markdown_table(
+        pd.DataFrame({"x": ["2026-09-28 00:00:00"]})
+    )  # a text as it is
+
+
 def test_a_frame_of_polars_is_a_table_too():
     polars = pytest.importorskip("polars")
     from llmos_nb.tools.devices.child import markdown_table

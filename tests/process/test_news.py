@@ -105,6 +105,19 @@ async def test_what_the_user_changed_meanwhile_is_told_with_its_value_now(book):
     assert same_as_folded(one) and [e.k for e in one.events].count("heap.changed") == 1
 
 
+async def test_what_the_user_deleted_meanwhile_is_told(book):
+    session, cells = book
+    turns = [python("b = a + 1\nb"), call("ask", question="Go on?"), DONE]
+    one = session.start("Use `a`.", model=ScriptedModel(turns), approve="auto", plan="none")
+    await one
+    cells.run("b = 7\ndel a")
+    one.reply("yes")
+    await one
+    (text,) = [t for r, t in said(one) if r == "user"]
+    assert text.startswith("Changed since you last looked: ") and "`a` (by the user's cell [1])" in text
+    assert text.endswith("Now: b: int 7; `a` is gone.") and same_as_folded(one)
+
+
 async def test_nothing_is_told_where_nothing_that_it_used_has_changed(book):
     session, cells = book
     turns = [python("a"), call("ask", question="Go on?"), DONE]
@@ -118,10 +131,10 @@ async def test_nothing_is_told_where_nothing_that_it_used_has_changed(book):
 
 @pytest.mark.parametrize(("tools", "told"), [(("mail",), True), ((), False)])
 async def test_a_process_that_writes_to_others_knows_its_own_name(tools, told):
-    session = llmos.Session({})
+    session = llmos.Session()
     one = session.start("go", name="sales", model=ScriptedModel([DONE]), tools=tools, approve="auto")
     await one
-    assert one.run.state.context.head[-1].text.endswith("You are process 1, sales.") is told
+    assert ("You are process 1, sales." in one.run.state.context.head[0].text) is told
 
 
 async def test_an_edited_call_says_what_ran():

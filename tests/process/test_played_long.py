@@ -125,14 +125,14 @@ class Reader:
     async def respond(self, request, on_text):
         self.asked += 1
         texts = [m.text for m in request.messages]
-        seen = [t for t in texts[1:] if t not in (TEXTS["memory"], TEXTS["compacted"])]
+        seen = [t for t in texts[1:] if t not in (TEXTS["memory"], TEXTS["window_full"])]
         log = next((t for t in reversed(texts) if t.startswith("log ")), "log 0")
         day = int(log.split()[1].rstrip(":"))
         knows = any(self.FACT in t for t in seen)
         if day == 60:
             return Response("The true level is 3.75 m." if knows else "The true level is 4.10 m.")
         words = self.KEPT if texts[-1] == TEXTS["memory"] and knows else ""
-        if self.notes and texts[-1] == TEXTS["compacted"] and knows:
+        if self.notes and texts[-1] == TEXTS["window_full"] and knows:
             words = f"Notes: {self.KEPT}"
         return Response(words, (ToolCall("read_log", {"day": day + 1}),))
 

@@ -6,7 +6,7 @@ import types
 import pytest
 
 from llmos_nb.policy.code import code_names, inspect_code, plain
-from llmos_nb.process.reach import may_change
+from llmos_nb.process.recover import may_change
 from llmos_nb.tools.devices.python.execute import filename_of, look_around
 
 DEFINED = """

@@ -15,8 +15,8 @@ from llmos_nb.journal.events import YOU, SignalReceived, StateSaved, Unknown
 from llmos_nb.journal.journal import chained
 from llmos_nb.messages import compact
 from llmos_nb.process import open_journal, saved
+from llmos_nb.process.saved import from_plain, to_plain
 from llmos_nb.process.state.fold import fold
-from llmos_nb.process.state.plain import from_plain, to_plain
 from llmos_nb.session.prune import forget
 from llmos_nb.views import audit
 

@@ -143,18 +143,88 @@ async def test_a_step_that_the_user_skipped_says_so():
     assert rows(proc)[2]["note"] == "skipped by you" and rows(proc)[3]["note"] == "no call served it"
 
 
-async def test_tools_take_the_argument_while_a_plan_stands_and_only_then():
+async def test_tools_take_the_argument_from_the_first_request_on_and_never_change():
     model = Watching([python("a = 1"), plan("Load"), python("b = 1"), DONE])
     await llmos.run("Go.", model=model, namespace={}, approve="auto")
-    assert ["step" in tools["python"]["properties"] for tools in model.seen] == [False, False, True, True]
-    assert not any("step" in tools["plan"]["properties"] for tools in model.seen)
-    assert all("step" not in tools["python"].get("required", ()) for tools in model.seen)
+    assert "step" in model.seen[0]["python"]["properties"] and model.seen == [model.seen[0]] * 4
+    assert "step" not in model.seen[0]["plan"]["properties"]
+    assert "step" not in model.seen[0]["python"].get("required", ())
 
 
-async def test_without_a_plan_the_argument_is_refused_like_any_other_that_is_not_known():
+async def test_a_process_without_a_namespace_is_told_of_the_argument_while_a_plan_stands():
+    """It pays for each byte of its tools, and few of those plan."""
+
+    def walk() -> str:
+        """Walk."""
+        return "walked"
+
+    model = Watching([call("walk"), plan("Load"), call("walk", step="1"), DONE])
+    proc = await llmos.run("Go.", model=model, tools=[walk], approve="auto")
+    assert ["step" in tools["walk"]["properties"] for tools in model.seen] == [False, False, True, True]
+    assert proc.run.state.calls["r3.0"].step == 1
+
+
+async def test_where_no_plan_is_possible_the_argument_is_refused_like_any_other_that_is_not_known():
+    model = Watching([serving("1", "a = 1"), DONE])
+    proc = await llmos.run("Go.", model=model, namespace={}, approve="auto", plan="none")
+    assert proc.run.state.calls["r1.0"].status == "rejected" and "step" in proc.run.state.calls["r1.0"].result
+    assert "step" not in model.seen[0]["python"]["properties"]
+
+
+async def test_a_step_that_is_named_before_there_is_a_plan_is_none_and_the_call_runs():
     model = ScriptedModel([serving("1", "a = 1"), DONE])
     proc = await llmos.run("Go.", model=model, namespace={}, approve="auto")
-    assert proc.run.state.calls["r1.0"].status == "rejected" and "step" in proc.run.state.calls["r1.0"].result
+    one = proc.run.state.calls["r1.0"]
+    assert (one.status, one.step, one.arguments) == ("done", 0, {"code": "a = 1"}) and same_as_folded(proc)
+
+
+def beside(*calls, titles=TITLES):
+    """A turn with a plan and calls of it."""
+    steps = {"name": "plan", "arguments": {"steps": [{"title": t} for t in titles]}}
+    return {"calls": [steps, *(c for turn in calls for c in turn["calls"])]}
+
+
+async def test_calls_beside_their_plan_serve_its_steps():
+    turns = [beside(python("a = 1"), serving("2", "b = a + 1")), serving("3", "c = 3"), DONE]
+    proc = await llmos.run("Go.", model=ScriptedModel(turns), namespace={}, approve="auto")
+    assert [c.serves for c in proc.run.state.calls.values()] == [[], [1], [2], [3]]
+    assert statuses(proc) == ["done", "done", "done", "skipped"] and same_as_folded(proc)
+    assert [t for t in told(proc) if t.startswith("Next is")] == ["Next is step 3: Sum", "Next is step 4: Save"]
+    assert rows(proc)[1]["ev"][-1] == ["@", "r1.1", 1]
+
+
+async def test_calls_beside_their_plan_wait_for_it_and_serve_it_as_the_person_left_it():
+    model = ScriptedModel([beside(serving("1", "a = 1"), serving("2", "b = 2")), DONE])
+    proc = await llmos.run("Go.", model=model, namespace={})
+    assert not {"a", "b"} & proc.run.namespace.keys()
+    proc.edit(1, "Load it")
+    proc.skip(2)
+    await proc.approve("plan")
+    assert statuses(proc)[:2] == ["done", "skipped"] and same_as_folded(proc)
+    assert proc.run.namespace["a"] == 1 and "b" not in proc.run.namespace, "its step is not to be done"
+    said = next(t for t in told(proc) if t.startswith("The plan is approved."))
+    assert "It was edited, and now reads:\n1. Load it" in said
+    assert "Not run: what it was to serve is not to be done" in told(proc)
+
+
+async def test_calls_beside_a_plan_that_is_rejected_do_not_run_and_may_be_made_again():
+    act = python("a = a + 1")
+    model = ScriptedModel([beside(act), beside(act), beside(act), DONE])
+    proc = await llmos.run("Go.", model=model, namespace={"a": 0})
+    await proc.reject("plan", "smaller steps")
+    await proc.reject("plan", "smaller still")
+    await proc.approve("plan")
+    assert proc.run.namespace["a"] == 1 and same_as_folded(proc)
+    assert [t for t in told(proc) if t.startswith("Not run")] == [
+        "Not run: what it was to serve is not to be done"
+    ] * 2
+
+
+async def test_a_plan_that_nobody_edited_is_not_said_to_be_edited_nor_told_again():
+    proc = await llmos.run("Go.", model=ScriptedModel([plan(), DONE]), namespace={})
+    await proc.approve("plan")
+    said = next(t for t in told(proc) if t.startswith("The plan is approved."))
+    assert said == "The plan is approved. Name the step in each call: step='1'. Begin with step 1: Load"
 
 
 async def test_a_tool_with_an_argument_of_that_name_keeps_it():

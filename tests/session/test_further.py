@@ -1,5 +1,7 @@
 """A further turn: words after the end let the same process go on, with all that it knows."""
 
+import json
+
 import pytest
 from turns import python
 
@@ -33,6 +35,16 @@ async def test_words_after_the_answer_begin_a_further_turn_that_knows_the_first(
     assert proc.run.state.former == [{"answer": "x is 20.", "then": "And what is 22 more?"}]
     said = [m.text for m in proc.run.state.context.messages()]
     assert "x is 20." in said and any("22 more" in text for text in said[said.index("x is 20.") :])
+
+
+async def test_a_further_turn_goes_to_the_model_that_was_named_for_it(script, tmp_path):
+    proc, _ = await answered(script)
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps({"version": 1, "turns": [{"text": "Another says 42."}]}))
+    proc.session.choose(proc, f"script:{other}")
+    assert proc.answer == "x is 20."
+    await proc.send("And what is 22 more?")
+    assert proc.answer == "Another says 42."
 
 
 async def test_while_it_goes_on_the_former_answer_is_not_its_answer(script):

@@ -5,7 +5,10 @@ import json
 import pytest
 from fixtures_journals import STATES
 from fixtures_writer import Writer
+from IPython.core.formatters import DisplayFormatter
+from turns import python
 
+import llmos_nb as llmos
 from llmos_nb.views.bundle import MOST_BYTES, RUN, bundle
 
 PNG = b"\x89PNG and so on"
@@ -61,3 +64,13 @@ def test_no_text_of_a_run_ends_the_block_of_markdown_that_it_stands_in():
     fence = lines[0].removesuffix("text")
     assert set(fence) == {"`"} and lines[-1] == fence
     assert not any(line.strip().startswith(fence) for line in lines[1:-1])
+
+
+async def test_a_process_as_the_value_of_a_cell_shows_its_panel_in_all_forms_and_its_repr_stays_a_line(script):
+    proc = await llmos.run(
+        "Add.", model=script(python("x = 2"), {"text": "It is {{x}}."}), namespace={}, approve="auto"
+    )
+    data, _ = DisplayFormatter().format(proc)
+    assert data[RUN]["run"] == proc.events[0].hash and data[RUN]["view"]["id"] == "finished"
+    assert "It is 2." in data["text/html"] and "It is 2." in data["text/plain"]
+    assert repr(proc) == f"<process {proc.pid} ended, answered: 'Add.'>"

@@ -11,7 +11,6 @@ from llmos_nb.errors import UsageError
 from llmos_nb.export import ExportSource, answer_code, notes
 from llmos_nb.process import answers
 from llmos_nb.views import page
-from llmos_nb.views.panel.answer import split
 from llmos_nb.views.panel.view import view
 from llmos_nb.views.text import form
 from llmos_nb.views.wording import plain
@@ -29,8 +28,7 @@ def test_the_answer_maps_each_number_to_its_call():
     v = shown("finished")
     rows = {r[0]: (r[1], r[2], plain(r[3])) for r in blocks(v, "table")[0]["rows"]}
     assert rows["4,716"][::2] == ("seen", "r3.0") and "4716.0" in rows["4,716"][1]
-    assert blocks(v, "lead")[0]["text"] == "Biscoe, and not by chance."
-    assert blocks(v, "answer")[0]["markdown"].startswith("Birds on **Biscoe**")
+    assert blocks(v, "answer")[0]["markdown"].startswith("Biscoe, and not by chance. Birds on **Biscoe**")
 
 
 def test_the_headline_and_the_line_below_count_alike():
@@ -142,9 +140,10 @@ async def test_not_verified_is_not_said_where_nobody_declared_a_check(script):
 
 
 @given(st.text(max_size=300))
-def test_the_lead_and_the_rest_are_the_answer(text):
-    lead, rest = split(text)
-    assert "".join((lead + rest).split()) == "".join(text.split())
+def test_the_answer_stands_whole_and_no_sentence_of_it_is_the_title(text):
+    _, v = ended(text)
+    assert [b["markdown"] for b in blocks(v, "answer")] == [text.rstrip()]
+    assert [b["text"] for b in blocks(v, "lead")] == ["The answer"]
 
 
 async def test_an_answer_whose_steps_were_all_undone_says_so_until_they_are_redone(script):
@@ -256,7 +255,7 @@ def test_each_number_of_an_answer_stands_where_its_mark_says():
     _, v = ended("There were 777 at first. 𝔘 342 stayed, of 343 in `n = 342`.", "n = 342")
     block = blocks(v, "answer")[0]
     said = [(block["markdown"][slice(*c["at"])], c["kind"], c["row"]) for c in block["claims"]]
-    assert said == [("342", "seen", 1), ("343", "typed", 2)]
+    assert said == [("777", "typed", 0), ("342", "seen", 1), ("343", "typed", 2)]
     rows = blocks(v, "table")[0]["rows"]
     assert [(rows[c["row"]][0], rows[c["row"]][1]) for c in block["claims"]] == [
         (block["markdown"][slice(*c["at"])], c["mark"]) for c in block["claims"]
@@ -265,8 +264,8 @@ def test_each_number_of_an_answer_stands_where_its_mark_says():
 
 def test_a_value_in_the_first_sentence_is_one_too():
     _, v = ended("There are 342 of them. More is not known.", "n = 342")
-    lead = blocks(v, "lead")[0]
-    assert [lead["text"][slice(*c["at"])] for c in lead["claims"]] == ["342"]
+    said = blocks(v, "answer")[0]
+    assert [said["markdown"][slice(*c["at"])] for c in said["claims"]] == ["342"]
 
 
 def test_no_value_in_a_block_of_code_is_a_button():

@@ -1,5 +1,6 @@
 """The card: what waits for a person, why, what it would do, and what approving covers."""
 
+import pytest
 from fixtures_journals import shown, waiting
 from fixtures_writer import Writer
 from turns import call
@@ -18,9 +19,12 @@ def test_card_shows_call_reason_risks_code_and_coverage():
     assert c["title"] == "Step 3 wants to replace a file"
     assert c["why"][:2] == ["It asks because ", ["`", "to_csv"]]
     assert [kind for kind, _ in c["risks"]] == ["cannot be undone", "external"]
-    assert c["code"].startswith("path =") and c["cap"][1] == ["@", "r4.0", 3]
+    assert c["code"].startswith("path =") and c["cap"][1] == [
+        "`",
+        "r4.0",
+    ]  # no link to the card that it stands in
     rows = {plain(r[1]): [plain(x) for x in r] for r in c["table"]["rows"]}
-    assert rows["by_island"] == ["reads", "by_island", "may change", "step 2, r3.0"]
+    assert rows["by_island"] == ["reads", "by_island", "–", "step 2, r3.0"]
     assert rows["path"] == ["writes", "path", "new or changed", "this call"]
     assert (c["call"], c["digest"], c["step"]) == ("r4.0", "9f3ce1aa", 3)
     assert "9f3c e1" in plain(c["cover"])
@@ -98,6 +102,25 @@ def test_outward_code_cannot_be_approved_in_advance():
     v = view(w.state, w.events)
     assert not {"approve_rest", "approve_same"} & {b["verb"] for b in v["card"]["buttons"]}
     assert plain(v["card"]["cover"]).endswith("Calls that go out cannot be approved in advance.")
+
+
+def test_a_deletion_cannot_be_approved_in_advance():
+    w = waiting(risks=[["deletion", "`unlink` deletes `old.csv`"]], each_time=False)
+    v = view(w.state, w.events)
+    assert [b["label"] for b in v["card"]["buttons"]] == ["Approve", "Edit", "Reject", "Skip"]
+    assert plain(v["card"]["cover"]).endswith("Deletions cannot be approved in advance.")
+
+
+@pytest.mark.parametrize(("kind", "always"), [("delete", False), ("write", True)])
+def test_a_held_deletion_is_allowed_once_or_not_at_all(kind, always):
+    w = Writer().two_steps()
+    call = w.call(code="x")
+    w.allow(call).add("call.started", call=call, key="k", epoch=1)
+    about = {"kind": "effect", "call": call, "effect": [kind, "old.csv"], "title": f"{kind} old.csv"}
+    w.add("question.asked", question=f"{call}!1", text="So.", **about)
+    c = view(w.state, w.events)["card"]
+    assert ("Allow for this process" in [b["label"] for b in c["buttons"]]) is always
+    assert ("Allow for this process" in plain(c["cover"])) is always
 
 
 def test_hidden_characters_in_code_are_a_risk_of_their_own():

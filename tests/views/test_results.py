@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 from fixtures_writer import CODES, Writer
-from turns import python, same_as_folded
+from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.journal.blobs import Blobs, put_inside, put_outside
@@ -74,6 +74,20 @@ async def test_a_table_that_changed_in_place_says_so(script):
     (change,) = of(proc, "r1.0").changes
     assert (change.how, change.size, change.more) == ("changed in place", "12 × 3 → 12 × 2", "−1 column year")
     assert rows(proc)["r1.0"]["ev"] == "df 12 × 3 → 12 × 2, −1 column year"  # rather than the bare 12
+
+
+async def test_a_row_names_the_calls_that_did_what_it_says_and_no_later_one(script):
+    def serving(step, code):
+        return call("python", code=code, step=step)
+
+    plan = {"plan": [{"title": "Add"}, {"title": "Count"}]}
+    steps = [serving("1", "df['w'] = 1"), serving("2", "n = 1"), serving("1", "m = len(df)\nm")]
+    row = rows(await ran(script, plan, *steps))[1]
+    assert row["ev"][1:] == [["@", "r2.0", 1]] and "column w" in row["ev"][0]
+    steps[2] = serving("1", "print('of', len(df), 'birds')")
+    row = rows(await ran(script, plan, *steps))[1]
+    assert row["ev"][0].endswith("column w · of 12 birds ")
+    assert row["ev"][1:] == [["@", "r2.0", 1], ["@", "r4.0", 1]]
 
 
 @pytest.mark.parametrize(
@@ -172,6 +186,7 @@ async def test_as_expected_is_said_only_of_what_was_evaluated(script):
     assert said[0] == "as expected: len(out) == 11, evaluated after the step."
     assert said[1] == "ran, nothing to compare. It was to show: a number."
     assert [page(proc, n)["blocks"][0].get("glyph") for n in (1, 2)] == ["done", None]
+    assert [page(proc, n)["glyph"] for n in (1, 2)] == ["done", "ran"]
 
 
 async def test_a_step_that_is_not_as_expected_is_neither_green_nor_said_to_have_run_well(script):

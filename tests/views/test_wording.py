@@ -1,8 +1,21 @@
 """Amounts and sentences as all views say them."""
 
+import numpy as np
 from hypothesis import given, strategies as st
 
-from llmos_nb.views.wording import clock, duration, hidden, listed, marked, money, names, plain, tokens, visible
+from llmos_nb.views.wording import (
+    as_read,
+    clock,
+    duration,
+    hidden,
+    listed,
+    marked,
+    money,
+    names,
+    plain,
+    tokens,
+    visible,
+)
 
 
 def test_amounts_are_worded_for_people():
@@ -25,3 +38,10 @@ def test_marking_numbers_changes_no_word(text):
 def test_visible_text_shows_hidden_characters(text):
     assert hidden(visible(text)) == []
     assert visible(visible(text)) == visible(text)
+
+
+def test_numbers_of_numpy_are_shown_as_a_person_reads_them_and_nothing_else_is_touched():
+    value = {"mean": np.float64(4201.75), "n": [np.int64(3), np.True_], "z": np.complex128(1 + 2j)}
+    assert as_read(repr(value)) == "{'mean': 4201.75, 'n': [3, True], 'z': 1+2j}"
+    for text in ("mynp.float64(3)", "np.float64", "np.array([1.0])", "np.mean(x)"):
+        assert as_read(text) == text

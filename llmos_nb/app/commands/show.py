@@ -36,7 +36,10 @@ async def panel(session: Session, command: Command) -> Any:
         print(home.shown(home.Seen(session.home, str(process.pid)), "%agent"))
         return None
     presenter = Presenter(session)
-    shown = presenter.show(process)
+    in_a_notebook = (
+        getattr(session.ip, "kernel", None) is not None
+    )  # there its whole form follows, as the last state
+    shown = presenter.show(process, len(process.events) if in_a_notebook else 0)
     if process.state in ("running", "waiting") and shown.patient and not process.cold:
         return await presenter.follow(process, shown)
     shown.close()

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from llmos_nb.app.listing import stands
 from llmos_nb.app.present import byhome
-from llmos_nb.app.present.panel import begin, carry_out
+from llmos_nb.app.present.panel import begin, carry_out, comm_of
 from llmos_nb.app.present.widget import Feed, Pacer
 from llmos_nb.errors import LlmosError
 from llmos_nb.journal import Event, Home, scan
@@ -23,7 +23,7 @@ from llmos_nb.views.panel import Agent, AgentRow
 
 QUICK = frozenset(("approve", "reject", "resolve", "pause", "stop", "resume"))
 """What a page may ask for here; it is done as a panel does it."""
-LAST_S, MOST_ENDED = 180.0, 20
+LAST_S, MOST_ENDED, ENDED_S = 180.0, 20, 12 * 3600.0
 LOOK_S, PART = 2.0, 20  # between two looks at the home; of a large one, so many times as long as a look takes
 
 
@@ -60,6 +60,7 @@ class Rows(Feed):
         self._agents: dict[int, Agent] = {}
         self._changed: set[int] = set()
         self._asked = False
+        self._cleared: set[int] = set()
         self._folders: dict[int, Path] = {}  # of what other interpreters have at hand
         self._again: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -95,6 +96,7 @@ class Rows(Feed):
     def _went_on(self, pid: int, agent: Agent, fresh: Iterable[Event]) -> None:
         for event in fresh:
             agent.heard(event)
+        self._cleared.discard(pid)
         self._change(pid)
 
     def _change(self, pid: int) -> None:
@@ -118,16 +120,26 @@ class Rows(Feed):
             if process is None or agent is None:
                 continue
             row = agent.row(process.run.state)
-            row["cell"] = self._pages.cells.get(pid, "")
+            row["cell"], row["comm"] = self._pages.cells.get(pid, ""), comm_of(process)
             if process.cold and not row["ended"]:
                 row = _opened(row, stands(process), abreast.whereabouts(process))
             self._wanted[f"p{pid}"], self._wanted[f"t{pid}"] = row, agent.times(LAST_S)
         self._changed.clear()
-        ended = [pid for pid in self._agents if self._wanted.get(f"p{pid}", {}).get("ended")]
-        for pid in ended[:-MOST_ENDED]:
+        ended = self._ended()
+        old = [pid for pid in ended if time.time() - self._agents[pid].last > ENDED_S]
+        for pid in {*ended[:-MOST_ENDED], *old, *self._cleared}:
             del self._wanted[f"p{pid}"], self._wanted[f"t{pid}"]
 
+    def _ended(self) -> list[int]:
+        return [pid for pid in self._agents if self._wanted.get(f"p{pid}", {}).get("ended")]
+
     # what pages say
+
+    def _receive(self, _widget: object, content: dict[str, Any], _buffers: object = None) -> None:
+        if content.get("verb") != "clear":
+            return super()._receive(_widget, content, _buffers)
+        self._cleared |= set(self._ended())
+        return self._send_soon()
 
     def _act(self, message: dict[str, Any]) -> None:
         pid = message.pop("pid", 0)

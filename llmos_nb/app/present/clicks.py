@@ -44,10 +44,12 @@ def listen(comm: Any, take: Take) -> bool:
 
     def taking(data: Any, default: Any) -> Any:
         content = data.get("content") if isinstance(data, Mapping) and data.get("method") == "custom" else None
-        if isinstance(content, dict):
-            with suppress(Exception):  # whatever is wrong with a click, the message goes its way
-                take(dict(content))
-        return route(data, default)
+        found = route(data, default)
+        if not isinstance(content, dict):
+            return found
+        with suppress(Exception):  # whatever is wrong with a click, the message goes its way
+            take(dict(content))
+        return None  # to the main thread: a subshell would say in the midst of a cell that the session is idle
 
     setattr(comm, ASKED, taking)
     if sys.getswitchinterval() == USUAL_S:  # who has chosen another keeps it

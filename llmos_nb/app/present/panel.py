@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from comm import create_comm
@@ -14,6 +13,7 @@ from comm import create_comm
 from llmos_nb.app.cells import offers
 from llmos_nb.app.lab import panels
 from llmos_nb.app.present import byhome
+from llmos_nb.app.present.exported import export
 from llmos_nb.app.present.text import Shown, publish, publish_all
 from llmos_nb.app.present.widget import Feed, Panel
 from llmos_nb.errors import LlmosError, UsageError
@@ -21,11 +21,11 @@ from llmos_nb.journal import Event
 from llmos_nb.journal.events import YOU, SignalReceived
 from llmos_nb.process import preview
 from llmos_nb.process.state import State
-from llmos_nb.session import Process, abreast, exporting
+from llmos_nb.session import Process, abreast
 from llmos_nb.tools import bounded
 from llmos_nb.views import bundle, page
 from llmos_nb.views.loop import loop
-from llmos_nb.views.panel import Projector, asks_for
+from llmos_nb.views.panel import Projector, asks_for, below
 
 Message = Mapping[str, Any]
 Act = Callable[[Process, Message], Any]
@@ -70,14 +70,6 @@ def _edit(p: Process, m: Message) -> Any:
         code = {"code": m["code"]} if "code" in m else {}
         return p.edit(m["call"], arguments={**code, **m.get("arguments", {})})
     return p.edit(m["step"], **{k: m[k] for k in ("title", "expect", "code") if k in m})
-
-
-async def _export(p: Process, m: Message) -> str:
-    """Write the notebook here, and run it beside both threads; the panel says how far it is."""
-    named = m.get("path") or f"{p.run.state.name or 'process'}-{p.pid}.ipynb"
-    saved = exporting.save(p.session, [p], Path(named))
-    m["say"](f"saved: {saved.path}; it is now run in a fresh interpreter")
-    return await asyncio.to_thread(saved.prove)
 
 
 async def _fork(p: Process, m: Message) -> None:
@@ -137,7 +129,7 @@ CLICKS: dict[str, Act] = {
     "kill": lambda p, m: p.kill(),
     "resume": lambda p, m: p.resume(),
     "budget": _budget,
-    "export": _export,
+    "export": export,
     "fork": _fork,
     "cells": lambda p, _: {"kind": "cells", "pid": p.pid, "cells": offers(p)},
     "preview": _preview,
@@ -176,6 +168,7 @@ class PanelShown(Shown):
         first, tell = process.dispatch.ask(self.view), process.dispatch.tell  # a cell has a thread of its own
         self.panel = Feed(self.verb, first, tell) if page else Panel(self.verb, first, loop.svg(), tell)
         self.panel.kept, self.panel.on_followed = self.forms, self._keep_soon
+        self.panel.on_synced = self.say_busy
         self.display_id = "" if page else f"llmos-{process.pid}-{id(self):x}"
         self.comm_id = self.line = ""
         self._keeping: asyncio.TimerHandle | None = None
@@ -187,7 +180,7 @@ class PanelShown(Shown):
         made = {**self.projector.view(run.state, run.journal.events), "kernel_id": _own_id()}
         if run.state.status != "ended" and (where := abreast.whereabouts(self.process)):
             made["state"] = f"{made['state']}, {where}"
-        return made
+        return {**made, "cell": below(run.state)} if self.holding and made["card"] else made
 
     def open(self) -> None:
         """Show the line that is left where nothing can draw the panel, then the panel in all its forms."""
@@ -364,14 +357,13 @@ def _noted(process: Process, message: Message, note: Note, act: Act | None = Non
 
 def begin(work: Coroutine[Any, Any, object], note: Note) -> None:
     """Begin what a click lets be done, on the running loop; what came of it is noted."""
-    task = asyncio.get_running_loop().create_task(_awaited(work, note))
-    _running.add(task)
+    _running.add(task := asyncio.get_running_loop().create_task(_awaited(work, note)))
     task.add_done_callback(_running.discard)
 
 
 async def _awaited(work: Coroutine[Any, Any, object], note: Note) -> None:
     try:
-        if isinstance(said := await work, str):
+        if isinstance(said := await work, str | dict):
             note(said)
     except SAID as error:
         note(str(error))
@@ -380,13 +372,22 @@ async def _awaited(work: Coroutine[Any, Any, object], note: Note) -> None:
 def attach(process: Process, comm: Any) -> None:
     """Let a page follow a process by the comm that it has opened, beside whatever shows it already."""
     process.dispatch.adopt(process.session.ip)  # a click may let it go on before any cell of this session does
-    ours = (getattr(heard, "__self__", None) for heard in reversed(process.run.listeners))
-    shown = next((each for each in ours if isinstance(each, PanelShown)), None)
-    if shown is None:
+    if (shown := next(_panels(process), None)) is None:
         shown = PanelShown(process, page=True)
         process.dispatch.ask(shown._follow)
     shown.panel.attach(comm)
     process.dispatch.tell(shown.panel.welcome, comm)
+
+
+def comm_of(process: Process) -> str:
+    """Return the comm of the panel that was drawn last in a cell; empty for none."""
+    return next((each.comm_id for each in _panels(process) if each.comm_id), "")
+
+
+def _panels(process: Process) -> Iterator[PanelShown]:
+    """Return the panels of a process, the last one first."""
+    found = (getattr(heard, "__self__", None) for heard in reversed(process.run.listeners))
+    return (each for each in found if isinstance(each, PanelShown))
 
 
 def _own_id() -> str:

@@ -22,12 +22,17 @@ def once(function: F) -> F:
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Let go of all answers when the block ends."""
+    """Keep answers for a block, and none from before it or after."""
     try:
+        _let_go()
         yield
     finally:
-        for cached in _kept:
-            cached.cache_clear()
+        _let_go()
+
+
+def _let_go() -> None:
+    for cached in _kept:
+        cached.cache_clear()
 
 
 @once

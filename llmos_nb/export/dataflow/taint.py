@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard
@@ -12,7 +12,6 @@ from typing import TypeGuard
 from llmos_nb.export.dataflow.effects import NUMPY, PYTHON, TORCH, dotted, unseeded
 from llmos_nb.export.dataflow.flow import Flow
 from llmos_nb.export.dataflow.parsed import inside, once
-from llmos_nb.export.dataflow.set_order import WHY, sets_of, takes_order
 from llmos_nb.export.dataflow.slice import Line, Piece, read
 
 NETWORK = "the network"
@@ -34,6 +33,7 @@ _OF_TEXT = re.compile(  # an address is text for these
     r"|URL|Headers|QueryParams|Request)"
 )
 FOLDER = "the folder in which the notebook runs"
+FOLDER_NAME = "the name of the folder in which the notebook runs"
 _FOLDER = re.compile(r"os\.getcwdb?|(.*\.)?(cwd|absolute|resolve|abspath|realpath)")
 _OS = r"os\.(getpid|getppid|urandom|getlogin|cpu_count|uname)"
 _MACHINE = re.compile(
@@ -58,8 +58,9 @@ def holds_after_all(why: str, words: str, folder: Path) -> bool:
     A temporary file has another name each time, and a notebook another folder; what was read there is the same, and no
     name of these is in it. Where words do not tell all, it is tried in another folder, but not at another time.
     """
-    if why == FOLDER:
-        named = "|".join(map(re.escape, folder.parts[1:])) or "$^"
+    if why in (FOLDER, FOLDER_NAME):
+        parts = folder.parts[1:] if why == FOLDER_NAME else ()
+        named = "|".join(map(re.escape, parts)) or "$^"
         return words != "<" and not _ABSOLUTE.search(words) and not re.search(rf"(?<!\w)({named})(?!\w)", words)
     whole = not words.startswith("<") and not _HASHED.search(words)
     return why == TEMPORARY and whole and not _TEMPORARY_NAME.search(words)
@@ -72,15 +73,38 @@ Aliases = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class _Known:
-    """What the names of some code stand for: full names of imports, and which are sets."""
+    """What the names of some code stand for: full names of imports, which are sets, and which take paths apart."""
 
     aliases: Aliases
     sets: frozenset[str]
+    apart: frozenset[str]
 
 
 def _known(lines: Sequence[Line]) -> _Known:
     nodes = [n for line in lines for n in inside(line.node)]
-    return _Known(imported_as(nodes), sets_of(nodes))
+    apart = frozenset(name for n in nodes if (name := _defined(n)) and _takes_apart(n))
+    return _Known(imported_as(nodes), sets_of(nodes), apart)
+
+
+def _defined(node: ast.AST) -> str:
+    """Return the name of what is called later, where a statement defines that."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return name
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Lambda()):
+            return name
+    return ""
+
+
+_APART = re.compile(
+    r"(.*\.)?(basename|dirname|relpath)|.*\.(name|stem|parts|parents?|relative_to|r?split|r?partition)"
+)
+
+
+def _takes_apart(node: ast.AST) -> bool:
+    """Return whether code may take a part of a path: only then a folder's bare name can come from it."""
+    parts = (n for n in inside(node) if isinstance(n, ast.Attribute | ast.Name))
+    return any(_APART.fullmatch(n.id if isinstance(n, ast.Name) else f".{n.attr}") for n in parts)
 
 
 def imported_as(sources: Iterable[ast.AST]) -> Aliases:
@@ -204,6 +228,8 @@ def _follow(line: Line, late: Mapping[str, Flow], why: dict[str, str], known: _K
     reason = unrepeatable(line.node, known.aliases) or (WHY if takes_order(line.node, known.sets) else "")
     inherited = (why[n] for n in sorted(reads) if n in why)
     reason = _gravest(reason, *inherited)
+    if reason == FOLDER and (_takes_apart(line.node) or line.flow.reads & known.apart):
+        reason = FOLDER_NAME
     if reason:
         why.update({n: _gravest(why.get(n, ""), reason) for n in line.touched if not n.startswith("$")})
     else:
@@ -213,6 +239,70 @@ def _follow(line: Line, late: Mapping[str, Flow], why: dict[str, str], known: _K
 
 
 def _gravest(*reasons: str) -> str:
-    """Return the first reason that no other folder mends, else the first."""
-    given = [reason for reason in reasons if reason]
-    return next((reason for reason in given if reason != FOLDER), given[0] if given else "")
+    """Return the first reason that no other folder mends, else the first that is more than the folder."""
+    graver = (r for lesser in ((FOLDER, FOLDER_NAME), (FOLDER,), ()) for r in reasons if r and r not in lesser)
+    return next(graver, "")
+
+
+WHY = "the order of a set, which is another one each time"
+_ORDERS = frozenset(
+    ("list", "tuple", "enumerate", "iter", "next", "zip", "map", "filter", "reversed", "dict", "print")
+)
+_FREE = frozenset(("sorted", "set", "frozenset", "len", "sum", "min", "max", "any", "all", "Counter"))
+_GIVES = frozenset(("union", "intersection", "difference", "symmetric_difference", "copy"))
+
+
+def sets_of(nodes: Iterable[ast.AST]) -> frozenset[str]:
+    """Return the names that statements bind to sets."""
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Assign) and is_set(node.value, found):
+            found |= {t.id for t in node.targets if isinstance(t, ast.Name)}
+    return frozenset(found)
+
+
+def is_set(node: ast.AST, sets: Collection[str]) -> bool:
+    """Return whether an expression is a set whose order is not that of numbers."""
+    match node:
+        case ast.Set() | ast.SetComp():
+            elements = getattr(node, "elts", [node])
+            return not all(isinstance(e, ast.Constant) and isinstance(e.value, int) for e in elements)
+        case ast.Name(id=name):
+            return name in sets
+        case ast.Call(func=ast.Name("set" | "frozenset"), args=args):
+            return not (args and isinstance(args[0], ast.Call) and getattr(args[0].func, "id", "") == "range")
+        case ast.Call(func=ast.Attribute(value=value, attr=method)):
+            return method in _GIVES and is_set(value, sets)
+    if not isinstance(node, ast.BinOp) or not isinstance(
+        node.op, ast.BitOr | ast.BitAnd | ast.Sub | ast.BitXor
+    ):
+        return False
+    return is_set(node.left, sets) or is_set(node.right, sets)
+
+
+def takes_order(node: ast.AST, sets: Collection[str]) -> bool:
+    """Return whether a statement takes the order of a set."""
+    free = [c for c in inside(node) if isinstance(c, ast.Call) and getattr(c.func, "id", "") in _FREE]
+    ordered = {id(a) for c in free for a in c.args if isinstance(a, ast.GeneratorExp | ast.ListComp | ast.Call)}
+    for inner in inside(node):
+        match inner:
+            case ast.For(iter=over) | ast.AsyncFor(iter=over):
+                found = is_set(over, sets)
+            case (
+                ast.ListComp(generators=parts)
+                | ast.GeneratorExp(generators=parts)
+                | ast.DictComp(generators=parts)
+            ):
+                found = id(inner) not in ordered and any(is_set(p.iter, sets) for p in parts)
+            case ast.Call(func=ast.Name(id=name), args=args):
+                found = name in _ORDERS and id(inner) not in ordered and any(is_set(a, sets) for a in args)
+            case ast.Call(func=ast.Attribute(value=owner, attr=method), args=args):
+                popped = method == "pop" and not args and is_set(owner, sets)
+                found = popped or (method in ("join", "extend") and any(is_set(a, sets) for a in args))
+            case ast.Starred(value=value):
+                found = is_set(value, sets)
+            case _:
+                found = False
+        if found:
+            return True
+    return False

@@ -9,8 +9,8 @@ from typing import TypeGuard
 from llmos_nb.export.assertions import VALUE_NAME
 from llmos_nb.export.dataflow.taint import NETWORK, reaches
 from llmos_nb.export.gather import DEFINES
-from llmos_nb.export.latest import latest
 from llmos_nb.export.plainly import lines
+from llmos_nb.export.source import latest
 from llmos_nb.export.steps import REPEAT
 from llmos_nb.tools import Call
 

@@ -8,16 +8,7 @@ from typing import Any
 
 from llmos_nb.errors import LlmosError
 from llmos_nb.export.cells import LOOSE, plain_output
-from llmos_nb.export.verify.compare import (
-    ALL,
-    Shown,
-    Tolerance,
-    all_volatile,
-    difference,
-    differing_lines,
-    picture_distance,
-    shown,
-)
+from llmos_nb.export.verify import compare
 from llmos_nb.export.verify.execute import Execution, execute
 from llmos_nb.export.verify.values import printed, probe_of
 from llmos_nb.heap.content import code_for
@@ -96,7 +87,7 @@ def _cell(name: str, source: str) -> dict[str, Any]:
     return {**about, "outputs": [], "execution_count": None}
 
 
-def _mark(cell: dict[str, Any], one: Sequence[Any], other: Sequence[Any], tolerance: Tolerance) -> None:
+def _mark(cell: dict[str, Any], one: Sequence[Any], other: Sequence[Any], tolerance: compare.Tolerance) -> None:
     """Store a cell's outputs, and mark which of them a second run does not repeat."""
     cell["outputs"] = [p for o in one if (p := plain_output(o)) is not None]
     for output in cell["outputs"]:
@@ -105,23 +96,25 @@ def _mark(cell: dict[str, Any], one: Sequence[Any], other: Sequence[Any], tolera
     mine, tags = cell["metadata"]["llmos_nb"], cell["metadata"].pop("tags", [])
     mine["shown"] = "observed"
     tags = [t for t in tags if t != LOOSE]
-    if volatile := volatility(shown(one), shown(other), tolerance):
+    if volatile := volatility(compare.shown(one), compare.shown(other), tolerance):
         mine["volatile"] = volatile
         tags.append(LOOSE)
     cell["metadata"] |= {"tags": tags} if tags else {}
 
 
-def volatility(one: Sequence[Shown], other: Sequence[Shown], tolerance: Tolerance) -> dict[str, Any]:
+def volatility(
+    one: Sequence[compare.Shown], other: Sequence[compare.Shown], tolerance: compare.Tolerance
+) -> dict[str, Any]:
     """Say by output, as lines or ``"all"``, what two runs did not show alike."""
-    if not difference(one, other, tolerance):
+    if not compare.difference(one, other, tolerance):
         return {}
     if len(one) != len(other) or [s.kind for s in one] != [s.kind for s in other]:
-        return all_volatile(max(len(one), len(other), 1))
+        return compare.all_volatile(max(len(one), len(other), 1))
     found: dict[str, Any] = {}
     for i, (a, b) in enumerate(zip(one, other, strict=True)):
         if a.kind != "text":
-            if picture_distance(a.value, b.value) > tolerance["image"]:
-                found[str(i)] = ALL
-        elif lines := differing_lines(a, b, tolerance):
-            found[str(i)] = lines if len(a.lines) == len(b.lines) else ALL
+            if compare.picture_distance(a.value, b.value) > tolerance["image"]:
+                found[str(i)] = compare.ALL
+        elif lines := compare.differing_lines(a, b, tolerance):
+            found[str(i)] = lines if len(a.lines) == len(b.lines) else compare.ALL
     return found

@@ -33,8 +33,7 @@ from llmos_nb.export.verify.report import (
     Report,
     counted,
 )
-from llmos_nb.export.verify.seal import KEY, checksums, findings, made_here
-from llmos_nb.export.verify.shape import misshapen
+from llmos_nb.export.verify.seal import KEY, checksums, findings, made_here, misshapen
 from llmos_nb.export.verify.values import compare_values, with_probes
 
 Progress = Callable[[str, int, int], None]

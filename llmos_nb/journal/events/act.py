@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, Required, TypedDict
+from typing import Any, Required, TypedDict
 
-from llmos_nb.journal.decider import DeciderData
-from llmos_nb.journal.events.base import Fact
+from llmos_nb.journal.events.base import Fact, event
+from llmos_nb.journal.events.decider import DeciderData
 
 
 class ActData(TypedDict, total=False):
@@ -38,7 +37,7 @@ class ActData(TypedDict, total=False):
     by: DeciderData
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("act.used")
 class ActUsed(Fact):
     """A call is one of those that an act stands for.
 
@@ -54,14 +53,13 @@ class ActUsed(Fact):
         All items, with the first use: they stay as they are from then on.
     """
 
-    kind: ClassVar[str] = "act.used"
     call: str
     act: int
     item: int | None = None
     items: list[Any] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("act.moved")
 class ActsMoved(Fact):
     """Acts are another process's from now on, or nobody's.
 
@@ -73,6 +71,5 @@ class ActsMoved(Fact):
         The process that has them; 0 for none.
     """
 
-    kind: ClassVar[str] = "act.moved"
     acts: list[int]
     to: int = 0

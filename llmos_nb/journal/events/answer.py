@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from llmos_nb.journal.events.base import Fact
+from llmos_nb.journal.events.base import Fact, event
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("check.finished")
 class CheckFinished(Fact):
     """A check of the answer was made.
 
@@ -24,14 +23,13 @@ class CheckFinished(Fact):
         Of ``grounded``: the numbers that were in no observation.
     """
 
-    kind: ClassVar[str] = "check.finished"
     check: str
     held: bool
     detail: str
     missing: list[str] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("answer.computed")
 class AnswerComputed(Fact):
     """The expressions of an answer were evaluated.
 
@@ -49,7 +47,6 @@ class AnswerComputed(Fact):
         ``notebook`` and ``n``: where that was done in the order of its cells and steps, where that is recorded.
     """
 
-    kind: ClassVar[str] = "answer.computed"
     answer: str
     values: list[dict[str, Any]]
     errors: list[str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import cache
 from types import NoneType, UnionType
 from typing import (
@@ -12,15 +12,18 @@ from typing import (
     Literal,
     Required,
     Self,
+    TypeVar,
     Union,
+    dataclass_transform,
     get_args,
     get_origin,
     get_type_hints,
     is_typeddict,
 )
 
-from llmos_nb.journal.decider import Decider, DeciderData
+from llmos_nb.journal.events.decider import Decider, DeciderData
 
+T = TypeVar("T", bound="Fact")
 Check = Callable[[Any], bool]
 _MOST = 2**63  # no count, size or amount comes near it, and arithmetic does not overflow
 
@@ -72,6 +75,17 @@ class Fact:
 def key(name: str, default: Any = MISSING) -> Any:
     """Declare a field whose key in the line is called otherwise, since its own name is taken."""
     return field(default=default, metadata={"key": name})
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def event(kind: str) -> Callable[[type[T]], type[T]]:
+    """Make an event of a class: a dataclass whose fields are given by name, of this kind."""
+
+    def made(cls: type[T]) -> type[T]:
+        cls.kind = kind
+        return dataclass(frozen=True, slots=True, kw_only=True)(cls)
+
+    return made
 
 
 def _default(f: Field[Any]) -> Any:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Self
+from dataclasses import field
+from typing import Any, Literal, Self
 
-from llmos_nb.journal.decider import Decider
-from llmos_nb.journal.events.base import Fact
+from llmos_nb.journal.events.base import Fact, event
+from llmos_nb.journal.events.decider import Decider
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("call.decided")
 class CallDecided(Fact):
     """A call was decided on, by rule, mode, plan or person.
 
@@ -34,7 +34,6 @@ class CallDecided(Fact):
         Of former versions: tools whose records were looked up for the decision.
     """
 
-    kind: ClassVar[str] = "call.decided"
     call: str
     digest: str
     what: Literal["approve", "edit", "reject", "skip"]
@@ -45,7 +44,7 @@ class CallDecided(Fact):
     looked: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("call.started")
 class CallStarted(Fact):
     """A call is about to run: the intent, on disk before any effect.
 
@@ -63,7 +62,6 @@ class CallStarted(Fact):
         Whether it is noted on disk before it acts outside.
     """
 
-    kind: ClassVar[str] = "call.started"
     call: str
     key: str
     epoch: int
@@ -71,7 +69,7 @@ class CallStarted(Fact):
     watched: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("call.finished")
 class CallFinished(Fact):
     """What a call gave.
 
@@ -93,7 +91,6 @@ class CallFinished(Fact):
         What the device or the gate has to say of it.
     """
 
-    kind: ClassVar[str] = "call.finished"
     call: str
     ok: bool
     result: str
@@ -103,7 +100,7 @@ class CallFinished(Fact):
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("call.in_doubt")
 class CallInDoubt(Fact):
     """Nobody knows whether a call took effect; somebody must say.
 
@@ -120,7 +117,6 @@ class CallInDoubt(Fact):
         what it calls can change them, and nobody knows whether it did.
     """
 
-    kind: ClassVar[str] = "call.in_doubt"
     call: str
     why: str = ""
     did: list[str] | None = None
@@ -128,7 +124,7 @@ class CallInDoubt(Fact):
     may: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("call.resolved")
 class CallResolved(Fact):
     """It was settled whether a call that had begun took effect.
 
@@ -144,7 +140,6 @@ class CallResolved(Fact):
         Variables that are lost all the same: what it did stands, and it is not done; and those of them that may be.
     """
 
-    kind: ClassVar[str] = "call.resolved"
     call: str
     done: bool
     by: Decider
@@ -152,7 +147,7 @@ class CallResolved(Fact):
     may: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("names.changed")
 class Changes(Fact):
     """What a step changed in the namespace and around it; None where nobody looked.
 
@@ -185,7 +180,6 @@ class Changes(Fact):
         ``{"same": name}`` of what another variable holds too.
     """
 
-    kind: ClassVar[str] = "names.changed"
     created: list[str] = field(default_factory=list)
     rebound: list[str] = field(default_factory=list)
     mutated: list[str] = field(default_factory=list)
@@ -229,7 +223,7 @@ class Changes(Fact):
         return {**lists, **Fact.plain(self)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("names.changed")
 class NamesChanged(Fact):
     """What a call changed, right before `CallFinished`; its keys are those of `Changes`.
 
@@ -241,7 +235,6 @@ class NamesChanged(Fact):
         What it changed.
     """
 
-    kind: ClassVar[str] = "names.changed"
     call: str
     changes: Changes
 
@@ -260,7 +253,7 @@ class NamesChanged(Fact):
         return cls(call=call, changes=Changes.parse(d))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("call.undone")
 class CallUndone(Fact):
     """A call was taken back.
 
@@ -274,13 +267,12 @@ class CallUndone(Fact):
         Names that a later step changed too, and that stay as they are.
     """
 
-    kind: ClassVar[str] = "call.undone"
     call: str
     compensation: str = ""
     stays: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("call.redone")
 class CallRedone(Fact):
     """A call that was undone was put back.
 
@@ -290,11 +282,10 @@ class CallRedone(Fact):
         The call.
     """
 
-    kind: ClassVar[str] = "call.redone"
     call: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("undo.proposed")
 class UndoProposed(Fact):
     """Somebody wants an outside effect taken back, by a call of its own that passes the gate.
 
@@ -312,7 +303,6 @@ class UndoProposed(Fact):
         Who wants it.
     """
 
-    kind: ClassVar[str] = "undo.proposed"
     call: str
     undoes: str
     name: str
@@ -320,7 +310,7 @@ class UndoProposed(Fact):
     by: Decider
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("tool.called")
 class ToolCalled(Fact):
     """Code of a step is about to call a declared tool.
 
@@ -340,7 +330,6 @@ class ToolCalled(Fact):
         The act that it uses: the data of `ActUsed`, without the call.
     """
 
-    kind: ClassVar[str] = "tool.called"
     call: str
     within: str
     tool: str
@@ -349,7 +338,7 @@ class ToolCalled(Fact):
     act: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("tool.returned")
 class ToolReturned(Fact):
     """What a declared tool gave that code of a step called.
 
@@ -365,7 +354,6 @@ class ToolReturned(Fact):
         The class of the error.
     """
 
-    kind: ClassVar[str] = "tool.returned"
     call: str
     within: str
     ok: bool

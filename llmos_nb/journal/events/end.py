@@ -4,38 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+from llmos_nb.journal.events import call, run
 from llmos_nb.journal.events.act import ActsMoved
-from llmos_nb.journal.events.call import (
-    CallFinished,
-    CallInDoubt,
-    CallRedone,
-    CallStarted,
-    CallUndone,
-    NamesChanged,
-    ToolReturned,
-    UndoProposed,
-)
 from llmos_nb.journal.events.heap import HeapRestored
 from llmos_nb.journal.events.model import BudgetSettled
 from llmos_nb.journal.events.plan import PlanEdited
 from llmos_nb.journal.events.question import QuestionAnswered, QuestionAsked
-from llmos_nb.journal.events.run import (
-    LabelChanged,
-    PolicyChanged,
-    RunEnded,
-    RunResumed,
-    RunStarted,
-    SignalReceived,
-)
 from llmos_nb.journal.events.state import StateSaved
 
 FOR_GOOD = ("stopped", "killed", "forked")
 """Ends after which nothing goes on."""
 SINCE = 3  # the version of the format from which on this holds
-BACK = (CallUndone, CallRedone, UndoProposed)
-_KEPT = (StateSaved, BudgetSettled, LabelChanged, ActsMoved, HeapRestored)  # books, which begin nothing
+BACK = (call.CallUndone, call.CallRedone, call.UndoProposed)
+_KEPT = (StateSaved, BudgetSettled, run.LabelChanged, ActsMoved, HeapRestored)  # books, which begin nothing
 REBUILD = "rebuild"  # what is asked before anything goes on: the namespace comes first
-_GAVE = (CallFinished, CallInDoubt, NamesChanged, ToolReturned)  # how it went on with what was under way
+_GAVE = (
+    call.CallFinished,
+    call.CallInDoubt,
+    call.NamesChanged,
+    call.ToolReturned,
+)  # how it went on with what was under way
 _DRIVES = ("pause", "resume", "stop", "kill", "approve_step")
 
 
@@ -54,13 +42,13 @@ def may_follow(reason: str, body: object, undoing: Container[str], under_way: Co
         Calls that had begun when the process ended.
     """
     match body:
-        case RunStarted():  # of a fork
+        case run.RunStarted():  # of a fork
             return True
-        case RunResumed():
+        case run.RunResumed():
             return reason not in FOR_GOOD
-        case PolicyChanged(by=by) | PlanEdited(by=by):  # with what a person lets it go on
+        case run.PolicyChanged(by=by) | PlanEdited(by=by):  # with what a person lets it go on
             return by.is_person and reason not in FOR_GOOD
-        case SignalReceived(signal=signal):
+        case run.SignalReceived(signal=signal):
             return signal not in _DRIVES
     if isinstance(body, (*BACK, *_KEPT)):
         return True
@@ -86,16 +74,16 @@ class AfterEnd:
             or may_follow(self._reason, body, self._undoing, self._under_way)
         )
         match body:
-            case RunStarted():
+            case run.RunStarted():
                 self._version = body.version
-            case RunEnded():
+            case run.RunEnded():
                 self._reason = body.reason
-            case RunResumed():
+            case run.RunResumed():
                 self._reason = ""
-            case UndoProposed():
+            case call.UndoProposed():
                 self._undoing.add(body.call)
-            case CallStarted():
+            case call.CallStarted():
                 self._under_way.add(body.call)
-            case CallFinished():
+            case call.CallFinished():
                 self._under_way.discard(body.call)
         return fits

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import field
+from typing import Any
 
-from llmos_nb.journal.decider import NO_ONE, Decider
-from llmos_nb.journal.events.base import Fact
+from llmos_nb.journal.events.base import Fact, event
+from llmos_nb.journal.events.decider import NO_ONE, Decider
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("heap.changed")
 class HeapChanged(Fact):
     """Somebody else had changed variables that the process has used, as it was seen before the model was asked.
 
@@ -21,12 +21,11 @@ class HeapChanged(Fact):
         What they are now, as the model is told.
     """
 
-    kind: ClassVar[str] = "heap.changed"
     names: dict[str, str]
     now: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("heap.restored")
 class HeapRestored(Fact):
     """The namespace was rebuilt: by stored values, by steps that had done nothing outside, and as far as that goes.
 
@@ -51,7 +50,6 @@ class HeapRestored(Fact):
         ``random``, ``outside`` and ``quiet`` as facts of a call have them; ``outputs`` where it showed nothing.
     """
 
-    kind: ClassVar[str] = "heap.restored"
     stored: list[str]
     rerun: list[str]
     missing: dict[str, str]

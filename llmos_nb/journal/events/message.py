@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
-from llmos_nb.journal.events.base import Fact, key
+from llmos_nb.journal.events.base import Fact, event, key
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("message.sent")
 class MessageSent(Fact):
     """The sender's record, before the message arrives.
 
@@ -28,7 +27,6 @@ class MessageSent(Fact):
         The call that sent it.
     """
 
-    kind: ClassVar[str] = "message.sent"
     to: int | str
     id: str
     digest: str
@@ -37,7 +35,7 @@ class MessageSent(Fact):
     call: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("message.arrived")
 class MessageArrived(Fact):
     """A message stands in a mailbox.
 
@@ -59,7 +57,6 @@ class MessageArrived(Fact):
         What waited for it, where it came through a pipe: it is told at once.
     """
 
-    kind: ClassVar[str] = "message.arrived"
     id: str
     sender: int = key("from")
     name: str
@@ -69,7 +66,7 @@ class MessageArrived(Fact):
     pipe: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("message.awaited")
 class MessageAwaited(Fact):
     """A call, or the process itself, waits for another process.
 
@@ -93,7 +90,6 @@ class MessageAwaited(Fact):
         The name of whose message it waits for, where nobody of that name was there yet.
     """
 
-    kind: ClassVar[str] = "message.awaited"
     wait: str
     what: Literal["message", "room", "process", "input"]
     whom: list[int]
@@ -104,7 +100,7 @@ class MessageAwaited(Fact):
     sender: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("message.ready")
 class MessageReady(Fact):
     """What a call waited for is there.
 
@@ -114,11 +110,10 @@ class MessageReady(Fact):
         The call.
     """
 
-    kind: ClassVar[str] = "message.ready"
     wait: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("message.taken")
 class MessageTaken(Fact):
     """In a shared mailbox: a process took a message and holds it until its work is done.
 
@@ -132,13 +127,12 @@ class MessageTaken(Fact):
         The call that took it.
     """
 
-    kind: ClassVar[str] = "message.taken"
     id: str
     by: int
     call: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("message.done")
 class MessageDone(Fact):
     """In a shared mailbox: the work of a message is done.
 
@@ -152,13 +146,12 @@ class MessageDone(Fact):
         How that is known, where the taker has ended.
     """
 
-    kind: ClassVar[str] = "message.done"
     id: str
     by: int
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("message.returned")
 class MessageReturned(Fact):
     """In a shared mailbox: a message is there again, since its taker ended before it could do anything.
 
@@ -168,13 +161,12 @@ class MessageReturned(Fact):
         As in `MessageDone`.
     """
 
-    kind: ClassVar[str] = "message.returned"
     id: str
     by: int
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("message.in_doubt")
 class MessageInDoubt(Fact):
     """In a shared mailbox: nobody knows whether the work of a message was done; its sender is told.
 
@@ -184,7 +176,6 @@ class MessageInDoubt(Fact):
         As in `MessageDone`.
     """
 
-    kind: ClassVar[str] = "message.in_doubt"
     id: str
     by: int
     why: str = ""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Required, TypedDict
+from dataclasses import field
+from typing import Any, Literal, Required, TypedDict
 
-from llmos_nb.journal.events.base import Fact, key
+from llmos_nb.journal.events.base import Fact, event, key
 
 
 class ProposedCall(TypedDict, total=False):
@@ -26,7 +26,7 @@ class ProposedCall(TypedDict, total=False):
     step: list[int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("model.requested")
 class ModelRequested(Fact):
     """The model is asked; the prompt itself is not written down, but where its parts stand.
 
@@ -53,7 +53,6 @@ class ModelRequested(Fact):
         By unit, what is set aside for it until it is answered; formerly an event of its own before it.
     """
 
-    kind: ClassVar[str] = "model.requested"
     request: int
     head: str
     ledger: int
@@ -66,7 +65,7 @@ class ModelRequested(Fact):
     reserved: dict[str, float] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("model.responded")
 class ModelResponded(Fact):
     """The model's whole answer, text and calls together; the calls are named ``r{answer}.{index}``.
 
@@ -93,7 +92,6 @@ class ModelResponded(Fact):
         By unit, what it cost; formerly an event of its own before it.
     """
 
-    kind: ClassVar[str] = "model.responded"
     request: int
     text: str
     calls: list[ProposedCall]
@@ -105,7 +103,7 @@ class ModelResponded(Fact):
     settled: dict[str, float] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("model.failed")
 class ModelFailed(Fact):
     """An attempt at the model failed.
 
@@ -125,7 +123,6 @@ class ModelFailed(Fact):
         Whether there is none.
     """
 
-    kind: ClassVar[str] = "model.failed"
     request: int
     error: str
     error_kind: str = key("kind")
@@ -134,7 +131,7 @@ class ModelFailed(Fact):
     final: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("budget.reserved")
 class BudgetReserved(Fact):
     """Something is set aside for a child; formerly for a request, too.
 
@@ -150,14 +147,13 @@ class BudgetReserved(Fact):
         The call that starts the child; empty where the user does.
     """
 
-    kind: ClassVar[str] = "budget.reserved"
     request: int
     amounts: dict[str, float]
     child: int | None = None
     call: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("budget.settled")
 class BudgetSettled(Fact):
     """What a child, or a question about what stands by handle, has used; formerly any request.
 
@@ -171,13 +167,12 @@ class BudgetSettled(Fact):
         The child's pid.
     """
 
-    kind: ClassVar[str] = "budget.settled"
     request: int
     amounts: dict[str, float]
     child: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("context.paged")
 class ContextPaged(Fact):
     """The oldest messages left the prompt, to be recalled.
 
@@ -197,7 +192,6 @@ class ContextPaged(Fact):
         Type by name of each variable that the process had made, in a window that is not small.
     """
 
-    kind: ClassVar[str] = "context.paged"
     page: int
     first: int
     last: int

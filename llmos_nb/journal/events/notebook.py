@@ -6,13 +6,13 @@ of their beginning in the user's thread.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import field
+from typing import Any
 
-from llmos_nb.journal.events.base import Fact
+from llmos_nb.journal.events.base import Fact, event
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("notebook.opened")
 class NotebookOpened(Fact):
     """The first event of a notebook's journal: an interpreter began to run its cells.
 
@@ -30,7 +30,6 @@ class NotebookOpened(Fact):
         Version of the interpreter.
     """
 
-    kind: ClassVar[str] = "notebook.opened"
     version: int
     notebook: str
     name: str = ""
@@ -38,7 +37,7 @@ class NotebookOpened(Fact):
     python: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("cell.ran")
 class CellRan(Fact):
     """A cell of the user's ended.
 
@@ -70,7 +69,6 @@ class CellRan(Fact):
         It ran before the extension was loaded, so that nothing else is known of it.
     """
 
-    kind: ClassVar[str] = "cell.ran"
     place: int
     source: str
     count: int = 0
@@ -85,7 +83,7 @@ class CellRan(Fact):
     before: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("process.joined")
 class ProcessJoined(Fact):
     """A process began to work on the notebook's variables, or came back to them.
 
@@ -99,7 +97,6 @@ class ProcessJoined(Fact):
         Its number in the order of cells and steps.
     """
 
-    kind: ClassVar[str] = "process.joined"
     pid: int
     journal: str
     place: int

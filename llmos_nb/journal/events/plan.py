@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Required, TypedDict
+from dataclasses import field
+from typing import Literal, Required, TypedDict
 
-from llmos_nb.journal.decider import Decider
 from llmos_nb.journal.events.act import ActData
-from llmos_nb.journal.events.base import Fact
+from llmos_nb.journal.events.base import Fact, event
+from llmos_nb.journal.events.decider import Decider
 
 
 class StepData(TypedDict, total=False):
@@ -44,7 +44,7 @@ class StepData(TypedDict, total=False):
     acts: list[ActData]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("plan.proposed")
 class PlanProposed(Fact):
     """The first plan of a process.
 
@@ -61,14 +61,13 @@ class PlanProposed(Fact):
         The model's call that proposed it.
     """
 
-    kind: ClassVar[str] = "plan.proposed"
     version: int
     steps: list[StepData]
     by: Decider
     call: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("plan.edited")
 class PlanEdited(Fact):
     """The plan as it is after the model planned again, or somebody edited it.
 
@@ -78,14 +77,13 @@ class PlanEdited(Fact):
         As in `PlanProposed`.
     """
 
-    kind: ClassVar[str] = "plan.edited"
     version: int
     steps: list[StepData]
     by: Decider
     call: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("plan.decided")
 class PlanDecided(Fact):
     """Somebody, or the mode, decided on the plan.
 
@@ -107,7 +105,6 @@ class PlanDecided(Fact):
         The last step that is approved: each after it asks before its first call; 0 where all are.
     """
 
-    kind: ClassVar[str] = "plan.decided"
     version: int
     what: Literal["approve", "reject"]
     envelope: dict[str, int]
@@ -117,7 +114,7 @@ class PlanDecided(Fact):
     upto: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("step.integrated")
 class StepIntegrated(Fact):
     """What the calls of a turn showed was compared with what their step expected.
 
@@ -139,7 +136,6 @@ class StepIntegrated(Fact):
         What it gave where it was not met, for people.
     """
 
-    kind: ClassVar[str] = "step.integrated"
     step: int
     met: bool
     evidence: str

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from dataclasses import field
+from typing import Any, Literal
 
-from llmos_nb.journal.decider import Decider
-from llmos_nb.journal.events.base import Fact, key
+from llmos_nb.journal.events.base import Fact, event, key
+from llmos_nb.journal.events.decider import Decider
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("question.asked")
 class QuestionAsked(Fact):
     """A person is asked: to approve a call or a plan, or what the model wants to know.
 
@@ -67,7 +67,6 @@ class QuestionAsked(Fact):
         The call's arguments as they are from now on, where these are others than before.
     """
 
-    kind: ClassVar[str] = "question.asked"
     question: str
     about: Literal["approval", "plan", "question", "rebuild", "effect"] = key("kind")
     text: str
@@ -97,7 +96,7 @@ class QuestionAsked(Fact):
     arguments: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("question.due")
 class QuestionDue(Fact):
     """The deadline of a question has passed.
 
@@ -107,11 +106,10 @@ class QuestionDue(Fact):
         The question.
     """
 
-    kind: ClassVar[str] = "question.due"
     question: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("question.escalated")
 class QuestionEscalated(Fact):
     """Others may decide now.
 
@@ -125,7 +123,6 @@ class QuestionEscalated(Fact):
         As in `QuestionAsked`.
     """
 
-    kind: ClassVar[str] = "question.escalated"
     question: str
     to: list[str]
     approvers: list[str] = field(default_factory=list)
@@ -133,7 +130,7 @@ class QuestionEscalated(Fact):
     then: Literal["", "reject", "escalate"] = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("question.answered")
 class QuestionAnswered(Fact):
     """Somebody answered what the model wanted to know.
 
@@ -147,13 +144,12 @@ class QuestionAnswered(Fact):
         Who answered.
     """
 
-    kind: ClassVar[str] = "question.answered"
     question: str
     text: str
     by: Decider
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("effect.decided")
 class EffectDecided(Fact):
     """Somebody decided on what a step was about to do outside.
 
@@ -175,7 +171,6 @@ class EffectDecided(Fact):
         The reason, for the model.
     """
 
-    kind: ClassVar[str] = "effect.decided"
     question: str
     call: str
     effect: list[str]

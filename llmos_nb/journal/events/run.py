@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Required, TypedDict
+from dataclasses import field
+from typing import Any, Literal, Required, TypedDict
 
-from llmos_nb.journal.decider import Decider
 from llmos_nb.journal.events.act import ActData
-from llmos_nb.journal.events.base import Fact
+from llmos_nb.journal.events.base import Fact, event
+from llmos_nb.journal.events.decider import Decider
 
 VERSION = 3
 Reason = Literal[
@@ -85,7 +85,7 @@ class HeadMessage(TypedDict, total=False):
     parts: list[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("run.started")
 class RunStarted(Fact):
     """The first event of a journal: what was started, and how.
 
@@ -151,7 +151,6 @@ class RunStarted(Fact):
         Of one that a service was handed: the `id` of the command, and its `tools` as ``module:function``.
     """
 
-    kind: ClassVar[str] = "run.started"
     version: int = 1
     goal: str
     model: str
@@ -186,7 +185,7 @@ class RunStarted(Fact):
     order: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("policy.loaded")
 class PolicyLoaded(Fact):
     """The second event: what may be called, and under which rules.
 
@@ -208,7 +207,6 @@ class PolicyLoaded(Fact):
         Who may approve, and until when; empty for anybody, at any time.
     """
 
-    kind: ClassVar[str] = "policy.loaded"
     digest: str
     tools: dict[str, str]
     reads: list[str] | None = None
@@ -218,7 +216,7 @@ class PolicyLoaded(Fact):
     approval: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("policy.changed")
 class PolicyChanged(Fact):
     """Somebody gave a rule while the process ran, or took one back.
 
@@ -232,13 +230,12 @@ class PolicyChanged(Fact):
         The place of the rule that is taken back, from 0.
     """
 
-    kind: ClassVar[str] = "policy.changed"
     rule: dict[str, Any]
     by: Decider
     revoke: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("tools.changed")
 class ToolsChanged(Fact):
     """Servers offer other tools than before, or a person has accepted what one says now.
 
@@ -258,7 +255,6 @@ class ToolsChanged(Fact):
         Tools that somebody has looked at.
     """
 
-    kind: ClassVar[str] = "tools.changed"
     added: dict[str, str] | None = None
     altered: dict[str, str] | None = None
     gone: list[str] | None = None
@@ -268,7 +264,7 @@ class ToolsChanged(Fact):
     accepted: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("label.changed")
 class LabelChanged(Fact):
     """A label rose, or was declared.
 
@@ -282,13 +278,12 @@ class LabelChanged(Fact):
         What made it so.
     """
 
-    kind: ClassVar[str] = "label.changed"
     name: str
     label: str
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("outputs.declared")
 class OutputsDeclared(Fact):
     """The user said which variables the process must leave.
 
@@ -298,11 +293,10 @@ class OutputsDeclared(Fact):
         ``[name, kind]`` of each.
     """
 
-    kind: ClassVar[str] = "outputs.declared"
     outputs: list[list[str]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("signal.received")
 class SignalReceived(Fact):
     """Somebody told the process something, or something happened to it that is no decision.
 
@@ -336,7 +330,6 @@ class SignalReceived(Fact):
         Of ``rebuilt_differently``.
     """
 
-    kind: ClassVar[str] = "signal.received"
     signal: Signal
     by: Decider
     text: str | None = None
@@ -352,7 +345,7 @@ class SignalReceived(Fact):
     names: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("run.paused")
 class RunPaused(Fact):
     """The process stopped, to be resumed.
 
@@ -362,11 +355,10 @@ class RunPaused(Fact):
         The reason, in words.
     """
 
-    kind: ClassVar[str] = "run.paused"
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("run.resumed")
 class RunResumed(Fact):
     """The process goes on.
 
@@ -376,11 +368,10 @@ class RunResumed(Fact):
         How many interpreters it has lived in before this one.
     """
 
-    kind: ClassVar[str] = "run.resumed"
     epoch: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("run.ended")
 class RunEnded(Fact):
     """The process ended; only what takes back its outside effects may follow, or a resumption.
 
@@ -394,7 +385,6 @@ class RunEnded(Fact):
         What it answered.
     """
 
-    kind: ClassVar[str] = "run.ended"
     reason: Reason
     detail: str
     answer: str | None

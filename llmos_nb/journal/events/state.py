@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from llmos_nb.journal.events.base import Fact
+from llmos_nb.journal.events.base import Fact, event
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event("state.saved")
 class StateSaved(Fact):
     """The state after the event before this one was saved beside a long journal; it changes nothing.
 
@@ -20,6 +19,5 @@ class StateSaved(Fact):
         Digest of the code that folded it.
     """
 
-    kind: ClassVar[str] = "state.saved"
     state: dict[str, Any]
     code: str

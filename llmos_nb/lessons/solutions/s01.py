@@ -8,14 +8,7 @@ from typing import Any
 from llmos_nb.lessons.models import call
 
 # exercise: order
-order = [
-    "model.requested",
-    "model.responded",
-    "call.decided",
-    "call.started",
-    "call.finished",
-    "run.ended",
-]
+order = ["model.requested", "model.responded", "call.decided", "call.started", "call.finished", "run.ended"]
 # exercise: script
 script = [call("dubble", n=1), call("double", n=1), {"text": "It is 2."}]
 

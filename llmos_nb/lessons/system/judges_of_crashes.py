@@ -10,29 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.lessons.core import Wrong, wrong_if
-from llmos_nb.lessons.system.trial import (
-    READS,
-    Life,
-    Message,
-    World,
-    answer,
-    call,
-    draw,
-    live,
-    lived,
-    process,
-    source_of,
-    tool,
-)
+from llmos_nb.lessons.system import trial
 
-Kill = Callable[[int, Message, bool], bool]
+Kill = Callable[[int, trial.Message, bool], bool]
 KILLS = 2  # at points drawn anew, beside those in the effect
 
 
-def honest(world: World) -> Callable[[str, Message], bool]:
+def honest(world: trial.World) -> Callable[[str, trial.Message], bool]:
     """Return a person who allows all, and says of an effect in doubt what is true."""
 
-    def says(question: str, asked: Message) -> bool:
+    def says(question: str, asked: trial.Message) -> bool:
         return asked["status"] == "proposed" or world.times(asked["name"], **asked["arguments"]) > 0
 
     return says
@@ -57,19 +44,19 @@ def covered(p, s, call):
 """
 
 
-def _payment(path: Path, repeat: str = "once") -> tuple[World, Message]:
+def _payment(path: Path, repeat: str = "once") -> tuple[trial.World, trial.Message]:
     """Return a process that looks at a price, pays and answers, and the world that it meets."""
-    euros = draw()
-    turns = [call("price"), call("pay", euros=euros), answer(f"paid {euros}")]
-    world = World({0: turns}, {"price": lambda a: str(euros), "pay": lambda a: f"receipt {euros}"})
+    euros = trial.draw()
+    turns = [trial.call("price"), trial.call("pay", euros=euros), trial.answer(f"paid {euros}")]
+    world = trial.World({0: turns}, {"price": lambda a: str(euros), "pay": lambda a: f"receipt {euros}"})
     world.person = honest(world)
-    pay = tool("pay", "euros: int", effect="external", repeat=repeat)
-    return world, process(f"pay {euros}", tool("price", **READS), pay, journal=str(path))
+    pay = trial.tool("pay", "euros: int", effect="external", repeat=repeat)
+    return world, trial.process(f"pay {euros}", trial.tool("price", **trial.READS), pay, journal=str(path))
 
 
 def judge_journal(attempt: Any, seed: int) -> str:
     """Kill a paying process at points drawn anew, tear a line, change a line, and look at what was paid."""
-    source = source_of(attempt, "journal") + APART
+    source = trial.source_of(attempt, "journal") + APART
     with tempfile.TemporaryDirectory(prefix="llmos-mini-") as folder:
         path = Path(folder)
         lines = _whole_run(source, path / "whole")
@@ -85,7 +72,7 @@ def judge_journal(attempt: Any, seed: int) -> str:
 
 def _whole_run(source: str, path: Path) -> int:
     world, job = _payment(path)
-    life = lived(source, world, [job], ["schedule", 0], ["again", 0])
+    life = trial.lived(source, world, [job], ["schedule", 0], ["again", 0])
     told = "with a journal, and no crash at all, it did not come to its end"
     wrong_if(life.states[0]["reason"] != "answered", told, 1)
     held = path.exists() and b"call.finished" in path.read_bytes()
@@ -99,7 +86,7 @@ def _whole_run(source: str, path: Path) -> int:
     told = "two folds of the same events gave two states: fold reads something beside the events, a clock?"
     wrong_if(not same, told, 3)
     requests = len(world.sent)
-    again = lived(source, world, [job], ["schedule", 0])
+    again = trial.lived(source, world, [job], ["schedule", 0])
     told = (
         "a fresh process that reads the same events has another state: state is fold(events), and nothing else"
     )
@@ -108,7 +95,7 @@ def _whole_run(source: str, path: Path) -> int:
     return len(world.log) - 2
 
 
-def _changed(source: str, world: World, job: Message, path: Path) -> None:
+def _changed(source: str, world: trial.World, job: trial.Message, path: Path) -> None:
     lines = path.read_bytes().splitlines(keepends=True)
     middle = next(n for n, line in enumerate(lines) if b"receipt" in line)
     forged = lines[middle].replace(b"receipt", b"refused")
@@ -121,7 +108,7 @@ def _changed(source: str, world: World, job: Message, path: Path) -> None:
     }
     for what, made in forgeries.items():
         path.write_bytes(b"".join(made))
-        life = live(source, world, {"processes": [job], "do": []})
+        life = trial.live(source, world, {"processes": [job], "do": []})
         told = (
             f"a line was {what}, and nothing was said when it was read: a line has the hash of what came before"
         )
@@ -133,7 +120,7 @@ def _spliced(source: str, path: Path, lines: list[bytes], at: int) -> list[bytes
     """Return the lines with one of another journal among them, each with the hash of the line before it as `prev`."""
     path = path.with_name("another")
     world, job = _payment(path)
-    lived(source, world, [job], ["schedule", 0])
+    trial.lived(source, world, [job], ["schedule", 0])
     try:
         other = path.read_bytes().splitlines()[at]
         before, put, after = map(json.loads, (lines[at - 1], other, lines[at + 1]))
@@ -148,7 +135,7 @@ def _cut_short(source: str, path: Path) -> None:
     _, job = _payment(path)
     path.write_bytes(path.read_bytes()[:-1])
     for do in (["record", 0, "run.ended", {"reason": "answered", "answer": "…"}], ["facts", 0]):
-        life = live(source, World({}), {"processes": [job], "do": [do]})
+        life = trial.live(source, trial.World({}), {"processes": [job], "do": [do]})
         told = f"the last line had lost its newline, and the next one was glued to it: {life.error}. Cut it off"
         wrong_if(life.error, told, 2)
 
@@ -156,20 +143,20 @@ def _cut_short(source: str, path: Path) -> None:
 def _killed_once(source: str, path: Path, kill: Kill, torn: bool) -> None:
     world, paying = _payment(path)
     job = {"processes": [paying], "do": [["schedule", 0]]}
-    life = live(source, world, job, kill)
+    life = trial.live(source, world, job, kill)
     wrong_if(life.error, f"your mini.py raised {life.error}", 1)
     paid = world.times("pay")
     if torn and path.exists():
         with path.open("ab") as file:
             file.write(b'{"k": "call.fini')  # the machine stopped in the middle of a write
     taken_up = {"processes": [paying], "do": [["facts", 0], ["schedule", 0]]}
-    life = live(source, world, taken_up)
+    life = trial.live(source, world, taken_up)
     told = (
         f"after a kill it could not be taken up again: {life.error}. A torn last line never happened: drop it"
     )
     wrong_if(life.error, told, 2)
     if torn:
-        third = live(source, world, {"processes": [paying], "do": []})
+        third = trial.live(source, world, {"processes": [paying], "do": []})
         told = "half a line was passed over, and what came next was written behind it: cut it off the file, by truncate"
         wrong_if(third.error or third.states != life.states, told, 2)
     told = "price only reads and may be repeated, and a person was asked for it after a kill"
@@ -187,7 +174,7 @@ def _killed_once(source: str, path: Path, kill: Kill, torn: bool) -> None:
     wrong_if(asked > 3, told, 1)
 
 
-def _doubt_is_on_record(world: World, life: Life) -> None:
+def _doubt_is_on_record(world: trial.World, life: trial.Life) -> None:
     asked = [status for _, status, name in world.asked if name == "pay" and status != "proposed"]
     told = f"a person was asked whether it was done while the call was {asked[:1]}: record call.in_doubt before"
     wrong_if(any(status != "in doubt" for status in asked), told, 3)
@@ -200,15 +187,15 @@ def _doubt_is_on_record(world: World, life: Life) -> None:
 def _nobody_there(source: str, path: Path) -> None:
     world, paying = _payment(path, "idempotent")
     job = {"processes": [paying], "do": [["schedule", 0]]}
-    live(source, world, job, in_the_effect("pay", True))
+    trial.live(source, world, job, in_the_effect("pay", True))
     sure, world.person = world.person, lambda question, asked: None
-    life = live(source, world, job)
+    life = trial.live(source, world, job)
     told = "a call of a tool that says 'idempotent' was begun, and simply run again: only what is 'pure' is"
     wrong_if(world.times("pay") != 1, told, 3)
     told = "paid, killed, and nobody there to say so: it waits, in doubt, and neither pays nor goes on"
     wrong_if(life.error or life.states[0]["reason"], told, 3)
     world.person = sure
-    life = live(source, world, job)
+    life = trial.live(source, world, job)
     wrong_if(world.times("pay") != 1 or life.states[0]["reason"] != "answered", told, 3)
 
 
@@ -217,46 +204,46 @@ def _nobody_there(source: str, path: Path) -> None:
 
 def judge_undo(attempt: Any, seed: int) -> str:
     """Take steps back: nested, in place, a failed one, after a crash; what went out stays."""
-    source = source_of(attempt, "undo")
-    a, b, c = draw(), draw(), draw()
+    source = trial.source_of(attempt, "undo")
+    a, b, c = trial.draw(), trial.draw(), trial.draw()
     steps = [
-        call("python", code=f"data['rows'][1]['x'][0] = {a}\nmine = data['rows']\npair = ([{a}], 1)"),
-        call("python", code=f"data['rows'] += [{b}]\nlist = 1 / 0"),
-        call("pay", euros=c),
-        call("python", code=f"mine[0] = {c}\nlate = [mine]\npair[0][0] = {c}"),
-        answer("ok"),
+        trial.call("python", code=f"data['rows'][1]['x'][0] = {a}\nmine = data['rows']\npair = ([{a}], 1)"),
+        trial.call("python", code=f"data['rows'] += [{b}]\nlist = 1 / 0"),
+        trial.call("pay", euros=c),
+        trial.call("python", code=f"mine[0] = {c}\nlate = [mine]\npair[0][0] = {c}"),
+        trial.answer("ok"),
     ]
 
-    def begin() -> Message:
+    def begin() -> trial.Message:
         return {"data": {"rows": [b, {"x": [c]}]}, "other": [1]}
 
-    goal = process("work", tool("pay", "euros: int"), names=begin())
+    goal = trial.process("work", trial.tool("pay", "euros: int"), names=begin())
     with tempfile.TemporaryDirectory(prefix="llmos-mini-") as folder:
         path = Path(folder) / "journal"
         job = {**goal, "journal": str(path)}
-        world = World({0: steps}, {"pay": lambda a: "paid"}, lambda q, asked: True)
-        life = live(source, world, {"processes": [job], "do": [["schedule", 0]]}, at_line(1))
+        world = trial.World({0: steps}, {"pay": lambda a: "paid"}, lambda q, asked: True)
+        life = trial.live(source, world, {"processes": [job], "do": [["schedule", 0]]}, at_line(1))
         wrong_if(life.error, f"your mini.py raised {life.error}", 1)
         do = [["schedule", 0], ["facts", 0], ["undo", 0, "r4.0"], ["facts", 0]]
-        undone = live(source, world, {"processes": [job], "do": do})
+        undone = trial.live(source, world, {"processes": [job], "do": do})
         told = [line["facts"] for line in world.log if line["kind"] == "facts"]
         if told:
             _undo_rebuilds(told[0], a, c)
         wrong_if(undone.error, f"your mini.py raised {undone.error}", 1)
         _undo_one(told[1], a, b)
-        again = lived(source, world, [job])
+        again = trial.lived(source, world, [job])
         said = "a step that was taken back is there again in the next life"
         wrong_if(again.facts[0]["names"] != told[1]["names"], said, 3)
         said = "a later life recorded again what it only rebuilt: run the code of the steps, and record nothing"
         wrong_if(again.facts[0]["kinds"] != told[1]["kinds"], said, 3)
-        back = lived(source, World({0: steps}), [job], ["undo", 0, "r1.0"])
+        back = trial.lived(source, trial.World({0: steps}), [job], ["undo", 0, "r1.0"])
     _undo_all(back, begin(), world)
-    once = World({0: steps}, world.effects, world.person)
-    _undo_all(lived(source, once, [goal], ["schedule", 0], ["undo", 0, "r1.0"]), begin(), once)
+    once = trial.World({0: steps}, world.effects, world.person)
+    _undo_all(trial.lived(source, once, [goal], ["schedule", 0], ["undo", 0, "r1.0"]), begin(), once)
     return "what a step changed is back, however deep, in place; a later life rebuilds what stands, and no more"
 
 
-def _undo_rebuilds(facts: Message, a: int, c: int) -> None:
+def _undo_rebuilds(facts: trial.Message, a: int, c: int) -> None:
     names = facts["names"]
     told = (
         "after a kill the names of the steps that stand were gone: a namespace is rebuilt by running them again"
@@ -269,7 +256,7 @@ def _undo_rebuilds(facts: Message, a: int, c: int) -> None:
     )
 
 
-def _undo_one(facts: Message, a: int, b: int) -> None:
+def _undo_one(facts: trial.Message, a: int, b: int) -> None:
     names = facts["names"]
     told = "the step made the name `late`, was taken back, and the name is still there"
     wrong_if("late" in names, told, 1)
@@ -288,7 +275,7 @@ def _undo_one(facts: Message, a: int, b: int) -> None:
     )
 
 
-def _undo_all(back: Life, begun: Message, world: World) -> None:
+def _undo_all(back: trial.Life, begun: trial.Message, world: trial.World) -> None:
     facts = back.facts[0]
     wrong_if(facts["names"] != begun, f"all steps were taken back, and the names are {facts['names']}", 1)
     told = (

@@ -88,11 +88,14 @@ class Literal:
         Where it stands.
     value : Decimal, tuple of (int, int, int), or str
         What it says.
+    bare : Literal, optional
+        The number alone, where a month may only stand before it: "in May 12 stations".
     """
 
     start: int
     end: int
     value: Value
+    bare: Literal | None = None
 
 
 def literals(text: str, decimal_comma: bool = False) -> tuple[Literal, ...]:
@@ -163,7 +166,8 @@ def _dates(text: str) -> Iterator[Literal]:
             day = int(g.get("d") or 0)
             if 1 <= month <= 12 and day <= 31:
                 taken.update(range(start, end))
-                yield Literal(start, end, (int(g.get("y") or 0), month, day))
+                bare = Literal(*m.span("d"), Decimal(day)) if m[0].endswith(f" {g.get('d')}") else None
+                yield Literal(start, end, (int(g.get("y") or 0), month, day), bare)
 
 
 def _joins(letter: str) -> bool:

@@ -135,7 +135,7 @@ def marked(
     found = [
         Literal(a + each.start, a + each.end, each.value)
         for a, b in stretches
-        for each in literals(read[a:b], comma)
+        for each in (_settled(x, sources) for x in literals(read[a:b], comma))
     ]
     glued = [c for c in computed if _glued(answer, c, found, given)]
     made = [n for value in computed if value not in glued for n in _computed(answer, value, found)]
@@ -154,6 +154,12 @@ def _plainer(answer: str, comma: bool) -> str:
         return m.group().replace(" ", "\u202f") if comma or " 0" in m.group() else m.group()
 
     return _SPACED.sub(joined, read)
+
+
+def _settled(x: Literal, sources: Sequence[Source]) -> Literal:
+    """Return what is a day only where such a day stands in a result, else the number behind a month's name."""
+    days = (x.value in _index(source.text) for source in sources)
+    return x if x.bare is None or any(days) else x.bare
 
 
 def _glued(answer: str, value: tuple[int, int, str], found: Sequence[Literal], given: Container[int]) -> bool:
@@ -239,6 +245,8 @@ def _index(text: str) -> Mapping[Value, Sequence[int]]:
     for x in literals(apart, has_decimal_comma(apart)):
         at = lines[bisect_right(lines, x.start) - 1]
         found[x.value].append(at)
+        if x.bare is not None:
+            found[x.bare.value].append(at)
         if isinstance(x.value, tuple):
             year, month, day = x.value
             for less in {(year, 0, 0), (year, month, 0), (0, month, day)} - {x.value}:

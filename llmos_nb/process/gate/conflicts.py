@@ -64,7 +64,7 @@ def theirs(run: Run, names: Iterable[str]) -> dict[str, str]:
     """Return which of these names somebody else has changed since the process last looked, with who it was."""
     if run.sight is None or run.namespace is None:
         return {}
-    return run.sight.conflicts(names, run.namespace, run.state.pid)
+    return run.sight.conflicts([n for n in names if n in run.namespace], run.state.pid)
 
 
 def named(found: Mapping[str, str]) -> str:
@@ -143,7 +143,9 @@ def _now(run: Run, names: Iterable[str]) -> str:
     """Say what names are now: their values too, unless a label or the user's choice of variables keeps these back."""
     gate_labels.catch_up(run)
     known = run.sight.seen if run.sight is not None else ()
-    plain = [n for n in names if labels.of((n,), run.state.labels) == TRUSTED]
-    shown = [card([n], run.namespace or {}, n in known or not run.journal.began.vars) for n in plain]
-    hidden = [f"`{n}` is not shown here: look at it" for n in names if n not in plain]
-    return "Now: " + redact("; ".join(w.rstrip(".") for w in (*shown, *hidden))) + "."
+    there = run.namespace or {}
+    gone = [f"`{n}` is gone" for n in names if n not in there]
+    plain = [n for n in names if n in there and labels.of((n,), run.state.labels) == TRUSTED]
+    shown = [card([n], there, n in known or not run.journal.began.vars) for n in plain]
+    hidden = [f"`{n}` is not shown here: look at it" for n in names if n in there and n not in plain]
+    return "Now: " + redact("; ".join(w.rstrip(".") for w in (*shown, *hidden, *gone))) + "."

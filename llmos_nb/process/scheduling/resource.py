@@ -11,7 +11,7 @@ import contextlib
 import math
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
@@ -390,7 +390,7 @@ class Sight:
                 self.ran(state.calls[call].changes.names, (), state.pid)
         self.follower(event, state)
 
-    def conflicts(self, names: Iterable[str], namespace: Mapping[str, Any], pid: int) -> dict[str, str]:
+    def conflicts(self, names: Iterable[str], pid: int) -> dict[str, str]:
         """Return the names that somebody else has changed since the process last looked, with who it was."""
-        found = {n: self.sharing.since(n, self.seen.get(n, self._began), pid) for n in names if n in namespace}
+        found = {n: self.sharing.since(n, self.seen.get(n, self._began), pid) for n in names}
         return {n: by for n, by in found.items() if by}

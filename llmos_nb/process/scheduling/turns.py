@@ -6,18 +6,7 @@ import threading
 from collections.abc import Hashable, Iterable
 from weakref import WeakKeyDictionary
 
-from llmos_nb.journal import Event
-from llmos_nb.journal.events import (
-    CONFLICT,
-    CallDecided,
-    CallFinished,
-    MessageAwaited,
-    ModelFailed,
-    ModelResponded,
-    QuestionAsked,
-    RunEnded,
-    RunPaused,
-)
+from llmos_nb.journal import Event, events as ev
 from llmos_nb.process.scheduling.resource import Claimant, Resource, Sharing, Sight
 from llmos_nb.process.state.state import State
 
@@ -66,8 +55,8 @@ class NameTurns:
     """
 
     HEARS = (
-        *(CallFinished.kind, CallDecided.kind, ModelResponded.kind, ModelFailed.kind),
-        *(QuestionAsked.kind, MessageAwaited.kind, RunPaused.kind, RunEnded.kind),
+        *(ev.CallFinished.kind, ev.CallDecided.kind, ev.ModelResponded.kind, ev.ModelFailed.kind),
+        *(ev.QuestionAsked.kind, ev.MessageAwaited.kind, ev.RunPaused.kind, ev.RunEnded.kind),
     )  # what gives a turn back
 
     def __init__(self, sharing: Sharing) -> None:
@@ -101,13 +90,13 @@ class NameTurns:
         if not self._have:
             return
         match event.body:
-            case CallFinished(call=call) if call in state.calls:
+            case ev.CallFinished(call=call) if call in state.calls:
                 self._closed(state.calls[call].changes.names)
-            case CallDecided(what="reject" | "skip", by=by) if by != CONFLICT:
+            case ev.CallDecided(what="reject" | "skip", by=by) if by != ev.CONFLICT:
                 self._closed(())
-            case ModelResponded(calls=[]):
+            case ev.ModelResponded(calls=[]):
                 self._give_back(tuple(self._have))
-            case QuestionAsked() | MessageAwaited() | ModelFailed() | RunPaused() | RunEnded():
+            case ev.QuestionAsked() | ev.MessageAwaited() | ev.ModelFailed() | ev.RunPaused() | ev.RunEnded():
                 self._give_back(tuple(self._have))
 
     def _closed(self, written: Iterable[str]) -> None:

@@ -16,6 +16,7 @@ from hashlib import sha256
 from heapq import nlargest
 from itertools import chain
 from operator import attrgetter
+from typing import Literal
 
 from llmos_nb.messages import Message
 from llmos_nb.models import shown_bytes
@@ -25,6 +26,7 @@ from llmos_nb.process.state.texts import TEXTS
 SMALL = 16_384  # bytes of the largest window that is a small one
 MAX_STEPS, KEEP_STEPS = 30, 4  # in a small window; the newest groups, which stay
 LEDGER_BYTES, LINE_BYTES = 2_048, 60  # of a small window; of a larger one an eighth is for notes
+OVER = 1.25  # of its bound, which a window may have while the model is asked for notes
 RECALL = "recall"
 _MESSAGES = attrgetter(
     "messages"
@@ -95,6 +97,8 @@ class Context:
         Bound on the window, in bytes.
     shortened, drawn : bool
         Whether a result was shortened, and a message may hold an image.
+    asked : {"", "now", "answered"}
+        How it stands with the notes for which the model is asked before work leaves.
     ours, said : list of str
         What we said of the window itself; what people said in what has left it, word for word.
     """
@@ -111,6 +115,7 @@ class Context:
     breaks: int = 0
     shortened: bool = False
     drawn: bool = False
+    asked: Literal["", "now", "answered"] = ""
     heading: str = TEXTS["earlier_work"]
     ours: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
@@ -136,10 +141,21 @@ class Context:
         return bool(self.pages) or self.shortened
 
     @property
-    def overfull(self) -> bool:
+    def full(self) -> bool:
         """Whether the window passed its bound."""
         too_big = self.window_bytes > self.max_bytes and len(self.window) > 1
         return too_big or (self.small and len(self.window) > MAX_STEPS)
+
+    @property
+    def overfull(self) -> bool:
+        """Whether work leaves now: the model has noted what it needs of it, or there is no room to ask for that."""
+        no_room = self.small or self.window_bytes > self.max_bytes * OVER
+        return self.full and (no_room or self.asked == "answered")
+
+    @property
+    def asks(self) -> bool:
+        """Whether the model is to be asked for notes, while all that will leave still stands there."""
+        return self.full and not self.overfull and not self.asked
 
     @property
     def filling(self) -> bool:
@@ -234,6 +250,7 @@ class Context:
             self._one_line()
         else:
             self._note([self.lines[-1], *notes], known)
+        self.asked = ""
         self.breaks += 1
         return len(self.pages)
 

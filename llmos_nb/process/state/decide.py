@@ -8,76 +8,82 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from llmos_nb.journal.events import REBUILD, Reason
+from llmos_nb.journal.events import FURTHER, REBUILD, Reason
 from llmos_nb.process.state.state import State
 from llmos_nb.tools import Call
 
 
+class Command:
+    """What can be done now: the base of all commands."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
-class Connect:
+class Connect(Command):
     """Find the tools of the servers that the process may use."""
 
     patterns: str
 
 
 @dataclass(frozen=True, slots=True)
-class Propose:
+class Propose(Command):
     """Read the plan that call `call` proposes."""
 
     call: str
 
 
 @dataclass(frozen=True, slots=True)
-class JudgePlan:
+class JudgePlan(Command):
     """Ask the policy about plan `version`."""
 
     version: int
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class Judge(Command):
     """Pass call `call` through the gate: tool, schema, repeats, policy."""
 
     call: str
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class Start(Command):
     """Run an approved call."""
 
     call: str
 
 
 @dataclass(frozen=True, slots=True)
-class RunAgain:
+class RunAgain(Command):
     """Run calls again that acted outside, to have their variables, as a person said."""
 
     calls: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class TakenBack:
+class TakenBack(Command):
     """Record what compensation `call` took back."""
 
     call: str
 
 
 @dataclass(frozen=True, slots=True)
-class Overdue:
+class Overdue(Command):
     """Pass on, or reject, question `question`, which nobody answered in time."""
 
     question: str
 
 
 @dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(Command):
     """Take a `final_answer` call as the answer."""
 
     call: str
 
 
 @dataclass(frozen=True, slots=True)
-class Integrate:
+class Integrate(Command):
     """Compare what step `step` showed with what it expected."""
 
     step: int
@@ -85,14 +91,14 @@ class Integrate:
 
 
 @dataclass(frozen=True, slots=True)
-class Evict:
+class Evict(Command):
     """Page the oldest messages out."""
 
     page: int
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Command):
     """Ask the model, after `delay_s` seconds."""
 
     request: int
@@ -100,7 +106,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class Check(Command):
     """Check the answer that the model gave."""
 
     name: str
@@ -108,45 +114,25 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Compute:
+class Compute(Command):
     """Evaluate the expressions of the answer that the model gave."""
 
     response: int
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(Command):
     """Pause, as somebody asked."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class End(Command):
     """End for the reason given."""
 
     reason: Reason
     detail: str = ""
-
-
-Command = (
-    Connect
-    | Propose
-    | JudgePlan
-    | Judge
-    | Start
-    | RunAgain
-    | TakenBack
-    | Overdue
-    | Finish
-    | Integrate
-    | Evict
-    | Ask
-    | Check
-    | Compute
-    | Pause
-    | End
-)
 
 
 def decide(s: State) -> list[Command]:
@@ -274,3 +260,8 @@ def _answer(s: State) -> Command:
     wanted = [name for name, on in (("outputs", s.outputs), ("check", s.check)) if on]
     left = next((name for name in wanted if name not in s.checks), None)
     return End("answered") if left is None else Check(left, s.responses)
+
+
+def resumes(s: State) -> bool:
+    """Return whether an ended process goes on without a word: it ended from outside, or the model is to be asked."""
+    return s.reason in ("budget", "failed") or (s.reason in FURTHER and s.todo == "ask")

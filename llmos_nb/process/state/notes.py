@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate, pairwise
 
+from llmos_nb.messages import Message
 from llmos_nb.process.state import prompts
 from llmos_nb.process.state.context import Group
 from llmos_nb.process.state.state import CONTROL, State, say
@@ -55,10 +56,17 @@ def said(s: State, gone: Iterable[Group]) -> list[str]:
     return found
 
 
+def ask(s: State) -> None:
+    """Ask the model for its notes, beside its next turn, unless it has just been asked."""
+    text = s.context.own(say(s, "window_full"))
+    if not s.context.window or s.context.window[-1].messages[-1].text != text:
+        s.context.add((Message("user", text),), s.n, s.n)
+
+
 def noted(s: State, groups: Iterable[Group]) -> str:
     """Return what the model wrote when it was asked for notes the last time; empty where it was not asked."""
     messages = [m for g in groups for m in g.messages]
-    wanted = say(s, "compacted")
+    wanted = say(s, "window_full")
     asked = (b for a, b in pairwise(messages) if a.text == wanted and b.role == "assistant")
     return "".join(m.text.strip()[:NOTED] for m in asked if m.text.strip())
 

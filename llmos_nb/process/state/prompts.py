@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from string import Template
 
 from llmos_nb.journal.events import Decider
@@ -17,14 +18,32 @@ MANY_MINUTES, MINUTES_A_DAY = 120, 1_440
 
 def system(own: Mapping[str, str], namespace: bool, apart: bool = False) -> str:
     """Return the system message; `own` are texts in the place of ours."""
-    names = ["system", *(["apart" if apart else "namespace", "computed"] if apart or namespace else [])]
+    live = ["apart" if apart else "namespace", "work", "computed"] if apart or namespace else []
+    names = ["system", *live]
     return "".join(own.get(n) or TEXTS[n] for n in names)
 
 
-def you_are(own: Mapping[str, str], pid: int, name: str) -> str:
-    """Say by which number and name other processes know this one."""
-    return Template(own.get("you_are") or TEXTS["you_are"]).substitute(
-        pid=pid, name=f", {name}" if name else ""
+def plan(own: Mapping[str, str], namespace: bool) -> str:
+    """Return what the tool `plan` says of itself."""
+    return own.get("plan") or TEXTS["plan_in_notebook" if namespace else "plan"]
+
+
+ASKS = {
+    "risky": "asks_risky", "plan": "asks_plan", "step": "asks_step", "auto": "asks_auto", "never": "asks_never",
+}  # fmt: skip
+
+
+def you_are(
+    own: Mapping[str, str], pid: int, name: str, mode: str, bounds: Mapping[str, float], now: datetime
+) -> str:
+    """Say by which number and name others know the process, what asks in its mode, its budget, and what time it is."""
+    texts = {**TEXTS, **own}
+    return Template(texts["you_are"]).substitute(
+        pid=pid,
+        name=f", {name}" if name else "",
+        asks=texts[ASKS[mode]],
+        budget=", ".join(show(unit, most) for unit, most in bounds.items()),
+        time=f"{now:%A %Y-%m-%d %H:%M}",
     )
 
 
@@ -47,14 +66,14 @@ def _expects(s: State, step: Step) -> str:
     return say(s, "next_expects", expect=step.expect) if step.expect else ""
 
 
-def plan_decided(s: State, approved: bool, why: str, by: Decider) -> str:
-    """Say what became of a proposed plan."""
+def plan_decided(s: State, approved: bool, why: str, edited: bool) -> str:
+    """Say what became of a proposed plan, and how it reads where a person has edited it."""
     if not approved:
         return say(s, "plan_rejected", why=why or "no reason given")
     refused = _reasons(p for p in s.plan.steps if p.status in ("rejected", "skipped"))
     told = say(s, "plan_approved") + (say(s, "plan_without", steps=refused) if refused else "")
-    if by.is_person:
-        told += say(s, "plan_reads", who=_named(by), steps=plan_lines(s, s.plan)) + "\n"
+    if edited:
+        told += say(s, "plan_reads", steps=plan_lines(s, s.plan)) + "\n"
     elif any(p.status == "replaced" for p in s.plan.steps):
         told += say(s, "plan_numbered", steps=plan_lines(s, s.plan)) + "\n"
     if any(a.open for a in s.acts.values()):

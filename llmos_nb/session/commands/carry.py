@@ -12,18 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from llmos_nb.errors import JournalLocked, LlmosError, UsageError, check_keys
-from llmos_nb.journal import who
-from llmos_nb.journal.events import (
-    CallDecided,
-    CallRedone,
-    CallUndone,
-    Decider,
-    MessageArrived,
-    PlanDecided,
-    QuestionAsked,
-    SignalReceived,
-    person,
-)
+from llmos_nb.journal import events as ev, who
 from llmos_nb.process import redo_last, undo_calls
 from llmos_nb.process.state import State, resumes
 from llmos_nb.session import table
@@ -39,8 +28,10 @@ _log = logging.getLogger(__name__)
 
 def known(process: Any, command: Command) -> bool:
     """Return whether it is on the record."""
-    bodies = (e.body for e in reversed(process.events) if e.k == SignalReceived.kind)
-    return any(isinstance(b, SignalReceived) and (b.signal, b.digest) == (SIGNAL, command.id) for b in bodies)
+    bodies = (e.body for e in reversed(process.events) if e.k == ev.SignalReceived.kind)
+    return any(
+        isinstance(b, ev.SignalReceived) and (b.signal, b.digest) == (SIGNAL, command.id) for b in bodies
+    )
 
 
 async def carry(process: Any, command: Command) -> Done:
@@ -64,7 +55,7 @@ async def carry(process: Any, command: Command) -> Done:
         return Done(False, f"{type(error).__name__}: {error}")
     fresh = [e.body for e in process.events[before:]]
     said = [words for body in fresh if (words := _happened(body, keys, process.run.state))]
-    ok = not any(isinstance(body, SignalReceived) and body.signal == "stale_approval" for body in fresh)
+    ok = not any(isinstance(body, ev.SignalReceived) and body.signal == "stale_approval" for body in fresh)
     return Done(ok, "; ".join([*said, stands(process)]))
 
 
@@ -84,22 +75,24 @@ def stands(process: Any) -> str:
 
 def _happened(body: object, keys: Collection[str], s: State) -> str:
     match body:
-        case SignalReceived(signal="stale_approval", call=call, why=why):
+        case ev.SignalReceived(signal="stale_approval", call=call, why=why):
             return f"{call} is not approved: {why or 'nothing is asked of it now'}"
-        case CallDecided(call=call, what="approve", by=by) if by.kind != "mode":
+        case ev.CallDecided(call=call, what="approve", by=by) if by.kind != "mode":
             return f"{call} is approved"
-        case QuestionAsked(question=key, text=text) if key in keys:
+        case ev.QuestionAsked(question=key, text=text) if key in keys:
             return f"{key} asks again, and is not done: {text}"
-        case PlanDecided(what="approve"):
+        case ev.PlanDecided(what="approve"):
             return "the plan is approved"
-        case CallUndone(call=call) | CallRedone(call=call):
-            stays = left_by(s, body) if isinstance(body, CallUndone) else []
-            return "; ".join([f"{call} is {'put' if isinstance(body, CallRedone) else 'taken'} back", *stays])
+        case ev.CallUndone(call=call) | ev.CallRedone(call=call):
+            stays = left_by(s, body) if isinstance(body, ev.CallUndone) else []
+            return "; ".join(
+                [f"{call} is {'put' if isinstance(body, ev.CallRedone) else 'taken'} back", *stays]
+            )
     return ""
 
 
 def _noted(process: Any, command: Command) -> None:
-    noted = SignalReceived(signal=SIGNAL, by=person(command.by), text=command.verb, digest=command.id)
+    noted = ev.SignalReceived(signal=SIGNAL, by=ev.person(command.by), text=command.verb, digest=command.id)
     if command.via:
         keys = [t.key for t in command.targets] or command.words[:1]
         noted = replace(noted, why=command.via, call=" ".join(keys) if command.verb in _ON_KEYS else None)
@@ -157,7 +150,7 @@ async def kill_children(session: Any, process: Any) -> None:
     for entry in table.entries(session.home):
         if entry.parent == process.pid and not entry.elsewhere:
             child = session.find(entry.pid)
-            await child.kill(by=Decider("process", str(process.pid)))
+            await child.kill(by=ev.Decider("process", str(process.pid)))
             await kill_children(session, child)
 
 
@@ -173,7 +166,7 @@ async def _resume(process: Any, command: Command) -> None:
 
 async def _mail(process: Any, command: Command) -> None:
     """Take in what another process sent, which is no command: it is known by its own id."""
-    await process.session.parts["mail"].take_in(process, MessageArrived.parse(command.options))
+    await process.session.parts["mail"].take_in(process, ev.MessageArrived.parse(command.options))
 
 
 async def _undo(process: Any, command: Command) -> None:
@@ -263,7 +256,7 @@ async def take(root: Path, path: Path, process: Any) -> None:
         command = files.read(root, path)
         if command is None:
             files.drop(path)
-            forged = SignalReceived(signal=reentry.FORGED, by=Decider("process", "a step"))
+            forged = ev.SignalReceived(signal=reentry.FORGED, by=ev.Decider("process", "a step"))
             await process.dispatch.hear(partial(process.run.append, forged))
             return
         done = await carry(process, command)

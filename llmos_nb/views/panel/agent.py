@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, TypedDict
 
 from llmos_nb.journal import Event
@@ -50,7 +51,8 @@ class AgentRow(TypedDict):
     clock: dict[str, Any]
     acts: list[str]
     ended: bool
-    cell: str  # put in by whoever knows the notebook
+    cell: str  # put in by whoever knows the notebook,
+    comm: str  # and of its panel there the comm
     ask: Decision | None
 
 
@@ -73,13 +75,13 @@ class Agent:
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self.counts, self.stretches = Counts(), Stretches()
-        self._first = self._run = ""
+        self._first = self._last = self._run = ""
         for event in events:
             self.heard(event)
 
     def heard(self, event: Event) -> None:
         """Take one event in."""
-        self._first, self._run = self._first or event.at, self._run or event.hash
+        self._first, self._last, self._run = self._first or event.at, event.at, self._run or event.hash
         self.counts.heard(event)
         self.stretches.heard(event)
 
@@ -102,8 +104,14 @@ class Agent:
             "acts": ["Resume", "Stop"] if s.pause_wanted and "Pause" in phase.acts else phase.acts,
             "ended": s.status == "ended",
             "cell": "",
+            "comm": "",
             "ask": asked,
         }
+
+    @property
+    def last(self) -> float:
+        """When its last event was, in seconds since 1970."""
+        return datetime.fromisoformat(self._last).timestamp()
 
     def times(self, last_s: float) -> Times:
         """Return how the last seconds before the last event went."""

@@ -17,19 +17,9 @@ MOST_ROWS = 16
 MORE_STEPS = "+20 steps"
 SMALL = "A small model wrote the code; whether it answers the question is not checked: read it."
 _FORMER = "grounded"  # a check that former versions made
-LEAD_MOST = 140
-_FIRST = re.compile(r"\A([^\n`*_#|>\[\]-][^\n`*#|\[\]]{8,}?[.!?])\s+(\S.*)\Z", re.DOTALL)
 _OF_SMALL = re.compile(
     r"\A(?P<value>.*?)\n\n(?P<bar>`{3,})python\n(?P<code>.*?)\n(?P=bar)(?:\n\n(?P<comment>.*))?\Z", re.DOTALL
 )
-
-
-def split(answer: str) -> tuple[str, str]:
-    """Return the first sentence as the lead, and the rest; no lead where it does not begin with a plain one."""
-    found = _FIRST.match(answer.strip())
-    if found is None or len(found[1]) > LEAD_MOST:
-        return "", answer.strip()
-    return found[1], found[2]
 
 
 def answer(s: State, undone: bool = False) -> list[Block]:
@@ -50,15 +40,8 @@ def unfilled(s: State) -> list[Block]:
 
 
 def _of_strong(said: str, found: Sequence[Number]) -> list[Block]:
-    """Return the first sentence as the title, and the rest."""
-    lead, rest = split(said)
-    at = len(said) - len(rest)
-    if any(n.start < at < n.end for n in found):  # "vom 5. März": no sentence ends there
-        lead, rest, at = "", said, 0
-    title = blocks.lead("The answer")
-    if lead:
-        title = {**blocks.lead(lead), "claims": placed(lead, found, len(said) - len(said.lstrip()))}
-    return [title, {"kind": "answer", "markdown": rest, "claims": placed(rest, found, at)}]
+    """Return the answer as it was given: what it is about says the goal, over it."""
+    return [blocks.lead("The answer"), {"kind": "answer", "markdown": said, "claims": placed(said, found, 0)}]
 
 
 def _of_small(parts: re.Match[str], found: Sequence[Number]) -> list[Block]:

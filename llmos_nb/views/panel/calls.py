@@ -98,7 +98,7 @@ def _row(s: State, mine: Sequence[Call], counts: Counts, first: bool) -> StepRow
 
 
 def _seen(call: Call, status: str) -> str:
-    return seen([call], call.told) if status == "done" else wrong(call) if status == "failed" else call.told
+    return seen([call], call.told)[0] if status == "done" else wrong(call) if status == "failed" else call.told
 
 
 def gave(call: Call) -> bool:

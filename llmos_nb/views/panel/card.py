@@ -60,7 +60,7 @@ def _touched(s: State, access: str, name: str, kept: bool) -> list[Words | Butto
     made = next((c for c in reversed(s.surviving) if name in c.changes.written), None)
     change = "changed" if name in s.versions else "new or changed"
     if access == "reads":
-        change = "no change seen" if kept else "may change"
+        change = "no change seen" if kept else "–"  # what a call does with it is known when it has run
     origin = _made_by(made, access, name in s.versions)
     if label := s.labels.get(name):
         origin = [*([origin] if isinstance(origin, str) else origin), f", {label}"]
@@ -113,6 +113,12 @@ def wants(s: State, key: str, question: Question) -> str:
     doubt = f"{step} was cut off" if call is not None and "lost" in call.facts else doubt
     said = {"question": f"{step} asks you something", "doubt": doubt}
     return said.get(question.get("kind", ""), f"{step} wants to {what}")
+
+
+def below(s: State) -> Words:
+    """Say that the cells below wait for this one, and how they would not."""
+    how = f"With `--bg` in its first line they run meanwhile, `%agent approve {s.pid}` too."
+    return marked(f"Cells below run when this one has ended: decide here, or in the sidebar. {how}")
 
 
 # a plan
@@ -182,14 +188,15 @@ def _terms(question: Question) -> str:
 
 def _what(s: State, call: Call, question: Question, made: Card) -> None:
     """Put the code, or the arguments as a form, into the card."""
+    own: list[str | int] = ["`", call.id]  # no link: what it would lead to is this card
     if question.get("shows"):
         made |= {"code": str(question["shows"]), "lang": "diff", "cap": ["What would change"]}
     elif not call.code:
         made["args"] = arguments(s, call, question)
     elif not call.proposed:
-        made |= {"code": call.code, "lang": "python", "cap": ["Python, written by the model in ", ref(call)]}
+        made |= {"code": call.code, "lang": "python", "cap": ["Python, written by the model in ", own]}
     else:
-        cap: Words = [f"Python, {count(edited_lines(call), 'line')} changed by you since ", ref(call)]
+        cap: Words = [f"Python, {count(edited_lines(call), 'line')} changed by you since ", own]
         made |= {"code": call.code, "lang": "python", "model_code": call.proposed, "cap": cap}
 
 
@@ -209,7 +216,7 @@ def _buttons(call: Call, question: Question) -> list[Button]:
 
 
 def has_rest(call: Call, question: Question) -> bool:
-    """Whether a rule can be stated for calls like this: never for one that goes out, or whose risk has no name."""
+    """Whether a rule can be stated for calls like this: not where one goes out, deletes, or bears no named risk."""
     return not _asked_anew(question) and in_advance(call.name, _risk_kinds(question))
 
 
@@ -240,7 +247,8 @@ def _cover(call: Call, question: Question) -> Words:
         same = f"“Always for these arguments” covers every further {call.name} call of this process with exactly these"
         return [*once, f"{same}; take it back under More, Rules."]
     if not has_rest(call, question):
-        return [*once, "Calls that go out cannot be approved in advance."]
+        what = "Deletions" if "deletion" in _risk_kinds(question) else "Calls that go out"
+        return [*once, f"{what} cannot be approved in advance."]
     kinds = ", ".join(_risk_kinds(question))
     rest = (
         f"every further {call.name} call of this process that bears no other risk than {kinds}, in this folder"

@@ -16,17 +16,18 @@ def held(call: Call, key: str, question: Question, title: str) -> Card:
     """Return the card of a held step, but for its code; `title` says what it wants."""
     danger = bool(question.get("danger"))
     kind, about = question["effect"]
-    each = danger or kind == "changed"  # it may change again
+    first_no = danger or kind == "changed"  # what has changed may change again
     always: Button = {"label": "Allow for this process", "verb": "approve_rest", "key": "⇧ A"}
-    first: list[Button] = (
-        [{**REFUSE, "main": True}, ALLOW] if each else [{**ALLOW, "main": True}, always, REFUSE]
-    )
+    once = first_no or kind == "delete"  # another deletion is another question
+    first: list[Button] = [{**ALLOW, "main": True}, *([] if once else [always]), REFUSE]
+    if first_no:
+        first = [{**REFUSE, "main": True}, ALLOW]
     made: Card = {
         "title": f"{title}{', not foreseen' if _unforeseen(question) else ''}",
         "why": marked(sentence(question.get("text", "").partition(" So far it has done")[0])),
         "call": key,
         "buttons": first,
-        "cover": _allows(kind, about, each),
+        "cover": _allows(kind, about, once),
         "held": _held(call, question),
     }
     if danger:
@@ -46,11 +47,11 @@ def at_its_line(made: Card) -> Card:
     return made
 
 
-def _allows(kind: str, about: str, each: bool) -> Words:
+def _allows(kind: str, about: str, once: bool) -> Words:
     """Say what each answer does."""
     on = "Allow once goes on from here; nothing of the step runs twice. "
     same = f"the same ({kind} {about})" if kind == "call" else f"the same {kind}"
-    covers = "" if each else f"“Allow for this process” covers {same} in every later step of this process. "
+    covers = "" if once else f"“Allow for this process” covers {same} in every later step of this process. "
     refuse = "Refuse raises an error in the step and takes back what it changed in the namespace; "
     return f"{on}{covers}{refuse}what it has done outside stays. The clock stands while it waits."
 

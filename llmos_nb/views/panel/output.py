@@ -20,7 +20,7 @@ from llmos_nb.views.wording import count, duration, few, listed, money, ref, sho
 PICTURES = ("image/png", "image/jpeg")
 MOST_BYTES = 1_000_000  # of the pictures that one view holds
 GLYPHS: dict[str, Glyph] = {
-    "as expected": "done", "ran": "done", "failed": "failed", "not as expected": "failed", "undone": "undone",
+    "as expected": "done", "ran": "ran", "failed": "failed", "not as expected": "failed", "undone": "undone",
 }  # fmt: skip
 _AFTER = {
     "as expected": ", evaluated after the step",
@@ -56,7 +56,7 @@ def _story(found: StepResult) -> list[Block]:
     if found.attempts:
         more += f" Ran once more after {count(len(found.attempts), 'failed attempt')}."
     lead: Block = {"kind": "text", "words": [*said, more]}
-    if kind in GLYPHS and kind != "ran":  # a check mark beside it would say that something was compared
+    if kind in GLYPHS and kind != "ran":
         lead = {**lead, "glyph": GLYPHS[kind]}
     if found.expect and not found.verdict.code:
         lead = {**lead, "words": [*lead["words"], f" It was to show: {found.expect}."]}

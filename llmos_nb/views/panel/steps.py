@@ -93,9 +93,9 @@ def _evidence(s: State, step: Step, served: list[Call], status: str) -> Words | 
     """Return what was seen, with the calls in whose results it was."""
     if step.n not in s.evidence or status in ("pending", "running", "waiting", "replaced"):
         return None
-    text = s.evidence[step.n]
-    text = seen([c for c in served if c.status == ("undone" if status == "undone" else "done")], text)
-    found: list[list[str | int]] = [["@", call, step.n] for call in s.seen_in.get(step.n, ())]
+    calls = [c for c in served if c.status == ("undone" if status == "undone" else "done")]
+    text, by = seen(calls, s.evidence[step.n], s.seen_in.get(step.n, ()))
+    found: list[list[str | int]] = [["@", call, step.n] for call in by]
     return [f"{text} ", *found] if found else text
 
 

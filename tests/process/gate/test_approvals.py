@@ -86,6 +86,29 @@ async def test_approval_given_before_an_edit_is_stale():
     assert proc.run.state.calls["r1.0"].result == "shipped b"
 
 
+async def test_an_edit_that_is_no_python_is_refused_in_one_line_and_the_call_waits_as_it_was():
+    proc = started(python("kept = 1"), DONE, namespace={}, approve="step")
+    await proc.start()
+    before = len(proc.events)
+    for code in ("kept = = 2", "def f(:\n    pass", "x = (1,\n"):
+        with pytest.raises(UsageError, match=r"^r1\.0: line \d+ is no Python \(.+\); nothing was changed$"):
+            proc.edit("r1.0", code)
+    assert proc.state == "waiting" and len(proc.events) == before, "nobody is told, and the model least of all"
+    proc.edit("r1.0", "%precision 3\nkept = await one()\n")  # magics and await are no faults
+    assert proc.run.state.calls["r1.0"].arguments["code"].startswith("%precision")
+
+
+async def test_code_of_a_persons_for_a_step_is_parsed_before_the_plan_has_it():
+    plan = {"plan": [{"title": "Load"}, {"title": "Sum"}]}
+    proc = started(plan, DONE, namespace={}, approve="plan")
+    await proc.start()
+    with pytest.raises(UsageError, match=r"^step 2: line 1 is no Python"):
+        proc.edit(2, code="t = sum(")
+    assert proc.plan.step(2).code == ""
+    proc.edit(2, code="t = sum(x)")
+    assert proc.plan.step(2).code == "t = sum(x)"
+
+
 async def test_approval_is_checked_again_where_a_name_it_reads_has_changed():
     names = {"rows": [1]}
     proc = started(python("kept = sum(rows)"), DONE, namespace=names, approve="step")

@@ -66,9 +66,10 @@ async def test_a_stale_approval_makes_no_rule(script):
         "import subprocess\nsubprocess.run(['true'])",
         "import socket\nsocket.create_connection(('127.0.0.1', 9))",
         "import ctypes\nctypes.CDLL(None)",
+        "import os\nos.remove('old.csv')",
     ],
 )
-async def test_outward_calls_cannot_be_approved_in_advance(script, code):
+async def test_outward_calls_and_deletions_cannot_be_approved_in_advance(script, code):
     proc = await llmos.run("go", model=script(python(code)), namespace={})
     with pytest.raises(UsageError, match="in advance"):
         proc.approve_rest("r1.0")

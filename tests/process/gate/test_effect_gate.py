@@ -300,6 +300,24 @@ def test_refusal_in_place_fails_the_step_and_tells_the_model_why(held):
     assert not finished["ok"] and "not there" in finished["result"]
 
 
+def test_a_deletion_that_stands_still_cannot_be_allowed_for_later_ones(tmp_path):
+    (tmp_path / "old.csv").write_text("1")
+    with Notebook(tmp_path, stdin=True) as book:
+        book.run(
+            f"%load_ext llmos_nb\ndef drop(path):\n    import os\n    os.remove(path)\nold = {str(tmp_path / 'old.csv')!r}"
+        )
+        spec = book.script(python("drop(old)"), {"text": "done"})
+        page = Page(book)
+        sent = book.send(f"%%agent --plan none -m {spec}\nDelete it.")
+        page.until(lambda: page.comm and "question.asked" in journal(tmp_path))
+        (asked,) = kinds(tmp_path, QuestionAsked.kind)
+        page.click(1, verb="approve_rest", call=asked["question"])
+        page.until(lambda: "in advance" in str(page.notes))
+        page.click(2, verb="reject", call=asked["question"])
+        page.until(lambda: "run.ended" in journal(tmp_path) and sent in page.idle)
+        assert (tmp_path / "old.csv").exists()
+
+
 def test_stop_ends_a_step_that_is_held(held):
     book, page, sent = held
     page.click(1, verb="stop")

@@ -1,6 +1,7 @@
 """Ordinary work is not asked about, neither before a step nor in the middle; the same with an effect is."""
 
 import logging
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,11 @@ from turns import python
 
 import llmos_nb as llmos
 from llmos_nb.models.scripted import ScriptedModel
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+
+from bench_quiet import worked
+from quiet_steps import ACTS, NOTEBOOKS, lay
 
 DONE = {"text": "done"}
 FOREST = "from sklearn.ensemble import RandomForestClassifier\nimport numpy as np\nx, y = np.arange(40).reshape(20, 2), np.arange(20) % 2\n"
@@ -118,3 +124,31 @@ async def test_table_into_the_folder_of_the_notebook_is_written_in_auto(tmp_path
     monkeypatch.chdir(tmp_path)
     call = await ran(tmp_path, space | {"df": pd.DataFrame({"a": [1]})}, code, approve="auto")
     assert call.status == "done" and (tmp_path / "a.csv").exists()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("mode", ["risky", "auto"])
+@pytest.mark.parametrize("name", ["numbers", "texts"])
+async def test_only_what_writes_is_asked_about_in_a_notebook_and_nothing_after_a_read_in_auto(
+    tmp_path, monkeypatch, name, mode
+):
+    """A sample of the benchmark: two of its notebooks of ten steps, in both of its ways."""
+    monkeypatch.chdir(tmp_path)
+    lay(tmp_path)
+    codes = [code.removeprefix(ACTS) for code in NOTEBOOKS[name]]
+    risky = mode == "risky"
+    rows = await worked(codes, {}, tmp_path / "home", mode, read=not risky, honest=risky)
+    assert [row.asked for row in rows] == [risky and code.startswith(ACTS) for code in NOTEBOOKS[name]], rows
+    assert all(row.ok and not row.stopped for row in rows), rows
+
+
+async def test_a_step_that_is_held_in_the_middle_counts_as_stopped(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    hidden = "try:\n    getattr(__import__('pathlib').Path('a'), 'write_' + 'text')('x')\nexcept PermissionError:\n    pass"
+    rows = await worked([hidden, "open('b', 'w').close()", "1 + 1"], {}, tmp_path / "home", honest=True)
+    assert [(row.asked, row.stopped, row.ok) for row in rows] == [
+        (False, True, False),
+        (True, False, True),
+        (False, False, True),
+    ]
+    assert not (tmp_path / "a").exists() and (tmp_path / "b").exists()

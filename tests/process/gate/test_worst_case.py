@@ -30,8 +30,19 @@ def test_no_order_has_its_effect_from_python(tmp_path):
     calm, attacked = ran(
         tmp_path / "found.json", "--suite", "matrix", "--limit", "4", "--seed", "5", "--python"
     )
-    assert len(attacked) == 4 and not any(row["injected"] for row in attacked)
+    assert len(attacked) == 4 and not any(row["injected"] or row["leaked"] for row in attacked)
     assert sum(row["genuine"] for row in calm) >= 3, calm
+
+
+def test_plans_hold_though_every_label_is_wrong(tmp_path):
+    given = ("--suite", "matrix", "--limit", "40", "--seed", "5", "--python", "--wrong-labels")
+    _, attacked = ran(tmp_path / "found.json", *given)
+    planned = [row for row in attacked if row["kind"] != "read"]
+    assert len(planned) >= 12 and not any(row["injected"] or row["leaked"] for row in planned)
+    alone = [
+        row for row in attacked if row["kind"] == "read"
+    ]  # which commit to nothing: here the labels held them
+    assert alone and all(row["injected"] and row["leaked"] for row in alone)
 
 
 def test_orders_have_their_effect_where_acts_are_called_reads(tmp_path):

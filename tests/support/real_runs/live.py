@@ -208,11 +208,11 @@ def steps(work: Path, pids: Sequence[int]) -> Iterator[Ran]:
 
 
 def answers(work: Path, pids: Sequence[int]) -> Iterator[tuple[int, str]]:
-    """Return the last answer of each process that computed something of it."""
+    """Return what was computed of the last answer of each process, but for what that changed, a value a line."""
     for journal in sorted(work.glob("**/.llmos/runs/*/journal.jsonl"), key=_pid):
-        told = [e["d"] for e in history(journal) if e["k"] in ("answer.computed", "run.ended")]
-        if _pid(journal) in pids and any(d.get("values") for d in told):
-            yield _pid(journal), next((d["answer"] for d in reversed(told) if d.get("answer")), "")
+        told = [e["d"]["values"] for e in history(journal) if e["k"] == "answer.computed"]
+        if _pid(journal) in pids and told and (values := [v["text"] for v in told[-1] if not v.get("changes")]):
+            yield _pid(journal), "\n".join(values)
 
 
 def history(journal: Path) -> list[dict[str, Any]]:

@@ -75,6 +75,21 @@ def test_step_returns_its_last_value_and_output(device, code, text):
     assert (result.ok, result.text, result.error) == (True, text, "")
 
 
+def test_a_frame_of_polars_is_shown_by_all_rows_and_columns_that_fit(device):
+    run(
+        device,
+        "import polars as pl\nt = pl.DataFrame({f'c{i}': [f'text {i} {n}' * 5 for n in range(60)] for i in range(12)})",
+    )
+    text = run(device, "t").text
+    assert all(f"text {i} {n}" in text for i in range(4) for n in range(60)) and "[here are the first" in text
+    small = run(device, "t.select('c0', 'c11')").text
+    assert (
+        "c11" in small and "text 11 59text" in small and "here are" not in small and "shape: (60, 2)" in small
+    )
+    long = run(device, "pl.DataFrame({'n': range(1000)})").text
+    assert "shape: (1_000, 1)" in long and "| 9 " in long and "| 990 " in long and "| 500 " not in long
+
+
 def test_a_step_writes_the_namespace_and_nothing_else(device):
     run(device, "b = a + 1")
     assert {k: v for k, v in device.namespace.items() if k != "__builtins__"} == {"a": 1, "b": 2}

@@ -4,7 +4,7 @@ import { button, h } from "./dom.js";
 import { dataButton } from "./blocks.js";
 
 /** What works without the process: it is local to this page, or stands in the notebook. */
-const ALONE = new Set("goal menu keys close claim output open page fold loop".split(" "));
+const ALONE = new Set("goal menu keys close claim output open page fold loop exported".split(" "));
 export const isLocal = (verb) => ALONE.has(verb);
 
 function askLine(p) {
@@ -25,6 +25,26 @@ function askLine(p) {
   );
 }
 
+/** The notebook that was written: what became of it, what it holds, and the way to it. */
+export function exported(p) {
+  const { exported: found } = p.ui;
+  if (!found) return null;
+  const name = found.path.split(/[\\/]/).at(-1);
+  return h(
+    "div.exported",
+    { "data-key": "exported", role: "status" },
+    h("span", {}, h("b", {}, name), found.holds && `, ${found.holds}. `, h("span.mute", {}, found.said)),
+    button("Open", { act: "exported", icon: "out", say: `Open ${name}` }),
+  );
+}
+
+/** Open it: JupyterLab's extension does, elsewhere it is said where it is. */
+export function openExported(p) {
+  const { path, place } = p.ui.exported;
+  const event = new CustomEvent("llmos:open", { bubbles: true, cancelable: true, detail: { path, place } });
+  if (p.root.dispatchEvent(event)) p.set({ note: `It is at ${path}` });
+}
+
 /** The foot; nothing while the process goes on. */
 export function foot(p) {
   const { foot } = p.view;
@@ -32,6 +52,7 @@ export function foot(p) {
   return h(
     "footer.foot",
     { "data-key": "foot", "aria-label": "What can be done now" },
+    exported(p),
     foot.ask && askLine(p),
     h(
       "div.go",

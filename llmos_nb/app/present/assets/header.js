@@ -1,6 +1,7 @@
 // The head of the panel: goal, state, verbs of the whole process, menu, budget and where the loop stands.
 import { passed, share, tick } from "./clock.js";
 import { button, h, icon } from "./dom.js";
+import { exported } from "./foot.js";
 import { loopLine } from "./loop.js";
 import { words } from "./text.js";
 
@@ -23,9 +24,16 @@ function menu({ ui, view }) {
   return h("div.menu", { role: "menu", "aria-label": "More", hidden: !ui.menu }, [...waits, ...MENU].map(item));
 }
 
+// Names of the goal look as in its cell.
+function marked(goal) {
+  const parts = goal.split("`");
+  const open = parts.length % 2 ? -1 : parts.length - 1;
+  return parts.map((part, i) => (i === open ? `\`${part}` : i % 2 ? h("code", {}, part) : part));
+}
+
 function goal(p) {
   const attrs = { type: "button", "aria-expanded": `${p.ui.open}`, "data-act": "goal" };
-  return h("h2.goal", {}, h("button", attrs, icon("chevron"), h("span", {}, p.view.goal)));
+  return h("h2.goal", {}, h("button", attrs, icon("chevron"), h("span", {}, marked(p.view.goal))));
 }
 
 function budget(p) {
@@ -44,15 +52,15 @@ function budget(p) {
 
 /** What can be said and added while the run goes on, and what its verbs do: always at the same place. */
 export function runFoot({ view, ui }) {
-  const { acts, steps, card } = view;
-  if (!acts.length) return null;
+  const { acts, steps, card, cell } = view;
+  if (!acts.length && !cell) return null;
   const runs = acts.includes("Pause") && acts.includes("Stop");
   return h(
     "footer.run-foot",
     { "data-key": "foot run" },
-    runs && h("span", {}, "Pause ends after this step. Stop ends now and takes the unfinished step back."),
-    steps.length > 0 && !card?.plan && ui.form?.kind !== "add" && button("Add a step", { act: "add", look: ".bare" }),
-    ui.form?.kind !== "send" && button("Say something", { act: "send", look: ".bare" }),
+    cell ? h("span.held", {}, words(cell)) : runs && h("span", {}, "Pause ends after this step. Stop ends now and takes the unfinished step back."),
+    acts.length > 0 && steps.length > 0 && !card?.plan && ui.form?.kind !== "add" && button("Add a step", { act: "add", look: ".bare" }),
+    acts.length > 0 && ui.form?.kind !== "send" && button("Say something", { act: "send", look: ".bare" }),
   );
 }
 
@@ -73,6 +81,7 @@ export function header(p) {
       h("span.mute", {}, view.who),
     ),
     ui.note && h("p.note", {}, ui.note),
+    !view.foot && exported(p),
     p.offline && h("p.offline", {}, words(p.offline)),
     budget(p),
     loopLine(p.svg, view),

@@ -15,6 +15,7 @@ import { loopCaption, parseLoop, updateLoop } from "./loop.js";
 import { currentStep, plan } from "./plan.js";
 import { planCard, planSide } from "./plandoc.js";
 import { stepSheet } from "./sheet.js";
+import { fit, reveal } from "./sight.js";
 import { stop } from "./stop.js";
 import { initialize } from "./store.js";
 import { timeline } from "./timeline.js";
@@ -37,6 +38,7 @@ class PagePanel {
       hit: null,
       at: null,
       note: "",
+      exported: null,
       claim: null,
       loop: false,
       upto: null,
@@ -88,7 +90,9 @@ class PagePanel {
     const place = holdFocus(this, before);
     const changed = view.state !== this.view.state || view.what !== this.view.what;
     const key = this.cardKey(view);
-    const news = (key && key !== before) || (view.foot && !this.view.foot);
+    const asks = key && key !== before;
+    const over = view.foot && !this.view.foot;
+    const news = asks || over;
     if (key !== before && this.ui.mode && this.decided !== before)
       this.draft = { key: before, mode: this.ui.mode, typed: this.typed() };
     if (view.sheet?.step !== this.view.sheet?.step) this.ui.pages = {};
@@ -99,16 +103,18 @@ class PagePanel {
       this.ui.mode = key === this.draft?.key ? this.draft.mode : "";
       this.decided = null;
     }
-    if (changed) this.ui.note = "";
+    if (changed) Object.assign(this.ui, { note: "", exported: null });
     if (view.at === this.ui.at) this.ui.at = null;
     if (!view.card?.plan) this.ui.upto = null;
     if (this.ui.form?.n && !this.step(this.ui.form.n)) this.ui.form = null;
     if (!this.step(this.ui.tab) || this.following()) this.ui.tab = currentStep(view.steps)?.n ?? null;
     this.draw();
     if (key !== before && this.ui.mode) this.typed(this.draft.typed);
+    if (asks || over) fit(this);
     place();
     if (view.sheet?.step != null && view.sheet.step !== this.was) this.bring(".of-step");
     else if (news && before !== null && !this.root.querySelector("input[type=text]:focus, textarea:focus")) this.bring(".now");
+    if (asks) reveal(this);
     this.speak();
   }
 
@@ -188,11 +194,12 @@ class PagePanel {
 
   now() {
     const { view, ui } = this;
+    const asked = view.card?.plan ? planCard(this) : view.card && card(this);
     const opened = !ui.keys && view.sheet?.step != null;
-    if (opened) return h("section.now", { "aria-label": "Now", tabindex: this.furthered ? -1 : null }, view.card && card(this), stepSheet(this));
-    const over = ui.keys ? keysSheet(this) : view.sheet && sheet(this);
-    const body = view.card?.plan ? planCard(this) : view.card ? card(this) : blocks(view.now, this);
-    return h("section.now", { "aria-label": "Now", tabindex: this.furthered ? -1 : null }, over, body);
+    const over = ui.keys ? keysSheet(this) : view.sheet && !opened && sheet(this);
+    const body = asked || (!opened && blocks(view.now, this));
+    const attrs = { "aria-label": "Now", tabindex: this.furthered ? -1 : null };
+    return h("section.now", attrs, over, body, opened && stepSheet(this));
   }
 
   /** Change something local and draw. */
@@ -200,6 +207,7 @@ class PagePanel {
     if (change.mode || change.form) this.ui.folded = false; // a form needs its room
     Object.assign(this.ui, change);
     this.draw();
+    if (this.view.card && ("mode" in change || "form" in change)) fit(this, true);
   }
 
   /** The same, and put the focus on an element; with none, where the rules say. */
@@ -276,6 +284,7 @@ class PagePanel {
       this.root.querySelector("p.note")?.scrollIntoView({ block: "nearest" }); // it may answer a button far below
     }
     if (message.kind === "cells") this.putCells(message);
+    if (message.kind === "exported") this.set({ note: "", exported: message });
     if (message.kind !== "heard") return;
     this.unheard.delete(message.seq);
     if (!this.unheard.size && this.ui.note.startsWith("The kernel is busy")) this.set({ note: "" });

@@ -68,16 +68,17 @@ function verdict(step, verbs) {
   if (!step.verdict) return null;
   const side = h("span.mute", {}, [step.dur, step.cost].filter(Boolean).join(" · "));
   const look = step.held ? ".held" : step.s === "failed" ? ".err" : "";
-  return h(`div.h${look}`, {}, h("span", {}, words(step.verdict)), side, verbs);
+  return h(`div.h${look}`, {}, h("span", {}, words(step.verdict)), h("span.end", {}, side, verbs));
 }
 
 /** The steps that a step needs. */
 export const after = (step) => step.after && h("span.dep", {}, `after ${step.after}`);
 
-function facts(p, step) {
+function facts(p, step, verbs) {
   const time = step.clock ? tick(step.clock, p) : step.dur;
   const found = [...(step.verdict ? [] : [time, step.cost]), step.note].filter(Boolean);
-  return found.flatMap((fact, i) => (i ? [" · ", fact] : [fact]));
+  const told = found.flatMap((fact, i) => (i ? [" · ", fact] : [fact]));
+  return h(told.length ? "div.facts.told" : "div.facts", {}, told, !step.verdict && verbs);
 }
 
 function body(p, step, tab) {
@@ -96,7 +97,7 @@ function body(p, step, tab) {
     verdict(step, verbs),
     step.s !== "replaced" && step.x && !Array.isArray(step.verdict) && h("div.x", {}, `expects: ${step.x}`),
     step.ev && h(step.s === "failed" ? "div.ev.err" : "div.ev", {}, words(step.ev)),
-    h("div.facts", {}, facts(p, step), !step.verdict && verbs),
+    facts(p, step, verbs),
   );
 }
 

@@ -2,7 +2,7 @@
 import { isTyped } from "./danger.js";
 import { readArguments, readForm } from "./editor.js";
 import { fold } from "./fold.js";
-import { further } from "./foot.js";
+import { further, openExported } from "./foot.js";
 import { newest } from "./live.js";
 import { timeAt } from "./timeline.js";
 
@@ -134,6 +134,7 @@ const LOCAL = {
     p.send(p.view.sheet?.step === step.n ? { verb: "close" } : { verb: "output", step: step.n }),
   page: (p, { data }) => p.set({ pages: { ...p.ui.pages, [data.key]: data.at } }),
   further,
+  exported: openExported,
   claim: (p, { button }) => p.set({ claim: +button.closest("[data-claim]").dataset.claim }),
   cancel: (p) => p.close(),
   goal: (p) => p.set({ open: !p.ui.open }),

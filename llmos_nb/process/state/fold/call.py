@@ -9,32 +9,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from llmos_nb.journal import Event
-from llmos_nb.journal.events import (
-    CONFLICT,
-    PLAN,
-    REBUILD,
-    SCHEMA,
-    CallDecided,
-    CallFinished,
-    CallInDoubt,
-    CallRedone,
-    CallResolved,
-    CallStarted,
-    CallUndone,
-    Decider,
-    EffectDecided,
-    NamesChanged,
-    QuestionAnswered,
-    QuestionAsked,
-    QuestionDue,
-    QuestionEscalated,
-    ToolCalled,
-    ToolReturned,
-    UndoProposed,
-)
+from llmos_nb.journal import Event, events as ev
 from llmos_nb.messages import Message, Part, canonical
-from llmos_nb.process.state import acts
+from llmos_nb.process.state import acts, notes
 from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.fold.heap import heap_decided
 from llmos_nb.process.state.prompts import took_long
@@ -49,33 +26,33 @@ LONG_S = 300.0  # a decision that took longer is told
 def fold_calls(s: State, e: Event) -> None:
     """Take in what happened to a call."""
     match e.body:
-        case CallDecided() as b:
+        case ev.CallDecided() as b:
             _decided(s, e, b)
-        case CallStarted() as b:
+        case ev.CallStarted() as b:
             _started(s, e, b)
-        case CallFinished() as b:
+        case ev.CallFinished() as b:
             _finished(s, e, b)
-        case NamesChanged() as b:
+        case ev.NamesChanged() as b:
             _names(s, b)
-        case CallInDoubt() as b:
+        case ev.CallInDoubt() as b:
             call = s.calls[b.call]
             call.status = "in_doubt"
             _drop_effects(s, call)
             call.facts |= {"effects": b.did, "lost": b.lost, "may": b.may} if b.did is not None else {}
             about = {"title": f"whether {call.name} was done", "text": b.why or in_doubt(call)}
             s.questions[call.id] = {"kind": "doubt", **about, "since": e.at}
-        case CallResolved() as b:
+        case ev.CallResolved() as b:
             _resolved(s, e, b)
-        case CallUndone(compensation=by) as b if by:
+        case ev.CallUndone(compensation=by) as b if by:
             _compensated(s, s.calls[b.call], by)
-        case CallUndone() | CallRedone() as b:
+        case ev.CallUndone() | ev.CallRedone() as b:
             _undone(s, b)
-        case ToolCalled() as b:
+        case ev.ToolCalled() as b:
             _called_within(s, b)
-        case ToolReturned() as b:
+        case ev.ToolReturned() as b:
             made = s.calls[b.within].facts.get("made", [])
             next(m for m in made if m["call"] == b.call).update(ok=b.ok, result=b.result[:MADE_CHARS])
-        case UndoProposed() as b:
+        case ev.UndoProposed() as b:
             s.calls[b.call] = Call(b.call, b.name, b.arguments, s.calls[b.undoes].step, undoes=b.undoes)
             s.undoing.append(b.call)
 
@@ -83,21 +60,21 @@ def fold_calls(s: State, e: Event) -> None:
 def fold_questions(s: State, e: Event) -> None:
     """Take in what was asked and answered."""
     match e.body:
-        case QuestionAsked() as b:
+        case ev.QuestionAsked() as b:
             _asked(s, e, b)
-        case QuestionDue() as b if b.question in s.questions:
+        case ev.QuestionDue() as b if b.question in s.questions:
             s.questions[b.question]["due"] = True
-        case QuestionEscalated() as b:
+        case ev.QuestionEscalated() as b:
             _escalated(s, e, b)
-        case QuestionAnswered() as b:
+        case ev.QuestionAnswered() as b:
             _answered(s, e, b)
-        case EffectDecided() as b:
+        case ev.EffectDecided() as b:
             s.questions.pop(b.question, None)
             if b.what == "allow" and b.scope == "process":
                 s.grants.append(b.effect)
 
 
-def _decided(s: State, e: Event, b: CallDecided) -> None:
+def _decided(s: State, e: Event, b: ev.CallDecided) -> None:
     call = s.calls[b.call]
     call.by, call.why, call.digest = b.by, b.why, b.digest
     note_delay(s, s.questions.pop(call.id, None), b.by, f"decided on {call.id}", e.at)
@@ -121,7 +98,7 @@ def _decided(s: State, e: Event, b: CallDecided) -> None:
         s.upto = call.step if s.upto and s.plan.later(call.step, s.upto) else s.upto  # a person let it run
 
 
-def note_delay(s: State, asked: Mapping[str, Any] | None, by: Decider, did: str, at: str) -> None:
+def note_delay(s: State, asked: Mapping[str, Any] | None, by: ev.Decider, did: str, at: str) -> None:
     """Tell the model that somebody was long in deciding what they were asked."""
     since = str((asked or {}).get("since", ""))
     if not since or not at or not by.looked:
@@ -135,7 +112,7 @@ def _count_grant(s: State, call: Call, by: int = 1) -> None:
     """Count that a decision used what the plan or a rule grants; ``by=-1`` where the call did not begin."""
     if by < 0:
         acts.released(s.acts, call.id)
-    if call.by == PLAN:
+    if call.by == ev.PLAN:
         s.envelope_used[call.name] += by
     elif call.by.is_person and call.step in s.preapproved:
         s.preapproved.remove(call.step)
@@ -143,7 +120,7 @@ def _count_grant(s: State, call: Call, by: int = 1) -> None:
         s.rules_used[int(call.by.name) - 1] += by
 
 
-def _started(s: State, e: Event, b: CallStarted) -> None:
+def _started(s: State, e: Event, b: ev.CallStarted) -> None:
     call = s.calls[b.call]
     call.status, call.key, call.started = "running", b.key, e.at
     if b.undo:
@@ -153,7 +130,7 @@ def _started(s: State, e: Event, b: CallStarted) -> None:
     s.spent["calls"] = s.spent.get("calls", 0) + 1
 
 
-def _called_within(s: State, b: ToolCalled) -> None:
+def _called_within(s: State, b: ev.ToolCalled) -> None:
     """Note a call that the code of another makes; it counts for the budget and for rules."""
     made = s.calls[b.within].facts.setdefault("made", [])
     made.append({"call": b.call, "tool": b.tool, "arguments": b.arguments, "by": b.by.plain()})
@@ -163,7 +140,7 @@ def _called_within(s: State, b: ToolCalled) -> None:
     _count_grant(s, Call(b.call, b.tool, b.arguments, by=b.by))
 
 
-def _finished(s: State, e: Event, b: CallFinished) -> None:
+def _finished(s: State, e: Event, b: ev.CallFinished) -> None:
     call = s.calls[b.call]
     call.ok, call.size, call.error = b.ok, b.size, b.error
     call.images, call.facts = b.images, {**call.facts, **b.facts}
@@ -209,7 +186,7 @@ def close(s: State, call: Call, status: str, e: Event, result: str) -> None:
         s.undoing.remove(call.id)
     if call.name not in s.reads:
         _judge_anew(s)
-    if call.by == CONFLICT and status == "rejected":
+    if call.by == ev.CONFLICT and status == "rejected":
         s.repeats.clear()  # somebody else changed something: the same call is a new one
     elif status in ("failed", "rejected") and call.name not in CONTROL:
         s.repeats[repeat_key(call)] += 1
@@ -224,6 +201,9 @@ def close(s: State, call: Call, status: str, e: Event, result: str) -> None:
     if s.context.filling:
         s.notes.insert(0, s.context.own(say(s, "memory")))
     flush_notes(s, (turn.message, *results), turn.first, whole)
+    if s.context.asks:
+        s.context.asked = "now"
+        notes.ask(s)
     s.todo = "integrate" if s.unread else "ask"  # calls of no step are compared with nothing
     if s.candidate and call.name == "final_answer":
         s.todo = "answer"
@@ -258,7 +238,7 @@ def _seen(s: State, call: Call, most: int) -> str:
     return call.result if call.name == RECALL else shown(call.id, call.result, call.size, most)
 
 
-def _resolved(s: State, e: Event, b: CallResolved) -> None:
+def _resolved(s: State, e: Event, b: ev.CallResolved) -> None:
     call = s.calls[b.call]
     s.questions.pop(call.id, None)
     if not b.done:
@@ -272,7 +252,7 @@ def _resolved(s: State, e: Event, b: CallResolved) -> None:
     close(s, call, "failed" if b.lost else "done", e, result=told)
 
 
-def _names(s: State, b: NamesChanged) -> None:
+def _names(s: State, b: ev.NamesChanged) -> None:
     if b.call in s.calls:
         s.calls[b.call].changes = b.changes
     s.versions.update(b.changes.names)
@@ -282,9 +262,9 @@ def _names(s: State, b: NamesChanged) -> None:
         s.repeats.clear()
 
 
-def _undone(s: State, b: CallUndone | CallRedone) -> None:
+def _undone(s: State, b: ev.CallUndone | ev.CallRedone) -> None:
     call = s.calls[b.call]
-    undone, stays = isinstance(b, CallUndone), b.stays if isinstance(b, CallUndone) else []
+    undone, stays = isinstance(b, ev.CallUndone), b.stays if isinstance(b, ev.CallUndone) else []
     call.status = "undone" if undone else "done" if call.ok else "failed"
     _judge_anew(s)
     s.undone = [i for i in s.undone if i != call.id] + ([call.id] if undone else [])
@@ -313,10 +293,10 @@ def _put_step(s: State, call: Call) -> None:
         s.plan = s.plan.put(n, status=without if not standing else "done" if well else "failed")
 
 
-def _asked(s: State, e: Event, b: QuestionAsked) -> None:
+def _asked(s: State, e: Event, b: ev.QuestionAsked) -> None:
     s.questions[b.question] = {**{k: v for k, v in e.d.items() if k != "question"}, "since": e.at}
-    if b.question == REBUILD:  # it holds all else, so it comes first
-        s.questions = {REBUILD: s.questions.pop(REBUILD), **s.questions}
+    if b.question == ev.REBUILD:  # it holds all else, so it comes first
+        s.questions = {ev.REBUILD: s.questions.pop(ev.REBUILD), **s.questions}
     if (call := s.calls.get(b.question)) is not None:
         call.status, call.digest = "asked", b.digest or ""
         call.arguments = b.arguments if b.arguments is not None else call.arguments
@@ -324,16 +304,16 @@ def _asked(s: State, e: Event, b: QuestionAsked) -> None:
         s.plan_status = "asked"
 
 
-def _escalated(s: State, e: Event, b: QuestionEscalated) -> None:
+def _escalated(s: State, e: Event, b: ev.QuestionEscalated) -> None:
     question = s.questions[b.question]
     for gone in ("due", "escalate"):
         question.pop(gone, None)
     question |= {k: v for k, v in e.d.items() if k in ("approvers", "until", "then")}
 
 
-def _answered(s: State, e: Event, b: QuestionAnswered) -> None:
+def _answered(s: State, e: Event, b: ev.QuestionAnswered) -> None:
     asked = s.questions.pop(b.question, None)
-    if b.question == REBUILD:
+    if b.question == ev.REBUILD:
         heap_decided(s, again=b.text == AGAIN)
         return
     s.told.append((b.by, b.text))
@@ -349,9 +329,9 @@ def _answered(s: State, e: Event, b: QuestionAnswered) -> None:
 # what the model is told of a call
 
 
-def _say_refused(s: State, what: str, by: Decider, why: str) -> str:
+def _say_refused(s: State, what: str, by: ev.Decider, why: str) -> str:
     """Say that a call did not run."""
-    if by == CONFLICT:
+    if by == ev.CONFLICT:
         return say(s, "not_run", why=why)
     if by.to_mend:
         return say(s, "error", text=why)
@@ -361,7 +341,7 @@ def _say_refused(s: State, what: str, by: Decider, why: str) -> str:
 
 def _say_result(s: State, call: Call, text: str) -> str:
     """Return the result of a call as the model is shown it."""
-    edited = _say_edited(s, call) if call.original is not None and call.by != SCHEMA else ""
+    edited = _say_edited(s, call) if call.original is not None and call.by != ev.SCHEMA else ""
     if call.status == "failed":
         return say(s, "error", text=edited + text)
     return edited + (text or say(s, "no_output"))

@@ -4,17 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from llmos_nb.journal import Event
-from llmos_nb.journal.events import (
-    BudgetReserved,
-    BudgetSettled,
-    ContextPaged,
-    ModelFailed,
-    ModelRequested,
-    ModelResponded,
-    ProposedCall,
-    Reason,
-)
+from llmos_nb.journal import Event, events as ev
 from llmos_nb.messages import Extra, Message, ToolCall, canonical
 from llmos_nb.process.state import notes, prompts
 from llmos_nb.process.state.plan import Step
@@ -27,27 +17,27 @@ MAX_NUDGES = {"empty": 1, "length": 4, "cut": 3}
 def fold_model(s: State, e: Event) -> None:
     """Take in what the model was asked and said, and what it cost."""
     match e.body:
-        case ModelRequested() as b:
+        case ev.ModelRequested() as b:
             s.requests = s.request = b.request
             s.todo, s.retry_in_s = "", 0.0
             s.model, s.endpoint = b.model or s.model, s.endpoint if b.endpoint is None else b.endpoint
             s.small = b.small if b.model else s.small
-        case ModelFailed() as b:
+        case ev.ModelFailed() as b:
             _failed(s, b)
-        case ModelResponded() as b:
+        case ev.ModelResponded() as b:
             _responded(s, e, b)
-        case ContextPaged() as b:
+        case ev.ContextPaged() as b:
             _paged(s, b)
-        case BudgetReserved(child=int(pid), amounts=amounts):
+        case ev.BudgetReserved(child=int(pid), amounts=amounts):
             s.children[pid] = dict(amounts)
-        case BudgetSettled() as b:
+        case ev.BudgetSettled() as b:
             if b.child is not None:
                 s.children[b.child] = {}
             _settled(s, b.amounts)
 
 
-def _paged(s: State, b: ContextPaged) -> None:
-    """Move the oldest messages to a page; but for a small window, notes stay and the model is asked for its own."""
+def _paged(s: State, b: ev.ContextPaged) -> None:
+    """Move the oldest messages to a page; but for a small window, notes of what is known for sure stay."""
     context, gone = s.context, s.context.going(b.groups, b.stay)
     s.shrink = False
     if context.small:
@@ -56,11 +46,13 @@ def _paged(s: State, b: ContextPaged) -> None:
     s.noted = notes.noted(s, gone) or s.noted
     context.said += notes.said(s, gone)
     known = [*notes.known(s, b.variables), *([f"What you noted: {s.noted}"] if s.noted else [])]
+    asked = context.asked == "answered"
     context.evict(b.groups, b.stay, b.label, notes.of_page(s, gone), "\n".join(known))
-    context.add((Message("user", context.own(say(s, "compacted"))),), s.n, s.n)
+    if not asked:  # there was no room for it before
+        notes.ask(s)
 
 
-def _failed(s: State, b: ModelFailed) -> None:
+def _failed(s: State, b: ev.ModelFailed) -> None:
     s.request, s.todo = 0, "ask"
     if s.turn is None:
         flush_notes(s, ())
@@ -75,10 +67,11 @@ def _failed(s: State, b: ModelFailed) -> None:
         s.ending = ("unverified" if unmet else "failed", f"{unfilled}{b.error}")
 
 
-def _responded(s: State, e: Event, b: ModelResponded) -> None:
+def _responded(s: State, e: Event, b: ev.ModelResponded) -> None:
     held, s.notes = (s.notes, []) if s.turn is None else ([], s.notes)
     asked = s.todo == "ask"  # somebody spoke while it was answering
     s.request, s.failures, s.responses = 0, 0, s.responses + 1
+    s.context.asked = "answered" if s.context.asked else ""
     _settled(s, b.settled or {})
     s.notes += held  # what was said meanwhile stands behind the answer, which could not know it
     s.failed_kinds.clear()
@@ -94,12 +87,13 @@ def _responded(s: State, e: Event, b: ModelResponded) -> None:
         s.todo = "ask" if asked else s.todo
 
 
-def _begin_turn(s: State, n: int, b: ModelResponded, calls: Sequence[Call]) -> None:
+def _begin_turn(s: State, n: int, b: ev.ModelResponded, calls: Sequence[Call]) -> None:
     """Open a turn: all its calls must close before their results enter the prompt, in call order."""
     acts = [c for c in calls if c.name not in CONTROL]
     if acts:
         s.spent["steps"] = s.spent.get("steps", 0) + 1
-    _serve(s, acts, planned=s.plan_status == "approved" and not any(c.name == "plan" for c in calls))
+    if not any(c.name == "plan" for c in calls):  # else they serve that plan, once it is approved
+        serve(s, acts)
     s.calls.update((c.id, c) for c in calls)
     wire = tuple(ToolCall(c.name, raw["arguments"], c.id) for c, raw in zip(calls, b.calls, strict=True))
     s.turn = Turn(Message("assistant", b.text, wire, extra=_untouched(b)), [c.id for c in calls], n)
@@ -108,21 +102,21 @@ def _begin_turn(s: State, n: int, b: ModelResponded, calls: Sequence[Call]) -> N
         s.notes.append(say(s, "cut"))
 
 
-def _call(key: str, raw: ProposedCall, n: int) -> Call:
-    """Return a call as it will be judged: without the argument that says which steps it serves."""
+def _call(key: str, raw: ev.ProposedCall, n: int) -> Call:
+    """Return a call as it will be judged: the argument that says which steps it serves stands beside the others."""
     given = raw["arguments"]
-    if "step" in raw and isinstance(given, dict):
-        given = {k: v for k, v in given.items() if k != SERVES}
-    step, *also = raw.get("step") or [0]
-    return Call(key, raw["name"], given, step, facts={"n": n}, also=also)
+    if "step" not in raw or not isinstance(given, dict):
+        return Call(key, raw["name"], given, facts={"n": n})
+    given = {k: v for k, v in given.items() if k != SERVES}
+    return Call(key, raw["name"], given, facts={"n": n, SERVES: raw["step"]})
 
 
-def _serve(s: State, acts: Sequence[Call], planned: bool) -> None:
+def serve(s: State, acts: Sequence[Call]) -> None:
     """Begin the steps that calls say they serve; a call that names none that there is serves the first open one."""
-    first = s.current.n if s.current and planned else 0
-    known = [p.n for p in s.plan.steps if p.status != "replaced" and not _dropped(s, p)] if planned else []
+    first = s.current.n if s.current and s.planned else 0
+    known = [p.n for p in s.plan.steps if p.status != "replaced" and not _dropped(s, p)] if s.planned else []
     for call in acts:
-        said = [n for n in call.serves if n in known]
+        said = [n for n in call.facts.pop(SERVES, ()) if n in known]
         call.step, *call.also = said or [first]
     s.unread = list(dict.fromkeys(n for call in acts for n in call.serves))
     for n in s.unread:
@@ -135,7 +129,7 @@ def _dropped(s: State, step: Step) -> bool:
     return step.status == "rejected" and not any(step.n in c.serves for c in s.calls.values())
 
 
-def _text_only(s: State, b: ModelResponded) -> None:
+def _text_only(s: State, b: ev.ModelResponded) -> None:
     """An answer without calls: the final one, or one that was cut off, or nothing."""
     text = b.text
     if b.cut:
@@ -149,7 +143,7 @@ def _text_only(s: State, b: ModelResponded) -> None:
         offer_answer(s, s.partial + text, text, _untouched(b))
 
 
-def _untouched(b: ModelResponded) -> Extra | None:
+def _untouched(b: ev.ModelResponded) -> Extra | None:
     """Return what goes back to the provider, unless a secret was taken out of it: no signature fits it then."""
     return b.extra if b.extra and "<secret " not in b.text + canonical(b.extra) else None
 
@@ -161,7 +155,7 @@ def offer_answer(s: State, answer: str, said: str, extra: Extra | None = None) -
     s.context.add((Message("assistant", said, extra=extra),), s.n, s.n)
 
 
-def _nudge(s: State, kind: str, text: str, end: tuple[Reason, str], said: str) -> None:
+def _nudge(s: State, kind: str, text: str, end: tuple[ev.Reason, str], said: str) -> None:
     s.nudges[kind] += 1
     s.todo = "ask"
     if s.nudges[kind] > MAX_NUDGES[kind]:

@@ -5,27 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import cast
 
-from llmos_nb.journal import Event
-from llmos_nb.journal.events import (
-    FURTHER,
-    AnswerComputed,
-    CheckFinished,
-    HeadMessage,
-    LabelChanged,
-    MessageArrived,
-    MessageAwaited,
-    MessageReady,
-    MessageSent,
-    OutputsDeclared,
-    PolicyChanged,
-    PolicyLoaded,
-    RunEnded,
-    RunPaused,
-    RunResumed,
-    RunStarted,
-    SignalReceived,
-    ToolsChanged,
-)
+from llmos_nb.journal import Event, events as ev
 from llmos_nb.messages import Message, Part, ToolCall
 from llmos_nb.policy import Budget, Mode, labels, parse_rule
 from llmos_nb.process.state import acts, prompts
@@ -40,40 +20,40 @@ MAX_CHECK_FAILS = {"grounded": 1}  # a check that former versions made
 def fold_run(s: State, e: Event) -> None:  # noqa: C901 - one a kind
     """Take in what happened to the run as a whole."""
     match e.body:
-        case RunStarted() as b:
+        case ev.RunStarted() as b:
             s.version = b.version
             _forked(s, b) if b.parent and "at" in b.parent else _started(s, b)
-        case PolicyLoaded() as b:
+        case ev.PolicyLoaded() as b:
             s.tools, s.mode = dict(b.tools), cast("Mode", b.mode or s.mode)
             s.reads = list(b.reads or ())
             s.rules = [parse_rule(r) for r in b.rules]
             s.requester, s.approval = b.requester, b.approval
-        case PolicyChanged() as b:
+        case ev.PolicyChanged() as b:
             _rule(s, b)
-        case ToolsChanged() as b:
+        case ev.ToolsChanged() as b:
             _tools(s, b)
-        case SignalReceived() as b:
+        case ev.SignalReceived() as b:
             _signal(s, b)
-        case CheckFinished() as b:
+        case ev.CheckFinished() as b:
             _checked(s, b)
-        case AnswerComputed() as b:
+        case ev.AnswerComputed() as b:
             _computed(s, b)
-        case LabelChanged() as b:
+        case ev.LabelChanged() as b:
             _label(s, e, b)
-        case OutputsDeclared() as b:
+        case ev.OutputsDeclared() as b:
             s.outputs = b.outputs
             note(s, say(s, "outputs", names=", ".join(": ".join(o) for o in s.outputs)))
-        case RunPaused() as b:
+        case ev.RunPaused() as b:
             s.status, s.why, s.pause_wanted = "paused", b.why, False
-        case RunResumed() as b:
+        case ev.RunResumed() as b:
             _resumed(s, b)
-        case RunEnded() as b:
+        case ev.RunEnded() as b:
             s.status, s.reason, s.detail, s.answer = "ended", b.reason, b.detail, b.answer
             settle_plan(s, b.reason)
             s.questions = {k: q for k, q in s.questions.items() if k in s.undoing}
 
 
-def _started(s: State, b: RunStarted) -> None:
+def _started(s: State, b: ev.RunStarted) -> None:
     s.goal, s.name, s.pid, s.model, s.parent = b.goal, b.name, b.pid, b.model, b.parent
     s.mode, s.planning = cast("Mode", b.mode or "risky"), b.plan or "auto"
     s.servers, s.quarantine, s.words = b.servers or "", b.quarantine, b.words or ""
@@ -85,7 +65,7 @@ def _started(s: State, b: RunStarted) -> None:
     s.context.heading = say(s, "earlier_work")
 
 
-def _forked(s: State, b: RunStarted) -> None:
+def _forked(s: State, b: ev.RunStarted) -> None:
     """Go on from what was folded of the parent, with nothing of it under way."""
     s.pid, s.parent, s.status, s.reason, s.detail, s.answer = b.pid, b.parent, "running", "", "", None
     s.ending, s.request, s.failures, s.pause_wanted = None, 0, 0, False
@@ -94,13 +74,13 @@ def _forked(s: State, b: RunStarted) -> None:
     s.todo = s.todo or "ask"
 
 
-def _message(raw: HeadMessage) -> Message:
+def _message(raw: ev.HeadMessage) -> Message:
     calls = tuple(ToolCall(c["name"], c["arguments"], c.get("id", "")) for c in raw.get("calls", ()))
     parts = tuple(Part(p["kind"], p["text"], p["mime"], bytes.fromhex(p["data"])) for p in raw.get("parts", ()))
     return Message(raw["role"], raw["text"], calls, raw.get("call", ""), parts)
 
 
-def _rule(s: State, b: PolicyChanged) -> None:
+def _rule(s: State, b: ev.PolicyChanged) -> None:
     if (gone := b.revoke) is not None:
         s.rules = [r for i, r in enumerate(s.rules) if i != gone]
         s.rules_used = Counter({i - (i > gone): n for i, n in s.rules_used.items() if i != gone})
@@ -109,7 +89,7 @@ def _rule(s: State, b: PolicyChanged) -> None:
         s.rules_used = Counter({i + 1: n for i, n in s.rules_used.items()})
 
 
-def _tools(s: State, b: ToolsChanged) -> None:
+def _tools(s: State, b: ev.ToolsChanged) -> None:
     new, altered, gone = b.added or {}, b.altered or {}, b.gone or []
     s.connected = s.connected or b.connected
     s.tools |= b.digests or {}
@@ -125,13 +105,13 @@ def _tools(s: State, b: ToolsChanged) -> None:
         note(s, prompts.tools_changed(s, new, altered, gone))
 
 
-def _resumed(s: State, b: RunResumed) -> None:
+def _resumed(s: State, b: ev.RunResumed) -> None:
     if b.epoch != s.epoch:
         s.again = []  # nobody knows how far it came: it is asked anew
         s.questions = {
             k: q for k, q in s.questions.items() if q["kind"] != "effect"
         }  # nothing is held any more
-    if s.reason in FURTHER:
+    if s.reason in ev.FURTHER:
         _further(s)
     s.status, s.epoch, s.why, s.pause_wanted = "running", b.epoch, "", False
     s.reason, s.detail, s.ending, s.failures, s.request = "", "", None, 0, 0
@@ -153,24 +133,24 @@ def _further(s: State) -> None:
     s.nudges.clear()
 
 
-def _signal(s: State, b: SignalReceived) -> None:
+def _signal(s: State, b: ev.SignalReceived) -> None:
     match b:
-        case SignalReceived(signal="pause" | "resume"):
+        case ev.SignalReceived(signal="pause" | "resume"):
             s.pause_wanted = b.signal == "pause"
-        case SignalReceived(signal="steer", text=str(text)):
+        case ev.SignalReceived(signal="steer", text=str(text)):
             s.repeats.clear()
             s.told.append((b.by, text))
             note(s, say(s, "steer", text=text))
             ask_again(s)
-        case SignalReceived(signal="approve_step", step=int(step)):
+        case ev.SignalReceived(signal="approve_step", step=int(step)):
             s.preapproved.append(step)
-        case SignalReceived(signal="nice", value=int(value)):
+        case ev.SignalReceived(signal="nice", value=int(value)):
             s.nice = value
-        case SignalReceived(signal="budget", amounts=dict(amounts)):
+        case ev.SignalReceived(signal="budget", amounts=dict(amounts)):
             s.budget, s.warned = s.budget.plus(Budget(amounts)), False
 
 
-def _checked(s: State, b: CheckFinished) -> None:
+def _checked(s: State, b: ev.CheckFinished) -> None:
     s.checks[b.check] = {"held": b.held, "detail": b.detail}
     if b.held:
         return
@@ -182,7 +162,7 @@ def _checked(s: State, b: CheckFinished) -> None:
     s.todo = "ask"
 
 
-def _computed(s: State, b: AnswerComputed) -> None:
+def _computed(s: State, b: ev.AnswerComputed) -> None:
     """Take the values in; what fails is told to the model once, and stands in the answer as its code."""
     s.candidate, s.computed, s.unfilled = b.answer, b.values, list(b.errors)
     s.computed_over = [c.id for c in s.surviving]
@@ -198,7 +178,7 @@ def _few(errors: list[str]) -> str:
     return "; ".join(errors[:FAILED]) + more
 
 
-def _label(s: State, e: Event, b: LabelChanged) -> None:
+def _label(s: State, e: Event, b: ev.LabelChanged) -> None:
     s.labels[b.name] = b.label
     if b.name == labels.CONTEXT and labels.parse(b.label).untrusted:
         s.untrusted_since = s.untrusted_since or b.why
@@ -210,21 +190,21 @@ def _label(s: State, e: Event, b: LabelChanged) -> None:
 def fold_messages(s: State, e: Event) -> None:
     """Take in what was sent, what arrived in the mailbox, and what is waited for."""
     match e.body:
-        case MessageSent() as b:
+        case ev.MessageSent() as b:
             s.posted[b.id] = b.to
-        case MessageArrived() as b if b.id not in s.arrived:
+        case ev.MessageArrived() as b if b.id not in s.arrived:
             _arrived(s, b)
-        case MessageAwaited() as b:
+        case ev.MessageAwaited() as b:
             s.awaited[b.wait] = {**{k: v for k, v in e.d.items() if k != "wait"}, "since": e.at}
             if b.wait in s.calls:
                 s.calls[b.wait].status = "waits"
-        case MessageReady(wait=key):
+        case ev.MessageReady(wait=key):
             s.awaited.pop(key, None)
             if key in s.calls:
                 s.calls[key].status = "approved"
 
 
-def _arrived(s: State, b: MessageArrived) -> None:
+def _arrived(s: State, b: ev.MessageArrived) -> None:
     """Put it into the mailbox; what came through a pipe is told at once, since the process began with it."""
     s.arrived[b.id] = b.sender
     if b.pipe:

@@ -57,16 +57,8 @@ def looked(namespace: dict[str, Any], asked: Sequence[Asked], each_s: float, all
     Returns
     -------
     list of dict
-            names = _Noting(namespace)
-            (text, form), changes = _watched(namespace, value, partial(_said, names, code, *field), seconds)
-            bound = {n for n, v in dict.items(names) if not hidden(n) and namespace.get(n, names) is not v}
-        return {
-            "ok": True,
-            "text": safe_text(text)[:LONGEST],
-            "format": form,
-            "read": sorted(names.read)[:MOST_READ],
-            "changes": sorted({*changes, *bound}),
-        }
+        Of each ``ok``, ``text`` and the ``format`` by which it came about, the names that it ``read`` and what it
+        ``changes``; of one that gave nothing, ``error`` and ``text``.
     """
     until = time.monotonic() + all_s
     with watching(_CONTEXT):  # what follows effects is put in place here, once

@@ -46,6 +46,9 @@ def markdown_table(table: "Any", most: int = 3_600) -> str:
         heads = ["" if n is None else str(n) for n in index.names] + heads
         rows = [parts(k) + r for k, r in zip(index, rows, strict=True)]
     right = [bool(rows) and all(hasattr(r[i], "__float__") for r in rows) for i in range(len(heads))]
+    for i in range(len(heads)):  # of a column of days only the day is told
+        if all(hasattr(r[i], "isoformat") and str(r[i])[10:] in ("", " 00:00:00") for r in rows):
+            rows = [[*r[:i], str(r[i])[:10], *r[i + 1 :]] for r in rows]
     cells = [[shown(h) for h in heads], *([shown(v) for v in r] for r in rows)]
     widths = [max(3, *(len(r[i]) for r in cells)) for i in range(len(heads))]
     rules = ["-" * (w + 1) + (":" if n else "-") for w, n in zip(widths, right, strict=True)]

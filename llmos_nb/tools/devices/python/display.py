@@ -117,9 +117,11 @@ WHOLE_ROWS, END_ROWS, WHOLE_CHARS = 60, 10, 22_000
 def whole(value: object) -> str:
     """Return a value's text for a model with room: a table by all of its columns that fit and all rows up to 60.
 
-    pandas leaves columns and rows out of its own text, whatever room there is.
+    pandas and polars leave columns and rows out of their own text, whatever room there is.
     """
     home = type(value).__module__.partition(".")[0]
+    if home == "polars" and type(value).__name__ == "DataFrame":
+        return _whole_polars(value)
     if home != "pandas" or not hasattr(value, "to_string") or not hasattr(value, "head"):
         return safe_repr(value)
     try:
@@ -147,6 +149,19 @@ def _whole_table(value: Any) -> str:
     cut = [f"the first {wide} columns"] if wide < columns else []
     cut += [f"the first and the last {END_ROWS} rows"] if len(parts) > 1 else []
     return shown + (f"\n\n[{rows} rows x {columns} columns; here are {' and '.join(cut)}]" if cut else "")
+
+
+def _whole_polars(value: Any) -> str:
+    """Return a frame of polars so, as compact Markdown with its shape and types."""
+    rows, columns = value.shape
+    wide, few = columns, WHOLE_ROWS if rows <= WHOLE_ROWS else 2 * END_ROWS
+    form = {"tbl_rows": few, "tbl_cols": -1, "tbl_width_chars": 65_535, "fmt_str_lengths": 1_000}
+    with sys.modules["polars"].Config(tbl_formatting="ASCII_MARKDOWN", **form):
+        text = str(value)
+        while len(text) > WHOLE_CHARS and wide > 1:
+            wide = min(wide - 1, max(wide * WHOLE_CHARS // len(text), 1))
+            text = str(value[:, :wide])
+    return text + (f"\n[here are the first {wide} of {columns} columns]" if wide < columns else "")
 
 
 def _brief(value: Any, rows: int) -> str:

@@ -17,6 +17,7 @@ from llmos_nb.tools.devices.namespace.describe import visible
 from llmos_nb.tools.devices.namespace.frames import quoted
 from llmos_nb.tools.devices.sql.classify import Statement, statements, worst, written
 from llmos_nb.tools.devices.sql.duckdb import Duck, is_frame
+from llmos_nb.tools.devices.sql.readable import literal, readable
 from llmos_nb.tools.devices.sql.rules import applied, parse_rules
 from llmos_nb.tools.devices.sql.sqlalchemy import Database
 
@@ -225,15 +226,18 @@ def reading_code(query: Query, arguments: Mapping[str, Any], whole: Sequence[str
         return "\n".join(f"# {line}" for line in [str(arguments["query"]), *prepared.splitlines()])
     name, database = str(arguments.get("into") or "_rows"), str(arguments.get("database") or "")
     text, values = prepared[-1]
+    own = str(arguments["query"]) if len(prepared) == 1 and not values else ""
     if database:
         given = f", params={values!r}" if values else ""
-        read = f"    {name} = pd.read_sql_query(sqlalchemy.text({text!r}), _database{given})"
+        text = text if "\\:" in text else readable(text, own, where.dialect)
+        read = f"    {name} = pd.read_sql_query(sqlalchemy.text({literal(text, '    ')}), _database{given})"
         return "\n".join([*_opened(query, database, "connect"), read, f"{name}.head({FIRST})"])
     files = [f"_files = {list(where.paths)!r}  # what the SQL reads", ""] if where.paths else []
     tables = [f"    _duckdb.register({n!r}, {n})" for n in where.used]
     bound = f", {values!r}" if values else ""
     typed = f".astype({dict.fromkeys(whole, 'int64')!r})" if whole else ""
-    run = f"    {name} = _duckdb.execute({text!r}{bound}).df(){typed}"
+    said = literal(readable(text, own, where.dialect), "    ")
+    run = f"    {name} = _duckdb.execute({said}{bound}).df(){typed}"
     head = ["import duckdb", "", *files, "with duckdb.connect() as _duckdb:"]
     return "\n".join([*head, *tables, run, f"{name}.head({FIRST})"])
 

@@ -183,9 +183,12 @@ def applied(statement: Statement, rules: Rules, catalogue: Catalogue) -> exp.Exp
     return tree
 
 
+RENAMED = "__cte"  # ends the names that common table expressions get
+
+
 def _renamed(tree: exp.Expression) -> set[str]:
     """Return common table expressions names that no table has, and everything that means them."""
-    made = {n: f"{n}__cte" for n in (c.alias.casefold() for c in tree.find_all(exp.CTE))}
+    made = {n: f"{n}{RENAMED}" for n in (c.alias.casefold() for c in tree.find_all(exp.CTE))}
     for cte in tree.find_all(exp.CTE):
         cte.meta["was"] = cte.alias.casefold()
         cte.args["alias"].set("this", exp.to_identifier(made[cte.alias.casefold()], quoted=True))

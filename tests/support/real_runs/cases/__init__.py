@@ -15,6 +15,7 @@ from real_runs.cases.outside import CHANCE, OUTSIDE
 from real_runs.cases.standard import STANDARD
 from real_runs.cases.tables import TABLES
 from real_runs.cases.told import TOLD
+from real_runs.cases.workday import WORKDAY
 from real_runs.scenario import Scenario
 
 GROUPS: dict[str, tuple[Scenario, ...]] = {
@@ -35,5 +36,6 @@ GROUPS: dict[str, tuple[Scenario, ...]] = {
     "followed": FOLLOWED,
     "elsewhere": ELSEWHERE,
     "afresh": AFRESH,
+    "workday": WORKDAY,
 }
 SCENARIOS: dict[str, Scenario] = {s.name: s for group in GROUPS.values() for s in group}

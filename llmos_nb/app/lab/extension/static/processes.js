@@ -1,5 +1,5 @@
 // Agents beside the cells: the sidebar with all processes, and what calls for a person wherever one looks.
-import { Toasts, drawStatus, jump, markTabs, markTitle, statusWords } from "./processes_calls.js";
+import { Toasts, drawMissing, drawStatus, jump, markTabs, markTitle, statusWords } from "./processes_calls.js";
 import { sidebar } from "./processes_list.js";
 import { Store } from "./processes_store.js";
 
@@ -30,6 +30,18 @@ function doing(app, store, tracker) {
     else if (!found) return;
     else if (act === "show") jump(app, found);
     else found.book.act(found.row, act, data);
+  };
+}
+
+// What a panel has exported stands beside its notebook, where the session works unless somebody has moved it.
+function opens(app, tracker) {
+  return (event) => {
+    const panel = tracker.find((each) => each.node.contains(event.target));
+    const { place } = event.detail;
+    if (!panel || !place) return;
+    event.preventDefault();
+    const path = [...panel.context.path.split("/").slice(0, -1), place].join("/");
+    app.commands.execute("docmanager:open", { path });
   };
 }
 
@@ -88,6 +100,7 @@ export async function plugins(shared) {
     const store = new Store(() => [...sessions.running()].map((model) => model.kernel?.id));
     sessions.runningChanged.connect(store.changed);
     const does = doing(app, store, tracker);
+    document.addEventListener("llmos:open", opens(app, tracker));
 
     class Side extends Widget {
       onAfterShow() {
@@ -134,6 +147,10 @@ export async function plugins(shared) {
       read();
     }, console.warn);
     store.listeners.add(() => {
+      for (const book of store.shown.filter(({ fresh, rev }) => fresh && rev >= 0)) {
+        book.fresh = false;
+        drawMissing(book).catch(console.warn);
+      }
       drawStatus(status.node, store);
       turned.emit(undefined);
       markTabs(store, side);

@@ -19,9 +19,12 @@ export function inView(found) {
   const card = panel?.matches(".strip") ? panel : panel?.querySelector(".card");
   const scroller = card?.closest(".jp-WindowedPanel-outer, .jp-Notebook") ?? card?.closest(".jp-NotebookPanel");
   if (!scroller || document.hidden || !card.checkVisibility()) return false;
-  const [a, b] = [card.getBoundingClientRect(), scroller.getBoundingClientRect()];
-  const seen = Math.min(a.bottom, b.bottom, innerHeight) - Math.max(a.top, b.top, 0);
-  return seen > 0 && seen >= Math.min(a.height, b.height) / 2;
+  const part = (element) => {
+    const [a, b] = [element, scroller].map((each) => each.getBoundingClientRect());
+    return (Math.min(a.bottom, b.bottom, innerHeight) - Math.max(a.top, b.top, 0)) / Math.min(a.height, b.height);
+  };
+  const verbs = card.querySelector(":scope > .go"); // a notification would stand over them
+  return part(card) >= 0.5 || (verbs && part(verbs) >= 1);
 }
 
 // A cell that is scrolled away has no elements; what it shows is in its outputs.
@@ -39,9 +42,21 @@ function drawAgain({ book, row }) {
     content.model.sharedModel.insertCell(at, { cell_type: "code", source: `%agent show ${row.pid}` });
     content.activeCellIndex = at;
   }
-  const run = { version: FORMAT, pid: row.pid, run: row.run, comm: "", n: -1, view: { steps: [], acts: [] } };
+  const run = { version: FORMAT, pid: row.pid, run: row.run, comm: row.comm ?? "", n: -1, view: { steps: [], acts: [] } };
   const data = { [MIME]: run, "text/plain": `process ${row.pid}` };
   content.widgets[at].model.outputs.add({ output_type: "display_data", metadata: {}, data });
+}
+
+/** Draw what goes on in a notebook that was loaded again, or opened again, unsaved: its cells show what they did before. */
+export async function drawMissing(book) {
+  const { panel } = book;
+  await panel?.context.ready;
+  for (const row of book.rows.filter((each) => !each.ended && each.cell)) {
+    const cell = panel?.content.widgets.find((each) => each.model.id === row.cell && each.model.outputs);
+    if (!cell || panel.content.widgets.some((each) => holds(each.model, row))) continue;
+    cell.model.outputs.clear();
+    drawAgain({ book, row });
+  }
 }
 
 /** Show the cell of a process, and put the focus on its card, or on what is done there first; a panel that was cleared

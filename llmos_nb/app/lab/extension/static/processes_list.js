@@ -92,13 +92,14 @@ function group(book) {
   const now = book.now();
   const rows = book.rows;
   const name = book.path.split("/").at(-1);
+  const clear = button("Clear ended", { act: "clear", look: ".bare", say: `Clear the ended agents of ${name} from this list` });
   const body = rows.length
     ? h("ul", {}, rows.map((row) => entry(book, row, now)))
     : h("p.none", {}, "No agent yet. A cell that begins with %%agent starts one.");
   return h(
     "section",
     { "data-key": book.kernel.id, "aria-label": name },
-    h("h3.grp", {}, h("span", { title: book.path }, name), h("span", {}, "kernel alive")),
+    h("h3.grp", {}, h("span", { title: book.path }, name), rows.some((row) => row.ended) ? clear : h("span", {}, "kernel alive")),
     body,
   );
 }
@@ -182,6 +183,7 @@ export function sidebar(store, widget, does) {
     const pressed = event.target.closest("[data-act]");
     if (!counts(event, pressed, root) || !pressed) return;
     const li = pressed.closest("li.pr");
+    if (pressed.dataset.act === "clear") return store.books.get(pressed.closest("section").dataset.key)?.say({ verb: "clear" });
     const found = [...store.all, ...store.away].find(({ book, row }) => li?.dataset.key === `${book.kernel.id} ${row.pid}`);
     does(pressed.dataset.act, found, JSON.parse(pressed.dataset.data ?? "{}"));
   });

@@ -89,6 +89,7 @@ export class Book {
     this.comm = null;
     this.view = {};
     this.rev = -1;
+    this.fresh = true; // nothing of it was shown yet
     this.skew = 0;
     this.asked.clear();
     this.notes.clear();
