@@ -134,8 +134,7 @@ class Session:
         UsageError
             A goal, option, name or model is not understood; nothing was started.
         """
-        goal = opening.checked_goal(goal)
-        checked = opening.check_name(check)
+        goal, checked = opening.checked_goal(goal), opening.check_name(check)
         settings, spec = self._settled(model, options)
         chosen = opening.hold_host(_chosen(spec, base_url, settings))
         bounds, price = opening.bounds_of(chosen, settings)
@@ -145,10 +144,8 @@ class Session:
         handed, servers = toolbox.parted(tools, [names[n] for n in briefing.handed(goal, names)])
         order = Order(settings, chosen, goal, tuple(handed), bind, variables, how, tuple(copied))
         box = self.parts.wraps(order, toolbox.build(self.parts, order))
-        seats, steps = (
-            toolbox.approvers(approvers, settings, self.sharing.n),
-            opening.given_plan(settings.plan, names),
-        )
+        seats = toolbox.approvers(approvers, settings, self.sharing.n)
+        steps = opening.given_plan(settings.plan, names)
         shown = (self.namespace, variables, settings.show_values, how == "isolate", self._private(settings))
         head = briefing.head(goal, chosen.traits, *shown, settings.prompts)
         journal = self.new_journal(name or goal)
