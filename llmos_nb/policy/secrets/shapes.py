@@ -1,4 +1,4 @@
-"""What secrets look like: names that say so, values worth hiding, shapes of keys, forms of a value, where they stand."""
+"""What secrets look like: names that say so, values worth hiding, shapes of keys, forms of values; where they stand."""
 
 from __future__ import annotations
 
