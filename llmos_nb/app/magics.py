@@ -371,7 +371,7 @@ _ENDS: dict[str, Callable[[Any, Any], object]] = {
     "app.lab.processes": lambda module, _: module.withdraw(),
     "app.present.clicks": lambda module, _: module.restore(),
     "tools.devices.python.capture": lambda module, ip: module.uninstall(ip),
-    "app.present.line": lambda module, ip: module.uninstall(ip),
+    "app.present.presenter": lambda module, ip: module.uninstall(ip),
 }
 """What modules have put in place, where they were loaded."""
 

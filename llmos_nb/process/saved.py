@@ -239,9 +239,6 @@ def _again(state: State) -> Any:
 def code() -> str:
     """Return a digest of the code that folds: other code may fold the same events to another state."""
     folder = Path(definition.__file__).parent
-    known = {
-        *folder.rglob("*.py"),
-        *(Path(f) for cls in (Message, Call, Budget, Rule) if (f := getsourcefile(cls))),
-    }
-    known |= {Path(f) for f in (getsourcefile(StateSaved),) if f}
+    others = (getsourcefile(cls) for cls in (Message, Call, Budget, Rule, StateSaved))
+    known = {Path(__file__), *folder.rglob("*.py"), *(Path(f) for f in others if f)}
     return sha256(b"".join(file.read_bytes() for file in sorted(known))).hexdigest()[:16]

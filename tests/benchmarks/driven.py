@@ -313,7 +313,9 @@ def tool(name, description, schema):
     """Return a tool from which neither its world nor this benchmark is reached: a step would compare them as its own."""
 
     def run(**arguments):
-        return Driven.now.ran(name, arguments)
+        import driven  # found only when it is called
+
+        return driven.Driven.now.ran(name, arguments)
 
     return Tool(name, description, schema, run)
 
