@@ -24,21 +24,24 @@ _own: WeakSet[socket.socket] = WeakSet()
 
 # What a connection sends by. Those of the class in C, which no Python takes the place of, tell nothing.
 _SENDS = ((socket.socket, "send sendall sendfile"), (ssl.SSLSocket, "send write"))
-_placed: list[tuple[type, str, object]] = []
+_placed: list[tuple[type, str, object, object]] = []
 
 
 def follow() -> None:
     """Have it told what is sent by a connection, also one that was open before, until `leave`."""
     for owner, names in _SENDS if not _placed else ():
         for name in names.split():
-            _placed.append((owner, name, vars(owner).get(name)))
-            setattr(owner, name, unheard.telling(getattr(owner, name), "llmos.send", lambda args, _: args[:1]))
+            made = unheard.telling(getattr(owner, name), "llmos.send", lambda args, _: args[:1])
+            _placed.append((owner, name, made, vars(owner).get(name)))
+            setattr(owner, name, made)
 
 
 def leave() -> None:
     """Put back what stood there: an event loop sends something at each call from another thread."""
     while _placed:
-        owner, name, real = _placed.pop()
+        owner, name, made, real = _placed.pop()
+        if vars(owner).get(name) is not made:  # somebody else has put something in front since
+            continue
         if real is None:  # it is inherited
             delattr(owner, name)
         else:
