@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import socket
-import ssl
+from collections.abc import Iterator
 from contextlib import suppress
 from types import FrameType
 from typing import Any, Protocol
@@ -22,23 +23,31 @@ _own: WeakSet[socket.socket] = WeakSet()
 """Where steps wait for others, which was judged, what has come in there, and pairs that they made for themselves."""
 
 
-# What a connection sends by. Those of the class in C, which no Python takes the place of, tell nothing.
-_SENDS = ((socket.socket, "send sendall sendfile"), (ssl.SSLSocket, "send write"))
-_placed: list[tuple[type, str, object]] = []
+_placed: list[tuple[type, str, object, object]] = []
 
 
 def follow() -> None:
     """Have it told what is sent by a connection, also one that was open before, until `leave`."""
-    for owner, names in _SENDS if not _placed else ():
+    for owner, names in () if _placed else _senders():
         for name in names.split():
-            _placed.append((owner, name, vars(owner).get(name)))
-            setattr(owner, name, unheard.telling(getattr(owner, name), "llmos.send", lambda args, _: args[:1]))
+            made = unheard.telling(getattr(owner, name), "llmos.send", lambda args, _: args[:1])
+            _placed.append((owner, name, made, vars(owner).get(name)))
+            setattr(owner, name, made)
+
+
+def _senders() -> Iterator[tuple[type, str]]:
+    """Yield what sends, by which methods. Those of the class in C, which no Python takes the place of, tell nothing."""
+    yield socket.socket, "send sendall sendfile"
+    with suppress(ImportError):  # a browser has none
+        yield importlib.import_module("ssl").SSLSocket, "send write"
 
 
 def leave() -> None:
     """Put back what stood there: an event loop sends something at each call from another thread."""
     while _placed:
-        owner, name, real = _placed.pop()
+        owner, name, made, real = _placed.pop()
+        if vars(owner).get(name) is not made:  # somebody else has put something in front since
+            continue
         if real is None:  # it is inherited
             delattr(owner, name)
         else:
