@@ -136,13 +136,6 @@ def private_names(*known: Mapping[str, str]) -> list[str]:
     return labels.private(labels.inherited(known)) if any(known) else []
 
 
-def hide_secret(namespace: Mapping[str, Any], *known: Mapping[str, str]) -> None:
-    """Take in the texts of variables that are labelled secret, before anything is said of them."""
-    said = labels.inherited(known) if any(known) else {}
-    if names := [n for n in labels.marked(said) if labels.parse(said[n]).secret and n in namespace]:
-        vault.look({n: namespace[n] for n in names}, names)
-
-
 def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mapping[str, str]]) -> None:
     """Write the labels that stand before the first step: those declared, and what other processes have learnt.
 

@@ -161,7 +161,6 @@ class Session:
 
     def _private(self, settings: config.Settings) -> list[str]:
         """Return the variables whose values no model is shown."""
-        opening.hide_secret(self.namespace or {}, settings.labels, *self._labels())
         return opening.private_names(self.sharing.labels, settings.labels)
 
     def _labels(self) -> list[Mapping[str, str]]:

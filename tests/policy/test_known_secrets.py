@@ -197,20 +197,12 @@ def test_words_of_a_goal_are_no_secrets():
     assert found.names == []
 
 
-async def test_texts_of_a_variable_that_is_labelled_secret_are_known(script, tmp_path, monkeypatch):
-    (tmp_path / "llmos.toml").write_text("[labels]\nletter = 'secret'\n")
-    monkeypatch.chdir(tmp_path)
-    model = Watched([python("print('dear ' + 'Walrus, it is the cook')"), {"text": "ok"}])
-    proc = Session({"letter": ["Walrus, it is the cook", "yes"]}).create("x", model=model, approve="auto")
-    await proc.start()
-    assert "the cook" not in model.sent.decode() + everything_written(proc.journal.path.parent)
-    assert "yes" not in str(vault.values())  # too short to be told from other text
-
-
 async def test_texts_of_a_private_variable_reach_no_prompt_from_elsewhere_either(tmp_path):
     """What is made of it bears its label; a file with the same words does not."""
-    (tmp_path / "copy.txt").write_text("dear Walrus, it is the cook")
-    session = Session({"letter": pandas.DataFrame({"who": ["Walrus, it is the cook"], "n": [1]})})
+    (tmp_path / "copy.txt").write_text("dear Walrus, it is the cook of Washington, yes")
+    session = Session(
+        {"letter": pandas.DataFrame({"who": ["Walrus, it is the cook", "Washington", "yes"], "n": [1, 2, 3]})}
+    )
     session.hide("letter")
     model = Watched(
         [
@@ -218,9 +210,10 @@ async def test_texts_of_a_private_variable_reach_no_prompt_from_elsewhere_either
             {"text": "ok"},
         ]
     )
-    proc = session.create("x", model=model, approve="auto")
+    proc = session.create("What of Washington?", model=model, approve="auto")
     await proc.start()
-    assert "the cook" not in model.sent.decode() and "dear <secret letter.who.0>" in model.sent.decode()
+    assert "the cook" not in model.sent.decode()
+    assert "dear <secret letter.who.0> of Washington, yes" in model.sent.decode(), "what the goal says is told"
     assert "the cook" in proc.run.state.calls["r1.0"].result, "the person sees it"
 
 

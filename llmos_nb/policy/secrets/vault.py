@@ -154,9 +154,9 @@ class Vault:
                 found |= {f"{name}.{n}" if n else name: one for n, one in enumerate(shapes.random_texts(value))}
         self.take(found)
 
-    def look(self, namespace: Mapping[str, Any], whole: Iterable[str] = ()) -> None:
-        """Take in what names say is secret: variables, keys, attributes, columns; and all texts of some variables."""
-        self._take_found(found_in(namespace, frozenset(whole)), ())
+    def look(self, namespace: Mapping[str, Any], whole: Iterable[str] = (), but: str = "") -> None:
+        """Take in what names say is secret, and all texts of some variables that another text does not hold."""
+        self._take_found(((n, v) for n, v in found_in(namespace, frozenset(whole)) if v not in but), ())
 
     def read(self, text: str, but: str = "") -> None:
         """Take in what a text spells under names that say that it is secret, and that another one does not hold."""

@@ -320,13 +320,10 @@ def files_written(run: Run, seen: Findings, result: ToolResult) -> list[str]:
 
 
 def hide(run: Run, names: Iterable[str]) -> None:
-    """Take in the texts of variables that are secret, and for the prompts of this process of private ones."""
-    for kept, kind in (vault, "secret"), (run.hidden, "private"):
-        told = [
-            n for n in names if getattr(labels.of((n,), run.state.labels), kind) and n in (run.namespace or {})
-        ]
-        if told and run.namespace is not None:
-            kept.look({n: run.namespace[n] for n in told}, told)
+    """Keep the texts of private variables out of the prompts, wherever else they stand but in the goal."""
+    private = [n for n in names if labels.of((n,), run.state.labels).private and n in (run.namespace or {})]
+    if private and run.namespace is not None:
+        run.hidden.look({n: run.namespace[n] for n in private}, private, run.state.goal)
 
 
 def learn(run: Run, arguments: Mapping[str, Any], result: ToolResult) -> None:

@@ -123,7 +123,8 @@ def spawned(setup: Setup) -> tuple[Connection, Spawned]:
 
 def _group(setup: Setup) -> str:
     """Make a control group for a child, with what holds the processes that watch over it."""
-    bounds = setup.memory or limits.usual_memory(), limits.PROCESSES + limits.WATCHING
+    disk = setup.disk or limits.MOST_DISK  # its folder lies in memory, and is counted with it
+    bounds = (setup.memory or limits.usual_memory()) + disk, limits.PROCESSES + limits.WATCHING
     return "" if {"memory", "processes"} & {*setup.without} else cgroup.made(*bounds)
 
 
