@@ -29,7 +29,7 @@ from llmos_nb.errors import CallDenied, JournalError
 from llmos_nb.journal import MARK
 from llmos_nb.policy import in_folders
 from llmos_nb.policy.secrets import secret_name
-from llmos_nb.tools.acting import names_folder
+from llmos_nb.tools.acting import SITES, names_folder
 from llmos_nb.tools.caching import caches
 from llmos_nb.tools.events import in_open_folders, writes
 from llmos_nb.tools.protocol import CallContext, current_call
@@ -45,6 +45,9 @@ _OTHERS = tuple(
         _ROOT,
         *(f"{sysconfig.get_path(k)}{os.sep}" for k in ("stdlib", "platstdlib", "purelib", "platlib")),
         *(f"{p}{os.sep}" for p in (*site.getsitepackages(), site.getusersitepackages())),
+        *(
+            f"{p}{os.sep}" for p in sys.path if p.endswith(SITES)
+        ),  # of an environment that this one is laid over
         *("/proc/", "/sys/", "/dev/", "/usr/lib/", "/usr/share/fonts/", "/usr/share/zoneinfo/", "/etc/"),
         *(
             f"{_HOME}/.{n}/"

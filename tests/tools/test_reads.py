@@ -113,3 +113,24 @@ def test_the_hook_says_nothing_while_the_interpreter_ends():
     code += "names.update(dict.fromkeys(names))\nopen(os.devnull).close()"  # as the end of the interpreter does
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == ""
+
+
+def test_libraries_of_an_environment_that_this_one_is_laid_over_are_no_files_of_the_user(tmp_path):
+    """As `uv run --with` lays one over another: what stands there is on the path, and in no place of this interpreter."""
+    there = tmp_path / "below" / "site-packages"
+    there.mkdir(parents=True)
+    (there / "styles.txt").write_text("grid: true")
+    (there / "drawing.py").write_text("def style():\n    return open(__file__[:-10] + 'styles.txt').read()\n")
+    (tmp_path / "helper.py").write_text("from drawing import style\n")
+    code = (
+        "import drawing, helper\nfrom llmos_nb.heap import is_owned\n"
+        "from llmos_nb.tools.reads import begin_cell, end_cell\n"
+        "found = begin_cell()\ndrawing.style()\nopen('helper.py').close()\nend_cell(found)\n"
+        "print([f['path'] for f in found.plain()['files']], is_owned('drawing'), is_owned('helper'))"
+    )
+    paths = os.pathsep.join([str(tmp_path), str(there), *sys.path[1:]])
+    env = {**os.environ, "PYTHONPATH": paths}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path, env=env
+    )
+    assert done.stdout == "['helper.py'] False True\n"

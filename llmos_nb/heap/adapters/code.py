@@ -192,6 +192,8 @@ class Classes(Adapter):
 @cache
 def _library_roots() -> tuple[str, ...]:
     paths = [*sysconfig.get_paths().values(), *site.getsitepackages(), site.getusersitepackages()]
+    # of another environment that this one is laid over, as `uv run --with` does
+    paths += [p for p in sys.path if p.endswith(("site-packages", "dist-packages"))]
     return tuple({p for p in [*paths, sys.base_prefix + "/lib"] if len(p) > 1})
 
 
