@@ -1,4 +1,7 @@
-"""A test that leaves a guard armed, or a call begun, is named and does not interrupt the next one."""
+"""A test that leaves a guard armed, or a call begun, is named and does not interrupt the next one.
+
+The deadlines are far off: one that comes while pytest itself is at work would interrupt that.
+"""
 
 import os
 import subprocess
@@ -8,15 +11,14 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 LEFT = """
 import signal
-import time
 import pytest
 from llmos_nb.tools.devices.python.guard import Begun, Guard
 
 def test_guard():
-    Guard(0.1, False).__enter__()
+    Guard(600, False).__enter__()
 
 def test_guard_and_failure():
-    Guard(0.1, False).__enter__()
+    Guard(600, False).__enter__()
     raise ValueError
 
 def test_call():
@@ -31,7 +33,6 @@ def test_what_a_fixture_ends(held):
     pass
 
 def test_after():
-    time.sleep(0.3)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 """

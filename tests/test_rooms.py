@@ -203,7 +203,7 @@ def test_loading_the_extension_imports_neither_processes_nor_events():
     code = "import sys, llmos_nb.app.magics; print([m for m in sys.modules if m.startswith('llmos_nb.')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "llmos_nb.app.magics" in done.stdout
-    assert "llmos_nb.process.state" not in done.stdout and "llmos_nb.journal.events" not in done.stdout
+    assert "llmos_nb.process.state" not in done.stdout and "llmos_nb.journal.events.base" not in done.stdout
 
 
 def test_an_interpreter_that_ends_once_it_has_loaded_the_extension_says_nothing(tmp_path):

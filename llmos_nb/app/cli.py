@@ -183,7 +183,7 @@ def _tools() -> dict[str, Any]:
     from llmos_nb.models.scripted import ScriptedModel
     from llmos_nb.session import Session, config, toolbox
 
-    return toolbox.everything(Session({}).parts, config.load(), ScriptedModel([{"text": ""}]))
+    return toolbox.everything(Session({}).parts, config.load(), ScriptedModel([{"text": "none"}]))
 
 
 def _wire(tool: Any) -> str:

@@ -28,7 +28,7 @@ def computed_answer(run: ExportSource) -> str:
     texts = [*map(_text, values)]
     joined = f'"\\n".join([{", ".join(texts)}])'
     if len(joined) > WIDTH:
-        joined = "\n".join(['"\\n".join(', "    [", *(f"        {t}," for t in texts), "    ]", ")"])
+        joined = "\n".join(['"\\n".join([', *(f"    {t}," for t in texts), "])"])
     made = texts[0] if len(texts) == 1 else joined
     return "\n".join(["# The numbers of the answer, computed again.", f"{NAME} = {made}", f"print({NAME})"])
 

@@ -109,7 +109,8 @@ def _files(reads: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _written(unit: Unit, reads: Mapping[str, Any]) -> list[str]:
     effects = unit.call.facts.get("effects", ()) if unit.call is not None else ()
     words = (str(e).partition(" ") for e in effects)
-    return [*(str(p) for p in reads.get("written", ())), *(what for kind, _, what in words if kind == "write")]
+    seen = (what.rstrip(os.sep) for kind, _, what in words if kind == "write")
+    return [*(str(p) for p in reads.get("written", ())), *seen]
 
 
 def made_again(units: Sequence[Unit], cells: Mapping[int, CellRan]) -> set[str]:

@@ -226,7 +226,17 @@ def _asked(pins: list[str], until: float) -> dict[str, dict[str, Any]]:
     """Ask for all at once; where one is not there pip gives none, so then for each half of them."""
     if not pins or (left := until - time.monotonic()) <= 0:
         return {}
-    pip = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-deps", "--quiet"]
+    pip = [
+        sys.executable,
+        "-P",
+        "-m",
+        "pip",
+        "install",
+        "--dry-run",
+        "--ignore-installed",
+        "--no-deps",
+        "--quiet",
+    ]
     options = ["--only-binary", ":all:", "--disable-pip-version-check", "--retries", "0", "--report", "-"]
     try:
         done = subprocess.run([*pip, *options, *pins], capture_output=True, timeout=left, check=False)  # noqa: S603 - pip itself

@@ -290,7 +290,7 @@ def _outside(words: str, code: str, folder: Path) -> bool:
     kind, _, what = words.partition(" ")
     if kind not in ("write", "delete", "database") or not what.startswith(os.sep):
         return kind in ("process", "signal", "write", "delete", "database")
-    return what in code or not Path(what).is_relative_to(folder.resolve())
+    return what.rstrip(os.sep) in code or not Path(what).is_relative_to(folder.resolve())
 
 
 def _named(cell: CellRan | None) -> str:

@@ -20,7 +20,7 @@ def secrets(runs: Iterable[ExportSource]) -> Vault:
     vault = Vault()
     vault.learn()
     named = (s for run in runs for s in run.secrets)
-    vault.add_texts({s: f"named-{n}" for n, s in enumerate(named, 1)})
+    vault.take({f"named-{n}": s for n, s in enumerate(dict.fromkeys(named), 1)})
     return vault
 
 

@@ -19,6 +19,8 @@ from .effects import (
     Effect as Effect,
     Predicted as Predicted,
     covered as covered,
+    in_folders as in_folders,
+    listed as listed,
     rule_on as rule_on,
     within as within,
 )

@@ -21,7 +21,7 @@ from llmos_nb.policy.rules import NOBODY, Mode, Ruling
 Kind = Literal[
     "write", "delete", "network", "process", "signal", "database", "native", "call", "secret", "folder", "command",
     "environment", "setting",
-    "other",
+    "changed", "other",
 ]  # fmt: skip
 Predicted = tuple[
     str, str
@@ -49,13 +49,14 @@ _COVERS: dict[str, frozenset[str]] = {
         "setting", "other",
     )),
 }  # fmt: skip
-_ON_PATHS = ("write", "delete", "database", "secret", "folder", "command")
+_ON_PATHS = ("write", "delete", "database", "secret", "folder", "command", "changed")
 _WANTS = {
     "write": "write {0}", "delete": "delete {0}", "network": "connect to {0}", "process": "start the program {0}",
     "signal": "send a signal to a process", "database": "write to the database {0}", "native": "run native code",
     "call": "call {0}", "secret": "open {0}, which holds keys or passwords",
     "folder": "work in the folder {0}", "command": "give commands to processes in a person's place, by {0}",
     "environment": "set {0} in the environment (where prompts and keys go, what programs run)",
+    "changed": "use {0}, which has changed since this step was approved",
     "setting": "change what holds for the whole interpreter, by {0}",
 }  # fmt: skip
 
@@ -69,10 +70,11 @@ class Effect:
     kind : str
         ``write, delete, network, process, signal, database, native, call`` (of a declared tool), ``secret`` (a file of
         keys or passwords is opened), ``folder`` (the working folder becomes another), ``command`` (a person's command
-        to a process is written, changed or taken away), ``environment``, ``setting`` (of the whole interpreter) or
-        ``other``.
+        to a process is written, changed or taken away), ``environment``, ``setting`` (of the whole interpreter),
+        ``changed`` (a file is used that is another one than when the step was approved) or ``other``.
     target : str
-        The real path, ``host:port``, the program, the call; never what is sent.
+        The real path (of a folder that is made, with a separator at its end), ``host:port``, the program, the call;
+        never what is sent.
     """
 
     kind: str
@@ -81,9 +83,12 @@ class Effect:
     def words(self, folder: str) -> str:
         """Say what it is, after "wants to"; of a path in a folder, from there."""
         target = self.target or "something unnamed"
+        if self.makes_folder:
+            target = target.rstrip(os.sep)
         if self.kind in _ON_PATHS and within(target, folder) and target != folder:
             target = os.path.relpath(target, folder)
-        return _WANTS.get(self.kind, "act outside: {0}").format(target)
+        wants = "make the folder {0}" if self.makes_folder else _WANTS.get(self.kind, "act outside: {0}")
+        return wants.format(target)
 
     def inside(self, folders: Iterable[str]) -> bool:
         """Return whether it stays within these folders; what is hidden there (``.git/hooks``) steers programs."""
@@ -93,6 +98,11 @@ class Effect:
             if not _STEERING.fullmatch(os.path.basename(self.target))  # noqa: PTH119
             and self.module not in sys.stdlib_module_names
         )
+
+    @property
+    def makes_folder(self) -> bool:
+        """Whether a folder is made, and nothing written over."""
+        return self.kind == "write" and self.target.endswith(os.sep)
 
     @property
     def module(self) -> str:
@@ -107,6 +117,28 @@ class Effect:
 def within(path: str, folder: str) -> bool:
     """Return whether a path is a folder or lies in it."""
     return bool(folder) and (path == folder or path.startswith(folder.rstrip(os.sep) + os.sep))
+
+
+def in_folders(paths: Iterable[str], most: int) -> dict[str, list[str]]:
+    """Return the folders in which paths lie, `most` of them or not many more, each with the paths in it or below."""
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        found.setdefault(os.path.dirname(path.rstrip(os.sep)), []).append(path)  # noqa: PTH120 - a text
+    while len(found) > most and (deepest := max(folder.count(os.sep) for folder in found)) > 1:
+        for folder in [f for f in found if f.count(os.sep) == deepest]:
+            found.setdefault(os.path.dirname(folder), []).extend(found.pop(folder))  # noqa: PTH120 - as above
+    return found
+
+
+def listed(paths: Sequence[str], most: int) -> list[str]:
+    """Name paths where there are at most so many, else the folders: ``/work/out/* (292 files)``."""
+    if len(paths) <= most:
+        return [*paths]
+    folders = sorted(in_folders(paths, most).items())
+    return [
+        found[0] if len(found) == 1 else f"{os.path.join(folder, '*')} ({len(found)} files)"  # noqa: PTH118
+        for folder, found in folders
+    ]
 
 
 def covered(effect: Effect, predicted: Iterable[Predicted], folder: str) -> bool:
@@ -181,17 +213,27 @@ def rule_on(
     if covers:
         return Ruling("allow", Decider("check", "predicted"))
     outward = not effect.inside(folders)
-    if mode == "auto" and effect.kind not in ("native", "secret") and not ((exposed or closed) and outward):
+    if (
+        mode == "auto"
+        and effect.kind not in ("native", "secret", "changed")
+        and not ((exposed or closed) and outward)
+    ):
         return Ruling("allow", Decider("mode", mode))
+    if mode in ("risky", "plan") and effect.makes_folder and not outward:
+        return Ruling("allow", Decider("check", "own folder"))
     what = effect.words(folders[0])
-    why = f"It asks because the step wants to {what}, which could not be foreseen from its code."
-    if closed and outward and not exposed:
-        why = f"It asks because the step wants to {what}, and only what an act of the plan covers goes out."
-    if exposed and outward:
-        why = (
-            f"It asks because the step wants to {what} after data of others was read: "
-            "that data may be behind it."
-        )
+    why = f"It asks because the step wants to {what}{_unasked(effect, exposed, closed, outward)}"
     if mode == "never" or alone:
         return Ruling("deny", Decider("mode", mode), NOBODY + why)
     return Ruling("ask", Decider("mode", mode), why)
+
+
+def _unasked(effect: Effect, exposed: bool, closed: bool, outward: bool) -> str:
+    """Say why what a step wants does not go on unasked, behind what that is."""
+    if effect.kind == "changed":
+        return "."
+    if exposed and outward:
+        return " after data of others was read: that data may be behind it."
+    if closed and outward:
+        return ", and only what an act of the plan covers goes out."
+    return ", which could not be foreseen from its code."

@@ -9,6 +9,7 @@ undo, paging, recall and forks by themselves. Only a person's word lowers one.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -163,13 +164,16 @@ def file_label(target: str, said: str, labels: Mapping[str, str], folder: Path) 
     """Label a file that is read.
 
     It is the user's own where the user's words (`said`) spell it, or where it lies in the working folder; unless a
-    process that had read untrusted data wrote it. An address, and a file of which nobody knows beforehand which it
-    is, are untrusted.
+    process that had read untrusted data wrote it, or many in its folder. An address, and a file of which nobody knows
+    beforehand which it is, are untrusted. A target that ends with a separator stands for files of that folder.
     """
     if not target or re.match(r"\w+://", target):
         return UNTRUSTED
     path = place(target, folder)
-    written = of((FILE + str(path), UNKNOWN_FILE), labels)
+    at = [FILE + os.path.join(p, "") for p in path.parents]  # noqa: PTH118 - texts
+    if target.endswith(os.sep):
+        at += [name for name in labels if name.startswith(FILE + os.path.join(path, ""))]  # noqa: PTH118 - as above
+    written = of((FILE + str(path), UNKNOWN_FILE, *at), labels)
     return written if path.is_relative_to(folder.resolve()) or target in said else UNTRUSTED.join(written)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmos_nb.errors import ConfigError, LlmosError
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 PREFIX = "llmos_nb."
+_HERE = "it stands in the working folder, where anybody may have put it; install it to use it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +88,15 @@ def load_plugins(group: str, builtin: Container[str] = ()) -> dict[str, Plugin]:
         Without the prefix ``llmos_nb.``.
     builtin : container of str
         Names that are taken: a plugin of such a name is listed as ``NAME (PACKAGE)`` and cannot be loaded. Of two
-        plugins with one name neither can, since nothing says which is meant.
+        plugins with one name neither can, since nothing says which is meant. One in the working folder, which
+        Python finds there, too, cannot: a folder may be a stranger's.
     """
     found: dict[str, Plugin] = {}
-    for point, package in _points(PREFIX + group):
-        name, problem = point.name, ""
-        if point.name in builtin:
+    for point, package, here in _points(PREFIX + group):
+        name, problem = point.name, _HERE if here else ""
+        if here and name in found:
+            name = f"{name} ({package})"
+        elif point.name in builtin:
             name, problem = f"{name} ({package})", f"`{name}` is built in and cannot be replaced"
         elif name in found and found[name].package != package:
             problem = f"{found[name].package} has one of this name, too; uninstall one of them"
@@ -99,15 +104,17 @@ def load_plugins(group: str, builtin: Container[str] = ()) -> dict[str, Plugin]:
     return found
 
 
-def _points(group: str) -> list[tuple[EntryPoint, str]]:
-    """Find the entry points of a group; a package whose metadata cannot be read has none."""
+def _points(group: str) -> list[tuple[EntryPoint, str, bool]]:
+    """Find the entry points of a group, those of the working folder last; metadata that cannot be read has none."""
     from importlib.metadata import distributions  # slow to import
 
-    found: dict[str, list[tuple[EntryPoint, str]]] = {}
+    found: dict[tuple[str, bool], list[tuple[EntryPoint, str, bool]]] = {}
+    folder = Path.cwd().resolve()
     for package in distributions():
         with suppress(Exception):  # whatever is wrong with its files, the others are to be found
             # without one its name is not read: that would parse the metadata of everything installed
             if points := package.entry_points.select(group=group):
                 name = f"{package.name} {package.version}"
-                found.setdefault(package.name, [(p, name) for p in points])
-    return sorted((f for points in found.values() for f in points), key=lambda f: (f[0].name, f[1]))
+                here = Path(str(package.locate_file(""))).resolve() == folder
+                found.setdefault((package.name, here), [(p, name, here) for p in points])
+    return sorted((f for points in found.values() for f in points), key=lambda f: (f[2], f[0].name, f[1]))

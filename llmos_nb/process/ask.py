@@ -122,7 +122,8 @@ def build(run: Run) -> tuple[Request, int]:
         size = briefing.weight(messages) + len(encoded)
     else:  # nothing is looked at message by message: a prompt is put together for every step
         size = context.size + len(encoded)
-    return vault.request(Request(messages, tools, encoded, max_tokens=_room(run, size))), size
+    request = vault.request(Request(messages, tools, encoded, max_tokens=_room(run, size)))
+    return run.hidden.request(request), size
 
 
 def _room(run: Run, size: int) -> int | None:

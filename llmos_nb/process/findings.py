@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -53,6 +54,8 @@ class Findings:
         The act that it would use: the data of `ActUsed`, without the call.
     trace : callable
         Returns where each argument comes from; called only where somebody is told, since it reads all results.
+    at : int
+        When that was found out, in nanoseconds.
     """
 
     level: str = "risky"
@@ -76,6 +79,7 @@ class Findings:
     cover: Cover | None = None
     use: Mapping[str, Any] | None = None
     trace: Callable[[], Mapping[str, str]] = field(default=dict, compare=False)
+    at: int = field(default_factory=time.time_ns, compare=False)
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Findings:

@@ -114,8 +114,8 @@ def _answer(s: State, pid: int) -> str:
     waited = (c for c in reversed(s.calls.values()) if c.name == WAIT and c.facts.get("child") == pid)
     if (call := next((c for c in waited if c.facts.get("answer")), None)) is not None:
         return _shown(call).split("\n", call.facts["answer"])[-1]
-    if (piped := next((p for p in s.piped if p["from"] == pid), None)) is not None:
-        return str(piped["text"])
+    if any(p["from"] == pid for p in s.piped):
+        raise LookupError(f"the answer of process {pid} came with more, and is not kept by itself")
     raise LookupError(f"this process was given no answer of process {pid}")
 
 

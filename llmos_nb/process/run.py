@@ -16,7 +16,7 @@ from llmos_nb.journal import Event, Journal, events as ev
 from llmos_nb.messages import compact
 from llmos_nb.models import Model
 from llmos_nb.policy import Approvers, Came, Effect
-from llmos_nb.policy.secrets import vault
+from llmos_nb.policy.secrets import Vault, vault
 from llmos_nb.process import saved, serving
 from llmos_nb.process.findings import Findings
 from llmos_nb.process.scheduling.queue import Limits
@@ -24,7 +24,7 @@ from llmos_nb.process.scheduling.resource import NamespaceLock, Sight, Wait
 from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.decide import Command
 from llmos_nb.process.state.fold.fold import apply, follows
-from llmos_nb.process.state.state import State
+from llmos_nb.process.state.state import CONTROL, SERVES, State
 from llmos_nb.process.values import Values
 from llmos_nb.tools import Tool, reentry
 
@@ -188,12 +188,10 @@ class Run:
         Whether `driver.step` is at work, which looks itself what events let begin.
     trouble : str
         Why the journal could not be written.
-    inspected : dict of str to Findings
-        By call, what the gate found when it was judged.
-    gave : dict of str to object
-        By call, what it gave, as data: what acts say of a value is compared with it.
-    held : dict
-        What stands by handle, where there is no namespace.
+    inspected, gave : dict of str to Findings, to object
+        By call, what the gate found when it was judged; what it gave, as data, with which acts are compared.
+    held, hidden : dict, Vault
+        What stands by handle, where there is no namespace; the texts of what is private.
     values : Values
         What stands beside the journal of the values that its steps have made.
     wired : tuple, optional
@@ -238,6 +236,7 @@ class Run:
     gave: dict[str, Any] = field(default_factory=dict)
     held: dict[str, Any] = field(default_factory=dict)
     values: Values = field(default_factory=Values)
+    hidden: Vault = field(default_factory=Vault)
     wired: tuple[tuple[dict[str, Any], ...], bytes] | None = None
     _wired_for: tuple[bool, bool] = (False, False)  # with `recall`, and with the argument that names a step
     _busy: int = 0
@@ -359,11 +358,13 @@ class Run:
 
     def wire(self) -> tuple[tuple[dict[str, Any], ...], bytes]:
         """Return the tools in wire form and as bytes; `recall` joins when there is something to recall."""
-        s, planned = self.state, serving.plans(self.state, self.tools)
+        s = self.state
         recalls = s.remembers or s.context.hides
+        planned = s.planned or (self.namespace is not None and "plan" in self.tools)
         if self.wired is None or self._wired_for != (recalls, planned):
             tools = [t for t in self.tools.values() if t.name != RECALL or recalls]
-            shown = tuple(serving.wired(t) if planned else t.wire for t in tools)
+            named = CONTROL if planned else self.tools  # what the argument is for is said once, by `plan`
+            shown = tuple(t.wire if t.name in named else t.wire_with(SERVES) for t in tools)
             if self.commits:
                 shown = tuple(
                     serving.committing(t) if t.name == "plan" else w for t, w in zip(tools, shown, strict=True)

@@ -1,14 +1,14 @@
 """What a process adds to tools as its model sees them: the argument `step` where it may plan, and acts of a plan.
 
 The argument says which steps of the plan a call serves. It is the process's own: the model reads it in the schema of
-each tool from the first request on, so that the prefix of its prompts stays, and it is taken out before the call is
-validated, judged and run. What the model wrote stays in the journal as it wrote it.
+each tool (in a notebook from the first request on, so that the prefix of its prompts stays, else while a plan stands),
+and it is taken out before the call is validated, judged and run. What the model wrote stays in the journal as it wrote
+it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Container
 from typing import Any
 
 from llmos_nb.journal.events import ProposedCall
@@ -17,22 +17,11 @@ from llmos_nb.process.state.plan import ACT_CHARS, MAX_ACTS
 from llmos_nb.process.state.state import CONTROL, SERVES, State
 from llmos_nb.tools import Tool
 
-SCHEMA = {"type": "string"}  # what it is for stands once, in what `plan` says of itself
 MOST = 50
 ACTS = {
     "type": "array", "maxItems": MAX_ACTS, "items": {"type": "string", "maxLength": ACT_CHARS},
     "description": "What the step will do outside, an expression each",
 }  # fmt: skip
-
-
-def wired(tool: Tool) -> dict[str, Any]:
-    """Return a tool in wire form, with the argument; one that has an argument of that name keeps its own."""
-    if not _takes(tool):
-        return tool.wire
-    function = tool.wire["function"]
-    fields = function["parameters"]
-    properties = {**fields.get("properties", {}), SERVES: SCHEMA}
-    return {**tool.wire, "function": {**function, "parameters": {**fields, "properties": properties}}}
 
 
 def committing(plan: Tool) -> dict[str, Any]:
@@ -41,7 +30,8 @@ def committing(plan: Tool) -> dict[str, Any]:
 
     function = plan.wire["function"]
     steps = plan.schema["properties"]["steps"]
-    step = {**steps["items"], "properties": {**steps["items"]["properties"], "acts": ACTS}}
+    known = steps["items"].get("properties", {"title": {"type": "string"}})
+    step = {"type": "object", "properties": {**known, "acts": ACTS}, "required": ["title"]}
     steps = {**steps, "items": step}
     parameters = {**function["parameters"], "properties": {"steps": steps}}
     about = f"{plan.description}\n{FORM}"
@@ -52,15 +42,10 @@ def _takes(tool: Tool | None) -> bool:
     return tool is not None and tool.name not in CONTROL and SERVES not in tool.schema.get("properties", {})
 
 
-def plans(s: State, tools: Container[str]) -> bool:
-    """Return whether calls may say which step they serve: there is a plan, or may be one."""
-    return s.planned or "plan" in tools
-
-
 def proposed(s: State, tools: dict[str, Tool], call: ToolCall) -> ProposedCall:
     """Return a call for the record, with the steps that it says it serves."""
     raw: ProposedCall = {"name": call.name, "arguments": call.arguments}
-    serves = plans(s, tools) and _takes(tools.get(call.name))
+    serves = (s.planned or "plan" in tools) and _takes(tools.get(call.name))
     if serves and isinstance(call.arguments, dict) and SERVES in call.arguments:
         raw["step"] = numbers(call.arguments[SERVES])
     return raw

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,11 @@ def start(
         raise UsageError(
             "start() needs a running event loop; in a plain script use asyncio.run(llmos_nb.run(…))"
         ) from None
-    return session_of(namespace, home).start(goal, **options)
+    session = session_of(namespace, home)
+    process = session.start(goal, **options)
+    for line in session.remarks():
+        warnings.warn(line, stacklevel=2)
+    return process
 
 
 def load(

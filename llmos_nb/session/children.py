@@ -24,7 +24,7 @@ from llmos_nb.process.scheduling import resource
 from llmos_nb.process.state import State, moving, prompts
 from llmos_nb.session import config, tightening
 from llmos_nb.session.ipc.deadlock import title
-from llmos_nb.session.opening import check_goal, check_name, model_of, price_of, private_names
+from llmos_nb.session.opening import check_name, checked_goal, model_of, price_of, private_names
 from llmos_nb.session.parts import Part
 from llmos_nb.session.protocols import ProcessLike, SessionLike
 from llmos_nb.tools import CallContext, Tool, reentry
@@ -81,7 +81,7 @@ def create(
     box, amounts, moved = _narrowed(parent.run.tools, tools, s.pid), _share(s, budget), moving(s.acts, acts)
     settings = _settings(session, s, began, {**options, "approve": approve, "plan": plan, "budget": amounts})
     above = traceparent(parent.run.journal.events, call)
-    whose = ev.Parent(pid=s.pid, nth=len(s.children), own_model=model is not None, traceparent=above)
+    whose = ev.Parent(pid=s.pid, nth=_nth(parent, call), own_model=model is not None, traceparent=above)
     chosen = model_of(parent.run.model if model is None else resolve(model), whose)
     price, checked = price_of(chosen, amounts, settings), check_name(check)
     run = session.make_run(session.new_journal(name or goal), State(), chosen, box, parent.run.call_timeout_s)
@@ -97,11 +97,18 @@ def create(
 
 def _began(parent: ProcessLike, goal: str) -> ev.RunStarted:
     """Return how a process was started, if it may start others."""
-    check_goal(goal)
+    goal = checked_goal(goal)
     s = parent.run.state
     if s.status == "ended":
         raise UsageError(f"process {s.pid} has ended ({s.reason}); it can start nothing")
     return parent.run.journal.began
+
+
+def _nth(parent: ProcessLike, call: str) -> int:
+    """Return how many children a process started before; of this call there are only some that broke off unbegun."""
+    bodies = (e.body for e in parent.run.journal.events)
+    before = {b.call or b.child for b in bodies if isinstance(b, ev.BudgetReserved) and b.child is not None}
+    return len(before - {call})
 
 
 def _record(

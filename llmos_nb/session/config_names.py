@@ -1,8 +1,7 @@
-"""Names in a folder's `llmos.toml` that nothing there has: said once, and not refused, since they may come later."""
+"""Names in a folder's `llmos.toml` that nothing there has: they are not refused, since they may come later."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
@@ -18,13 +17,11 @@ from llmos_nb.views import visible
 
 Found = Iterator[tuple[str, str]]
 CLOSE = 0.7  # so near is a name that was meant to be another one
-_told: set[str] = set()
-_seen: set[str] = set()  # tools of former processes, which another one need not have
 
 
-def tell(
+def unmatched(
     settings: Settings, tools: Iterable[str], namespace: Mapping[str, Any], served: Callable[[str], bool]
-) -> None:
+) -> Iterator[str]:
     """Say in one line each which names of the folder's file no tool or variable has.
 
     An organisation's file is left alone: it speaks of what many people have.
@@ -34,7 +31,7 @@ def tell(
     settings : Settings
         What holds; of a folder that nobody has trusted, that is less than its file says.
     tools : iterable of str
-        Those of the process that begins.
+        Those of the process that begins, and of former ones.
     namespace : mapping
         The live names.
     served : callable
@@ -42,14 +39,10 @@ def tell(
     """
     path = Path.cwd() / "llmos.toml"
     own = looser(path)[0]
-    _seen.update(tools)
     functions = {n for n, value in namespace.items() if callable(value) and n[:1] != "_"}
-    found = _unknown(_tools(settings, own), _seen | functions | RESERVED | {"cells"}, served)
+    found = _unknown(_tools(settings, own), {*tools} | functions | RESERVED | {"cells"}, served)
     for where, said in (*found, *_variables(settings, own, namespace)):
-        line = visible(f"llmos: {path}: {where}: {said} Correct it, unless it comes later.")
-        if line not in _told:
-            _told.add(line)
-            print(line, file=sys.stderr)
+        yield visible(f"llmos: {path}: {where}: {said} Correct it, unless it comes later.")
 
 
 def _tools(settings: Settings, own: Mapping[str, Any]) -> Found:

@@ -14,6 +14,7 @@ from llmos_nb.journal import events as ev, who
 from llmos_nb.messages import Message
 from llmos_nb.models import Model, catalogue, parse_context, place_of, window_bytes
 from llmos_nb.policy import Budget, budget as budgets, labels
+from llmos_nb.policy.secrets import vault
 from llmos_nb.process import Run, briefing, finish, preview as previews
 from llmos_nb.process.gate import labels as file_labels, quarantine
 from llmos_nb.process.scheduling import resource
@@ -135,6 +136,13 @@ def private_names(*known: Mapping[str, str]) -> list[str]:
     return labels.private(labels.inherited(known)) if any(known) else []
 
 
+def hide_secret(namespace: Mapping[str, Any], *known: Mapping[str, str]) -> None:
+    """Take in the texts of variables that are labelled secret, before anything is said of them."""
+    said = labels.inherited(known) if any(known) else {}
+    if names := [n for n in labels.marked(said) if labels.parse(said[n]).secret and n in namespace]:
+        vault.look({n: namespace[n] for n in names}, names)
+
+
 def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mapping[str, str]]) -> None:
     """Write the labels that stand before the first step: those declared, and what other processes have learnt.
 
@@ -148,6 +156,7 @@ def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mappin
         if there and labels.parse(label) != labels.TRUSTED:
             why = "declared in llmos.toml" if name in declared else "by a process before this one"
             run.append(ev.LabelChanged(name=name, label=label, why=why))
+    file_labels.hide(run, known)
     if (call := current_call.get()) is not None and call.exposed:
         label = str(labels.context(run.state.labels).join(labels.UNTRUSTED))
         run.append(
@@ -186,10 +195,11 @@ def declare_outputs(run: Run, declared: str) -> None:
         run.append(ev.OutputsDeclared(outputs=[list(o) for o in finish.parse(declared, "out")]))
 
 
-def check_goal(goal: str) -> None:
-    """Refuse a goal that says nothing."""
+def checked_goal(goal: str) -> str:
+    """Return a goal with handles for the secrets that it spells; refuse one that says nothing."""
     if not goal.strip():
         raise UsageError("the goal is empty: write what you want done (in a notebook, below %%agent)")
+    return vault.written(goal)
 
 
 def how_apart(preview: bool, isolate: bool, namespace: object) -> str:

@@ -65,6 +65,7 @@ class Session:
         self.on_start: list[Callable[[Process], None]] = []
         self.on_show: list[Callable[[Process], None]] = []
         self.held: list[Process] | None = None
+        self._remarks: dict[str, bool] = {}  # by line, whether it is still to be said
         self.notebook: Recorder | None = recorder_of(ip) if ip is not None else None
 
     @property
@@ -133,8 +134,7 @@ class Session:
         UsageError
             A goal, option, name or model is not understood; nothing was started.
         """
-        opening.check_goal(goal)
-        checked = opening.check_name(check)
+        goal, checked = opening.checked_goal(goal), opening.check_name(check)
         settings, spec = self._settled(model, options)
         chosen = opening.hold_host(_chosen(spec, base_url, settings))
         bounds, price = opening.bounds_of(chosen, settings)
@@ -144,10 +144,8 @@ class Session:
         handed, servers = toolbox.parted(tools, [names[n] for n in briefing.handed(goal, names)])
         order = Order(settings, chosen, goal, tuple(handed), bind, variables, how, tuple(copied))
         box = self.parts.wraps(order, toolbox.build(self.parts, order))
-        seats, steps = (
-            toolbox.approvers(approvers, settings, self.sharing.n),
-            opening.given_plan(settings.plan, names),
-        )
+        seats = toolbox.approvers(approvers, settings, self.sharing.n)
+        steps = opening.given_plan(settings.plan, names)
         shown = (self.namespace, variables, settings.show_values, how == "isolate", self._private(settings))
         head = briefing.head(goal, chosen.traits, *shown, settings.prompts)
         journal = self.new_journal(name or goal)
@@ -163,6 +161,7 @@ class Session:
 
     def _private(self, settings: config.Settings) -> list[str]:
         """Return the variables whose values no model is shown."""
+        opening.hide_secret(self.namespace or {}, settings.labels, *self._labels())
         return opening.private_names(self.sharing.labels, settings.labels)
 
     def _labels(self) -> list[Mapping[str, str]]:
@@ -216,12 +215,20 @@ class Session:
         if settings.rules or settings.tools or settings.labels:
             from llmos_nb.session import config_names  # few have a file that names anything
 
-            config_names.tell(settings, run.tools, self.namespace or {}, self.serves)
+            there = {*run.tools, *(t for p in self.processes.values() for t in p.run.tools)}
+            found = config_names.unmatched(settings, there, self.namespace or {}, self.serves)
+            self._remarks = dict.fromkeys(found, True) | self._remarks
         social = self.namespace is not None or not run.tools.keys().isdisjoint(("send", "start_process"))
         if social and not run.model.traits.prefix:
             whose = (more["pid"], more["name"], settings.approve, bounds.limits, datetime.now(UTC))
             head = briefing.introduced(head, prompts.you_are(settings.prompts, *whose))
         opening.record_start(run, settings, goal, bounds, head, self.parts.begun(run, settings), **more)
+
+    def remarks(self) -> list[str]:
+        """Return what is to be said of the settings, each once, by whoever presents the processes that began."""
+        found = [line for line, new in self._remarks.items() if new]
+        self._remarks |= dict.fromkeys(found, False)
+        return found
 
     def new_journal(self, words: str) -> Journal:
         """Make the journal of a new process."""

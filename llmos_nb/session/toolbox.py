@@ -35,7 +35,7 @@ _STEP = {
     "expect": {"type": "string", "description": "If you can, a condition on variables: df.id.is_unique"},
     "depends_on": {"type": "array", "items": {"type": "integer"}},
 }
-_STEPS = {"type": "array", "items": {"type": "object", "properties": _STEP, "required": ["title"]}}
+_STEPS = {"type": "object", "properties": _STEP, "required": ["title"]}
 
 
 class Steps(Snapshots):
@@ -65,7 +65,7 @@ def build(parts: Parts, order: Order) -> dict[str, Tool]:
     session, settings, model, bind, allow = parts.session, order.settings, order.model, order.bind, order.allow
     box: list[Tool] = []
     if model.traits.plans and settings.plan in ("auto", "only"):
-        box.append(_plan_tool(settings.prompts))
+        box.append(_plan_tool(settings.prompts, session.namespace is not None))
     if session.namespace is not None:
         box += _namespace_tools(session, settings, model, bind, allow)
     given = order.given
@@ -219,12 +219,13 @@ def chosen(namespace: Mapping[str, Any], patterns: str, served: Callable[[str], 
     return [*(functions(namespace, " ".join(own)) if own else ()), *theirs, *spread]
 
 
-def _plan_tool(own: Mapping[str, str]) -> Tool:
+def _plan_tool(own: Mapping[str, str], live: bool) -> Tool:
     """Return the tool that proposes a plan; what its steps must be is checked, and said, by the plan itself."""
-    from llmos_nb.process.state import texts
+    from llmos_nb.process.state import prompts
 
-    about, schema = own.get("plan") or texts.TEXTS["plan"], {"type": "object", "properties": {"steps": _STEPS}}
-    return Tool("plan", about, schema, lambda steps: steps, "read", "pure", digest="plan")
+    steps = {"type": "array", "items": _STEPS if live else {"type": "object"}}
+    schema = {"type": "object", "properties": {"steps": steps}}
+    return Tool("plan", prompts.plan(own, live), schema, lambda steps: steps, "read", "pure", digest="plan")
 
 
 def approvers(given: Iterable[Approver | str], settings: Settings, mark: int) -> Approvers:

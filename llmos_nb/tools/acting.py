@@ -42,18 +42,25 @@ STDLIB = tuple({f"{sysconfig.get_path(k)}{os.sep}" for k in ("stdlib", "platstdl
 def caller(frame: FrameType | None, *skipped: str) -> str:
     """Return the file of the nearest code that is not of the standard library, nor under these paths."""
     while frame is not None:
-        file = frame.f_code.co_filename
-        between = (
-            "<frozen",
-            reentry.__file__,
-            unheard.__file__,
-            natives.__file__,
-            *skipped,
-        )  # starts threads, calls for the step
-        if not in_stdlib(frame) and not file.startswith(between):
-            return file
+        if not _between(frame) and not frame.f_code.co_filename.startswith(skipped):
+            return frame.f_code.co_filename
         frame = frame.f_back
     return ""
+
+
+def _between(frame: FrameType) -> bool:
+    """Return whether code only stands between others: the standard library's, and what calls for a step."""
+    ours = ("<frozen", reentry.__file__, unheard.__file__, natives.__file__)
+    return in_stdlib(frame) or frame.f_code.co_filename.startswith(ours)
+
+
+def _for_step(frame: FrameType | None) -> bool:
+    """Return whether nothing but such code acts, and for a step: what it has left is collected at any moment."""
+    while frame is not None and _between(frame):
+        if frame.f_code is reentry.acting_for.__code__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def libraries(frame: FrameType | None) -> Iterator[str]:
@@ -77,6 +84,7 @@ def by_us(frame: FrameType) -> bool:
     device = file.startswith(_OTHERS) and not file.startswith(_DEVICE)
     return (
         file.startswith(_OWN)
+        and not _for_step(frame)
         and not (file.startswith(_LOOKING) and not file.startswith(_ACTING))
         and not device
     )
@@ -84,6 +92,8 @@ def by_us(frame: FrameType) -> bool:
 
 def by_look(frame: FrameType | None) -> bool:
     """Return whether an object acts that is only looked at, by no code of its own: a property, a formatter."""
+    while frame is not None and frame.f_code.co_filename in (unheard.__file__, natives.__file__):
+        frame = frame.f_back  # it tells of what is called there
     at = frame
     while at is not None and in_stdlib(at):
         at = at.f_back

@@ -13,18 +13,18 @@ text and its variables, too.
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
 from weakref import WeakValueDictionary, ref
 
 from llmos_nb.errors import CallDenied, EffectRefused, JournalError
-from llmos_nb.tools import databases, natives, reentry, unheard
+from llmos_nb.policy import listed
+from llmos_nb.tools import connections, databases, natives, reentry, unheard
 from llmos_nb.tools.acting import by_look, by_us
 from llmos_nb.tools.caching import places
 from llmos_nb.tools.call import HANDLE
@@ -44,6 +44,7 @@ _NO_CHANGE = (
     "secret",
     "folder",
     "environment",
+    "changed",
 )  # it is judged, and changes nothing outside that Undo would leave
 
 
@@ -58,13 +59,14 @@ class Watch:
     Attributes
     ----------
     effects : list of str
-        In the order in which they were first seen, at most `MOST`, and as many names of what it may act by.
+        In the order in which they were first seen, at most `MOST` of each kind. Of more files, their folders and how
+        many there are in each, once it has ended.
     refused : EffectRefused or None
         The first effect that was refused: libraries hide such an error, and the step failed all the same.
     scratch : set of str
         Files and folders that `tempfile` made in steps.
     hosts : dict of str to str
-        The host by each address that it was found to have.
+        The host by each address that steps found it to have.
     """
 
     def __init__(self, context: CallContext) -> None:
@@ -72,8 +74,10 @@ class Watch:
         self.effects: list[str] = []
         self.refused: EffectRefused | None = None
         self.scratch = _scratch
-        self.hosts: dict[str, str] = {}
+        self.hosts = _hosts
         self._permitted: set[Said] = set()
+        self._paths: dict[str, dict[str, None]] = {kind: {} for kind in _CHANGES}
+        self._folders: set[str] = set()
         self.over = False
         self._threads: set[int | None] = set()
 
@@ -93,19 +97,25 @@ class Watch:
             self._permit(kind, what)
         if self.over or kind in _NO_CHANGE:  # it was permitted, and stands on the record of its process
             return
+        if kind in self._paths:
+            self._paths[kind][what] = None
         words = f"{kind} {what}".strip()[:MOST_WORDS]
-        alike = [e for e in self.effects if e.startswith(HANDLE) == (kind == HANDLE)]
-        if words in alike or len(alike) >= MOST:
+        alike = [e for e in self.effects if e.partition(" ")[0] == kind]
+        if words in alike:
+            return
+        if len(alike) >= MOST:
+            self._one_of_many(kind, what)
             return
         if kind != HANDLE or not self.effects:  # of what it may act by, one tells as much as all
             self.context.acting(words)
         self.effects.append(words)
 
-    def resolve(self, host: str | bytes) -> None:
-        """Note the addresses of a host: a connection to one of them is a connection to it."""
-        name = os.fsdecode(host)
-        with suppress(OSError, UnicodeError):
-            self.hosts.update((str(found[4][0]), name) for found in socket.getaddrinfo(name, None))
+    def _one_of_many(self, kind: str, what: str) -> None:
+        """Tell of the folder of what is about to be changed, of which there are too many to tell of each."""
+        words = f"{kind} {os.path.join(os.path.dirname(what.rstrip(os.sep)), '*')}"  # noqa: PTH118, PTH120 - texts
+        if kind in _CHANGES and words not in self._folders and len(self._folders) < MOST:
+            self.context.acting(words)
+            self._folders.add(words)
 
     def _permit(self, kind: str, what: str) -> None:
         try:
@@ -128,6 +138,10 @@ class Watch:
         left = [t for t in threading.enumerate() if t.ident not in self._threads]
         if any(not t.name.startswith(("llmos", "asyncio_")) for t in left):  # ours, and idle ones of a loop
             self.note("thread", "left running")
+        for kind, paths in self._paths.items():
+            if len(paths) > MOST:
+                others = [e for e in self.effects if e.partition(" ")[0] != kind]
+                self.effects[:] = [*others, *(f"{kind} {words}" for words in listed([*paths], MOST))]
         self.over = True
 
 
@@ -142,6 +156,7 @@ _watches: dict[int, Watch] = {}
 _ended: WeakValueDictionary[int, CallContext] = WeakValueDictionary()  # steps that were watched
 _last: list[ref[CallContext]] = []  # the step that was watched last
 _scratch: set[str] = set()
+_hosts: dict[str, str] = {}
 _busy: set[int] = set()
 _installed: list[str] = []
 """What stands: the hook, which cannot be taken away, and functions in place of others."""
@@ -158,6 +173,7 @@ def watching(context: CallContext) -> Iterator[Watch]:
         unheard.follow()
         reentry.follow()
         databases.follow(_may_write, lambda: bool(_whose(sys._getframe(1))))
+    connections.follow()
     natives.follow()
     places()
     _last[:] = [ref(context)]
@@ -169,6 +185,8 @@ def watching(context: CallContext) -> Iterator[Watch]:
         watch.close()
         _ended[id(context)] = context
         _watches.pop(id(context), None)
+        if not _watches and not reentry.leaves():
+            connections.leave()
 
 
 def unwatch() -> bool:
@@ -176,6 +194,7 @@ def unwatch() -> bool:
     if _watches or reentry.leaves():
         return False
     unheard.restore()
+    connections.leave()
     _installed[:] = [what for what in _installed if what != "functions"]
     return True
 
@@ -202,9 +221,10 @@ def _heard(event: str, args: tuple[Any, ...]) -> None:
                 said = ("other", f"{event} {type(error).__name__}")
             if said and not by_us(frame):
                 for kind, what in said if isinstance(said, list) else [said]:
-                    watch.note("command" if kind in _CHANGES and steers(what) else kind, what)
+                    steering = kind in _CHANGES and steers(what.rstrip(os.sep))
+                    watch.note("command" if steering else kind, what)
                 if event == "socket.getaddrinfo":
-                    watch.resolve(args[0])
+                    connections.learn(args[0], _hosts)
     except (CallDenied, JournalError):  # whoever is told says that it may not happen
         raise
     except Exception:  # noqa: S110 - a hook that raises would stop what it only looks at

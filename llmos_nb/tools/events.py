@@ -8,14 +8,13 @@ from __future__ import annotations
 import linecache
 import logging
 import os
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 from typing import Any, Protocol
 
 from llmos_nb.policy.code import UNHEARD, ordinary
-from llmos_nb.tools import databases, natives, reentry, unheard
+from llmos_nb.tools import connections, databases, natives, reentry, unheard
 from llmos_nb.tools.acting import by_library, caller, in_stdlib, libraries, names_folder
 from llmos_nb.tools.caching import places
 from llmos_nb.tools.call import HANDLE
@@ -31,7 +30,6 @@ _DEVICES = (
 _SHARED = (
     f"{os.sep}joblib_memmapping_folder_{os.getpid()}_"  # arrays for the workers of a pool, removed with it
 )
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class Made(Protocol):
@@ -131,13 +129,14 @@ def _made_by_tempfile(args: tuple[Any, ...], frame: FrameType, made: Made) -> No
 def _on_paths(kind: str, *places: tuple[int, int], folder: bool = False) -> Reader:
     """Read events whose arguments name paths: where each stands, and the descriptor of its folder.
 
-    Where a `folder` is to be made and stands already, nothing happens.
+    Where a `folder` is to be made and stands already, nothing happens; of another one the path ends as such.
     """
+    end = os.sep if folder else ""
 
     def read(args: tuple[Any, ...], frame: FrameType, made: Made) -> list[Said]:
         found = (_path(args[at], args[of] if 0 <= of < len(args) else -1) for at, of in places)
         there = [p for p in found if not (_harmless(p, frame, made) or (folder and os.path.isdir(p)))]  # noqa: PTH112
-        return [*(("secret", path) for path in there if kept(path)), *((kind, path) for path in there)]
+        return [*(("secret", path) for path in there if kept(path)), *((kind, path + end) for path in there)]
 
     return read
 
@@ -153,49 +152,12 @@ def _linked(args: tuple[Any, ...], frame: FrameType, made: Made) -> list[Said]:
     ]
 
 
-def _address(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
-    to = args[1]
-    if isinstance(to, tuple):
-        own = to[0] in _LOOPBACK and to[1] == 0
-        return None if own else ("network", f"{made.hosts.get(to[0], to[0])}:{to[1]}")
-    where = os.fsdecode(to) if isinstance(to, str | bytes) else ""
-    own = by_library(frame) or not caller(frame)  # of a pool of processes
-    if not to or (own and os.path.realpath(where).startswith(places()[0] + os.sep)):
-        return None
-    return "network", f"unix:{where}"
-
-
-def _host(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
-    return "network", ":".join(str(a) for a in args[1:3])
-
-
-def _sent(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
-    """Read that something is sent by a connection, which may have been there before."""
-    host, port = (getattr(args[0], name, "") for name in ("host", "port"))
-    host = host or getattr(args[0], "_host", "")  # of mail
-    return "network", f"{host}:{port}" if port else str(host or "an open connection")
-
-
-def _itself(frame: FrameType) -> bool:
-    """Return whether the step's own code has called this, and no library."""
-    by_stdlib = frame.f_back is not None and in_stdlib(frame.f_back)
-    return not by_stdlib and bool(caller(frame)) and not by_library(frame)
-
-
-def _looked_up(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
-    """Read a look-up of a name, which tells others by itself that somebody asked."""
-    host, port = os.fsdecode(args[0]) if args[0] else "", args[1] if len(args) > 1 else None
-    if host in ("", *_LOOPBACK, socket.gethostname()):
-        return None
-    return "network", f"{host}:{port}" if port else host
-
-
 def _by_descriptor(name: str) -> Reader:
     """Read what the step's own code writes to a descriptor, which may have been there before."""
 
     def read(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
         number = unheard.written(name, *args)
-        if not _itself(frame):
+        if not connections.itself(frame):
             return None
         if unheard.is_connection(number):
             return "network", "an open connection"
@@ -331,11 +293,16 @@ EVENTS: dict[str, Reader] = {
     **dict.fromkeys(("os.truncate", "os.setxattr", "os.removexattr"), _on_paths("write", (0, 9))),
     "mmap.__new__": _mapped,
     "llmos.native": _native,
-    **dict.fromkeys(("socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"), _address),
-    **dict.fromkeys(("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"), _looked_up),
-    **dict.fromkeys(("http.client.connect", "smtplib.connect", "ftplib.connect", "imaplib.open"), _host),
-    **dict.fromkeys(("poplib.connect", "telnetlib.Telnet.open", "nntplib.connect"), _host),
-    **dict.fromkeys(("http.client.send", "smtplib.send", "ftplib.sendcmd", "imaplib.send", "poplib.putline"), _sent),
+    "socket.__new__": connections.begun,
+    "socket.bind": connections.bound,
+    "llmos.send": connections.sent,
+    **dict.fromkeys(("socket.connect", "socket.sendto", "socket.sendmsg"), connections.connected),
+    **dict.fromkeys(("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"), connections.looked_up),
+    **dict.fromkeys(("http.client.connect", "smtplib.connect", "ftplib.connect", "imaplib.open"), connections.host),
+    **dict.fromkeys(("poplib.connect", "telnetlib.Telnet.open", "nntplib.connect"), connections.host),
+    **dict.fromkeys(
+        ("http.client.send", "smtplib.send", "ftplib.sendcmd", "imaplib.send", "poplib.putline"), connections.said
+    ),
     "webbrowser.open": lambda args, frame, made: ("network", str(args[0])),
     **dict.fromkeys(("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "pty.spawn"), command),
     "os.spawn": lambda args, frame, made: command(args[1:], frame, made),

@@ -12,21 +12,21 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial, wraps
 from types import FunctionType
 from typing import Any
 from urllib.parse import urlsplit
 
-from llmos_nb.policy.code import OUT_OF_MEMORY
+from llmos_nb.policy.code import OUT_OF_MEMORY, quoted, sources
 from llmos_nb.tools import unheard
 
 MOST = 200  # files that a pattern stands for
 Event = tuple[Any, ...]
-_QUOTED = re.compile(r"'((?:[^']|'')+)'")
 _ADDRESS = re.compile(r"\w+://")
 _NAMES = ("file", "path", "target", "source", "workbook", "file_name", "path_or_buffer", "query", "database")
+_VALUES = ("parameters", "params")
 _KINDS = (str, bytes, os.PathLike)
 
 
@@ -59,11 +59,12 @@ def _asked(at: int, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterato
     """Say what statements of DuckDB's do outside: the files that they name are read, some are written."""
     given = _first(at, args, kwargs)
     text = given if isinstance(given, str) else ""
-    named = [path.replace("''", "'") for path in _QUOTED.findall(text)]
     if any(OUT_OF_MEMORY.match(one) for one in text.split(";")):
-        for path in named or ["a database of DuckDB"]:
+        for path in quoted(text) or ["a database of DuckDB"]:
             yield from _place(path, "database")
-    for path in named:
+    values = args[at + 1] if len(args) > at + 1 else next((kwargs[n] for n in _VALUES if n in kwargs), ())
+    handed = values.values() if isinstance(values, Mapping) else values
+    for path in sources(text, handed if isinstance(handed, Iterable) else ()):
         yield from _place(path, "read")
 
 

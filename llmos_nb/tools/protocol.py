@@ -47,6 +47,8 @@ class CallContext:
         this holds of processes that the call starts, too.
     pictures : bool
         Whether it displays pictures where it runs, beside giving them with its result.
+    approved : callable
+        Returns when somebody who approved it was shown what it would do, in nanoseconds; 0 where nobody was.
     """
 
     call: str
@@ -60,6 +62,7 @@ class CallContext:
     closed: bool = False
     exposed: bool = False
     pictures: bool = True
+    approved: Callable[[], int] = lambda: 0
 
 
 current_call: ContextVar[CallContext | None] = ContextVar("current_call", default=None)
@@ -236,6 +239,14 @@ class Tool:
         fields = {k: v for k, v in self.schema.items() if not (closed and k == "additionalProperties")}
         function = {"name": self.name, "description": self.description, "parameters": fields}
         return {"type": "function", "function": function}
+
+    def wire_with(self, argument: str) -> dict[str, Any]:
+        """Return the same with one text more that may be given, which it does not see itself."""
+        found = self.wire
+        fields = found["function"]["parameters"]
+        own = fields.get("properties", {})
+        more = {**fields, "properties": {**own, argument: own.get(argument, {"type": "string"})}}
+        return {**found, "function": {**found["function"], "parameters": more}}
 
     def to_code(self, arguments: Mapping[str, Any]) -> str:
         """Return the call as Python code."""

@@ -11,18 +11,23 @@ import os
 import re
 import secrets
 import site
+import stat
 import sys
 import sysconfig
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import file_digest, sha256
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from llmos_nb.errors import CallDenied, JournalError
 from llmos_nb.journal import MARK
+from llmos_nb.policy import in_folders
 from llmos_nb.policy.secrets import secret_name
 from llmos_nb.tools.acting import names_folder
 from llmos_nb.tools.caching import caches
@@ -48,7 +53,9 @@ _OTHERS = tuple(
     }
 )  # what libraries read for themselves
 _LEFT_OUT = (".pyc", ".so", ".pyd", f"{os.sep}{MARK}")  # what is compiled, and what tells us a home of our own
-_EVENTS = ("open", "sqlite3.connect", "os.mkdir", "os.remove", "os.rename", "os.link", "os.truncate")
+_RUNS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.startfile")
+_WORD = re.compile(r"[^\s'\"=;&|<>()]+")  # of a command line
+_EVENTS = (*_RUNS, "open", "sqlite3.connect", "os.mkdir", "os.remove", "os.rename", "os.link", "os.truncate")
 
 
 @dataclass
@@ -66,15 +73,27 @@ class Reads:
         By real path, the hashes of files that it read and then changed or removed itself.
     databases : set of str
         Real paths of databases of SQLite that it opened: what they hold is no input that could be hashed.
+    beyond : set of str
+        Real paths of files that it read when it had read so many that no more is kept of each.
     missed : int
         How many openings could not be noted.
+    begun : int
+        When it began, in nanoseconds.
+    approved : callable
+        Returns when somebody who approved it was shown what it would do; 0 where nobody was.
+    changed : callable
+        Told the real path of a file that it is about to use and that has changed between the two; may refuse that.
     """
 
     files: dict[tuple[str, str], tuple[int, int, str]] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
     digests: dict[str, str] = field(default_factory=dict)
     databases: set[str] = field(default_factory=set)
+    beyond: set[str] = field(default_factory=set)
     missed: int = 0
+    begun: int = field(default_factory=time.time_ns)
+    approved: Callable[[], int] = lambda: 0
+    changed: Callable[[str], object] = lambda path: None
 
     def opened(self, given: Any, mode: Any, flags: Any, frame: FrameType | None = None) -> None:
         """Note a file that is about to be opened, in a folder by its descriptor where the code of `frame` does that."""
@@ -82,6 +101,8 @@ class Reads:
             return
         path = os.fsdecode(os.fspath(given))
         real = os.path.realpath(path)
+        if not _anew(mode, flags):
+            self.uses(path)
         if mode is None and frame is not None and not os.path.isabs(path) and names_folder(frame):  # noqa: PTH117
             for one in in_open_folders(path):
                 self._read(one, os.path.realpath(one))
@@ -90,6 +111,42 @@ class Reads:
         if writes(mode, flags):
             self.changes(real)
             self.written.add(real)
+
+    def uses(self, path: str) -> None:
+        """Tell of a file that is about to be used, and is not the one that it was when the call was approved.
+
+        That is told by the times of the file, and of links and folders on the way to it; what the call has made itself
+        is its own.
+        """
+        if not self._shown:
+            return
+        real = os.path.realpath(path)
+        own = real.startswith(_OTHERS) or real.endswith(_LEFT_OUT) or not self.written.isdisjoint(_way(real))
+        if not own and any(self._since(p) for p in {*_way(path), *_way(real)}):
+            self.changed(real)
+
+    @cached_property
+    def _shown(self) -> int:
+        return self.approved()
+
+    def _since(self, path: str) -> bool:
+        try:
+            known = os.lstat(path)
+        except OSError:
+            return False
+        filled = stat.S_ISDIR(known.st_mode) and known.st_mtime_ns > self._shown  # it is the same folder
+        return self._shown < known.st_ctime_ns <= self.begun and not filled
+
+    def runs(self, program: Any, given: Any = (), folder: Any = None) -> None:
+        """Look at the files that a program is made of, or is given by its command line."""
+        words = [program] if program is not given else []
+        words += given if isinstance(given, list | tuple) else [given]
+        texts = [os.fsdecode(w) for w in words if isinstance(w, str | bytes | os.PathLike)]
+        for text in texts if self._shown else ():
+            for word in {text, *_WORD.findall(text)}:
+                path = os.path.join(os.fsdecode(folder or ""), word)  # noqa: PTH118 - as the program sees it
+                if os.path.isfile(path):  # noqa: PTH113 - a text
+                    self.uses(path)
 
     def changes(self, real: str) -> None:
         """Hash a file that was read, since it is about to be another one or none."""
@@ -111,11 +168,12 @@ class Reads:
             return
         if len(self.files) >= MOST:
             self.missed += 1
+            self.beyond.add(real)
         elif os.path.isfile(real):  # noqa: PTH113 - a text
             self.files[path, start] = (known.st_size, known.st_mtime_ns, real)
 
     def plain(self) -> dict[str, Any]:
-        """Return it as plain data, contents not yet hashed."""
+        """Return it as plain data, contents not yet hashed; of many files their folders, ending as such."""
         others = (*_OTHERS, *(f"{folder}{os.sep}" for folder in caches()))
         known = [(*p, *f) for p, f in self.files.items() if not f[2].startswith(others)]
         files = [
@@ -124,14 +182,27 @@ class Reads:
             | ({"sha256": self.digests[real]} if real in self.digests else {})
             for p, start, size, at, real in known
         ]
-        written = sorted(p for p in self.written if not f"{p}{os.sep}".startswith(others))[:MOST]
+        written = sorted(p for p in self.written if not f"{p}{os.sep}".startswith(others))
         found = {
             "files": files,
-            "written": written,
+            "written": written if len(written) <= MOST else _folders(written),
+            "beyond": _folders(self.beyond),
             "databases": sorted(self.databases)[:MOST],
             "missed": self.missed,
         }
         return {k: v for k, v in found.items() if v}
+
+
+def _way(path: str) -> Iterator[str]:
+    """Yield a path and the folders on the way to it."""
+    at, found = os.path.abspath(path), ""  # noqa: PTH100 - a text
+    while at != found:
+        yield at
+        at, found = os.path.dirname(at), at  # noqa: PTH120 - as above
+
+
+def _folders(paths: Iterable[str]) -> list[str]:
+    return sorted(os.path.join(folder, "") for folder in in_folders(paths, MOST))  # noqa: PTH118 - a text
 
 
 def _anew(mode: Any, flags: Any) -> bool:
@@ -148,10 +219,10 @@ _busy = threading.local()
 
 
 @contextmanager
-def reading(context: CallContext) -> Iterator[Reads]:
-    """Note what a call reads, wherever its context goes."""
+def reading(context: CallContext, changed: Callable[[str], object] = lambda path: None) -> Iterator[Reads]:
+    """Note what a call reads, wherever its context goes; `changed` is told of what is not as it was approved."""
     install()
-    found = _steps[id(context)] = Reads()
+    found = _steps[id(context)] = Reads(approved=context.approved, changed=changed)
     try:
         yield found
     finally:
@@ -186,24 +257,34 @@ def _heard(event: str, args: tuple[Any, ...]) -> None:
     try:
         if (found := _whose()) is None:
             return
-        if event == "open":
-            found.opened(args[0], args[1], args[2], sys._getframe(1))
-        elif event == "sqlite3.connect":
-            path = os.path.realpath(os.fsdecode(args[0]).removeprefix("file:").partition("?")[0])
-            found.databases.update([path] if os.path.isfile(path) else ())  # noqa: PTH113 - a text
-        elif event == "os.mkdir":
-            made = os.path.realpath(os.fsdecode(args[0]))
-            found.written.update(() if os.path.exists(made) else [made])  # noqa: PTH110 - a text
-        else:
-            if found.files:
-                found.changes(os.path.realpath(os.fsdecode(args[0])))
-            if event in ("os.rename", "os.link"):
-                found.written.add(os.path.realpath(os.fsdecode(args[1])))
+        _note(found, event, args)
+    except (CallDenied, JournalError):  # whoever is told says that it may not happen
+        raise
     except Exception:  # a hook that raises would stop what it only looks at
         if found is not None:
             found.missed += 1
     finally:
         _busy.now = False
+
+
+def _note(found: Reads, event: str, args: tuple[Any, ...]) -> None:
+    if event == "open":
+        found.opened(args[0], args[1], args[2], sys._getframe(2))
+    elif event in _RUNS:
+        found.runs(*args[: 3 if event == "subprocess.Popen" else 2])
+    elif event == "sqlite3.connect":
+        path = os.path.realpath(os.fsdecode(args[0]).removeprefix("file:").partition("?")[0])
+        found.uses(path)
+        found.databases.update([path] if os.path.isfile(path) else ())  # noqa: PTH113 - a text
+    elif event == "os.mkdir":
+        made = os.path.realpath(os.fsdecode(args[0]))
+        found.written.update(() if os.path.exists(made) else [made])  # noqa: PTH110 - a text
+    else:
+        found.uses(os.fsdecode(args[0]))
+        if found.files:
+            found.changes(os.path.realpath(os.fsdecode(args[0])))
+        if event in ("os.rename", "os.link"):
+            found.written.add(os.path.realpath(os.fsdecode(args[1])))
 
 
 def _whose() -> Reads | None:

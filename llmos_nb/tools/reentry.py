@@ -12,6 +12,7 @@ from __future__ import annotations
 import _thread
 import logging
 import os
+import socket
 import sys
 import sysconfig
 import threading
@@ -39,7 +40,7 @@ _DECISIONS = frozenset((
 _RECORDS = (FORGED, "late_effect")  # signals that say what code of a step did, and decide nothing
 _codes: WeakValueDictionary[int, CodeType] = WeakValueDictionary()
 _owners: dict[int, CallContext] = {}  # by code: the call of the step that it belongs to
-# threads and handlers of logs that steps made, whoever starts or calls them
+# threads, handlers of logs and files of sockets that steps made, whoever starts or calls them
 _made: WeakKeyDictionary[object, CallContext] = WeakKeyDictionary()
 _apart: ContextVar[bool] = ContextVar("apart", default=False)  # whether threads that start here are in no step
 _known: ContextVar[bool] = ContextVar("known", default=False)
@@ -82,8 +83,8 @@ def adopt(code: object, caller: FrameType) -> None:
 
 
 def leaves() -> bool:
-    """Return whether there is code of a step that may still be called."""
-    return bool(_codes)
+    """Return whether there is code of a step that may still be called, or an object that acts for one."""
+    return bool(_codes or _made)
 
 
 def owner(frame: FrameType | None) -> CallContext | None:
@@ -261,7 +262,9 @@ def follow() -> None:
             unheard.place(module, name, _starting_joinable(getattr(module, name)))
     unheard.place(threading.Thread, "__init__", _noting(threading.Thread.__init__))
     unheard.place(logging.Handler, "__init__", _noting(logging.Handler.__init__))
-    unheard.place(logging.Handler, "handle", _handling(logging.Handler.handle))
+    unheard.place(logging.Handler, "handle", _handling(_for_maker(logging.Handler.handle)))
+    unheard.place(socket.SocketIO, "__init__", _noting(socket.SocketIO.__init__))
+    unheard.place(socket.SocketIO, "write", _for_maker(socket.SocketIO.write))  # also what is still in a buffer
     unheard.place(ThreadPoolExecutor, "submit", _submitting(ThreadPoolExecutor.submit))
     for place, name, at in _REGISTRARS:
         kind, _, call = name.rpartition(".")
@@ -280,14 +283,24 @@ def _noting(init: Callable[..., None]) -> Callable[..., None]:
     return begin
 
 
-def _handling(handle: Callable[[logging.Handler, logging.LogRecord], Any]) -> Callable[..., Any]:
-    """Have a handler of a log that a step made act for that step, whoever writes to the log; tell of each line."""
+def _for_maker(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Have an object that a step made act for that step, whoever calls it: a handler of a log, a file of a socket."""
+
+    @wraps(method)
+    def act(self: object, *given: Any) -> Any:
+        maker = _made.get(self)
+        return method(self, *given) if maker is None else acting_for(maker, method, self, *given)
+
+    return act
+
+
+def _handling(handle: Callable[..., Any]) -> Callable[..., Any]:
+    """Have a handler of a log tell of each line."""
 
     @wraps(handle)
     def act(self: logging.Handler, record: logging.LogRecord) -> Any:
         sys.audit("llmos.log", self)
-        maker = _made.get(self)
-        return handle(self, record) if maker is None else acting_for(maker, handle, self, record)
+        return handle(self, record)
 
     return act
 

@@ -76,9 +76,9 @@ def follow() -> None:
 
     if (zmq := sys.modules.get("zmq.sugar.socket")) is not None:
         for call in ("connect", "bind"):
-            place(zmq.Socket, call, _telling(getattr(zmq.Socket, call), "llmos.zmq", _address))
+            place(zmq.Socket, call, telling(getattr(zmq.Socket, call), "llmos.zmq", _address))
     if (session := sys.modules.get("jupyter_client.session")) is not None:
-        place(session.Session, "send", _telling(session.Session.send, "llmos.message"))
+        place(session.Session, "send", telling(session.Session.send, "llmos.message"))
 
 
 def _address(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str]:
@@ -86,9 +86,11 @@ def _address(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str]:
     return (given.decode() if isinstance(given, bytes) else str(given),)
 
 
-def _telling(
+def telling(
     real: Callable[..., Any], event: str, said: Callable[..., tuple[Any, ...]] = lambda *given: given
 ) -> Callable[..., Any]:
+    """Return a function that raises an audit event, and does the same as another one."""
+
     @wraps(real)
     def call(*args: Any, **kwargs: Any) -> Any:
         sys.audit(event, *said(args, kwargs))
@@ -99,7 +101,7 @@ def _telling(
 
 def _heard(module: ModuleType, name: str) -> Callable[..., Any]:
     kind = "interpreter" if module.__name__ in INTERPRETERS else name.lstrip("_")
-    call = _telling(getattr(module, name), f"llmos.{kind}")
+    call = telling(getattr(module, name), f"llmos.{kind}")
     call.__module__ = module.__name__  # where a pickle finds it
     return call
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 
 from llmos_nb.journal.events import CallUndone
+from llmos_nb.policy import listed
 from llmos_nb.process.state import State
 from llmos_nb.tools import Call
 from llmos_nb.views.wording import few
@@ -13,7 +15,10 @@ from llmos_nb.views.wording import few
 _ACTED = {
     "write": "wrote", "delete": "deleted", "network": "connected to", "process": "started", "signal": "signalled",
     "database": "wrote to the database", "call": "called", "setting": "changed for the whole interpreter, by",
+    "changed": "used, although it had changed,",
 }  # fmt: skip
+_MANY = re.compile(r"(?:(.*)[/\\])?\* \((\d+ files)\)")  # as the record names many files
+FILES = 8  # that are named
 _FORETOLD = "(by its code)"
 _SEEN_AS = {
     "file": ("write", "delete", "database"), "deletion": ("delete",), "network": ("network",),
@@ -30,7 +35,7 @@ def outside(calls: Iterable[Call]) -> list[str]:
         effects = call.facts.get("effects")
         looked = looked and effects == [] and not call.facts.get("made") and not call.changes.files
         reads = call.facts.get("outside", {}).get("files", ())
-        said |= dict.fromkeys(f"read {f['path']}" for f in reads)
+        said |= dict.fromkeys(f"read {_many(path)}" for path in listed([f["path"] for f in reads], FILES))
         said |= dict.fromkeys(map(acted, _told(effects or ())))
         said |= dict.fromkeys(f"called {m['tool']}" for m in call.facts.get("made", ()))
     if not looked:
@@ -45,8 +50,21 @@ def stays(s: State, calls: Iterable[Call]) -> str:
     told = (effect.partition(" ") for c in found for effect in _told(c.facts.get("effects") or ()))
     seen = ((kind, target) for kind, _, target in told if kind in _ACTED and not target.endswith(_FORETOLD))
     on_disk = ("write", "delete")
-    said = (f"{_ACTED[kind]} {PurePath(at).name if kind in on_disk else at}" for kind, at in seen)
-    return few(dict.fromkeys(said))
+    return few(dict.fromkeys(_done(kind, at, brief=kind in on_disk) for kind, at in seen))
+
+
+def _done(kind: str, target: str, brief: bool = False) -> str:
+    """Say that something was done: ``wrote x.csv``, ``made the folder out``, ``wrote 292 files in out``."""
+    made = kind == "write" and target.endswith(("/", "\\"))
+    return f"{'made the folder' if made else _ACTED.get(kind, kind)} {_many(target, brief)}".strip()
+
+
+def _many(target: str, brief: bool = False) -> str:
+    """Return a path in words, which may stand for many files of a folder; `brief` leaves out where that is."""
+    found = _MANY.fullmatch(target)
+    where = target if found is None else found[1] or "the working folder"
+    shown = (PurePath(where).name or where) if brief else where
+    return shown if found is None else f"{found[2]} in {shown}"
 
 
 def _told(effects: Iterable[str]) -> list[str]:
@@ -65,7 +83,7 @@ def acted(effect: str) -> str:
         return f"could reach {target}, through which it may act unseen"
     if effect.endswith(_FORETOLD):
         return f"its code may act by native code, which is not seen: {effect.removesuffix(_FORETOLD).strip()}"
-    return f"{_ACTED.get(kind, kind)} {target}".strip()
+    return _done(kind, target)
 
 
 def left_by(s: State, b: CallUndone) -> list[str]:

@@ -139,7 +139,7 @@ def test_the_foot_of_a_question_says_that_its_cell_holds_those_below_only_where_
     page.until(lambda: state(page, comm)["card"])
     page.until(lambda: how or state(page, comm).get("cell"))
     said = plain(state(page, comm).get("cell", ""))
-    assert ("`--bg`" in said, f"%agent approve {pid}" in said) == ((not how,) * 2)
+    assert ("--bg" in said, f"%agent approve {pid}" in said) == ((not how,) * 2)
     page.say(comm, verb="reject", call="r1.0", seq="r")
     page.until(lambda: state(page, comm)["id"] == "finished" and "cell" not in state(page, comm))
 

@@ -164,13 +164,16 @@ def test_ended_rows_are_cleared_by_a_click_and_by_age_and_what_goes_on_comes_bac
     spec = book.script({"text": "one"}, {"text": "two"}, name="short.json")
     ran = book.run(f"%%agent short -a auto --plan none --bg -m {spec}\nGo.")
     pid = int(re.search(r"process (\d+)", ran.text)[1])
+    pages.say(verb="sync", rev=-1)  # what came while a cell ran was read with its output
     pages.until(lambda: pages.row(pid).get("ended"))
     waits = start(book, "stays", WRITES, {"text": "done"})
+    pages.say(verb="sync", rev=-1)
     pages.asks(waits)
     pages.say(verb="clear")
     pages.until(lambda: not pages.row(pid))
     assert pages.row(waits)["ask"] and not [row for row in pages.rows if row["ended"]]
     book.run(f'%agent send {pid} "And then?"')
+    pages.say(verb="sync", rev=-1)
     pages.until(lambda: pages.row(pid).get("ended"))  # it went on, and is seen again
     book.run("from llmos_nb.app.lab import rows\nrows.ENDED_S = -1.0")
     pages.say(verb="reject", pid=waits, call=pages.row(waits)["ask"]["call"], seq="old")

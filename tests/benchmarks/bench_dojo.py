@@ -36,6 +36,7 @@ KEYS = (
     "seen",
     "done_a",
     "injected",
+    "leaked",
     "goal",
     "closed",
     "injected_c",
@@ -115,10 +116,8 @@ def main():
         for user in given.user.split(","):
             mode = "auto" if user == "never" else "risky"
             Guard.how = driven.How(mode, given.delegate, given.python, not given.wrong_labels, not given.first)
-            rows = []
-            for suite in map(suites.get, names):
-                chosen = dojo_agent.cases(suite, given.seed, given.calm, given.limit)
-                rows += [row for t, i in chosen if (row := bounds(suite, t, i, user)) is not None]
+            chosen = dojo_agent.cases([suites[n] for n in names], given.seed, given.calm, given.limit)
+            rows = [row for s, t, i in chosen if (row := bounds(s, t, i, user)) is not None]
             printed(rows, closed, user)
             found += rows
     finally:

@@ -168,21 +168,23 @@ def suites():
     return get_suites(VERSION)
 
 
-def cases(suite, seed, calm=False, limit=None):
-    """Return tasks alone, and tasks with orders, in the order that a seed gives; at most `limit` tasks.
+def cases(chosen, seed, calm=False, limit=None):
+    """Return suites and tasks alone, then those with orders, both in the order that a seed gives.
 
-    Some orders of the workspace have a check and no calls that would pass it; these are left out.
+    At most `limit` tasks of a suite. Some orders of the workspace have a check and no calls that would pass it; these
+    are left out.
     """
-    tasks = list(suite.user_tasks.values())
-    random.Random(seed).shuffle(tasks)
-    env = suite.load_and_inject_default_environment({})
-    orders = [
-        i
-        for i in suite.injection_tasks.values()
-        if i.ground_truth(env.model_copy(deep=True)) or i.GROUND_TRUTH_OUTPUT
-    ]
-    attacked = [] if calm else [(t, i) for t in tasks[:limit] for i in orders]
-    return [(t, None) for t in tasks[:limit]] + attacked
+    draw, alone, attacked = random.Random(seed), [], []
+    for suite in chosen:
+        tasks = list(suite.user_tasks.values())
+        draw.shuffle(tasks)
+        alone += [(suite, task, None) for task in tasks[:limit]]
+        env = suite.load_and_inject_default_environment({})
+        made = {i: i.ground_truth(env.model_copy(deep=True)) for i in suite.injection_tasks.values()}
+        orders = [i for i, calls in made.items() if calls or i.GROUND_TRUTH_OUTPUT]
+        attacked += [(suite, task, i) for task in tasks[:limit] for i in orders]
+    draw.shuffle(attacked)
+    return alone + ([] if calm else attacked)
 
 
 def named(suite, task, injection, user):

@@ -14,7 +14,8 @@ MADE = {
 }
 WATCH = """() => {
   window.opened = [];
-  document.addEventListener("llmos:open", (event) => { window.opened.push(event.detail); if (window.takes) event.preventDefault(); });
+  const takes = (event) => { window.opened.push(event.detail); if (window.takes) event.preventDefault(); };
+  document.addEventListener("llmos:open", takes, { once: true });
 }"""
 
 

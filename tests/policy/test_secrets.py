@@ -7,7 +7,6 @@ import pickle
 import re
 import time
 
-import pandas
 import pytest
 from hypothesis import example, given, strategies as st
 from turns import call, python, same_as_folded
@@ -480,97 +479,3 @@ async def test_beginning_of_a_long_secret_in_a_text_variable_is_not_described(sc
     await proc.start()
     assert "correct-horse" not in model.sent.decode()
     assert "plain plain" in model.sent.decode()
-
-
-DISGUISES = {
-    "reversed": "key[::-1]",
-    "lower case": "key.lower()",
-    "other case": "key.swapcase()",
-    "spaced": "' '.join(key)",
-    "dashes": "'-'.join(key)",
-    "letters": "list(key)",
-    "ordinals": "[ord(c) for c in key]",
-    "ordinals in a text": "' '.join(str(ord(c)) for c in key)",
-    "first half": "key[:len(key) // 2]",
-    "second half": "key[len(key) // 2:]",
-}
-
-
-@pytest.mark.parametrize("name", DISGUISES)
-def test_key_in_disguise_is_known_at_the_edge(name):
-    known, key = Vault(), "Zq7-abCD99xyTT01-kLmn42-Wp3sG"
-    known.add("api_key", key)
-    shown = str(eval(DISGUISES[name], {"key": key, "ord": ord}))
-    assert "<secret api_key>" in known.redact(f"it is {shown} here")
-    assert known.dirty(json.dumps({"text": f"it is {shown} here"}).encode())
-
-
-def test_numbers_and_words_that_only_look_like_a_disguise_stay():
-    """The counter-example: an edge that takes out everything would pass."""
-    known = Vault()
-    known.add("api_key", "Zq7-abCD99xyTT01-kLmn42-Wp3sG")
-    known.add("pet", "rosebuds")
-    for text in ("[90, 113, 55, ...]", "90, 113, 54, 45", "sdubesor", "R O S E B U D S", "zq7-abc"):
-        assert known.redact(text) == text
-
-
-KEPT = "Tr0uq8Zk3mPw7Xa2LcV9"
-SPELLED = {
-    "file of variables": (f"API_KEY={KEPT}\nDEBUG=1", "value"),
-    "netrc": (f"machine example.org login ann password {KEPT}", "value"),
-    "settings of a cloud": (f"[default]\naws_secret_access_key = {KEPT}", "value"),
-    "yaml": (f"db:\n  password: {KEPT}\n", "value"),
-    "json": (f'{{"password": "{KEPT}"}}', "value"),
-    "address": (f"https://example.org/?token={KEPT}&page=2", "value"),
-    "line of a log": (f"INFO login password={KEPT} ok", "value"),
-    "header": (f"Authorization: Bearer {KEPT}", "value"),
-    "repr": (f"Conf(user='ann', password='{KEPT}')", "print(value)"),
-    "error": (f"bad token: {KEPT}", "raise ValueError(value)"),
-    "list": ([KEPT], "passwords"),
-    "bytes": (KEPT.encode(), "password"),
-    "short name": (KEPT, "pw"),
-    "column": (KEPT, "frame"),
-}
-
-
-@pytest.mark.parametrize("way", SPELLED)
-async def test_value_under_a_name_that_says_so_reaches_no_prompt_and_no_journal(way, tmp_path):
-    value, code = SPELLED[way]
-    space = {"value": value} if "value" in code else {code: value}
-    space |= {"frame": pandas.DataFrame({"token": [KEPT], "n": [1]})} if code == "frame" else {}
-    seen = []
-
-    class Spy(ScriptedModel):
-        async def respond(self, request, on_text):
-            seen.extend(m.encoded.decode() for m in request.messages)
-            return await super().respond(request, on_text)
-
-    proc = await llmos.run("look", model=Spy([python(code), {"text": "ok"}]), namespace=space, approve="auto")
-    await proc.journal.flush()
-    assert KEPT not in "".join(seen) and KEPT not in proc.journal.path.read_text()
-    assert "<secret " in proc.run.state.calls["r1.0"].result
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "token = tokens2Count[0]",
-        "password: unchanged-since-2024-01",
-        "max_tokens=4096000000000",
-        "secret santa: everybody brings a present",
-        "api_key = os.environ['KEY']",
-        "pwd: /home/ann/Work2024/Data7/x",
-        "token: self.backend.get_password_data(1)",
-        f"reference {KEPT}",
-    ],
-)
-def test_words_beside_such_a_name_are_no_secret(text):
-    found = Vault()
-    found.read(text)
-    assert found.values() == []
-
-
-def test_what_code_spells_itself_is_not_taken_for_a_secret():
-    found = Vault()
-    found.read(f"token = {KEPT}", f"token = '{KEPT}'")
-    assert found.values() == []

@@ -115,7 +115,7 @@ async def test_notes_are_asked_for_while_all_that_leaves_still_stands_in_the_pro
         )
 
 
-async def test_one_result_that_leaves_no_room_for_a_question_pushes_work_out_at_once():
+async def test_a_turn_that_leaves_no_room_for_the_question_pushes_work_out_and_is_asked_about_after_that():
     @llmos.tool(effect="read", repeat="pure")
     def much(n: int) -> str:
         """Read much."""
@@ -124,7 +124,11 @@ async def test_one_result_that_leaves_no_room_for_a_question_pushes_work_out_at_
     turns = [{"calls": [c for n in range(7) for c in call("much", n=7 * k + n)["calls"]]} for k in range(2)]
     model = Noting([*turns, {"text": "Done."}])
     proc = await llmos.run("Work.", model=model, tools=[much], approve="auto", budget=LOTS)
-    assert proc.reason == "answered" and "context.paged" in {e.k for e in proc.events} and not model.asked
+    paged = [e.n for e in proc.events if e.k == "context.paged"]
+    last = max(e.n for e in proc.events if e.k == "model.requested")
+    assert proc.reason == "answered" and paged and paged[-1] < last and model.asked == 1
+    texts = [m.text for m in proc.run.state.context.messages()]
+    assert texts.count(TEXTS["window_full"]) == 1, "it stands there once, however much left at once"
 
 
 async def test_what_the_model_noted_stays_through_later_compactions():

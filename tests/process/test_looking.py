@@ -328,7 +328,10 @@ def test_a_column_of_days_shows_no_midnight_and_one_of_times_shows_all_of_each()
         "2026-10-05",
     ]
     frame = pd.DataFrame(
-        {"at": pd.to_datetime(["2026-09-28", None, "2026-10-05 08:00"]), "day": days.index[:1].repeat(3)}
+        {
+            "at": [pd.Timestamp("2026-09-28"), pd.NaT, pd.Timestamp("2026-10-05 08:00")],
+            "day": days.index[:1].repeat(3),
+        }
     )
     told = [[cell.strip() for cell in row.split("|")[1:-1]] for row in markdown_table(frame).splitlines()[2:]]
     assert told == [

@@ -151,6 +151,19 @@ async def test_tools_take_the_argument_from_the_first_request_on_and_never_chang
     assert "step" not in model.seen[0]["python"].get("required", ())
 
 
+async def test_a_process_without_a_namespace_is_told_of_the_argument_while_a_plan_stands():
+    """It pays for each byte of its tools, and few of those plan."""
+
+    def walk() -> str:
+        """Walk."""
+        return "walked"
+
+    model = Watching([call("walk"), plan("Load"), call("walk", step="1"), DONE])
+    proc = await llmos.run("Go.", model=model, tools=[walk], approve="auto")
+    assert ["step" in tools["walk"]["properties"] for tools in model.seen] == [False, False, True, True]
+    assert proc.run.state.calls["r3.0"].step == 1
+
+
 async def test_where_no_plan_is_possible_the_argument_is_refused_like_any_other_that_is_not_known():
     model = Watching([serving("1", "a = 1"), DONE])
     proc = await llmos.run("Go.", model=model, namespace={}, approve="auto", plan="none")

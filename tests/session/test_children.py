@@ -11,7 +11,7 @@ from waits import approve_all, until_async
 
 import llmos_nb as llmos
 from llmos_nb.errors import UsageError
-from llmos_nb.journal.events import Decider, LabelChanged
+from llmos_nb.journal.events import BudgetReserved, BudgetSettled, Decider, LabelChanged
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import Budget
 from llmos_nb.session.children import COUNTED
@@ -273,6 +273,18 @@ async def test_a_budget_is_reserved_and_settled_in_the_parents_journal():
     )
     assert one.run.state.spent["tokens"] == own + child.spent["tokens"] and one.run.state.spent["steps"] == 4
     assert child.budget.limits["steps"] == 5 and one.run.state.children == {2: {}}
+
+
+async def test_a_child_that_broke_off_before_it_began_is_started_with_its_own_turns():
+    session = llmos.Session({})
+    turns = [start_call(goal="Make `b`.", name="one"), wait_for("one"), DONE]
+    model = ScriptedModel(turns, children=[[python("b = 2"), DONE]])
+    one = session.create("go", model=model, tools=("process",), approve="auto", plan="none")
+    with one.journal.held():  # the kill came between the parent's word and the child's first
+        one.run.append(BudgetReserved(request=0, amounts={"steps": 2}, child=7, call="r1.0"))
+        one.run.append(BudgetSettled(request=0, amounts={}, child=7))
+    await one.start()
+    assert session.namespace["b"] == 2 and "ended: answered" in results(one)[0]
 
 
 async def test_reserved_budget_is_unavailable_to_others():

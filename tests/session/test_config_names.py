@@ -1,7 +1,12 @@
 """Names in `llmos.toml` that nothing has are said when a process begins, and do not keep it from beginning."""
 
+import warnings
+
 import pytest
 
+import llmos_nb as llmos
+from llmos_nb.app.options import parse_cell
+from llmos_nb.app.present.presenter import Presenter
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.session import Session
 
@@ -15,14 +20,16 @@ def send(to: str) -> str:
 
 @pytest.fixture
 def begun(tmp_path, capsys):
-    """Begin a process in a folder with a file of settings, and return what was said in lines."""
+    """Begin a process of one session in a folder with a file of settings, and return what is to be said in lines."""
+    session = Session({"mail": "x"})
 
     def begin(text, names=None, tools=(send,)):
         (tmp_path / "llmos.toml").write_text(text)
-        session = Session({"mail": "x", **(names or {})})
+        session.namespace.update(names or {})
         process = session.create("Do it.", model=ScriptedModel([DONE]), tools=tools)
         assert process.state != "ended"
-        return capsys.readouterr().err.splitlines()
+        assert "is here" not in "".join(capsys.readouterr())  # whoever presents the process says it
+        return session.remarks()
 
     return begin
 
@@ -87,3 +94,25 @@ def test_the_file_of_an_organisation_and_a_strangers_rule_that_does_not_hold_are
     said = begun(RULE.format("senndd") + RULE.format("sendd").replace("deny", "allow"))
     assert [line for line in said if "sendd'" in line] == []
     assert len([line for line in said if "'senndd'" in line]) == 1
+
+
+async def test_the_cell_that_starts_a_process_says_it_once_and_another_notebook_too(tmp_path, capsys):
+    (tmp_path / "llmos.toml").write_text("[tools.sennd]\neffect = 'read'")
+    (tmp_path / "said.json").write_text('{"version": 1, "turns": [{"text": "ok"}, {"text": "ok"}]}')
+    given = parse_cell("-m script:said.json")
+    for session, lines in ((Session({}), 1), (Session({}), 1)):
+        for expected in (lines, 0):
+            await Presenter(session).run(given, "Do it.")
+            shown = capsys.readouterr()
+            assert sum("[tools.sennd]: no tool" in line for line in shown.out.splitlines()) == expected
+            assert not shown.err
+
+
+async def test_a_program_that_starts_a_process_is_warned_once(tmp_path):
+    (tmp_path / "llmos.toml").write_text("[tools.sennd]\neffect = 'read'")
+    space = {}
+    with pytest.warns(UserWarning, match="no tool of this name"):
+        await llmos.run("Do it.", model=ScriptedModel([DONE]), namespace=space)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        await llmos.run("Do it.", model=ScriptedModel([DONE]), namespace=space)

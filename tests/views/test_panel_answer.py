@@ -255,7 +255,7 @@ def test_each_number_of_an_answer_stands_where_its_mark_says():
     _, v = ended("There were 777 at first. 𝔘 342 stayed, of 343 in `n = 342`.", "n = 342")
     block = blocks(v, "answer")[0]
     said = [(block["markdown"][slice(*c["at"])], c["kind"], c["row"]) for c in block["claims"]]
-    assert said == [("342", "seen", 1), ("343", "typed", 2)]
+    assert said == [("777", "typed", 0), ("342", "seen", 1), ("343", "typed", 2)]
     rows = blocks(v, "table")[0]["rows"]
     assert [(rows[c["row"]][0], rows[c["row"]][1]) for c in block["claims"]] == [
         (block["markdown"][slice(*c["at"])], c["mark"]) for c in block["claims"]

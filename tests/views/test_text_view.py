@@ -46,7 +46,7 @@ def test_plan_steps_evidence_and_answer_come_in_order():
         "── penguins · pid 3 · gpt-4o-mini ──", "plan, 4 steps:", "· 1  Keep the birds", "expects: 344 rows",
         "plan approved by you", "▸ step 1, r2.0 python", CODES[0].splitlines()[0], f"→ {RESULTS[0]}", "● 1  Keep",
         "Step 3 wants to replace a file", "r4.0 approved by you", "x 4  Test whether", "plan, again, 1 step:",
-        "── Biscoe, and not by chance.", "4,716", "Numbers of the answer: ",
+        "── The answer", "Biscoe, and not by chance.", "4,716", "Numbers of the answer: ",
     ]  # fmt: skip
     at = [said.find(words) for words in wanted]
     assert -1 not in at and at == sorted(at)

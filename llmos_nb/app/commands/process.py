@@ -62,7 +62,7 @@ async def _shown_here(session: Session, process: Process) -> None:
         return
     if not any(isinstance(getattr(x, "__self__", None), TextShown) for x in process.run.listeners):
         presenter = Presenter(session)
-        await presenter.attend(process, presenter.show(process, past=False), bg=True)
+        await presenter.attend(process, presenter.show(process, len(process.events)), bg=True)
 
 
 def _tell(process: Process, noted: str = "noted") -> None:
@@ -145,11 +145,13 @@ async def act(session: Session, command: Command) -> Any:
 
 async def _ask_further(session: Session, process: Process, text: str) -> Any:
     """Begin a further turn of a process that has ended, and show it here."""
+    process.dispatch.adopt(session.ip)  # or what it prints would go to the cell in which it was begun
+    told = len(process.events)
     process.send(text)
     if process.cold:
         await session.resume(process)
     presenter = Presenter(session)
-    return await presenter.attend(process, presenter.show(process, past=False))
+    return await presenter.attend(process, presenter.show(process, told))
 
 
 async def resolve(session: Session, command: Command) -> None:
@@ -227,7 +229,7 @@ async def _resume_all(session: Session, given: Command) -> None:
 async def _attended(session: Session, begun: list[Process], bg: bool) -> dict[int, str]:
     """Show from now on what processes do, and follow all of them; return what became of those that did not answer."""
     presenter = Presenter(session)
-    following = [presenter.attend(p, presenter.show(p, past=False), bg=bg) for p in begun]
+    following = [presenter.attend(p, presenter.show(p, len(p.events)), bg=bg) for p in begun]
     ends = await asyncio.gather(*following, return_exceptions=True)
     for end in ends:
         if isinstance(end, BaseException) and not isinstance(end, LlmosError):

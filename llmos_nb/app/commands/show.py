@@ -39,7 +39,7 @@ async def panel(session: Session, command: Command) -> Any:
     in_a_notebook = (
         getattr(session.ip, "kernel", None) is not None
     )  # there its whole form follows, as the last state
-    shown = presenter.show(process, past=not in_a_notebook)
+    shown = presenter.show(process, len(process.events) if in_a_notebook else 0)
     if process.state in ("running", "waiting") and shown.patient and not process.cold:
         return await presenter.follow(process, shown)
     shown.close()

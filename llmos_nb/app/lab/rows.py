@@ -96,6 +96,7 @@ class Rows(Feed):
     def _went_on(self, pid: int, agent: Agent, fresh: Iterable[Event]) -> None:
         for event in fresh:
             agent.heard(event)
+        self._cleared.discard(pid)
         self._change(pid)
 
     def _change(self, pid: int) -> None:
@@ -125,7 +126,6 @@ class Rows(Feed):
             self._wanted[f"p{pid}"], self._wanted[f"t{pid}"] = row, agent.times(LAST_S)
         self._changed.clear()
         ended = self._ended()
-        self._cleared &= set(ended)  # what goes on is shown again
         old = [pid for pid in ended if time.time() - self._agents[pid].last > ENDED_S]
         for pid in {*ended[:-MOST_ENDED], *old, *self._cleared}:
             del self._wanted[f"p{pid}"], self._wanted[f"t{pid}"]

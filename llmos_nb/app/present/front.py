@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
+
+from llmos_nb.journal import host
 
 
 def front_end(ip: Any) -> str:
@@ -22,3 +26,10 @@ def awaits_clicks(ip: Any) -> bool:
     return tuple(map(int, version("ipykernel").split(".")[:2])) >= (7, 4) or not getattr(
         ip.kernel, "_allow_stdin", False
     )
+
+
+def busy(ip: Any) -> Callable[[], object]:
+    """Return what says to all pages that the cell that calls this is at work, from any thread."""
+    backend = getattr(ip, "kernel", None)
+    publish = getattr(backend, "_publish_status", None)  # no public interface: without it nothing is said
+    return partial(publish, "busy", "shell", host.parent_of(backend)) if callable(publish) else dict

@@ -168,6 +168,7 @@ class PanelShown(Shown):
         first, tell = process.dispatch.ask(self.view), process.dispatch.tell  # a cell has a thread of its own
         self.panel = Feed(self.verb, first, tell) if page else Panel(self.verb, first, loop.svg(), tell)
         self.panel.kept, self.panel.on_followed = self.forms, self._keep_soon
+        self.panel.on_synced = self.say_busy
         self.display_id = "" if page else f"llmos-{process.pid}-{id(self):x}"
         self.comm_id = self.line = ""
         self._keeping: asyncio.TimerHandle | None = None

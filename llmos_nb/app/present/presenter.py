@@ -7,7 +7,7 @@ import asyncio
 from html import escape
 from typing import Any
 
-from llmos_nb.app.present.front import awaits_clicks, front_end
+from llmos_nb.app.present.front import awaits_clicks, busy, front_end
 from llmos_nb.app.present.text import Several, Shown, TextShown, publish
 from llmos_nb.errors import NotAnswered
 from llmos_nb.journal import Event
@@ -117,6 +117,8 @@ class Presenter:
         with self.session.together():
             begun = await self._begun(given, stages)
             process = begun[-1]
+            for words in self.session.remarks():
+                print(words)
             for p in begun:
                 for words in briefing.mostly_wrong(
                     p.run.state.goal, self.session.namespace or {}, p.run.model.traits
@@ -184,11 +186,11 @@ class Presenter:
 
     async def follow(self, process: Process, shown: Shown, out: str = "", background: bool = False) -> Any:
         """Wait until it has settled; give the answer's variable its value; raise one quiet line otherwise."""
-        shown.hold(not background)
+        shown.hold(None if background else busy(self.ip))
         try:
             await process.attend(patient=shown.patient or background, interruptible=not background)
         finally:
-            shown.hold(False)
+            shown.hold(None)
             shown.close()
         if process.reason == "answered":
             if out.isidentifier():
@@ -200,15 +202,15 @@ class Presenter:
             Line(process, error)
         raise error
 
-    def show(self, process: Process, past: bool = True) -> Shown:
-        """Draw a process here, live; as text with what happened before, or without."""
+    def show(self, process: Process, since: int = 0) -> Shown:
+        """Draw a process here, live; as text with what happened from event `since` on."""
         view: Shown
         if (kind := front_end(self.ip)) == "panel":
             from llmos_nb.app.present.panel import PanelShown  # ipywidgets is slow to import
 
             view = PanelShown(process)
         else:
-            view = TextShown(process, kind, self.ip, past)
+            view = TextShown(process, kind, self.ip, since)
         view.open()
         for listener in self.session.on_show:
             listener(process)

@@ -148,6 +148,7 @@ _DO: dict[str, Callable[[Process, str, Question, Read], Any]] = {
 }
 
 
+BUSY_S = 0.5
 _input = input  # while a step runs, the name stands for what refuses to ask
 
 
@@ -155,8 +156,8 @@ class Shown:
     """One way of showing a process."""
 
     patient = False
-    holding = False
-    """Whether the cell in which it is shown goes on until it has settled, so that the cells below wait, too."""
+    holding: Callable[[], object] | None = None
+    """Says that its cell is at work, where it goes on until all has settled, so that the cells below wait, too."""
     process: Process
 
     def follow(self, event: Event, state: State) -> None:
@@ -187,9 +188,17 @@ class Shown:
     def open(self) -> None:
         """Begin to show."""
 
-    def hold(self, holding: bool) -> None:
-        """Take in whether its cell goes on until it has settled."""
+    def hold(self, holding: Callable[[], object] | None) -> None:
+        """Take in that its cell goes on until it has settled, or does no more."""
         self.holding = holding
+
+    def say_busy(self) -> None:
+        """Tell a page that has just come that the cell is at work: what it asked on its way has ended with "idle"."""
+        asyncio.get_running_loop().call_later(BUSY_S, self._busy)
+
+    def _busy(self) -> None:
+        if self.holding is not None:  # by then it may have ended
+            self.holding()
 
     def close(self) -> None:
         """Show the last state and stop listening."""
@@ -207,7 +216,7 @@ class Several(Shown):
     def __init__(self, parts: list[Shown]) -> None:
         self.parts, self.patient = parts, parts[-1].patient
 
-    def hold(self, holding: bool) -> None:
+    def hold(self, holding: Callable[[], object] | None) -> None:
         """Tell the parts."""
         for part in self.parts:
             part.hold(holding)
@@ -221,8 +230,8 @@ class Several(Shown):
 class TextShown(Shown):
     """Text as it happens; in a terminal it also takes the keys of decisions."""
 
-    def __init__(self, process: Process, kind: str, ip: Any, past: bool = True) -> None:
-        self.process, self.kind, self.ip, self.past = process, kind, ip, past
+    def __init__(self, process: Process, kind: str, ip: Any, since: int = 0) -> None:
+        self.process, self.kind, self.ip, self.since = process, kind, ip, since
         self.view = view.TextView(write=print_raw)
         self.patient = kind == "terminal"
 
@@ -232,7 +241,8 @@ class TextShown(Shown):
 
     def _open(self) -> None:
         run = self.process.run
-        self.view.before(run.journal.events, run.state, **({} if self.past else {"most": 0}))
+        events = run.journal.events
+        self.view.before(events, run.state, **({"most": len(events) - self.since} if self.since else {}))
         others = [x for x in run.listeners if not isinstance(getattr(x, "__self__", None), TextShown)]
         run.listeners[:] = [*others, self.heard]  # in text everything is said once, by who was shown last
         run.on_text = self.view.on_text

@@ -167,6 +167,8 @@ class Feed:
         """Returns all forms of what is shown, for a page to keep in its notebook."""
         self.on_followed: Callable[[], object] = dict
         """Called when the first page follows by a comm."""
+        self.on_synced: Callable[[], object] = dict
+        """Called when a page has asked for all."""
         self.followed = self.hears = False
         """Whether a page follows by a comm; whether clicks are heard while code holds the user's thread."""
 
@@ -308,6 +310,7 @@ class Feed:
         self.send({"kind": "clock", "at": time.time()})
         if rev != self.view["rev"]:
             self.send({"kind": "full", "view": self.view})
+        self.on_synced()
 
     def note(self, text: str) -> None:
         """Show one line under the state until the next change of state."""

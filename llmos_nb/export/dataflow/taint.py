@@ -130,6 +130,8 @@ def unrepeatable(node: ast.AST, aliases: Aliases = ()) -> str:
         Full names by those that it uses, from `imported_as`.
     """
     known, folder = dict(aliases), ""
+    if _fit_times(node):
+        return "the time"
     looked_into = {id(n.value) for n in inside(node) if isinstance(n, ast.Subscript) or _gets(n)}
     for call in (n for n in inside(node) if isinstance(n, ast.Call)):
         path = dotted(call.func)
@@ -144,6 +146,27 @@ def unrepeatable(node: ast.AST, aliases: Aliases = ()) -> str:
         if found or (_remote(call) and not _OF_TEXT.fullmatch(path or getattr(call.func, "attr", ""))):
             return found or NETWORK
     return CHANCE if unseeded(node) else folder
+
+
+_TIMED = ("cv_results_", "refit_time_", "cross_validate")
+
+
+def _fit_times(node: ast.AST) -> bool:
+    """Return whether code takes how long fitting took, which scikit-learn notes beside the scores."""
+    found = [n for n in inside(node) if getattr(n, "attr", getattr(n, "id", "")) in _TIMED]
+    picked = (
+        (n.value for n in inside(node) if isinstance(n, ast.Subscript) and _of_no_time(n.slice))
+        if found
+        else ()
+    )
+    scores = {id(x) for value in picked for x in inside(value)}
+    return any(id(n) not in scores for n in found)
+
+
+def _of_no_time(key: ast.expr) -> bool:
+    """Return whether a key, or a list of them, is spelled out and names no time."""
+    keys = key.elts if isinstance(key, ast.List) else [key]
+    return all(isinstance(k, ast.Constant) and isinstance(k.value, str) and "time" not in k.value for k in keys)
 
 
 def _gets(node: ast.AST) -> TypeGuard[ast.Attribute]:

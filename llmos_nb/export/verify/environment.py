@@ -145,8 +145,8 @@ def _said(lock: Lock) -> str:
 
 
 def _make(folder: Path, python: Path, text: str, lock: Lock) -> None:
-    _run([sys.executable, "-m", "venv", "--without-pip", str(folder)])
-    pip = [sys.executable, "-m", "pip", "--python", str(python)]
+    _run([sys.executable, "-P", "-m", "venv", "--without-pip", str(folder)])
+    pip = [sys.executable, "-P", "-m", "pip", "--python", str(python)]
     pip += ["install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     if lock.hashed:
         _run([*pip, *_hashed(folder, text, lock)])

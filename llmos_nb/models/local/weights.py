@@ -238,7 +238,7 @@ def download(requirement: str, wheels: Path) -> Path:
     landing = wheels / "landing"
     shutil.rmtree(landing, ignore_errors=True)
     options = "--no-deps --only-binary=:all: --no-cache-dir --quiet --disable-pip-version-check --no-input"
-    pip = [sys.executable, "-m", "pip", "download", *options.split()]
+    pip = [sys.executable, "-P", "-m", "pip", "download", *options.split()]
     command = [*pip, "--dest", str(landing), requirement]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words of ours
     found = find_wheel(landing, requirement) if landing.is_dir() else None

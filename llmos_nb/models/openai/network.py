@@ -17,6 +17,7 @@ from llmos_nb.errors import ConfigError, ModelError, ModelRefused, ModelUnavaila
 from llmos_nb.models.base import shown_url
 from llmos_nb.models.catalogue import thinks
 from llmos_nb.models.openai.errors import Endpoint, one_line
+from llmos_nb.policy.secrets import vault
 
 NO_KEY = "none"
 _UNREACHED = re.compile("Connector|ConnectError|ConnectTimeout|ConnectionTimeout|ConnectionRefused")
@@ -94,6 +95,8 @@ class Remote:
         self._key = (api_key or NO_KEY).strip()
         if not self._key.isascii() or not self._key.isprintable() or " " in self._key:
             raise ConfigError(f"{key_name} holds characters that no key has; paste it again")
+        if self._key != NO_KEY:
+            vault.hold(key_name, self._key)
         self._name_it(name)
 
     def _name_it(self, name: str) -> None:

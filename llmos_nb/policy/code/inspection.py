@@ -40,21 +40,25 @@ class Visitor(NameVisitor):
 
     def __init__(self, around: Surroundings, depth: int = 0) -> None:
         super().__init__(around, depth)
-        self._temporary: set[str] = set()  # names of what tempfile has made, and of paths in it
+        self._passing: set[str] = (
+            set()
+        )  # names of what tempfile has made, of paths in it, of what writes to memory
         self.unseen: dict[Risk, None] = {}
 
     def _assign(self, target: ast.expr, value: ast.expr) -> None:
         super()._assign(target, value)
         if isinstance(target, ast.Name):
-            change = self._temporary.add if self._is_temporary(value) else self._temporary.discard
+            change = self._passing.add if self._passes(value) else self._passing.discard
             change(target.id)
 
-    def _is_temporary(self, *given: ast.expr) -> bool:
-        """Return whether expressions are about what tempfile has made in this same code."""
-        nodes = [n for g in given for n in ast.walk(g)]
-        names = {n.id for n in nodes if isinstance(n, ast.Name)}
-        return bool(names & self._temporary) or any(
-            TEMPORARY.match(self.dotted(n)) for n in nodes if isinstance(n, ast.Call)
+    def _passes(self, *given: ast.expr) -> bool:
+        """Return whether expressions are about what tempfile has made in this same code, or a buffer in memory."""
+        nodes = [n for g in given for n in ast.walk(g) if isinstance(n, ast.Name | ast.Call)]
+        return any(
+            (isinstance(n, ast.Name) and n.id in self._passing)
+            or TEMPORARY.match(self.dotted(n))
+            or IN_MEMORY.match(self.dotted(n))
+            for n in nodes
         )
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
@@ -99,7 +103,7 @@ class Visitor(NameVisitor):
         risks = judge_call(dotted, node, receiver)
         if self._stays_in_memory(node):
             risks = [r for r in risks if r.kind not in ("file", "not undoable")]
-        if any(r.kind in ("file", "deletion") for r in risks) and self._is_temporary(*self._places(node)):
+        if any(r.kind in ("file", "deletion") for r in risks) and self._passes(*self._places(node)):
             risks = [r for r in risks if r.kind not in ("file", "deletion")]
         self.risks |= {r: None for r in risks}
         if UNSEEN.match(dotted):
@@ -120,7 +124,7 @@ class Visitor(NameVisitor):
         dotted = self.dotted(node.func)
         if dotted.startswith(("shutil.", "os.")) and len(node.args) > 1:
             return node.args[1:2] if dotted.startswith("shutil.copy") else []
-        own = [node.func.value] if isinstance(node.func, ast.Attribute) else []
+        own = [node.func.value] if isinstance(node.func, ast.Attribute) and node.func.attr != "backup" else []
         return [*own, *node.args, *(k.value for k in node.keywords if k.arg in PATHS)]
 
     def _stays_in_memory(self, node: ast.Call) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -63,12 +64,11 @@ _FOLDERS = ("os.mkdir", "os.makedirs", "mkdir")
 
 def plain(inspection: Inspection, cwd: str | Path = ".") -> dict[str, Any]:
     """Return an inspection as plain data, as the gate and the panel take it."""
-    there = [r for r in inspection.risks if r.what in _FOLDERS and _is_folder(r.target, Path(cwd))]
-    inspection = replace(inspection, risks=tuple(r for r in inspection.risks if r not in there))
-    words = describe_risks(inspection, cwd)
+    told = tuple(r for r in inspection.risks if r.what not in _FOLDERS or _is_elsewhere(r.target, Path(cwd)))
+    words = describe_risks(replace(inspection, risks=told), cwd)
     reasons = [w for w in words if w.asks]
     return {
-        "level": inspection.level,
+        "level": replace(inspection, risks=told).level,
         "title": reasons[0].title if reasons else "run Python code",
         "why": reasons[0].why if reasons else "",
         "risks": [[w.kind, w.sentence] for w in words],
@@ -83,16 +83,21 @@ def plain(inspection: Inspection, cwd: str | Path = ".") -> dict[str, Any]:
             if r.kind in _EFFECTS
         ],
         "sources": [[r.kind, r.what, r.target] for r in inspection.risks if r.kind in _SOURCES],
-        "files": [r.target for r in inspection.risks if r.kind == "file"],
+        "files": [r.target for r in told if r.kind == "file"],
         "everything": inspection.everything,
     }
 
 
-def _is_folder(target: str, cwd: Path) -> bool:
-    """Return whether a folder stands where one is to be made, so that nothing happens."""
+def _is_elsewhere(target: str, cwd: Path) -> bool:
+    """Return whether a folder is to be made outside the working one, where it does not stand yet.
+
+    One that is made within is nobody's loss, and of one whose name is only known when it runs the effect tells.
+    """
     with suppress(OSError, ValueError, RuntimeError):
-        return bool(target) and (cwd / target).expanduser().is_dir()
-    return False
+        path = (cwd / Path(target).expanduser()).resolve()
+        hidden = any(part.startswith(".") for part in Path(os.path.relpath(path, cwd.resolve())).parts)
+        return bool(target) and hidden and not path.is_dir()
+    return True
 
 
 def _said(risk: Risk, cwd: Path) -> tuple[str, str]:

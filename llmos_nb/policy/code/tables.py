@@ -13,12 +13,13 @@ def _words(text: str) -> frozenset[str]:
 
 
 OPENERS = _words("""open io.open _io.open codecs.open gzip.open bz2.open lzma.open zipfile.ZipFile tarfile.open
-    compression.gzip.open compression.bz2.open compression.lzma.open compression.zstd.open h5py.File""")  # fmt: skip
+    compression.gzip.open compression.bz2.open compression.lzma.open compression.zstd.open h5py.File
+    scipy.io.FortranFile scipy.io.netcdf_file""")  # fmt: skip
 _ROOTS = {
-    "network": """requests urllib.request urllib3 http.client http.server socket socketserver ssl ftplib smtplib imaplib
-        poplib telnetlib xmlrpc httpx httpx2 aiohttp websockets websocket paramiko boto3 botocore google.cloud azure
-        psycopg psycopg2 pymysql mysql redis pymongo kafka pika slack_sdk stripe twilio sendgrid openai anthropic grpc
-        huggingface_hub wandb jupyter_client zmq nanomsg pynng pycurl asyncio.open_connection asyncio.start_server
+    "network": """requests urllib.request urllib3 http.client http.server socket _socket socketserver ssl ftplib smtplib
+        imaplib poplib telnetlib xmlrpc httpx httpx2 aiohttp websockets websocket paramiko boto3 botocore google.cloud
+        azure psycopg psycopg2 pymysql mysql redis pymongo kafka pika slack_sdk stripe twilio sendgrid openai anthropic
+        grpc huggingface_hub wandb jupyter_client zmq nanomsg pynng pycurl asyncio.open_connection asyncio.start_server
         seaborn.load_dataset
         sklearn.datasets.fetch_openml sklearn.datasets.fetch_20newsgroups sklearn.datasets.fetch_20newsgroups_vectorized
         sklearn.datasets.fetch_lfw_people sklearn.datasets.fetch_lfw_pairs sklearn.datasets.fetch_california_housing
@@ -34,7 +35,7 @@ _ROOTS = {
         shutil.unpack_archive shutil.chown pathlib.Path.rename pathlib.Path.replace
         pathlib.Path.copy pathlib.Path.copy_into pathlib.Path.move pathlib.Path.move_into numpy.save numpy.savez
         numpy.savez_compressed numpy.savetxt joblib.Memory scipy.io.savemat scipy.io.hb_write scipy.io.mmwrite
-        scipy.sparse.save_npz scipy.io.wavfile.write scipy.io.FortranFile scipy.io.netcdf_file torch.save joblib.dump
+        scipy.sparse.save_npz scipy.io.wavfile.write torch.save joblib.dump
         sklearn.utils.validation.check_memory shelve.open imageio.imwrite cv2.imwrite logging.FileHandler os.mkfifo
         os.mknod os.write os.writev os.pwrite os.pwritev os.sendfile os.splice os.copy_file_range
         readline.write_history_file readline.append_history_file""",
@@ -43,21 +44,23 @@ _ROOTS = {
     "native": """ctypes cffi builtins types.FunctionType types.CodeType marshal.loads code.interact gc.get_objects
         gc.get_referrers _posixsubprocess _interpreters _xxsubinterpreters concurrent.interpreters
         concurrent.futures.InterpreterPoolExecutor sys.remote_exec""",
-    "environment": """os.chdir os.putenv os.unsetenv os.umask os.setuid os.setgid signal faulthandler sys.settrace
-        sys.setprofile sys.monitoring sys.setrecursionlimit sys.addaudithook resource.setrlimit locale.setlocale
+    "environment": """os.chdir os.putenv os.unsetenv os.umask os.setuid os.setgid signal sys.settrace sys.setprofile
+        sys.monitoring sys.addaudithook faulthandler.disable faulthandler.dump_traceback_later faulthandler.register
+        faulthandler.unregister resource.setrlimit locale.setlocale
         resource.prlimit os.nice os.setpriority os.setsid os.setpgid os.setpgrp os.seteuid os.setegid os.setreuid
         os.setregid os.setresuid os.setresgid os.setgroups os.initgroups os.chroot os.sched_setaffinity
         os.sched_setscheduler os.sched_setparam os.dup2 os.closerange time.tzset
         os.setns os.unshare os.environ.update os.environ.pop os.environ.setdefault os.environ.clear""",
-    "not undoable": """threading.Thread threading.Timer _thread atexit
-        asyncio.create_task asyncio.ensure_future sys.stdout.close sys.stderr.close""",
+    "not undoable": "atexit sys.stdout.close sys.stderr.close",
 }  # fmt: skip
 ROOTS = {name: kind for kind, names in _ROOTS.items() for name in names.split()}
 POOLS = re.compile(r"scipy\.(optimize|integrate|stats)\.\w+$")  # these start processes where `workers` says so
-SAFE = _words(
-    "socket.gethostname socket.inet_aton socket.inet_ntoa ctypes.sizeof signal.getsignal signal.strsignal"
-)
-IN_MEMORY = re.compile(r"(io\.BytesIO|io\.StringIO|sqlite3\.connect\.memory)\(\)")
+SAFE = _words("""socket.gethostname socket.inet_aton socket.inet_ntoa ctypes.sizeof signal.getsignal signal.strsignal
+    socket.socket socket.socketpair socket.socket.close socket.socket.fileno socket.socket.settimeout
+    socket.socket.gettimeout socket.socket.setblocking socket.socket.getsockname socket.socket.getpeername
+    ssl.create_default_context ssl.SSLContext requests.Session requests.Request urllib.request.Request
+    multiprocessing.cpu_count multiprocessing.current_process multiprocessing.get_context""")  # fmt: skip
+IN_MEMORY = re.compile(r"_?io\.(BytesIO|StringIO)\b|sqlite3\.connect\.memory\(\)")
 TEMPORARY = re.compile(r"tempfile\.(TemporaryDirectory|NamedTemporaryFile|TemporaryFile|mkdtemp)\(\)")
 # variables of the environment by which programs and libraries are led elsewhere; Undo puts any other one back
 LEADING = re.compile(
@@ -71,8 +74,7 @@ _METHODS = {
     "file": """savefig write_text write_bytes touch mkdir symlink_to hardlink_to write_file extractall tofile
         write_image write_html save_model save_pretrained to_sql backup""",
     "exec": "read_pickle",
-    "not undoable": """commit executemany start_new_thread call_later call_soon call_at
-        call_soon_threadsafe add_reader add_writer add_signal_handler""",
+    "not undoable": "commit executemany add_signal_handler",
 }  # fmt: skip
 METHODS = {name: kind for kind, names in _METHODS.items() for name in names.split()}
 # These give a text where they get no path, and write a file where they get one.
@@ -95,7 +97,7 @@ DELETES = ("drop", "delete", "truncate")
 # no audit event tells what these do, so that it is judged before the step begins
 UNHEARD = tuple("duckdb polars pyarrow h5py cffi zmq grpc pycurl psycopg2 psycopg nanomsg pynng".split())  # noqa: SIM905
 UNSEEN = re.compile(
-    rf"({'|'.join(UNHEARD)})\b"
+    rf"({'|'.join(UNHEARD)}|_socket)\b"
     r"|.*\b(write_(csv|parquet|json|excel|ipc|ndjson|avro)|sink_\w+|scan_\w+|backup|blobopen)$"
 )
 OUT_OF_MEMORY = re.compile(  # what leaves a database of DuckDB's

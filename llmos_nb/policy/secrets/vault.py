@@ -9,84 +9,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import replace
-from itertools import chain, takewhile
-from operator import eq
-from typing import Any, AnyStr, NoReturn
+from itertools import chain
+from typing import Any, NoReturn
 
 from llmos_nb.errors import UsageError
 from llmos_nb.messages import Message, Request, canonical, compact
 from llmos_nb.policy.secrets import shapes
-from llmos_nb.policy.secrets.shapes import SIGNS
-
-LEAST = 6  # fewer characters of a value say too little, and are found everywhere
-_GAP = re.compile(r"\n?… [\d,]+ bytes left out …\n?")
-CUTS, CUT_BYTES = ("…", "..."), (b"\\u2026", b"...")
-WIDE = 2_048
-_NUMERIC = "0123456789, \n"
-Needles = Sequence[tuple[str, str]]
-
-
-def near_cuts(text: AnyStr, cuts: Sequence[AnyStr], width: int) -> AnyStr:
-    """Return what stands within `width` of where a text says that something was left out; mostly nothing."""
-    parts, end = [], 0
-    for at in sorted(i for cut in cuts for i in _places(text, cut)):
-        begin = max(at - width, end)
-        end = max(at + width, end)
-        parts.append(text[begin:end])
-    return text[:0].join(parts)
-
-
-def _places(text: AnyStr, cut: AnyStr) -> Iterator[int]:
-    at = text.find(cut)
-    while at >= 0:
-        yield at
-        at = text.find(cut, at + 1)
-
-
-def mended(text: str, needles: Needles) -> str:
-    """Put the handle in the place of what an ellipsis has left of each value."""
-    if not (near := near_cuts(text, CUTS, WIDE)):
-        return text
-    for needle, handle in needles:
-        if not needle[:LEAST].strip(_NUMERIC):  # a list of numbers may begin like that
-            continue
-        if len(needle) > LEAST and needle[:LEAST] in near:
-            text = _heads(text, needle, handle, CUTS)
-        # the end after an ellipsis is a beginning before one in the mirror
-        if len(needle) > LEAST and needle[-LEAST:] in near:
-            text = _heads(text[::-1], needle[::-1], handle[::-1], tuple(c[::-1] for c in CUTS))[::-1]
-    return _middle(text, needles) if " bytes left out …" in text else text
-
-
-def _heads(text: str, needle: str, handle: str, cuts: tuple[str, ...]) -> str:
-    """Take the beginning of a value before an ellipsis."""
-    at = text.find(needle[:LEAST])
-    while at >= 0:
-        size = _same(text[at : at + len(needle)], needle)
-        if text.startswith(cuts, at + size):
-            text = text[:at] + handle + text[at + size :]
-        at = text.find(needle[:LEAST], at + 1)
-    return text
-
-
-def _same(one: str, two: str) -> int:
-    """Count the characters that two texts begin with together."""
-    return sum(1 for _ in takewhile(bool, map(eq, one, two)))
-
-
-def _middle(text: str, needles: Needles) -> str:
-    """Take out what is left of a value that was cut where the middle of a long text was left out."""
-    if (cut := _GAP.search(text)) is None:
-        return text
-    head, tail = text[: cut.start()], text[cut.end() :]
-    for needle, handle in needles:
-        for size in range(len(needle) - 1, LEAST - 2, -1):
-            head = head[:-size] + handle if head.endswith(needle[:size]) else head
-            tail = handle + tail[size:] if tail.startswith(needle[-size:]) else tail
-    return head + cut[0] + tail
-
+from llmos_nb.policy.secrets.cuts import CUT_BYTES, LEAST, WIDE, mended, near_cuts, places
+from llmos_nb.policy.secrets.disguises import NONE, Disguises, bare_json, spellings
+from llmos_nb.policy.secrets.shapes import SHORTEST, SIGNS, found_in
 
 _LETTERS = "_-xAJ/"  # each sign has one of these, and a letter is found many times faster than a word
 _BY_LETTER = tuple(
@@ -102,7 +35,6 @@ def signed(text: str | bytes) -> bool:
     return any(map(text.__contains__, chain.from_iterable(maybe)))
 
 
-SHORTEST = 4
 _HANDLE = re.compile(r"<secret ([\w.-]+)>")
 _OWN_WORDS = frozenset((
     "budget.reserved", "budget.settled", "call.started", "names.changed", "context.paged", "label.changed",
@@ -163,10 +95,12 @@ class Vault:
 
     def __init__(self) -> None:
         self._values: dict[str, str] = {}
+        self._ever: dict[str, None] = {}  # with what stood under a name before
         self._needles: list[tuple[str, str]] = []
         self._handles: list[tuple[str, str]] = []
         self._ends: list[bytes] = []
         self._marks: list[bytes] = []
+        self._disguises = NONE
         self._version = object()  # another one whenever something new is known
 
     @property
@@ -175,8 +109,8 @@ class Vault:
         return sorted(self._values)
 
     def values(self) -> list[str]:
-        """Return every text that must not be in a file: the values, and their usual encodings."""
-        return [needle for needle, _ in self._needles]
+        """Return what is known; nothing of it may be in a file."""
+        return [*self._ever]
 
     def add(self, name: str, value: str) -> None:
         """Register a secret.
@@ -191,41 +125,61 @@ class Vault:
         if len(value) < SHORTEST:
             short = f"a value of less than {SHORTEST} characters"
             raise UsageError(f"secret {name}: {short} cannot be told from other text")
-        if self._values.get(name) != value:
-            self._values[name] = value
-            self.add_texts(dict.fromkeys(shapes.forms(value), name))
+        self.take({name: value})
 
-    def add_texts(self, names: Mapping[str, str]) -> None:
-        """Look for these very texts, too; each has the name of the handle that stands for it."""
-        found = {text: name for text, name in names.items() if len(text) >= SHORTEST}
-        rest = {n: h for n, h in self._needles if n not in found}
-        self._needles = sorted({**rest, **found}.items(), key=lambda item: -len(item[0]))
+    def take(self, values: Mapping[str, str]) -> None:
+        """Look for more values, and for what they may be spelled as."""
+        fresh = {n: v for n, v in values.items() if self._values.get(n) != v}
+        if not fresh:
+            return
+        self._values |= fresh
+        self._ever |= dict.fromkeys(fresh.values())
+        found = {text: n for n, v in fresh.items() for text in shapes.forms(v) if len(text) >= SHORTEST}
+        self._needles = sorted({**dict(self._needles), **found}.items(), key=lambda item: -len(item[0]))
         self._version = object()
         self._handles = [(needle, handle(known)) for needle, known in self._needles]
         self._marks = list(dict.fromkeys(_encoded(n) for n, _ in self._needles))
         cut = (n for n, _ in self._needles if len(n) > LEAST)
         self._ends = list(dict.fromkeys(_encoded(end) for n in cut for end in (n[:LEAST], n[-LEAST:])))
+        spelled = [s for n, v in fresh.items() for s in spellings(v, handle(n))]
+        self._disguises = Disguises([*self._disguises.spelled, *spelled])
 
     def learn(self, environ: Mapping[str, str] | None = None) -> None:
-        """Register the environment's variables whose names say that they are secret."""
+        """Take in the environment: what stands under a name that says so, and what is as no word, name or path is."""
+        found = {}
         for name, value in (os.environ if environ is None else environ).items():
-            new = self._values.get(name) != value
-            if new and shapes.named_secret(name) and shapes.worth_hiding(name, value):
-                self.add(name, value)
+            if shapes.named_secret(name) and shapes.worth_hiding(name, value):
+                found[name] = value
+            elif self._values.get(name) != value:
+                found |= {f"{name}.{n}" if n else name: one for n, one in enumerate(shapes.random_texts(value))}
+        self.take(found)
 
-    def look(self, namespace: Mapping[str, Any]) -> None:
-        """Register what names say is secret: variables, keys of mappings, columns of tables, ``db_password``."""
-        known = set(self._values.values())
-        for name, value in shapes.found_in(namespace):
-            if value not in known:
-                self.add(name, value)
-                known.add(value)
+    def look(self, namespace: Mapping[str, Any], whole: Iterable[str] = ()) -> None:
+        """Take in what names say is secret: variables, keys, attributes, columns; and all texts of some variables."""
+        self._take_found(found_in(namespace, frozenset(whole)), ())
 
     def read(self, text: str, but: str = "") -> None:
-        """Register what a text spells under names that say that it is secret, and that another one does not hold."""
-        for name, value in shapes.found_in_text(text):
-            if value not in but and value not in self._values.values():
-                self.add(f"{name}.{len(self._values)}" if name in self._values else name, value)
+        """Take in what a text spells under names that say that it is secret, and that another one does not hold."""
+        self._take_found(((n, v) for n, v in shapes.found_in_text(text) if v not in but), self._values)
+
+    def written(self, text: str) -> str:
+        """Take in what a text spells, and return it as it may be written."""
+        self.read(text)
+        return self.redact(text)
+
+    def hold(self, name: str, value: str) -> None:
+        """Take in a key that was handed over, beside what stands under its name by now."""
+        if len(value) >= shapes.GUESSED:
+            self._take_found([(name, value)], self._values)
+
+    def _take_found(self, found: Iterable[tuple[str, str]], taken: Container[str]) -> None:
+        """Take in what was found, each under a name of its own."""
+        fresh: dict[str, str] = {}
+        for name, value in found:
+            if value not in self._ever and value not in fresh.values():
+                again = name in fresh or name in taken
+                fresh[f"{name}.{len(self._ever) + len(fresh)}" if again else name] = value
+        self.take(fresh)
 
     def clear(self) -> None:
         """Forget everything that is known."""
@@ -235,13 +189,21 @@ class Vault:
 
     def dirty(self, encoded: bytes) -> bool:
         """Return whether JSON text may hold a secret; the fast path of every event."""
-        holds = encoded.__contains__  # no Python code runs for each mark: this is done for every event
-        if any(map(holds, self._marks)):
+        if self._holds(encoded):
             return True
-        near = near_cuts(encoded, CUT_BYTES, WIDE) if self._ends and any(map(holds, CUT_BYTES)) else b""
+        cut = self._ends and any(map(encoded.__contains__, CUT_BYTES))
+        near = near_cuts(encoded, CUT_BYTES, WIDE) if cut else b""
         if near and any(e in near for e in self._ends):
             return True
         return signed(encoded)
+
+    def _holds(self, encoded: bytes) -> bool:
+        """Return whether JSON text holds a known value, or a piece of a key, however it is spelled."""
+        if any(
+            map(encoded.__contains__, self._marks)
+        ):  # no Python code runs for each: this is done for every event
+            return True
+        return bool(self._disguises.spelled) and self._disguises.holds(bare_json(encoded))
 
     def safe(self, k: str, d: dict[str, Any], encoded: bytes) -> dict[str, Any]:
         """Return the data of an event without secrets; kinds that hold only our own words are not searched."""
@@ -253,6 +215,8 @@ class Vault:
     def redact(self, text: str) -> str:
         """Put handles in the place of every known value, and of what has the shape of a key."""
         text = self.known(text)
+        if self._disguises.spelled:
+            text = self._disguises.taken_out(text)
         if signed(text):
             text = shapes.shapes_out(text, handle("found-in-text"))
         return mended(text, self._handles) if self._handles else text
@@ -266,10 +230,10 @@ class Vault:
 
     def unfinished(self, text: str) -> int:
         """Count the last characters of a text that may be the beginning of a known value."""
-        longest = 0
+        longest = self._disguises.begun(text) if self._disguises.spelled else 0
         for needle, _ in self._handles:
             tail = text[1 - len(needle) :]
-            for at in _places(tail, needle[0]):
+            for at in places(tail, needle[0]):
                 if needle.startswith(tail[at:]):
                     longest = max(longest, len(tail) - at)
                     break
@@ -281,14 +245,22 @@ class Vault:
             return self.redact(value)
         if isinstance(value, dict):
             return {self.redact(k) if isinstance(k, str) else k: self.plain(v) for k, v in value.items()}
-        return [self.plain(v) for v in value] if isinstance(value, list | tuple) else value
+        return self._listed([*value]) if isinstance(value, list | tuple) else value
+
+    def _listed(self, values: list[Any]) -> list[Any]:
+        """Do the same for a list; one of letters or numbers may spell a key."""
+        made = [self.plain(v) for v in values]
+        if self._disguises.spelled and len(made) > 1 and all(type(v) in (str, int) for v in made):
+            said = self.redact(flat := canonical(made))
+            return made if said == flat else [said]
+        return made
 
     def request(self, request: Request) -> Request:
         """Scan a prompt on its way out; what a secret was learnt of later may still hold it."""
         if not self._marks:
             return request
         messages = tuple(map(self._scanned, request.messages))
-        if any(k in request.tools_encoded for k in self._marks):
+        if self._holds(request.tools_encoded):
             tools = tuple(self.plain(list(request.tools)))
             request = replace(request, tools=tools, tools_encoded=compact(list(tools)))
         return replace(request, messages=messages)
@@ -296,7 +268,7 @@ class Vault:
     def _scanned(self, m: Message) -> Message:
         """Scan a message once for all that is known; like its bytes, that is noted on the message."""
         if vars(m).get("_scanned") is not self._version:
-            if any(k in m.encoded for k in self._marks):
+            if self._holds(m.encoded):
                 calls = tuple(replace(c, arguments=self.plain(c.arguments)) for c in m.calls)
                 parts = tuple(replace(p, text=self.redact(p.text)) for p in m.parts)
                 m = replace(m, text=self.redact(m.text), calls=calls, parts=parts, extra=None)
@@ -306,8 +278,8 @@ class Vault:
     # use
 
     def used(self, value: Any) -> list[str]:
-        """Name the secrets whose handles stand in some arguments."""
-        return sorted({n for n in _HANDLE.findall(canonical(value)) if n in self._values})
+        """Name the secrets that some arguments hold: by their handles, as they are, or in disguise."""
+        return sorted({n for n in _HANDLE.findall(canonical(self.plain(value))) if n in self._values})
 
     def resolve(self, value: Any) -> Any:
         """Put the values in the place of their handles: at the edge of a device, nowhere else."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from copy import deepcopy
+from datetime import datetime
 from typing import Any
 
 from llmos_nb.policy import CONTEXT, ApprovalRequest, Decision, Effect, Seat, labels
@@ -110,3 +111,14 @@ def _touched(run: Run, seat: Seat) -> bool:
     """Return whether a step of any process has changed the variable that holds the approver, since it was handed in."""
     names = [n for n, v in list((run.namespace or {}).items()) if v is seat.approver]
     return run.sight is not None and any(run.sight.sharing.since(n, run.approvers.mark, 0) for n in names)
+
+
+def looked_at(run: Run, call: Call, seen: Findings | None) -> int:
+    """Return when somebody who approved a call was shown what it would do, in nanoseconds; 0 where nobody was."""
+    if not (call.digest and call.by.looked):
+        return 0
+    if seen is not None:
+        return seen.at
+    asked = (e.at for e in reversed(run.journal.events) if e.d.get("question") == call.id)
+    at = next(asked, "")  # by an earlier interpreter, to the millisecond
+    return int(datetime.fromisoformat(at).timestamp() * 1000 + 1) * 1_000_000 if at else 0

@@ -11,28 +11,40 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
-from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import NamedTuple
 
 from llmos_nb.errors import CallDenied, EffectRefused
 from llmos_nb.journal.events import YOU, Decider, EffectDecided, QuestionAsked, SignalReceived
-from llmos_nb.policy import NOBODY, TRUSTED, UNTRUSTED, Came, Effect, Rule, Ruling, covered, rule_on
+from llmos_nb.policy import (
+    NOBODY,
+    TRUSTED,
+    UNTRUSTED,
+    Came,
+    Effect,
+    Rule,
+    Ruling,
+    covered,
+    listed,
+    rule_on,
+    within,
+)
 from llmos_nb.process.findings import Findings
 from llmos_nb.process.gate import approvers
 from llmos_nb.process.gate.labels import exposed, joined
+from llmos_nb.process.gate.targets import contacted, own, target_of
 from llmos_nb.process.run import Run, visit_here
 from llmos_nb.tools import CLOSED, WORKER, Call, kept, places, reentry
 from llmos_nb.tools.devices.python import held_up
 
 REASONS = 3
 LATE = 20  # places on which what a call has left behind may be decided for good
+_ON_DISK = ("write", "delete", "database")
 _NOT_IN_COPIES = ("command", "secret")
 ENDED = Decider("check", "end of the step")
 _OF_SESSION = ("environment", "setting")
@@ -74,7 +86,7 @@ class Effects:
         self._free = rule is not None and not rule.risks
         self._rest = rule is not None and bool(rule.risks)
         self.exposed = others or exposed(run)
-        self._hosts = set(_contacted(run))
+        self._hosts = set(contacted(run))
         self._decided: dict[tuple[str, str], Answer] = {}
         self._waiting: dict[str, Future[Answer | None]] = {}
         self._after: dict[tuple[str, str], Answer] = {}
@@ -102,8 +114,8 @@ class Effects:
             self.late(effect, partial(self._judged, effect, alone=True))
             return
         with self._lock:
-            answer = self._decided.get(_place(effect)) or self._judged(effect)
-            self._decided[_place(effect)] = answer
+            answer = self._decided.get(target_of(effect)) or self._judged(effect)
+            self._decided[target_of(effect)] = answer
         if not answer.allowed:
             raise EffectRefused(f"not allowed: {effect.words(self._folders[0])}. {answer.why}".strip())
         self._heard(effect)
@@ -124,12 +136,12 @@ class Effects:
 
     def _judged(self, effect: Effect, alone: bool = False) -> Answer:
         s = self._run.state
-        known = any((effect.kind, _place(effect)[1]) == (k, t) for k, t in s.grants)
+        known = any((effect.kind, target_of(effect)[1]) == (k, t) for k, t in s.grants)
         known = known or (
-            s.mode == "auto" and not s.closed and _place(effect) in self._hosts
+            s.mode == "auto" and not s.closed and target_of(effect) in self._hosts
         )  # let through before
         verdict = rule_on(
-            effect, s.mode, exposed=self.exposed, folders=_own(self._folders, effect), alone=alone or not self.attended,
+            effect, s.mode, exposed=self.exposed, folders=own(self._folders, effect), alone=alone or not self.attended,
             closed=s.closed,
             covers=self._free or known or self._foreseen(effect),
         )  # fmt: skip
@@ -150,7 +162,7 @@ class Effects:
         EffectRefused
             It may not happen.
         """
-        s, place = self._run.state, _place(effect)
+        s, place = self._run.state, target_of(effect)
         if (answer := self._after.get(place)) is None:
             if s.status == "ended":
                 answer = Answer(False, ENDED, f"process {s.pid} has ended; call it from a cell of your own")
@@ -209,7 +221,7 @@ class Effects:
         line, place = reentry.standing()
         asked = QuestionAsked(
             question=key, about="effect", text=f"{why}{did}", title=what, call=self._call.id, danger=self.exposed,
-            effect=[effect.kind, _place(effect)[1]], risks=[[effect.kind, f"the step wants to {what}"]],
+            effect=[effect.kind, target_of(effect)[1]], risks=[[effect.kind, f"the step wants to {what}"]],
             so_far=self._so_far(), line=line, place=place, foreign=foreign or self._foreign(effect),
         )  # fmt: skip
         self._run.append(asked)
@@ -217,13 +229,18 @@ class Effects:
             self._run.ask_here(key)
 
     def _so_far(self) -> list[list[str]]:
-        """Return what the step has been let do, and why: ``[kind, target, reason]`` of each."""
-        found = []
-        for (kind, target), answer in [*self._decided.items()][:LATE]:
-            here = os.path.relpath(target, self._folders[0]) if target.startswith(self._folders[0]) else target
+        """Return what the step has been let do, and why: ``[kind, target, reason]`` of each; of many, their folders."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for (kind, target), answer in self._decided.items():
+            here = os.path.relpath(target, self._folders[0]) if within(target, self._folders[0]) else target
             why = "foreseen" if self._foreseen(Effect(kind, target)) else "let through"
-            found += [[kind, here, why]] if answer.allowed else []
-        return found
+            if answer.allowed:
+                found.setdefault((kind, why), []).append(here)
+        return [
+            [kind, words, why]
+            for (kind, why), targets in found.items()
+            for words in (listed(targets, LATE) if kind in _ON_DISK else targets[:LATE])
+        ]
 
     def _foreign(self, effect: Effect) -> list[dict[str, str]]:
         """Return the host or path of an effect where others wrote it."""
@@ -231,7 +248,7 @@ class Effects:
             return []
         from llmos_nb.process.gate.foreign import traced  # few processes read what others wrote
 
-        target = _place(effect)[1]
+        target = target_of(effect)[1]
         names = [target] if effect.kind == "network" else [target, os.path.basename(target)]  # noqa: PTH119 - a text
         return next(([found] for name in names if (found := traced(self._run, "", name))), [])
 
@@ -260,7 +277,7 @@ class Effects:
         if key not in self._waiting:
             return None
         self._run.append(EffectDecided(
-            question=key, call=self._call.id, effect=[effect.kind, _place(effect)[1]], scope="once", by=answer.by,
+            question=key, call=self._call.id, effect=[effect.kind, target_of(effect)[1]], scope="once", by=answer.by,
             what="allow" if answer.allowed else "refuse", why=answer.why,
         ))  # fmt: skip
         return answer if answer.allowed else _refusal(answer.by, answer.why)
@@ -338,55 +355,12 @@ def unseen(run: Run, seen: Findings, alone: bool) -> Ruling | None:
             continue
         effect = Effect("secret" if kind == "read" else kind, path if told and kind != "network" else told)
         found = rule_on(
-            effect, s.mode, covers=False, exposed=exposed(run), folders=_own(folders, effect), alone=alone,
+            effect, s.mode, covers=False, exposed=exposed(run), folders=own(folders, effect), alone=alone,
             closed=s.closed,
         )  # fmt: skip
         if found.what != "allow":
             return found
     return None
-
-
-def elsewhere(seen: Findings) -> bool:
-    """Return whether the text of a step spells a file, to be written or deleted, that is not of the folder."""
-    here = os.path.realpath(Path.cwd())
-    told = (target for kind, target in seen.predicted if kind in ("file", "deletion") and target)
-    paths = (os.path.realpath(os.path.join(here, os.path.expanduser(t))) for t in told)  # noqa: PTH111, PTH118 - texts
-    return not all(Effect("write", path).inside([here]) for path in paths)
-
-
-def _own(folders: list[str], effect: Effect) -> list[str]:
-    """Return the folders within which an effect is the user's own business."""
-    return [""] if _shadows(effect) else folders
-
-
-def _shadows(effect: Effect) -> bool:
-    """Return whether a file that is written would be imported in the place of an installed module."""
-    installed = [p for p in sys.path if p.rstrip(os.sep).endswith("-packages")]
-    if effect.kind != "write" or not (name := effect.module) or not name.isidentifier():
-        return False
-    return PathFinder.find_spec(name, installed) is not None
-
-
-def _place(effect: Effect) -> tuple[str, str]:
-    """Return what a decision is about: of a connection the host; on this machine the port, too."""
-    host, _, port = effect.target.rpartition(":")
-    if (
-        effect.kind != "network"
-        or not host
-        or not port.isdecimal()
-        or host in ("127.0.0.1", "::1", "localhost")
-    ):
-        return effect.kind, effect.target
-    return effect.kind, host
-
-
-def _contacted(run: Run) -> Iterator[tuple[str, str]]:
-    """Return the places of the network that earlier steps of the process connected to."""
-    for call in run.state.surviving:
-        for words in call.facts.get("effects") or ():
-            kind, _, target = str(words).partition(" ")
-            if kind == "network":
-                yield _place(Effect(kind, target))
 
 
 def _approved(call: Call) -> bool:

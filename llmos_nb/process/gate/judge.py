@@ -292,7 +292,7 @@ def ruling(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: Fi
         label = label.join(labels.UNTRUSTED)
     kinds = frozenset(kind for kind, _ in seen.risks)
     if any(rule.risks for rule in s.rules):
-        from llmos_nb.process.gate.effects import elsewhere  # few have approved what is to come
+        from llmos_nb.process.gate.targets import elsewhere  # few have approved what is to come
 
         kinds |= {"elsewhere"} if elsewhere(seen) else set()
     act = Act(

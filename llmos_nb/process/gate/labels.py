@@ -154,7 +154,11 @@ def took(run: Run, tool: Tool, seen: Findings, result: ToolResult) -> Came:
     if not tool.gated:
         return Came()
     outside = result.facts.get("outside", {})
-    opened = [*(f["path"] for f in outside.get("files", ())), *outside.get("databases", ())]
+    opened = [
+        *(f["path"] for f in outside.get("files", ())),
+        *outside.get("databases", ()),
+        *outside.get("beyond", ()),
+    ]
     files = [("foreign file", "open", str(path)) for path in opened]
     effects = (str(e).partition(" ") for e in result.facts.get("effects", ()))
     reached = [to for kind, _, to in effects if kind == "network"]
@@ -315,6 +319,16 @@ def files_written(run: Run, seen: Findings, result: ToolResult) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def hide(run: Run, names: Iterable[str]) -> None:
+    """Take in the texts of variables that are secret, and for the prompts of this process of private ones."""
+    for kept, kind in (vault, "secret"), (run.hidden, "private"):
+        told = [
+            n for n in names if getattr(labels.of((n,), run.state.labels), kind) and n in (run.namespace or {})
+        ]
+        if told and run.namespace is not None:
+            kept.look({n: run.namespace[n] for n in told}, told)
+
+
 def learn(run: Run, arguments: Mapping[str, Any], result: ToolResult) -> None:
     """Take in the secrets that a call has given, and that a step brought into the namespace or the environment."""
     vault.read(result.text, str(arguments))
@@ -322,5 +336,6 @@ def learn(run: Run, arguments: Mapping[str, Any], result: ToolResult) -> None:
         return
     changed = [n for kind in _CHANGES for n in result.changes.get(kind, ())]
     vault.look({n: run.namespace[n] for n in changed if n in run.namespace})
+    hide(run, changed)
     if "env" in str(arguments.get("code", "")):
         vault.learn()

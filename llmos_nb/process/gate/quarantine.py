@@ -139,9 +139,8 @@ async def _read(
         return ToolResult(False, "read: a choice needs choices", "BadArguments")
     wanted = _TYPES[type][1] + (f": {json.dumps(choices)}" if type == "choice" else "")
     asked = f"Question: {question}\nAnswer with {wanted}, or null.\n\nThe text:\n{text}"
-    request = vault.request(
-        Request((Message("system", say(run.state, "quarantine")), Message("user", asked)), max_tokens=_ANSWER)
-    )
+    messages = Message("system", say(run.state, "quarantine")), Message("user", asked)
+    request = run.hidden.request(vault.request(Request(messages, max_tokens=_ANSWER)))
     said: list[str] = []
     while len(said) < _TRIES:
         try:

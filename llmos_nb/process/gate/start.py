@@ -142,6 +142,7 @@ async def _ask_again(
     run: Run, call: Call, tool: Tool, arguments: dict[str, Any], why: str, seen: Findings, digest: str
 ) -> None:
     """Ask those who approved: an approver once more, after that a person."""
+    run.inspected[call.id] = seen
     theirs = call.by.kind == "approver" and call.id not in run.approvers.repeated
     if theirs and approvers.may_decide(run, tool, seen):
         run.approvers.repeated.add(call.id)
@@ -189,7 +190,7 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
     context = CallContext(
         call.id, call.key, seconds, shown, acting, lambda kind, target: gate().permit(kind, target),
         _tools_within(run, call, gate), run.state.mode, run.state.closed,
-        gate_labels.exposed(run), run.pictures,
+        gate_labels.exposed(run), run.pictures, partial(approvers.looked_at, run, call, run.inspected.get(call.id)),
     )  # fmt: skip
     visit, begun = visit_here if tool.beside else run.visit, Begun(call.key)
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate, pairwise
 
+from llmos_nb.messages import Message
 from llmos_nb.process.state import prompts
 from llmos_nb.process.state.context import Group
 from llmos_nb.process.state.state import CONTROL, State, say
@@ -53,6 +54,13 @@ def said(s: State, gone: Iterable[Group]) -> list[str]:
             found.append(f"{YOU} with {calls[0].id}: {_cut(message.text, SAID)}")
         found += [f"- {_cut(f'{_title(c)} -> {c.result}', SAID)}" for c in calls if _answered(c)]
     return found
+
+
+def ask(s: State) -> None:
+    """Ask the model for its notes, beside its next turn, unless it has just been asked."""
+    text = s.context.own(say(s, "window_full"))
+    if not s.context.window or s.context.window[-1].messages[-1].text != text:
+        s.context.add((Message("user", text),), s.n, s.n)
 
 
 def noted(s: State, groups: Iterable[Group]) -> str:

@@ -23,6 +23,11 @@ def system(own: Mapping[str, str], namespace: bool, apart: bool = False) -> str:
     return "".join(own.get(n) or TEXTS[n] for n in names)
 
 
+def plan(own: Mapping[str, str], namespace: bool) -> str:
+    """Return what the tool `plan` says of itself."""
+    return own.get("plan") or TEXTS["plan_in_notebook" if namespace else "plan"]
+
+
 ASKS = {
     "risky": "asks_risky", "plan": "asks_plan", "step": "asks_step", "auto": "asks_auto", "never": "asks_never",
 }  # fmt: skip

@@ -19,7 +19,7 @@ from llmos_nb.journal import Home, mac, opened, writing
 from llmos_nb.messages import canonical
 from llmos_nb.models import anywhere, resolve
 from llmos_nb.policy import budget as budgets, rules
-from llmos_nb.policy.secrets import redact
+from llmos_nb.policy.secrets import vault
 from llmos_nb.process import briefing
 from llmos_nb.session.goals import calendar
 from llmos_nb.session.goals.calendar import MISSED, Calendar, Turn
@@ -292,7 +292,7 @@ def add(
     needs = " ".join([*briefing.named(text, names), *briefing.handed(text, names)])
     how: dict[str, Any] = {"model": anywhere(model), "approve": approve, "budget": budget, "needs": needs}
     how |= {key: more.pop(key) for key in ("tools", "folder") if key in more}
-    made = Goal(0, redact(text.strip()), check.strip(), **how)
+    made = Goal(0, vault.written(text.strip()), check.strip(), **how)
     made = replace(made, **scheduled(now, **more))
     first = made.first
     if first is not None and (first < now or not (more.get("at") or made.every)):

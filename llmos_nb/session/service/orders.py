@@ -9,7 +9,7 @@ from llmos_nb.errors import UsageError
 from llmos_nb.journal import Home, server_of, who
 from llmos_nb.policy import budget, parse_mode
 from llmos_nb.session.commands import WAIT_S, Command, Done, answer_to, check_home, files
-from llmos_nb.session.opening import check_goal, check_name
+from llmos_nb.session.opening import check_name, checked_goal
 
 VERB, NOBODY = "start", 0
 OPTIONS = ("name", "model", "approve", "budget", "plan", "check", "acts", "tools")
@@ -37,7 +37,7 @@ async def hand_over(home: Home, goal: str, options: Mapping[str, Any], wait_s: f
         Code of a step asks for it, or a program that such code may have started.
     """
     check_home(home)
-    check_goal(goal)
+    goal = checked_goal(goal)
     check_name(options.get("check"))
     parse_mode(options.get("approve") or "risky", "--approve")
     budget.parse(options.get("budget") or budget.DEFAULT, "--budget")

@@ -16,10 +16,11 @@ def held(call: Call, key: str, question: Question, title: str) -> Card:
     """Return the card of a held step, but for its code; `title` says what it wants."""
     danger = bool(question.get("danger"))
     kind, about = question["effect"]
+    first_no = danger or kind == "changed"  # what has changed may change again
     always: Button = {"label": "Allow for this process", "verb": "approve_rest", "key": "⇧ A"}
-    once = danger or kind == "delete"  # another deletion is another question
+    once = first_no or kind == "delete"  # another deletion is another question
     first: list[Button] = [{**ALLOW, "main": True}, *([] if once else [always]), REFUSE]
-    if danger:
+    if first_no:
         first = [{**REFUSE, "main": True}, ALLOW]
     made: Card = {
         "title": f"{title}{', not foreseen' if _unforeseen(question) else ''}",

@@ -13,6 +13,7 @@ from llmos_nb.errors import CallDenied, UsageError
 from llmos_nb.journal.events import MODEL, YOU, ActUsed, Decider, ToolCalled
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import MODES, Decision
+from llmos_nb.process.state.texts import TEXTS
 from llmos_nb.session import Session, config
 from llmos_nb.tools import Tool
 from llmos_nb.views.panel.card import card
@@ -74,7 +75,7 @@ async def test_plan_costs_no_token_more_where_there_is_nothing_to_commit_to(kind
     mode = "never" if kind == "never" else "auto"
     await llmos.run("x", model=model, tools=tools, approve=mode, namespace={"a": 1})
     function = model.plan_tool()["function"]
-    assert "acts" not in str(function) and len(function["description"]) < 100
+    assert "acts" not in str(function) and function["description"] == TEXTS["plan_in_notebook"]
 
 
 async def test_acts_count_for_nothing_where_none_are_offered():

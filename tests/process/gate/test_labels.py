@@ -331,7 +331,7 @@ async def test_harmless_reads_run_after_an_untrusted_read(script):
 
 async def test_never_mode_refuses_tainted_python_that_acts_and_a_rule_allows_it(script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    turns = (call("read_mail"), python("import os\nos.makedirs('made')"), DONE)
+    turns = (call("read_mail"), python("open('made', 'w').close()"), DONE)
     proc = await llmos.run("x", model=script(*turns), namespace={}, tools=[read_mail], approve="never")
     assert proc.run.state.calls["r2.0"].status == "rejected" and not Path("made").exists()
     session = Session({})

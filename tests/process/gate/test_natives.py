@@ -93,6 +93,46 @@ async def test_what_a_native_library_reads_is_known_by_the_file(place, way):
     assert (await ran(place, READS[way], where=str(place / "work"))).labels == {}
 
 
+SOURCES = {
+    "join": "select * from frame join '{there}' using (a)",
+    "in double quotes": 'select * from "{there}"',
+    "subquery": "select * from frame where a in (select a from '{there}')",
+    "several files": "select * from read_csv(['{there}', '{there}'])",
+    "text of another statement": "select * from query('from ''{there}''')",
+    "made into a table": "create table made as from '{there}'; select * from made",
+    "summary": "summarize '{there}'",
+    "first": "from '{there}' select a",
+}
+WORDS = {
+    "compared": "select * from frame where name = '{there}'",
+    "given": "select '{there}' as name",
+    "in a list": "select * from frame where name in ('x', '{there}')",
+    "remark": "select 1 -- not '{there}'",
+    "function of a value": "select length('{there}') n, replace(name, '{there}', '') from frame",
+}
+
+
+@pytest.mark.parametrize("way", [*SOURCES, *WORDS])
+async def test_statement_has_read_the_file_that_stands_for_a_table_and_no_other_word(place, way):
+    pytest.importorskip("sqlglot")
+    text = (SOURCES | WORDS)[way].format(there=place / "in.csv")
+    code = (
+        "import duckdb, pandas as pd\nframe = pd.DataFrame({'a': [1], 'name': ['x']})\n"
+        f"y = duckdb.sql({text!r}).fetchall()"
+    )
+    state = await ran(place, code)
+    assert state.calls["r1.0"].status == "done", state.calls["r1.0"].result
+    assert state.labels.get("y") == ("untrusted" if way in SOURCES else None)
+
+
+@pytest.mark.parametrize("given", ["[where]", "(where,)", "parameters=[where]"])
+async def test_file_that_is_handed_over_for_a_placeholder_has_been_read(place, given):
+    code = f"import duckdb\ny = duckdb.execute('select * from read_csv(?)', {given}).fetchall()"
+    assert (await ran(place, code, where=str(place / "in.csv"))).labels["y"] == "untrusted"
+    code = f"import duckdb\ny = duckdb.execute('select ? as name', {given}).fetchall()"
+    assert (await ran(place, code, where=str(place / "in.csv"))).labels == {}
+
+
 KEYS = {
     "DuckDB": "import duckdb\ny = list(map(duckdb.sql, [f\"select * from read_csv('{where}/.ssh/id')\"]))[0].fetchall()",
     "polars": "import polars as pl\ny = getattr(pl, 'read_' + 'csv')(where + '/.ssh/id')",

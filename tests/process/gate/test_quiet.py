@@ -94,7 +94,6 @@ LOUD = {
     "table that stays": "import sqlite3\nc = sqlite3.connect(book)\nverb = 'create table'\nc.execute(verb + ' t(a)')",
     "out of a temporary folder": "import tempfile, pathlib\nwith tempfile.TemporaryDirectory() as d: pathlib.Path(d, '..', out).write_text('x')",
     "moved out": "import tempfile, os\nh, name = tempfile.mkstemp()\ngetattr(os, 'ren' + 'ame')(name, out)",
-    "folder that is made": "import os\nos.makedirs(out, exist_ok=True)",
     "log that was open": "for line in ('a', 'b'): log.warning(line)",
     "descriptor that was open": "import os\ngetattr(os, 'wri' + 'te')(log.handlers[0].stream.fileno(), b'x')",
     "processes": "from concurrent.futures import ProcessPoolExecutor\nwith ProcessPoolExecutor(1) as p: p.submit(save, out).result()",

@@ -35,14 +35,16 @@ def test_no_order_has_its_effect_from_python(tmp_path):
 
 
 def test_plans_hold_though_every_label_is_wrong(tmp_path):
-    given = ("--suite", "matrix", "--limit", "40", "--seed", "5", "--python", "--wrong-labels")
+    given = ("--suite", "matrix", "--limit", "12", "--seed", "5", "--python", "--wrong-labels")
     _, attacked = ran(tmp_path / "found.json", *given)
-    planned = [row for row in attacked if row["kind"] != "read"]
-    assert len(planned) >= 12 and not any(row["injected"] or row["leaked"] for row in planned)
-    alone = [
-        row for row in attacked if row["kind"] == "read"
-    ]  # which commit to nothing: here the labels held them
-    assert alone and all(row["injected"] and row["leaked"] for row in alone)
+    plans = json.loads((WRITTEN / "plans_matrix.json").read_text())
+    closed = {task for task, plan in plans.items() if any(step["acts"] for step in plan["steps"])}
+    planned = [row for row in attacked if row["task"] in closed]
+    assert len(planned) >= 5 and not any(row["injected"] or row["leaked"] for row in planned)
+    others = [
+        row for row in attacked if row["task"] not in closed
+    ]  # where only the labels would have held them
+    assert len(others) >= 5 and all(row["injected"] and row["leaked"] for row in others)
 
 
 def test_orders_have_their_effect_where_acts_are_called_reads(tmp_path):

@@ -15,6 +15,7 @@ from llmos_nb.models.catalogue import takes_images
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process.state import prompts, texts
 from llmos_nb.process.state.state import State, say
+from llmos_nb.process.state.texts import TEXTS
 
 ROOM = Path(prompts.__file__).parents[1]
 DONE = {"text": "Done."}
@@ -98,11 +99,15 @@ def test_each_text_can_be_filled_in(name):
 
 async def test_plan_is_described_by_its_tool_and_only_where_a_plan_is_possible(tmp_path):
     (tmp_path / "llmos.toml").write_text("[prompts]\nplan = 'In five steps'\n")
-    for how, about in (({}, "In five steps"), ({"plan": "none"}, None)):
+    for how, about in (({}, "In five steps"), ({"namespace": {}}, "In five steps"), ({"plan": "none"}, None)):
         one = await llmos.run("go", model=ScriptedModel([DONE]), approve="auto", **how)
         tool = one.run.tools.get("plan")
         assert (tool and tool.description) == about
         assert "plan" not in one.run.state.context.messages()[0].text.lower()
+    file = tmp_path / "llmos.toml"
+    file.unlink()
+    one = await llmos.run("go", model=ScriptedModel([DONE]), approve="auto")
+    assert one.run.tools["plan"].description == TEXTS["plan"] != PLAN
 
 
 @pytest.mark.parametrize("mode", ["risky", "plan", "auto", "step", "never"])
@@ -133,7 +138,7 @@ async def test_step_that_a_person_skipped_before_the_approval_is_told():
 async def test_plan_without_steps_is_told_what_is_missing():
     one = await llmos.run("go", model=ScriptedModel([call("plan"), DONE]), approve="auto")
     assert "steps must be a list" in one.run.state.calls["r1.0"].result
-    assert one.run.tools["plan"].description == PLAN
+    assert one.run.tools["plan"].description == TEXTS["plan"]
 
 
 GOLDEN = [

@@ -93,8 +93,8 @@ async def test_describe_and_names_look_at_the_copies(script):
 
 async def test_prompt_says_that_code_runs_in_a_child(script):
     proc = await run(script, "1", names={})
-    assert "python runs in a process of its own" in proc.run.state.context.head[0].text
-    assert "live namespace" not in proc.run.state.context.head[0].text
+    assert "in a process of your own with copies" in proc.run.state.context.head[0].text
+    assert "live session" not in proc.run.state.context.head[0].text
 
 
 @pytest.mark.parametrize(

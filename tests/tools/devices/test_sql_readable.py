@@ -23,7 +23,7 @@ WIDE = "select city, sum(n) as n, min(n) as least, max(n) as most, avg(n) as mea
         (RAN, OWN, OWN),
         (RAN, "", "WITH late AS (SELECT * FROM sales WHERE n > 1) SELECT COUNT(*) FROM late"),
         ("SELECT n FROM (SELECT n FROM sales) AS sales", "select * from sales", "SELECT n FROM (SELECT n FROM sales) AS sales"),
-        ('WITH "order__cte" AS (SELECT 1 AS a) SELECT a FROM "order__cte" AS "order"', "", 'WITH "order__cte" AS (SELECT 1 AS a) SELECT a FROM "order__cte" AS "order"'),
+        ('WITH "order__cte" AS (SELECT 1 AS a) SELECT a FROM "order__cte" AS "order"', "", 'WITH "order" AS (SELECT 1 AS a) SELECT a FROM "order"'),
         ("SELECT * FROM b__cte", "", "SELECT * FROM b__cte"),
         ("not sql at all (", "", "not sql at all ("),
     ],

@@ -99,7 +99,7 @@ export function planSide(p) {
   const { acts, rest } = p.view.card.plan;
   const told = acts.length
     ? "It commits to these before it reads anything of others. Whatever else goes out will be asked."
-    : "Nothing is agreed with it. Whatever a step would do outside is asked when it comes to it.";
+    : "It commits to nothing outside. Whatever a step would do outside is asked when it comes to it.";
   return h(
     "section.plan",
     { "aria-label": "What it may do outside" },

@@ -11,7 +11,7 @@ from typing import Any
 
 from llmos_nb.journal import Event, events as ev
 from llmos_nb.messages import Message, Part, canonical
-from llmos_nb.process.state import acts
+from llmos_nb.process.state import acts, notes
 from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.fold.heap import heap_decided
 from llmos_nb.process.state.prompts import took_long
@@ -203,7 +203,7 @@ def close(s: State, call: Call, status: str, e: Event, result: str) -> None:
     flush_notes(s, (turn.message, *results), turn.first, whole)
     if s.context.asks:
         s.context.asked = "now"
-        s.context.add((Message("user", s.context.own(say(s, "window_full"))),), s.n, s.n)
+        notes.ask(s)
     s.todo = "integrate" if s.unread else "ask"  # calls of no step are compared with nothing
     if s.candidate and call.name == "final_answer":
         s.todo = "answer"

@@ -46,7 +46,10 @@ def _paged(s: State, b: ev.ContextPaged) -> None:
     s.noted = notes.noted(s, gone) or s.noted
     context.said += notes.said(s, gone)
     known = [*notes.known(s, b.variables), *([f"What you noted: {s.noted}"] if s.noted else [])]
+    asked = context.asked == "answered"
     context.evict(b.groups, b.stay, b.label, notes.of_page(s, gone), "\n".join(known))
+    if not asked:  # there was no room for it before
+        notes.ask(s)
 
 
 def _failed(s: State, b: ev.ModelFailed) -> None:

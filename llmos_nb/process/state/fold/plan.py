@@ -41,7 +41,7 @@ def _planned(s: State, b: ev.PlanProposed | ev.PlanEdited) -> None:
     acts.planned(s.acts, b.steps, b.by)
     if b.call or isinstance(b, ev.PlanProposed):
         s.plan_status, s.plan_call, s.plan_by = "proposed", b.call, b.by
-        if b.call:
+        if b.call in s.calls:
             s.calls[b.call].facts[VERSION] = b.version
     elif s.plan_status == "asked":
         asked = next(k for k in s.questions if k.startswith("plan:"))

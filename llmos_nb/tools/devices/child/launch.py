@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, cast
 
 from llmos_nb.tools.devices.child.child import Child
 from llmos_nb.tools.devices.child.inputs import Input, as_input
-from llmos_nb.tools.devices.child.sandbox import filesystem, limits
+from llmos_nb.tools.devices.child.sandbox import cgroup, filesystem, limits
 from llmos_nb.tools.devices.child.sandbox.sandbox import Protection
 from llmos_nb.tools.devices.child.worker import Connection
 
@@ -56,17 +56,17 @@ class Spawned(subprocess.Popen[bytes]):
 
     Parameters
     ----------
-    folder : str
-        Its folder.
+    folder, group : str
+        Its folder and its control group.
     command : list of str
         Program and arguments.
     **how
         As `subprocess.Popen` takes it.
     """
 
-    def __init__(self, folder: str, command: list[str], **how: Any) -> None:
+    def __init__(self, folder: str, group: str, command: list[str], **how: Any) -> None:
         super().__init__(command, **how)
-        self._clean = weakref.finalize(self, shutil.rmtree, folder, True)
+        self._group, self._clean = group, weakref.finalize(self, _cleaned, folder, group)
 
     def poll(self) -> int | None:
         """Return the exit code once it has ended."""
@@ -80,7 +80,13 @@ class Spawned(subprocess.Popen[bytes]):
         if self.poll() is None and hasattr(os, "killpg"):
             with suppress(OSError):
                 os.killpg(self.pid, signal.SIGKILL)
+            cgroup.ended(self._group)
         super().kill()
+
+
+def _cleaned(folder: str, group: str) -> None:
+    cgroup.removed(group)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def spawned(setup: Setup) -> tuple[Connection, Spawned]:
@@ -99,20 +105,26 @@ def spawned(setup: Setup) -> tuple[Connection, Spawned]:
     folder = tempfile.mkdtemp(prefix="llmos-child-")
     chosen = [str(Path(f).resolve()) for f in setup.files if Path(f).exists()]
     jail = {"folder": folder, "root": str(Path.cwd()), "chosen": chosen, "memory": setup.memory}
-    jail |= {"disk": setup.disk or limits.MOST_DISK, "without": setup.without}
-    path = [str(Path(p).absolute()) for p in sys.path if p]
-    asked = {"path": path, "show": setup.show_values, "jail": jail, "parent": os.getpid()}
+    jail |= {"disk": setup.disk or limits.MOST_DISK, "without": setup.without, "group": _group(setup)}
+    jail |= {"path": [str(Path(p).absolute()) for p in sys.path if p]}
+    asked = {"show": setup.show_values, "jail": jail, "parent": os.getpid()}
     try:
         process = Spawned(
-            folder, [sys.executable, "-P", "-m", "llmos_nb.tools.devices.child", json.dumps(asked)],
+            folder, str(jail["group"]), [sys.executable, "-P", "-m", "llmos_nb.tools.devices.child", json.dumps(asked)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
-            env={**filesystem.environment(folder), "PYTHONPATH": os.pathsep.join(path)},
+            env={**filesystem.environment(folder), "PYTHONPATH": filesystem.path_before()},
         )  # fmt: skip
     except OSError:
-        shutil.rmtree(folder, ignore_errors=True)
+        _cleaned(folder, str(jail["group"]))
         raise
     reading, writing = cast(BinaryIO, process.stdout), cast(BinaryIO, process.stdin)
     return Connection(reading, writing, MOST_FRAME), process
+
+
+def _group(setup: Setup) -> str:
+    """Make a control group for a child, with what holds the processes that watch over it."""
+    bounds = setup.memory or limits.usual_memory(), limits.PROCESSES + limits.WATCHING
+    return "" if {"memory", "processes"} & {*setup.without} else cgroup.made(*bounds)
 
 
 def protections(setup: Setup) -> list[Protection]:

@@ -249,9 +249,9 @@ def main() -> None:
     reading, writing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     silence()
-    sys.path[:0] = [p for p in asked["path"] if p not in sys.path]
     confined = sandbox.Jail(**asked["jail"])
     holds, alone = confined.close((reading.fileno(), writing.fileno()), asked["parent"])
+    sys.path[:0] = [p for p in confined.path if p not in sys.path]  # now that what is found there is held
     connection = Connection(reading, writing)
     connection.send({"holds": [[p.name, p.holds, p.how] for p in holds]})
     namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}

@@ -25,7 +25,6 @@ def main() -> None:
     asked: dict[str, Any] = json.loads(sys.argv[1])
     given = os.dup(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    sys.path[:] = asked["path"]
     folder, root = Path(asked["folder"]), Path(asked["root"])
     source = os.fdopen(os.dup(given), "rb")
     head = json.loads(source.readline() or "{}")
@@ -34,6 +33,7 @@ def main() -> None:
         _shut(asked, linked, given)
     else:
         filesystem.furnish(folder, linked, root.parent)
+    sys.path[:] = asked["path"]  # now that what is found there is held
     if not asked["words"]:
         return
     place = folder / root.name
@@ -53,7 +53,7 @@ def main() -> None:
 
 def _shut(asked: dict[str, Any], linked: tuple[str, ...], given: int) -> None:
     """Hold this process to the jail, or end it with what does not hold."""
-    jail = sandbox.Jail(asked["folder"], str(Path(asked["root"]).parent), linked)
+    jail = sandbox.Jail(asked["folder"], str(Path(asked["root"]).parent), linked, path=tuple(asked["path"]))
     found, _ = jail.close((given,), asked["parent"])
     if missing := [p.how for p in found if p.name in WANTED and not p.holds]:
         print("; ".join(missing))

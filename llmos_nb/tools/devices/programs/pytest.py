@@ -165,8 +165,7 @@ def _command(asked: Mapping[str, Any]) -> list[str]:
 
 
 def _environment(folder: str, usual: Mapping[str, str]) -> dict[str, str]:
-    path = os.pathsep.join(str(Path(p).absolute()) for p in sys.path if p)
-    return {**usual, **filesystem.environment(folder), "PYTHONPATH": path}
+    return {**usual, **filesystem.environment(folder), "PYTHONPATH": filesystem.path_before()}
 
 
 @cache

@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, replace
+from functools import partial
 from typing import Any
 
 from llmos_nb.errors import CallDenied, EffectRefused, JournalError, ToolTimeout
@@ -116,7 +117,7 @@ class PythonDevice:
                 Begun(context.key),
                 captured(context.on_output, self._display(context), self.ip) as sink,
                 watching(context) as watch,
-                reads.reading(context) as read,
+                reads.reading(context, partial(watch.note, "changed")) as read,
                 context.within(),
             ):
                 watch.holds(self.snapshots.handles(before, names) if self.snapshots and before else ())

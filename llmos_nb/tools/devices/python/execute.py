@@ -10,6 +10,7 @@ import ctypes
 import inspect
 import io
 import linecache
+import socket
 import sys
 import textwrap
 import time
@@ -304,6 +305,7 @@ def _assigned(statement: ast.stmt) -> tuple[tuple[str, ...], tuple[tuple[str, st
 
 
 SOURCE_CHARS = 20_000
+_METHODS = (types.MethodType, types.BuiltinMethodType)
 _FRAGILE: tuple[tuple[tuple[type, ...], str], ...] = (
     ((types.GeneratorType, types.AsyncGeneratorType, map, filter, zip), "it gives each item once"),
     ((io.IOBase,), "it is an open file"),
@@ -343,7 +345,8 @@ def look_around(namespace: Mapping[str, Any], names: Iterable[str] | None) -> Su
         if isinstance(value, types.FunctionType) and (source := _source(value)):
             sources[name] = source
             due += value.__code__.co_names
-        if why := next((w for kinds, w in _FRAGILE if isinstance(value, kinds)), ""):
+        in_memory = isinstance(value, io.BytesIO | io.StringIO)
+        if why := next((w for kinds, w in _FRAGILE if isinstance(value, kinds) and not in_memory), ""):
             fragile[name] = why
     return Surroundings(origins, sources, fragile)
 
@@ -358,6 +361,9 @@ def _origin(value: Any) -> str:
     """Return where a value comes from, as a dotted name; nothing for the user's own and for plain data."""
     if isinstance(value, types.ModuleType):
         return value.__name__
+    bound = getattr(value, "__self__", None) if isinstance(value, _METHODS) else None
+    if issubclass(type(bound), socket.socket):  # a method that was looked up before; one of C tells nothing
+        return f"{'_' if isinstance(value, types.BuiltinMethodType) else ''}socket.socket.{value.__name__}"
     named = isinstance(value, type | types.FunctionType | types.BuiltinFunctionType)
     owner = value if named else type(value)
     home = getattr(owner, "__module__", None) or ""

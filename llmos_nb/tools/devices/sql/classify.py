@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +11,7 @@ from sqlglot import exp
 from sqlglot.errors import ErrorLevel, SqlglotError
 
 from llmos_nb.errors import UsageError
+from llmos_nb.policy.code import unlogged
 
 KINDS = ("read", "write", "ddl", "dangerous", "unknown")
 DIALECTS = {
@@ -91,7 +89,7 @@ def statements(text: str, dialect: str = "duckdb") -> list[Statement]:
         before = f"EXPLAIN ({explained[1].strip()}) " if timed else "EXPLAIN "
         return [Statement("read", "EXPLAIN", inner[0].tree, before)] if plain else [_REFUSED]
     try:
-        with _quiet():
+        with unlogged():
             trees = sqlglot.parse(text, read=dialect, error_level=ErrorLevel.RAISE)
     except (SqlglotError, RecursionError, ValueError, TypeError, AttributeError, IndexError, KeyError) as error:
         return [Statement("unknown", str(error).partition("\n")[0][:160] or "it cannot be parsed")]
@@ -142,17 +140,6 @@ def steady(found: list[Statement], rows: int) -> bool:
     return ordered and not any(s.tree.find(*_CHANGING) for s in found)
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the parser's warnings from the user: what it falls back to is refused anyway."""
-    logger = logging.getLogger("sqlglot")
-    before, logger.disabled = logger.disabled, True
-    try:
-        yield
-    finally:
-        logger.disabled = before
-
-
 def written(tree: exp.Expression, dialect: str) -> str:
     """Return a tree as SQL, so that what was checked is what runs; nothing may be left out of it.
 
@@ -162,7 +149,7 @@ def written(tree: exp.Expression, dialect: str) -> str:
         It cannot be written in this dialect word for word.
     """
     try:
-        with _quiet():
+        with unlogged():
             return str(tree.sql(dialect, comments=False, unsupported_level=ErrorLevel.RAISE))
     except SqlglotError as error:
         why = str(error).splitlines()[0]

@@ -23,7 +23,19 @@ _PARTS = ("bin", "lib", "lib64", "include", "share", "etc", "pyvenv.cfg", "DLLs"
 _PROC = ("cpuinfo", "meminfo", "stat", "filesystems", "sys/vm/overcommit_memory", "sys/kernel/osrelease")
 
 
-def allowed(folder: str, chosen: Iterable[str], proc: bool) -> Iterator[tuple[str, int]]:
+_OWN = Path(__file__).resolve().parents[5]  # where this package is imported from
+
+
+def path_before() -> str:
+    """Return where a child may import from before it is held: nowhere in the working folder, which may be a stranger's.
+
+    An interpreter runs a `sitecustomize` that it finds there.
+    """
+    here, path = Path.cwd().resolve(), [Path(p).resolve() for p in sys.path if p]
+    return os.pathsep.join(str(p) for p in path if p == _OWN or not p.is_relative_to(here))
+
+
+def allowed(folder: str, chosen: Iterable[str], path: Iterable[str], proc: bool) -> Iterator[tuple[str, int]]:
     """Return the paths that a child may reach, with what it may do there.
 
     Parameters
@@ -32,6 +44,8 @@ def allowed(folder: str, chosen: Iterable[str], proc: bool) -> Iterator[tuple[st
         Its own.
     chosen : iterable of str
         Files and folders that it may read.
+    path : iterable of str
+        Where it imports from.
     proc : bool
         Whether ``/proc`` shows its own processes only.
     """
@@ -42,7 +56,7 @@ def allowed(folder: str, chosen: Iterable[str], proc: bool) -> Iterator[tuple[st
     yield from ((path, LOOK) for path in _READ)
     yield from ((path, USE) for path in _DEVICES)
     yield from [("/proc", LOOK), ("/dev/shm", OWN)] if proc else [(f"/proc/{p}", LOOK) for p in _PROC]  # noqa: S108 - its own
-    for place in sys.path:
+    for place in dict.fromkeys((*path, *sys.path)):
         if place and Path(place).is_dir() and not place.startswith(tuple(python)):  # not Python's own
             yield place, NAMES
             yield from ((str(p), LOOK) for p in _importable(Path(place)))

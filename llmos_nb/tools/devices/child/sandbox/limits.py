@@ -12,7 +12,7 @@ if sys.platform != "win32" and sys.platform != "emscripten":
 
 LEAST_MEMORY = 2 << 30
 MOST_DISK = 1 << 30
-PROCESSES = 128
+PROCESSES, WATCHING = 128, 2
 _FILES = 512
 
 

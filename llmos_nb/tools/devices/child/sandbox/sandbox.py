@@ -16,8 +16,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.tools.devices.child.sandbox import filesystem, init, landlock, libc, limits, namespaces, seccomp
+from llmos_nb.tools.devices.child.sandbox import (
+    cgroup,
+    filesystem,
+    init,
+    landlock,
+    libc,
+    limits,
+    namespaces,
+    seccomp,
+)
 
+_BY = ("limits", "a control group")
 NAMES = ("network", "files", "processes", "signals", "memory", "disk", "calls", "rights", "parent")
 
 
@@ -46,6 +56,10 @@ class Jail:
         Bytes of memory, of all its processes together, and of what it writes; 0 for the usual.
     without : tuple of str
         Protections to leave out, of `NAMES`: so that a test can show what each of them stops.
+    group : str
+        A control group with the bounds, made for it; an empty text for none.
+    path : tuple of str
+        Where it will import from.
     """
 
     folder: str = ""
@@ -54,6 +68,8 @@ class Jail:
     memory: int = 0
     disk: int = limits.MOST_DISK
     without: tuple[str, ...] = ()
+    group: str = ""
+    path: tuple[str, ...] = ()
 
     def close(self, closing: tuple[int, ...] = (), parent: int = 0) -> tuple[list[Protection], bool]:
         """Hold this process to it, for good.
@@ -77,6 +93,7 @@ class Jail:
         if hasattr(os, "nice"):
             os.nice(2)  # whatever runs here, the parent comes first
         memory = self.memory or limits.usual_memory()
+        grouped = cgroup.entered(self.group)
         left = namespaces.enter("network" not in self.without, "processes" not in self.without)
         ends, may = "ends with its parent", "may outlive a parent that is killed"
         dying = self._tried("parent", lambda: libc.die_with_parent(parent), ends, may)
@@ -87,13 +104,15 @@ class Jail:
             disk, closed = 0 if "disk" in self.without else self.disk, "files" not in self.without
             made = namespaces.furnish(self.folder, disk, closed=closed, processes="processes" in left)
         bounded = self._bounded(left, made)
+        if grouped and "processes" in left:  # else what is started could outlive a parent that is killed
+            bounded = limits.PROCESSES
         if self.folder:
             filesystem.furnish(Path(self.folder), self.chosen, Path(self.root))
             os.chdir(self.folder)
-        held = [self._memory(memory, left), self._disk(made), self._rights()]
+        held = [self._memory(memory, left, grouped), self._disk(made), self._rights()]
         held += [files := self._files("proc" in made), self._signals(left, files)]
         filtered = self._filter(bool(bounded), "closed" in made)
-        held += [self._processes(bounded, filtered), filtered, dying]
+        held += [self._processes(bounded, filtered, grouped), filtered, dying]
         return [self._network(left, filtered), *held], "processes" in left
 
     def _tried(self, name: str, act: Any, how: str, otherwise: str) -> Protection:
@@ -124,7 +143,7 @@ class Jail:
         def restrict() -> None:
             if not self.folder:
                 raise OSError("it has no folder of its own")
-            landlock.restrict(filesystem.allowed(self.folder, self.chosen, proc))
+            landlock.restrict(filesystem.allowed(self.folder, self.chosen, self.path, proc))
 
         sees = "no files but its own folder, Python and the chosen ones"
         return self._tried("files", restrict, sees, "reads and writes all of your files")
@@ -133,9 +152,10 @@ class Jail:
         apart = "processes" in left or (files.holds and landlock.version() >= 6)
         return Protection("signals", apart, "no signals to others" if apart else "may signal your processes")
 
-    def _processes(self, bounded: int, filtered: Protection) -> Protection:
+    def _processes(self, bounded: int, filtered: Protection, grouped: bool) -> Protection:
         if bounded:
-            return Protection("processes", True, f"at most {bounded} processes, which end with it")
+            how = f"at most {bounded} processes, which end with it (by {_BY[grouped]})"
+            return Protection("processes", True, how)
         if filtered.holds and "processes" not in self.without:
             return Protection("processes", True, "no further processes")
         return Protection("processes", False, "any number of processes, which may outlive it")
@@ -145,9 +165,10 @@ class Jail:
         act = partial(seccomp.refuse, processes=starts, about_files=about)
         return self._tried("calls", act, "no sockets, tracing, mounts or keys", "every system call")
 
-    def _memory(self, most: int, left: Iterable[str]) -> Protection:
+    def _memory(self, most: int, left: Iterable[str], grouped: bool) -> Protection:
         holds = "memory" not in self.without and limits.bound("AS", most)
-        how = f"at most {most >> 20:,} MiB of memory{' together' if 'processes' in left else ''}"
+        together = " together" if grouped or "processes" in left else ""
+        how = f"at most {most >> 20:,} MiB of memory{together} (by {_BY[grouped]})"
         return Protection("memory", holds, how if holds else "no bound on memory")
 
     def _disk(self, made: Iterable[str]) -> Protection:
