@@ -117,12 +117,13 @@ ps = some_weather:takes_ours
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     """Another package, as it is installed: its module and its metadata on the path."""
-    (tmp_path / "some_weather.py").write_text(PACKAGE)
-    info = tmp_path / "some_weather-1.0.dist-info"
-    info.mkdir()
+    site = tmp_path / "site"  # not in the working folder, where anybody may put one
+    info = site / "some_weather-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / "some_weather.py").write_text(PACKAGE)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: some-weather\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(ENTRIES)
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.syspath_prepend(str(site))
     yield
     sys.modules.pop("some_weather", None)
 

@@ -79,7 +79,8 @@ async def test_a_module_of_a_library_comes_back_and_one_of_the_workspace_is_not_
 
 async def test_nothing_secret_is_stored(script):
     vault.add("KEY", "hunter2-hunter2")
-    proc = await run(script, "a = ['my', 'hunter2' + '-hunter2']", "b = b'hunter2' + b'-hunter2'", "c = 3")
+    names = {"it": "hunter2-hunter2"}  # code that spells it, in pieces, too, holds the handle instead
+    proc = await run(script, "a = ['my', it]", "b = it.encode()", "c = 3", names=names)
     assert stored(proc) == {"r1.0": [], "r2.0": [], "r3.0": ["c"]}
     assert not any(
         b"hunter2-hunter2" in b.read_bytes() for b in proc.journal.path.parent.rglob("*") if b.is_file()

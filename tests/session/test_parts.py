@@ -63,11 +63,11 @@ async def test_what_is_remembered_in_a_home_makes_the_memory_wanted(tmp_path):
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     """Install a package with a part: it gives each process a tool, and counts the calls that end."""
-    info = tmp_path / "birds-1.0.dist-info"
-    info.mkdir()
+    info = tmp_path / "site" / "birds-1.0.dist-info"  # not in the working folder, where anybody may put one
+    info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: birds\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[llmos_nb.parts]\nbirds = birds_part:Birds\n")
-    (tmp_path / "birds_part.py").write_text(
+    (tmp_path / "site" / "birds_part.py").write_text(
         textwrap.dedent("""
         from llmos_nb.session.parts import Part
         from llmos_nb.tools import as_tool
@@ -92,7 +92,7 @@ def package(tmp_path, monkeypatch):
                     raise ValueError("a part that fails")
     """)
     )
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path / "site")
     parts._installed.cache_clear()
     yield
     parts._installed.cache_clear()
@@ -110,7 +110,7 @@ async def test_a_package_adds_a_part_by_an_entry_point(package, caplog):
 
 
 async def test_a_part_that_cannot_be_imported_is_said_in_one_line_and_left_out(package, tmp_path, caplog):
-    (tmp_path / "birds_part.py").write_text("import no_such_library\n")
+    (tmp_path / "site" / "birds_part.py").write_text("import no_such_library\n")
     proc = await Session().start("count", model=ScriptedModel([DONE]), approve="auto")
     assert proc.reason == "answered"
     (line,) = [r.getMessage() for r in caplog.records if "birds" in r.getMessage()]

@@ -23,6 +23,8 @@ ACT = f'pay(to="{FRIEND}", amount=50)'
 CHOSEN = "pay(to=iban(read_mail()), amount=50)"
 OPEN = "mail(to=emails(read_mail()), body=text(100))"
 MADE_UP = 'pay(to="GB00MADE00000000000001", amount=50)'
+# the settings are those of all tests here, whichever tools they have
+pytestmark = pytest.mark.filterwarnings("ignore:.*no tool of this name:UserWarning")
 
 
 @pytest.fixture(autouse=True)

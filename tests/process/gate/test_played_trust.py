@@ -19,7 +19,12 @@ from llmos_nb.models.scripted import ScriptedModel
 
 DONE = {"text": "done"}
 ACT = f'wire(to="{FRIEND}", amount=50)'
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
+    pytest.mark.filterwarnings(
+        "ignore:.*no tool of this name:UserWarning"
+    ),  # the settings are those of all tests
+]
 
 
 @pytest.fixture(autouse=True)
