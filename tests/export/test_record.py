@@ -159,7 +159,11 @@ def test_an_answer_stands_where_it_was_given_though_a_later_process_changes_what
         for c in read(tmp_path / "out.ipynb")["cells"]
         if c["cell_type"] == "code" and "computed again" in c["source"]
     ]
-    assert [c["outputs"][0]["text"] for c in answers] == ["There are 3.\n", "2 are kept.\n"]
+    assert [c["outputs"][0]["text"] for c in answers] == ["3\n", "2\n"]
+    words = "\n".join(
+        c["source"] for c in read(tmp_path / "out.ipynb")["cells"] if c["cell_type"] == "markdown"
+    )
+    assert words.count("There are 3.") == words.count("2 are kept.") == 1
     assert next(c for c in holds(tmp_path / "out.ipynb").checks if c.level == "same").counts["outputs"] == 2
 
 
@@ -450,7 +454,7 @@ async def test_the_panels_export_that_does_not_run_is_there_to_be_opened_and_say
         "x", model=script(python("b = len(a)"), DONE), namespace={"a": iter_of()}, approve="auto"
     )
     last = await CLICKS["export"](proc, {"path": "out.ipynb", "say": list().append})
-    assert last["place"] == "out.ipynb" and "written" not in last["said"] and "cell" in last["said"]
+    assert last["place"] == "out.ipynb" and "written:" not in last["said"] and "cell" in last["said"]
 
 
 async def test_from_python_an_export_that_does_not_run_raises_and_one_that_is_not_run_does_not(
