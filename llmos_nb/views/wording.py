@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from functools import lru_cache
 
 from llmos_nb.journal.events import CallInDoubt, CallResolved, HeapRestored
 from llmos_nb.process.state import CONTROL, State, did, lost_names
@@ -204,7 +203,6 @@ def phrase(text: str, most: int = 120) -> str:
     return (head if space else line[: most - 1]).rstrip(",;:. ") + " …"
 
 
-@lru_cache(maxsize=4096)  # of a call that has ended it is asked with each view
 def since(at: str, now: str) -> float:
     """Return the seconds from one ISO 8601 time to another, 0 where one is missing."""
     if not at or not now:

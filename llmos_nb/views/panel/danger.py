@@ -32,8 +32,6 @@ def endangered(question: Question) -> Mapping[str, str] | None:
 
 def asked_of(s: State, calls: Iterable[Call]) -> tuple[str, Question] | None:
     """Return the first open question about one of these calls, or about what one of them is about to do outside."""
-    if not s.questions:
-        return None
     ids = {c.id for c in calls}
     return next(((k, q) for k, q in s.questions.items() if k in ids or q.get("call") in ids), None)
 

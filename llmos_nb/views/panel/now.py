@@ -104,32 +104,10 @@ def running(s: State, counts: Counts) -> Phase:
     return Phase("running", "go", "running", "Running", what, RUN, [lead(upper(what))])
 
 
-def plans(s: State) -> bool:
-    """Return whether the model is to write a plan."""
-    return not s.plan.steps and (s.planning == "only" or (s.planning == "auto" and not s.responses))
-
-
-def live(s: State) -> str | None:
-    """Return what the `live` block of a running process that asks nobody is about, without making the rest."""
-    if s.expecting or not s.requests:
-        return None
-    if not plans(s):
-        under_way = {c.status: c.id for c in reversed(s.open_calls)}
-        if "running" in under_way or "approved" in under_way:
-            return under_way.get("running")
-        if not (s.request or s.todo == "ask"):
-            return None
-    return _request(s)
-
-
-def _request(s: State) -> str:
-    return f"request {s.requests}"
-
-
 def _written(s: State) -> Block:
     return {
         "kind": "live",
-        "of": _request(s),
+        "of": f"request {s.requests}",
         "cap": "Written by the model",
         "label": "What it writes",
     }

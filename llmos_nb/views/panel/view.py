@@ -90,7 +90,7 @@ class Projector:
 
     def live(self, state: State) -> str | None:
         """Return which request or call the view of the process has a `live` block of; None where it has none."""
-        return None if state.status != "running" or _asks(state) else now.live(state)
+        return live_of(phase_of(state, self.counts).now) if state.status == "running" else None
 
     def view(self, state: State, events: Sequence[Event]) -> PanelView:
         """Return the view of the process as it stands, or at the event looked at."""
@@ -162,7 +162,7 @@ def _live(s: State, counts: Counts, children: Children) -> PanelView:
 
 def phase_of(s: State, counts: Counts) -> now.Phase:  # noqa: PLR0911 - one a phase
     """Say which of the panel's states this is."""
-    if _asks(s):
+    if s.questions and (s.undoing or not s.settled):
         return _waiting(s)
     if s.status == "ended":
         return now.ended(s, counts)
@@ -172,13 +172,9 @@ def phase_of(s: State, counts: Counts) -> now.Phase:  # noqa: PLR0911 - one a ph
         return now.expecting(s)
     if not s.requests:
         return now.starting()
-    if now.plans(s):
+    if not s.plan.steps and (s.planning == "only" or (s.planning == "auto" and not s.responses)):
         return now.planning(s, counts)
     return now.running(s, counts)
-
-
-def _asks(s: State) -> bool:
-    return bool(s.questions) and (bool(s.undoing) or not s.settled)
 
 
 def _waiting(s: State) -> now.Phase:
