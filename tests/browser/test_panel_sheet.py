@@ -56,7 +56,7 @@ def test_the_page_of_a_step_takes_the_place_of_now_and_closes_where_it_was_opene
     assert page.locator("li[data-open]").get_attribute("data-n") == "1"
     assert page.get_by_role("button", name="Close step 1").get_attribute("aria-expanded") == "true"
     held = page.locator("li[data-n='1'] .h.held")
-    assert held.inner_text().startswith("as expected: len(out) == 342") and "0.1 s" in held.inner_text()
+    assert held.inner_text().startswith("as expected: len(out) == 342") and "0.1 s" in held.text_content()
     assert page.locator("li[data-n='3'] .held").count() == 0  # nothing was compared
     plain.forget()
     page.keyboard.press("Escape")
