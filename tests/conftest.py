@@ -90,6 +90,7 @@ def clean_environment(monkeypatch, tmp_path):
         "ANTHROPIC_API_KEY",
         "GEMINI_API_KEY",
         "GOOGLE_API_KEY",
+        "PYTEST_XDIST_TESTRUNUID",  # it looks like a key
     ):
         monkeypatch.delenv(name, raising=False)
     home = tmp_path / "home"

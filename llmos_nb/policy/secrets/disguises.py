@@ -19,6 +19,7 @@ from llmos_nb.messages import clean
 from llmos_nb.policy.secrets.shapes import KEY, in_base64, turns
 
 PIECE, STEP, MOST = 8, 4, 32
+BEGUN = 4  # letters that may begin a key: fewer stand at many an end, and where nothing follows they would never come
 PART = 10  # characters of a part in another alphabet
 _TURNS = 3  # of a piece
 AROUND, _TURN = 4, re.compile(rb"[a-z][0-9]")
@@ -144,7 +145,7 @@ class Disguises:
         most, (at, letters) = 0, _places(text)
         while most < len(letters) and letters[-most - 1 :] in self._wholes:
             most += 1
-        return len(text) - at[-most] if most else 0
+        return len(text) - at[-most] if most >= BEGUN else 0
 
 
 def _around(letters: bytes) -> set[bytes]:
