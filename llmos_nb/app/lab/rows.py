@@ -128,7 +128,8 @@ class Rows(Feed):
         ended = self._ended()
         old = [pid for pid in ended if time.time() - self._agents[pid].last > ENDED_S]
         for pid in {*ended[:-MOST_ENDED], *old, *self._cleared}:
-            del self._wanted[f"p{pid}"], self._wanted[f"t{pid}"]
+            for key in (f"p{pid}", f"t{pid}"):
+                self._wanted.pop(key, None)  # what was cleared before is not there any more
 
     def _ended(self) -> list[int]:
         return [pid for pid in self._agents if self._wanted.get(f"p{pid}", {}).get("ended")]
