@@ -723,6 +723,7 @@ def test_prune_deletes_nothing_of_a_strangers(world):
     assert [g.what for g in prune.prune(home, Retention(runs_days=0))] == ["the run"]
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize("module", ["pip", "json", "runpy", "venv"])
 def test_pip_that_an_export_asks_imports_nothing_of_the_folder(world, module):
     """A folder with a `pip.py` would be asked in the place of pip, which lists the files of a lock."""
