@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from out_of_process import is_out_of_process
 
 ROOT = Path(__file__).parent.parent
