@@ -7,12 +7,16 @@ import re
 from dataclasses import dataclass
 
 _TOKEN = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/|\"([^\"]+)\"|(\w+)|([(),;])", re.DOTALL)
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 # begin what gives rows, so that `from` names a table: not so in `extract(year from at)`
-_QUERIES = frozenset("select with from values describe summarize".split())  # noqa: SIM905
+_QUERIES = _set("select with from values describe summarize")
 # behind these a comma is none between tables
-_BEHIND = frozenset(
-    "select where group having window qualify order limit offset union intersect except set".split()  # noqa: SIM905
-)
+_BEHIND = _set("select where group having window qualify order limit offset union intersect except set")
 
 
 @dataclass
@@ -65,10 +69,6 @@ def _defines(before: list[str]) -> str:
     """Return the common table expression whose definition begins behind these words; empty for none."""
     known = ["", "", *(w for w in before[-4:] if w not in ("not", "materialized"))]
     return known[-2].lower() if known[-1] == "as" else ""
-
-
-def _set(words: str) -> frozenset[str]:
-    return frozenset(words.split())
 
 
 # Methods that change the object they are called on, also where the result is assigned.
