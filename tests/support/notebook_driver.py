@@ -63,9 +63,11 @@ class Notebook:
         return self
 
     def __exit__(self, *_):
-        self.client.stop_channels()
-        self.manager.shutdown_kernel(now=True)
-        self.runtime.cleanup()
+        try:
+            self.client.stop_channels()
+            self.manager.shutdown_kernel(now=True)
+        finally:
+            self.runtime.cleanup()
 
     def script(self, *turns, name="script.json"):
         """Write a script beside the notebook and give its spec."""
