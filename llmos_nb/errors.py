@@ -202,9 +202,7 @@ def nearest(name: str, known: Iterable[str], limit: int = 3) -> str:
     return f"; did you mean {', '.join(close)}?" if close else ""
 
 
-def check_keys(
-    given: Iterable[str], known: Collection[str], where: str, kind: type[UsageError] = UsageError
-) -> None:
+def check_keys(given: Iterable[str], known: Collection[str], where: str, kind: type[UsageError] = UsageError) -> None:
     """Refuse a key that is not known, with those that come near it."""
     for key in given:
         if key not in known:

@@ -13,9 +13,7 @@ FEWEST = 35
 
 def rows(text):
     """Return word, file and test of each row."""
-    cells = [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:2] == "| "
-    ]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:2] == "| "]
     return [(c[0], c[1].strip("`"), c[3].strip("`")) for c in cells if c[0] != "word"]
 
 
@@ -26,11 +24,7 @@ def faults(word, file, test):
         return f"{file} does not say {word!r}"
     module, _, name = test.partition("::")
     path = ROOT / module
-    if (
-        not name
-        or not path.is_file()
-        or not re.search(rf"^(async )?def {name}\(", path.read_text("utf-8"), re.M)
-    ):
+    if not name or not path.is_file() or not re.search(rf"^(async )?def {name}\(", path.read_text("utf-8"), re.M):
         return f"there is no test {test}"
     return ""
 
@@ -112,9 +106,7 @@ def texts(path):
         found = [a or b for a, b in re.findall(r'"([^"\n]*)"|`([^`\n]*)`', code)]
     else:
         tree = ast.parse(source)
-        told = {
-            id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)
-        }
+        told = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)}
         parts = (n for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str))
         found = [n.value for n in parts if id(n) not in told]
     return [re.sub(r"\b[a-z_]+[._][a-z_.]+", " ", x) for x in found if " " in x.strip() or x[:1].isupper()]

@@ -21,9 +21,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROO
 
 def blocks(language):
     for page in PAGES:
-        for i, code in enumerate(
-            re.findall(rf"^```{language}\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
-        ):
+        for i, code in enumerate(re.findall(rf"^```{language}\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)):
             yield pytest.param(code, id=f"{page.name}-{i}")
 
 
@@ -40,9 +38,7 @@ def test_the_first_block_of_the_readme_runs_in_a_fresh_interpreter():
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize(
-    "code", ["1 / 0", "import warnings; warnings.warn('x')", "json", "raise SystemExit(3)"]
-)
+@pytest.mark.parametrize("code", ["1 / 0", "import warnings; warnings.warn('x')", "json", "raise SystemExit(3)"])
 def test_a_block_that_is_wrong_is_found(code):
     ended, _ = run_python(code, ROOT)
     assert ended != 0
@@ -87,9 +83,7 @@ def test_tables_of_rooms_have_every_room_from_the_top_down(page):
     wanted = [room for floor in floors for room in floor.split()]
     _, _, table = (ROOT / page).read_text("utf-8").partition("| room |")
     table = table.partition("\n\n")[0]
-    first = [
-        row.split("|")[1].replace("/", "").replace(".py", "").replace("`", "") for row in table.splitlines()[2:]
-    ]
+    first = [row.split("|")[1].replace("/", "").replace(".py", "").replace("`", "") for row in table.splitlines()[2:]]
     rooms = [room.strip() for cell in first for room in cell.split(",")]
     assert rooms == (wanted if "messages" in rooms else wanted[: -len(floors[-1].split())])
 
@@ -98,9 +92,7 @@ def test_table_of_doors_names_what_they_export():
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     for room, door in re.findall(r"^\| `(\w+)/?` \|[^|]*\|([^|]*)\|$", text, re.MULTILINE):
         module = importlib.import_module("llmos_nb" if room == "llmos_nb" else f"llmos_nb.{room}")
-        names = re.findall(
-            r"`(\w+)`", door.partition(";")[0].removeprefix(" loaded by `%load_ext` and `llmos` ")
-        )
+        names = re.findall(r"`(\w+)`", door.partition(";")[0].removeprefix(" loaded by `%load_ext` and `llmos` "))
         assert [name for name in names if not hasattr(module, name)] == [], room
 
 

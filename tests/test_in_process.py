@@ -23,9 +23,7 @@ def run(folder, text):
     alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT / "tests" / "support")}
     environ = {k: v for k, v in os.environ.items() if k != "PYTEST_ADDOPTS"} | alone
     command = [sys.executable, "-m", "pytest", "--in-process"]
-    done = subprocess.run(
-        command, cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False
-    )
+    done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False)
     return done.returncode, done.stdout
 
 

@@ -45,9 +45,7 @@ def test_who_leaves_something_is_named_and_the_next_one_passes(tmp_path):
     alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": f"{ROOT / 'tests' / 'support'}:{ROOT}"}
     environ = {k: v for k, v in os.environ.items() if k != "PYTEST_ADDOPTS"} | alone
     command = [sys.executable, "-m", "pytest", "-ra"]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=120, check=False
-    )
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1 and "1 failed, 4 passed, 3 errors" in done.stdout
     assert "test_it.py::test_guard left a guard of the call ''" in done.stdout
     assert "test_it.py::test_guard_and_failure left a guard of the call ''" in done.stdout

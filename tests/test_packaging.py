@@ -35,9 +35,7 @@ def test_a_report_of_a_fault_asks_for_what_doctor_says():
     assert {"did", "came", "doctor"} <= wanted
     for name in ("bug.yml", "idea.yml"):
         form = read(TEMPLATES / name)
-        assert {"name", "description", "body"} <= set(form) and all(
-            "label" in f["attributes"] for f in form["body"]
-        )
+        assert {"name", "description", "body"} <= set(form) and all("label" in f["attributes"] for f in form["body"])
 
 
 def test_files_for_people_name_commands_and_pages_that_there_are(capsys):
@@ -56,9 +54,7 @@ def test_addresses_lead_to_files_that_there_are():
 
 def test_workflows_run_files_that_there_are_and_publish_only_what_was_checked():
     release, tests = (read(f".github/workflows/{name}.yml")["jobs"] for name in ("release", "tests"))
-    runs = [
-        step["run"] for job in (*release.values(), *tests.values()) for step in job["steps"] if "run" in step
-    ]
+    runs = [step["run"] for job in (*release.values(), *tests.values()) for step in job["steps"] if "run" in step]
     named = re.findall(r"(?<![\w/])(?:tests/[\w/]+\.py|\.ci/run)", " ".join(runs))
     assert len(named) == 2 and all((ROOT / name).exists() for name in named)
     assert release["publish"]["needs"] == "build" and "twine check --strict dist/*" in runs
@@ -105,8 +101,7 @@ def test_every_python_that_the_package_names_is_run_by_the_workflow():
     named = [c.rpartition(" ")[2] for c in PROJECT["classifiers"] if ":: Python :: 3." in c]
     assert named and set(named) <= set(versions)
     assert (
-        PROJECT["requires-python"] == f">={versions[0]}"
-        and f"Python {versions[0]}" in (ROOT / "README.md").read_text()
+        PROJECT["requires-python"] == f">={versions[0]}" and f"Python {versions[0]}" in (ROOT / "README.md").read_text()
     )
 
 

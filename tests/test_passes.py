@@ -20,9 +20,7 @@ def passes(tmp_path_factory):
     out = tmp_path_factory.mktemp("passes") / "passes.json"
     # what looks like a key in the environment is looked for in all that is written, in files of its own
     environ = {
-        k: v
-        for k, v in os.environ.items()
-        if k in ("HOME", "LANG", "LLMOS_HOME", "PATH", "PYTHONPATH", "TMPDIR")
+        k: v for k, v in os.environ.items() if k in ("HOME", "LANG", "LLMOS_HOME", "PATH", "PYTHONPATH", "TMPDIR")
     }
     done = subprocess.run(
         [sys.executable, str(BENCH), "--json", str(out)],
@@ -66,9 +64,7 @@ def test_recorder_ends_at_the_first_line_of_the_awaited_code():
         with record.recording(canonical.__code__):
             canonical(1)
             parse("5 steps")
-        assert list(record.files) == [
-            Path(canonical.__code__.co_filename).relative_to(record.package).as_posix()
-        ]
+        assert list(record.files) == [Path(canonical.__code__.co_filename).relative_to(record.package).as_posix()]
         with pytest.raises(RuntimeError, match="canonical never began"), record.recording(canonical.__code__):
             parse("5 steps")
         assert "policy/budget.py" in record.files

@@ -66,9 +66,7 @@ def circles(root: Path) -> list[list[str]]:
                     todo.append(target)
         reach[start] = seen
     found = {
-        tuple(sorted(m for m in seen if start in reach.get(m, ())))
-        for start, seen in reach.items()
-        if start in seen
+        tuple(sorted(m for m in seen if start in reach.get(m, ()))) for start, seen in reach.items() if start in seen
     }
     return [list(circle) for circle in found]
 
@@ -91,10 +89,7 @@ def test_no_imports_go_in_a_circle():
 
 def test_the_core_imports_no_part():
     own = {e.where.partition(":")[0] for e in PARTS.values()}
-    core = {
-        f"llmos_nb.session.{n}"
-        for n in ["session", "start", "revive", "process", "parts", "dispatch", "toolbox"]
-    }
+    core = {f"llmos_nb.session.{n}" for n in ["session", "start", "revive", "process", "parts", "dispatch", "toolbox"]}
     found = [(m, target) for m, _, target, _ in imports(ROOT) if m in core or room(m) == "process"]
     assert len(found) > 100 and [pair for pair in found if pair[1] in own] == []
 
@@ -133,9 +128,7 @@ def test_an_import_that_goes_wrong_is_found(small, line, check, wanted):
 
 
 def test_drawing_of_the_rooms_counts_every_import(small):
-    (small / "session" / "process.py").write_text(
-        "import llmos_nb.tools\nfrom llmos_nb.journal import Event, read\n"
-    )
+    (small / "session" / "process.py").write_text("import llmos_nb.tools\nfrom llmos_nb.journal import Event, read\n")
     source = DRAWN["drawing"](small)
     drawn = re.findall(r'^\t(\w+) -> (\w+) \[label=(\d+) color="(#\w+)"', source, re.MULTILINE)
     dark, light = "#1e293b", "#9aa5b1"
@@ -185,15 +178,11 @@ def test_no_file_is_over_400_lines():
 def loaded_with(door):
     """Return what a new interpreter has loaded once it has imported a door."""
     code = f"import sys, llmos_nb.errors, {door}; print(*sys.modules)"
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
 
 @pytest.mark.out_of_process
-@pytest.mark.parametrize(
-    "heavy", ["aiohttp", "ipywidgets", "numpy", "pandas", "IPython", "matplotlib", "anywidget"]
-)
+@pytest.mark.parametrize("heavy", ["aiohttp", "ipywidgets", "numpy", "pandas", "IPython", "matplotlib", "anywidget"])
 @pytest.mark.parametrize("door", ["llmos_nb", "llmos_nb.session"])
 def test_importing_the_package_loads_nothing_heavy(heavy, door):
     assert door in loaded_with(door) and heavy not in loaded_with(door)
@@ -208,9 +197,7 @@ def test_loading_the_extension_imports_neither_processes_nor_events():
 
 def test_an_interpreter_that_ends_once_it_has_loaded_the_extension_says_nothing(tmp_path):
     code = "from IPython.core.interactiveshell import InteractiveShell as S; S.instance().run_line_magic('load_ext', 'llmos_nb')"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stderr == ""
 
 
@@ -226,9 +213,7 @@ def test_an_interpreter_that_ends_once_it_has_loaded_the_extension_says_nothing(
 )
 def test_a_command_that_only_tells_loads_nothing_that_works(words, needless, tmp_path):
     code = f"import sys; from llmos_nb.app import cli; cli.main(['{words}']); print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     loaded = set(done.stdout.split())
     assert "llmos_nb.app.cli" in loaded and not needless & loaded
 

@@ -103,9 +103,7 @@ def _certificates() -> Iterator[Finding]:
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
         if given := os.environ.get(name):
             there = Path(given).is_file() if name.endswith("FILE") else Path(given).is_dir()
-            yield Finding(
-                there, f"{name}: {given}", "it is not there, so that no https answers; unset it", needed=True
-            )
+            yield Finding(there, f"{name}: {given}", "it is not there, so that no https answers; unset it", needed=True)
 
 
 def weights() -> Iterator[Finding]:
@@ -150,9 +148,7 @@ def extension() -> Iterator[Finding]:
         yield Finding(False, "extension of JupyterLab and Notebook", todo)
         return
     off = any(_disabled(Path(p) / "labconfig" / "page_config.json") for p in jupyter_config_path())
-    yield Finding(
-        not off, f"extension of JupyterLab and Notebook: {found}", "jupyter labextension enable llmos_nb"
-    )
+    yield Finding(not off, f"extension of JupyterLab and Notebook: {found}", "jupyter labextension enable llmos_nb")
     if (SOURCE / "package.json").is_file():
         todo = "it is not (older, as a rule): pip install -e . again, then reload the page"
         yield Finding(not _differs(SOURCE, found), "its copy is that of this source", todo)
@@ -170,6 +166,5 @@ def _disabled(file: Path) -> bool:
 def _differs(source: Path, installed: Path) -> bool:
     files = (p.relative_to(source) for p in source.rglob("*") if p.is_file())
     return any(
-        not (installed / f).is_file() or (installed / f).read_bytes() != (source / f).read_bytes()
-        for f in files
+        not (installed / f).is_file() or (installed / f).read_bytes() != (source / f).read_bytes() for f in files
     )

@@ -45,9 +45,7 @@ def run_batch(given: Any) -> int:
     from llmos_nb.session.batch import run_file
 
     if given.workers < 0 or (given.dask and (given.processes or given.workers)):
-        raise UsageError(
-            "llmos run-batch: --workers is at least 1, and stands with --processes, not with --dask"
-        )
+        raise UsageError("llmos run-batch: --workers is at least 1, and stands with --processes, not with --dask")
     out = Path(given.out) if given.out else None
     how = {"apart": given.processes, "retry": given.retry, "budget": given.budget, "rate": given.rate}
     return run_file(Path(given.file), out, dask=given.dask, workers=given.workers, **how)
@@ -163,11 +161,7 @@ def prompt(given: Any) -> int:
     if not given.name:
         for name, text in texts.items():
             print(f"{name + ('*' if name in own else ''):<20} {' '.join(text.split())[:90]}")
-        print(
-            "* in your words, from [prompts] in llmos.toml"
-            if own
-            else "[prompts] in llmos.toml says them otherwise"
-        )
+        print("* in your words, from [prompts] in llmos.toml" if own else "[prompts] in llmos.toml says them otherwise")
     elif given.name == "system":
         print(prompts.system(own, namespace=True))
     elif given.name == "tools":

@@ -113,9 +113,7 @@ def _words(percents: str, before: list[str], word: str, hand: AtHand) -> Iterabl
         return None if awaited in _SEVERAL else _choices(percents, before, awaited, hand)
     if percents == "%%":
         short = word.startswith("-") and not word.startswith("--")
-        flags = (
-            f for flag in cell_flags() for f in flag.names if f.startswith("--") or (short and f[0] == "-")
-        )
+        flags = (f for flag in cell_flags() for f in flag.names if f.startswith("--") or (short and f[0] == "-"))
         return [f for f in flags if f not in before]
     return _command(before, word, hand)
 

@@ -220,9 +220,7 @@ def at_once(work: Coroutine[Any, Any, Any], line: str) -> Any:
     except StopIteration as done:
         return done.value
     work.close()
-    raise quiet(
-        UsageError(f"%agent {line}: in the cell that loads llmos_nb nothing can wait; write it in the next")
-    )
+    raise quiet(UsageError(f"%agent {line}: in the cell that loads llmos_nb nothing can wait; write it in the next"))
 
 
 def quiet(error: LlmosError) -> LlmosError:

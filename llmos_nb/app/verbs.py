@@ -39,9 +39,7 @@ def _switch(name: str, text: str) -> Flag:
 
 
 _MODEL = Flag("-m", dest="model")
-_BY_NAME = Flag(
-    "-t", "--tools", default="", metavar="NAMES", help="devices, servers, functions as module:function"
-)
+_BY_NAME = Flag("-t", "--tools", default="", metavar="NAMES", help="devices, servers, functions as module:function")
 _HOME = Flag("--home", default="", help="default: LLMOS_HOME, or .llmos here")
 _P = Flag("process", nargs="?", default="", metavar="P", help="pid or name; default: the last unfinished one")
 _WORDS = Flag("words", nargs="+", metavar="WORD")
@@ -76,9 +74,7 @@ _NOTES = (
     Flag("--of", default="", metavar="1,2", help="the processes whose results are asked for"),
 )  # fmt: skip
 _LOCKS = ("index", "installed", "none")
-_LOCK = (
-    "where files and hashes of the lock come from: index asks the package index, installed knows versions alone"
-)
+_LOCK = "where files and hashes of the lock come from: index asks the package index, installed knows versions alone"
 _PROVE = (
     Flag("--level", default="same twice", help="opens, unchanged, signed, runs, same, same twice"),
     _switch("fresh", "in a new environment made from the lock"),

@@ -120,9 +120,7 @@ def checks(source: str, expected: Expected) -> str:
     shown = last[0].value if last and isinstance(last[0], ast.Expr) else None
     named = shown.id if isinstance(shown, ast.Name) else VALUE_NAME
     given = lines(named, expected.value) if expected.value and named not in expected.names else []
-    given = (
-        given if named != VALUE_NAME or not any(map(sized, given)) else []
-    )  # of a table the output tells more
+    given = given if named != VALUE_NAME or not any(map(sized, given)) else []  # of a table the output tells more
     said = [line for name, words in expected.names.items() for line in lines(name, words)]
     return "\n".join([*([GIVEN] if given and named == VALUE_NAME else []), *said, *given])
 

@@ -24,9 +24,7 @@ from llmos_nb.journal.events import YOU, Decider
 from llmos_nb.tools import Call
 
 _CRATE, _PROFILE = "https://w3id.org/ro/crate/1.1", "https://w3id.org/ro/wfrun/process/0.5"
-_TERMS = {
-    "sha256": "https://w3id.org/ro/terms/workflow-run#sha256"
-}  # of the profile; RO-Crate 1.1 has no such word
+_TERMS = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}  # of the profile; RO-Crate 1.1 has no such word
 _ABOUT = "ro-crate-metadata.json"
 _US, _USER = {"@id": "https://github.com/llmos-nb/llmos_nb"}, {"@id": "#person-the-user"}
 _STATUS = {"answered": "CompletedActionStatus"}
@@ -143,9 +141,7 @@ def _lock(about: dict[str, Any], folder: Path) -> list[Entity]:
     if "pylock" not in about:
         return []
     (folder / "pylock.toml").write_text(about["pylock"], encoding="utf-8")
-    made = _file(
-        "pylock.toml", folder, "Versions, files and hashes of the packages that it was run with (PEP 751)"
-    )
+    made = _file("pylock.toml", folder, "Versions, files and hashes of the packages that it was run with (PEP 751)")
     return [{**made, "encodingFormat": "application/toml"}]
 
 

@@ -77,9 +77,7 @@ def _used(source: str) -> list[tuple[str, str]]:
         match node:
             case ast.Subscript(value=owner, slice=ast.Constant(value=str(name)), ctx=ctx) if _environ(owner):
                 found.append((node.lineno, name, "needed" if isinstance(ctx, ast.Load) else "set"))
-            case ast.Call(
-                func=ast.Attribute(value=owner, attr=method), args=[ast.Constant(value=str(name)), *_]
-            ):
+            case ast.Call(func=ast.Attribute(value=owner, attr=method), args=[ast.Constant(value=str(name)), *_]):
                 if method == "getenv" or (method in ("get", "setdefault") and _environ(owner)):
                     found.append((node.lineno, name, "set" if method == "setdefault" else "read"))
             case ast.Call(func=ast.Name("getenv"), args=[ast.Constant(value=str(name)), *_]):

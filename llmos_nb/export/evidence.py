@@ -64,9 +64,7 @@ def evidence_code(draft: Draft) -> tuple[str, dict[str, str]]:
     for name, (recorded, words) in final_names(draft.wanted).items():
         if name in passed:
             continue
-        if name in why and not (
-            name in asserted and holds_after_all(why[name], words or "<", draft.runs[0].ran_in)
-        ):
+        if name in why and not (name in asserted and holds_after_all(why[name], words or "<", draft.runs[0].ran_in)):
             left[name] = f"it rests on {why[name]}"
         elif name in asserted:
             continue
@@ -87,6 +85,4 @@ def evidence_code(draft: Draft) -> tuple[str, dict[str, str]]:
 def asserting(values: Mapping[str, str]) -> list[str]:
     """Return the assertions over names in the end, and of what has no short form that `verify` compares it."""
     found = ((name, lines(name, said)) for name, said in values.items())
-    return [
-        one for name, said in found for one in said or [f"# What {name} holds is compared by `llmos verify`."]
-    ]
+    return [one for name, said in found for one in said or [f"# What {name} holds is compared by `llmos verify`."]]

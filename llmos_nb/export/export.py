@@ -141,9 +141,7 @@ def _asked(target: Path, sign: bool | str, crate: str | os.PathLike[str]) -> str
 
 
 @reading()
-def export(
-    run: ExportSource | Sequence[ExportSource], path: str | os.PathLike[str], **how: Unpack[Options]
-) -> Path:
+def export(run: ExportSource | Sequence[ExportSource], path: str | os.PathLike[str], **how: Unpack[Options]) -> Path:
     """Write the plain notebook of what survived of a process.
 
     Parameters
@@ -238,9 +236,7 @@ def _cells(draft: Draft, clean: bool, trace: bool, params: Params) -> list[Cell]
     made += [] if clean else notes.of_others(draft.inputs)
     made += [*_setup(draft, parameters), *_body(draft, clean), *_end(draft)]
     made += [c for r in draft.wanted for c in trace_cells(r)] if trace else []
-    said = (
-        (f"cell {c.about.get('call') or c.role}", f"{c.source}\n{c.about.get('contents', '')}") for c in made
-    )
+    said = ((f"cell {c.about.get('call') or c.role}", f"{c.source}\n{c.about.get('contents', '')}") for c in made)
     refuse_secrets(said, secrets(draft.runs))
     refuse_held(draft.held, secrets(draft.runs))
     return made
@@ -371,8 +367,6 @@ def _observe(book: dict[str, Any], beside: Path, draft: Draft, lock: bool | str)
     if added and (cell := cells.get("evidence")) is not None:
         about = "# Under the seeds above; the run itself drew others."
         cell["source"] = "\n".join([cell["source"], about, *asserting(added)])
-        cell["metadata"]["llmos_nb"]["contents"] = draft.last | {
-            n: w for n, w in added.items() if not by_type(w)
-        }
+        cell["metadata"]["llmos_nb"]["contents"] = draft.last | {n: w for n, w in added.items() if not by_type(w)}
         for name in chance:
             draft.unchecked.pop(name)

@@ -53,9 +53,7 @@ def files_recorded(
         named = {n.removeprefix("./") for n in file_names(unit.source, known)}
         whole = unit.kept or unit.call is not None
         for one in _files(reads):
-            places = (
-                (_moved(one["from"], began_in, folder),) if isinstance(one.get("from"), str) else (here, there)
-            )
+            places = (_moved(one["from"], began_in, folder),) if isinstance(one.get("from"), str) else (here, there)
             spelled = one["path"] if one["path"] in texts else _within(one["path"], began_in, folder)
             path, real = _seen_from(folder, places, spelled)
             read = whole or any(f"/{p}".endswith(f"/{n}") for p in (path, one["path"]) for n in named)
@@ -118,9 +116,7 @@ def made_again(units: Sequence[Unit], cells: Mapping[int, CellRan]) -> set[str]:
     return {p for u in units if u.kept for p in map(str, reads_of(u, cells).get("written", ()))}
 
 
-def writers(
-    units: Sequence[Unit], cells: Mapping[int, CellRan], folder: Path, parts: Sequence[Unit]
-) -> list[Unit]:
+def writers(units: Sequence[Unit], cells: Mapping[int, CellRan], folder: Path, parts: Sequence[Unit]) -> list[Unit]:
     """Return the cells of the user's whose files are to be written again.
 
     A file that a cell wrote comes as an input, as it was read. That cannot be in a folder that code of the notebook is
@@ -164,9 +160,7 @@ def missed(unit: Unit, cells: Mapping[int, CellRan]) -> str:
 def where(unit: Unit, cells: Mapping[int, CellRan]) -> str:
     """Return a unit in words: its call, or the number of the user's cell."""
     if unit.call is not None:
-        return f"call {unit.call.id}" + (
-            f" of process {unit.run.pid}" if unit.run is not None and unit.run.pid else ""
-        )
+        return f"call {unit.call.id}" + (f" of process {unit.run.pid}" if unit.run is not None and unit.run.pid else "")
     cell = cells.get(unit.order[0])
     return f"your cell [{cell.count}]" if cell is not None and cell.count else f"your cell {unit.order[0]}"
 

@@ -244,9 +244,7 @@ def _import_once(units: list[Unit]) -> None:
     known: dict[str, str] = {}
     for unit in units:
         if unit.call is not None and unit.call.name != "python" and not unit.problem and unit.running is None:
-            again = [
-                n for n in ast.parse(unit.source).body if isinstance(n, ast.Import) and ast.unparse(n) in known
-            ]
+            again = [n for n in ast.parse(unit.source).body if isinstance(n, ast.Import) and ast.unparse(n) in known]
             unit.source = without(unit.source, again).strip("\n") if again else unit.source
         flow = flow_of_code(unit.source)
         known = {code: name for code, name in known.items() if name not in flow.binds - flow.imports}
@@ -313,9 +311,7 @@ def _at_boundary(draft: Draft) -> None:
     _, draft.boundary = cut(pieces[first:])
     if not draft.boundary or not first:
         return
-    why = {
-        n: r for n, r in tainted(pieces[:first]).items() if r not in (FOLDER, FOLDER_NAME)
-    }  # a cell makes it anew
+    why = {n: r for n, r in tainted(pieces[:first]).items() if r not in (FOLDER, FOLDER_NAME)}  # a cell makes it anew
     for name in sorted(draft.boundary & why.keys() & set(draft.namespace) - draft.changed):
         held = hold(name, draft.namespace[name], draft.folder, f"it rests on {why[name]}")
         if held is not None and not _holds_folder(held, draft.runs):
@@ -356,9 +352,7 @@ def _make(draft: Draft, name: str) -> None:
         draft.missing[name] = "the run changed it, and what it was before is not kept"
     elif live and (held := hold(name, value, draft.folder, "no cell makes it")) is not None:
         if _holds_folder(held, draft.runs):
-            draft.missing[name] = (
-                "no cell makes it, and it holds the folder of the run, which is another elsewhere"
-            )
+            draft.missing[name] = "no cell makes it, and it holds the folder of the run, which is another elsewhere"
         else:
             draft.keep(held, 0)
     else:

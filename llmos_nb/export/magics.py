@@ -101,9 +101,7 @@ def _captured(rest: str, body: str) -> str:
     head = f"with capture_output({given}){f' as {names[0]}' if names else ''}:"
     inner = textwrap.indent(body, "    ") if '"""' not in body and "'''" not in body else ""
     inner = inner or textwrap.indent(ast.unparse(ast.parse(body)), "    ")
-    return (
-        f"from IPython.utils.capture import capture_output\n\n{head}\n{inner if body.strip() else '    pass'}"
-    )
+    return f"from IPython.utils.capture import capture_output\n\n{head}\n{inner if body.strip() else '    pass'}"
 
 
 def _lines(source: str) -> str:

@@ -52,9 +52,7 @@ def harmless(text: str) -> str:
     last = next((t for t in reversed(_parser().parse(made)) if t.block and t.nesting >= 0), None)
     if last is not None and last.type == "fence" and not last.level and not _is_harmless(made):
         made = f"{made}\n{last.markup}"  # it was never closed
-    return (
-        made if _is_harmless(made) else "\n\n".join(words(x, len(x)) for x in _LINES.split(text) if x.strip())
-    )
+    return made if _is_harmless(made) else "\n\n".join(words(x, len(x)) for x in _LINES.split(text) if x.strip())
 
 
 @cache

@@ -131,9 +131,7 @@ def _step(draft: Draft, n: int) -> str:
     call, run = unit.call, unit.run
     assert call is not None and run is not None  # noqa: S101 - the caller has looked
     planned = next((p for p in run.state.plan.steps if p.n == call.step), None)
-    title = (
-        f"Step {planned.n}: {words(planned.title, 160)}" if planned is not None else notes.title(call, run)[0]
-    )
+    title = f"Step {planned.n}: {words(planned.title, 160)}" if planned is not None else notes.title(call, run)[0]
     number = sum(u.call is not None for u in draft.units[: n + 1])
     pid = f" of process {run.pid}" if len(draft.runs) > 1 else ""
     parts = [f"### {number}. {title or 'A call'} (`{words(call.name)}`, call {words(call.id)}{pid})"]
@@ -163,9 +161,7 @@ def _output(call: Call, outputs: Sequence[dict[str, object]]) -> list[str]:
     """Return what a call gave, as text and by the number of its pictures."""
     text = call.result.strip()
     cut = f"\n… {len(text) - _LONG:,} characters more" if len(text) > _LONG else ""
-    pictures = sum(
-        "image/png" in str(o.get("data", "")) or "image/jpeg" in str(o.get("data", "")) for o in outputs
-    )
+    pictures = sum("image/png" in str(o.get("data", "")) or "image/jpeg" in str(o.get("data", "")) for o in outputs)
     shown = ["Output:", _fence(f"{text[:_LONG]}{cut}", "text")] if text else ["It gave no output."]
     return shown + ([f"With {pictures} picture{'s' if pictures > 1 else ''}."] if pictures else [])
 
@@ -195,9 +191,7 @@ def _uncheckable(draft: Draft) -> str:
     lines += [f"- The files that {words(unit)} read: {said}" for unit, said in read]
     for run in draft.runs:
         typed = [number.text for number in answers.numbers(run.state) if number.kind == "typed"]
-        lines += [
-            f"- The answer says {words(text)}, which the model typed: it stands in no result" for text in typed
-        ]
+        lines += [f"- The answer says {words(text)}, which the model typed: it stands in no result" for text in typed]
     return "\n".join(["## What could not be checked", "", *dict.fromkeys(lines)]) if lines else ""
 
 

@@ -80,9 +80,7 @@ def course(run: ExportSource) -> str:
     return small(f"Made by {who}{on} (approvals: {words(str(mode))}; {ended}).{read}")
 
 
-_CALL = re.compile(
-    r"r\d+(\.\w+)*(?=: )"
-)  # what it read may be a path, which leads elsewhere for whoever reads this
+_CALL = re.compile(r"r\d+(\.\w+)*(?=: )")  # what it read may be a path, which leads elsewhere for whoever reads this
 
 
 def small(text: str) -> str:
@@ -93,11 +91,7 @@ def small(text: str) -> str:
 def plan(run: ExportSource) -> Iterator[str]:
     """Return the plan as it stood in the end, with what was decided on it; nothing where nobody proposed one."""
     bodies = [(event.body, event.at) for event in run.events]
-    listed = {
-        b.version
-        for b, _ in bodies
-        if isinstance(b, ev.PlanProposed | ev.PlanEdited) and b.by.kind != "process"
-    }
+    listed = {b.version for b, _ in bodies if isinstance(b, ev.PlanProposed | ev.PlanEdited) and b.by.kind != "process"}
     if not (steps := run.state.plan.steps) or (bodies and run.state.plan.version not in listed):
         return
     decided = [
@@ -174,9 +168,7 @@ def step(call: Call, run: ExportSource, before: Before, unchecked: Sequence[str]
     return "\n\n".join([*parts, *([lacks] if lacks else [])])
 
 
-_ONCE = re.compile(
-    r"(, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC)(?=; [^;]*\1(?:;|$))"
-)  # a time that stands behind, too
+_ONCE = re.compile(r"(, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC)(?=; [^;]*\1(?:;|$))")  # a time that stands behind, too
 UNCHECKED = "- Not checked: "
 NOT_SO = "Not as expected: "
 

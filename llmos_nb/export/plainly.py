@@ -14,9 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 _SIZED = re.compile(r"\w+ of ([\d,]+): [0-9a-f]{16}")
-_TABLE = re.compile(
-    r"(?P<kind>\w+) (?P<shape>\d+(?: x \d+)*) \S.*?(?P<data> [\[{].*[\]}])?(?:: [0-9a-f]{16})?", re.S
-)
+_TABLE = re.compile(r"(?P<kind>\w+) (?P<shape>\d+(?: x \d+)*) \S.*?(?P<data> [\[{].*[\]}])?(?:: [0-9a-f]{16})?", re.S)
 _SPELLED = re.compile(r"(Decimal|Fraction|range|Timestamp|Timedelta)\(.*\)")  # by their `repr`
 _DIGITS = 9  # that the words of a float keep
 
@@ -59,9 +57,7 @@ def compared(test: ast.expr) -> tuple[str, object] | None:
     """Return what such an assertion looks at, as code, and what that was in the run; None of any other."""
     match test:
         case (
-            ast.Compare(
-                ast.Call(ast.Attribute(left, "split")), [ast.Eq()], [ast.Call(ast.Attribute(right, "split"))]
-            )
+            ast.Compare(ast.Call(ast.Attribute(left, "split")), [ast.Eq()], [ast.Call(ast.Attribute(right, "split"))])
             | ast.Compare(left=left, ops=[ast.Eq()], comparators=[right])
         ):  # of an answer, but for its spaces
             with suppress(ValueError):
@@ -84,9 +80,7 @@ def _equal(name: str, value: Any, words: str) -> list[str]:
     if isinstance(value, list | tuple):
         return _all_near(name, [*value]) or [f"len({name}) == {len(value)}"]
     near = _all_near(f"{name}.values()", [*value.values()]) if isinstance(value, dict) else []
-    return (
-        [f"list({name}) == {[*value]!r}", *near] if near and _exact(value) else [f"len({name}) == {len(value)}"]
-    )
+    return [f"list({name}) == {[*value]!r}", *near] if near and _exact(value) else [f"len({name}) == {len(value)}"]
 
 
 def _exact(keys: Any) -> bool:
@@ -144,13 +138,7 @@ def _table(name: str, words: re.Match[str]) -> Iterator[str]:
 def _column(name: str, values: list[Any]) -> str:
     """Return the test that an array or a column holds these values."""
     near = _all_near(name, values) if not _exact(values) else []
-    return (
-        near[0]
-        if near
-        else f"{name}.tolist() == {values!r}"
-        if _exact(values)
-        else f"len({name}) == {len(values)}"
-    )
+    return near[0] if near else f"{name}.tolist() == {values!r}" if _exact(values) else f"len({name}) == {len(values)}"
 
 
 def _data(words: str) -> Any:

@@ -234,9 +234,7 @@ def _run_script(path: Path, without: Path | None, undone: Sequence[str]) -> None
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path.parent / name, target)
         kept = {k: v for k, v in os.environ.items() if not secret_name(k) and k != "PYTHONPATH"}
-        begin = (
-            f"{hiding(without, Path(folder))}\nimport runpy\nrunpy.run_path({path.name!r}, run_name='__main__')"
-        )
+        begin = f"{hiding(without, Path(folder))}\nimport runpy\nrunpy.run_path({path.name!r}, run_name='__main__')"
         command = [*no_network(), sys.executable, "-c", begin]
         try:
             done = subprocess.run(  # noqa: S603 - our own interpreter and file
@@ -255,9 +253,7 @@ def _checked(source: str) -> list[str]:
     """Return the input files of a script, by the code that checks them."""
     for node in statements(source):
         match node:
-            case ast.For(
-                target=ast.Tuple([ast.Name("_name"), _]), iter=ast.Call(ast.Attribute(ast.Dict(keys)))
-            ):
+            case ast.For(target=ast.Tuple([ast.Name("_name"), _]), iter=ast.Call(ast.Attribute(ast.Dict(keys)))):
                 return [k.value for k in keys if isinstance(k, ast.Constant) and isinstance(k.value, str)]
     return []
 

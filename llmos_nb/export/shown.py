@@ -47,9 +47,7 @@ def recorded(call: Call, run: ExportSource) -> tuple[Outputs, str]:
             found.append({"output_type": "stream", "name": kind, "text": part})
         elif kind == "value" or (kind == "display" and call.name != "python"):
             said = {"text/plain": str(own[0]) if own else part.removesuffix("\n")}
-            found.append(
-                {"output_type": "execute_result", "data": said, "metadata": {}, "execution_count": None}
-            )
+            found.append({"output_type": "execute_result", "data": said, "metadata": {}, "execution_count": None})
         elif kind == "display":
             said = {"text/plain": str(own[0]) if own else part.removesuffix("\n")}
             found.append({"output_type": "display_data", "data": said, "metadata": {}})

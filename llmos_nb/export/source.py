@@ -116,12 +116,7 @@ def _subject(event: Event) -> str:
             return f"step {step}"
         case ev.QuestionAsked(question=key):
             return key
-        case (
-            ev.CallDecided(call=key)
-            | ev.CallResolved(call=key)
-            | ev.CallUndone(call=key)
-            | ev.CallRedone(call=key)
-        ):
+        case ev.CallDecided(call=key) | ev.CallResolved(call=key) | ev.CallUndone(call=key) | ev.CallRedone(call=key):
             return key
     return ""
 

@@ -127,9 +127,7 @@ def compared(old: Any, new: Any) -> dict[str, Any]:
         return {}
     if not (shared := [c for c in new.columns if c in old.columns]):
         return {}  # it is another table
-    types = {
-        str(c)[:CELL]: [str(old[c].dtype), str(new[c].dtype)] for c in shared if old[c].dtype != new[c].dtype
-    }
+    types = {str(c)[:CELL]: [str(old[c].dtype), str(new[c].dtype)] for c in shared if old[c].dtype != new[c].dtype}
     found = {
         "plus": [str(c)[:CELL] for c in new.columns if c not in old.columns][:COLUMNS],
         "minus": [str(c)[:CELL] for c in old.columns if c not in new.columns][:COLUMNS],

@@ -238,19 +238,13 @@ class Snapshots:
         image, reached, bindings = before.image, before.names, before.bindings
         used = bindings if reached is None else {n: bindings[n] for n in reached & bindings.keys()}
         if not image.whole:
-            return {
-                n: "more objects than are looked at before a step"
-                for n, v in used.items()
-                if adapters_of(type(v))
-            }
+            return {n: "more objects than are looked at before a step" for n, v in used.items() if adapters_of(type(v))}
         modules = {m.__name__: m for m in loaded(sys.modules if names is None else names)}
         more = Walk(self.namespace, keep=False, known=image).run(modules.values())
         if not (acting := image.handles | more.handles):
             return {}
         found = names_reaching(acting, {**modules, **used}, self.namespace, follow=True)
-        return {n: acting[i] for n, i in sorted(found.items())} or {
-            "what it calls": next(iter(acting.values()))
-        }
+        return {n: acting[i] for n, i in sorted(found.items())} or {"what it calls": next(iter(acting.values()))}
 
     def end(self, before: Before, call_id: str) -> dict[str, Any]:
         """Compare with the state before a step, and keep what undo needs.

@@ -57,9 +57,7 @@ class Event:
     hash: str
     body: ev.Body = field(compare=False, repr=False)
     mac: str = field(default="", compare=False, repr=False)
-    _unread: tuple[_Reader, str | dict[str, Any]] | None = field(
-        default=None, init=False, compare=False, repr=False
-    )
+    _unread: tuple[_Reader, str | dict[str, Any]] | None = field(default=None, init=False, compare=False, repr=False)
 
     def __getattr__(self, name: str) -> Any:  # of a slot that is still empty
         if name not in ("d", "body"):
@@ -164,9 +162,7 @@ class _Reader:
             raise ValueError("no JSON object")
         for key, kind in _KEYS.items():
             if type(given.get(key)) is not kind:
-                raise ValueError(
-                    f"`{key}` cannot be {given[key]!r:.60}" if key in given else f"`{key}` is missing"
-                )
+                raise ValueError(f"`{key}` cannot be {given[key]!r:.60}" if key in given else f"`{key}` is missing")
         n, at, k, d, prev, digest = (given[key] for key in _KEYS)
         self._check_link(n, f'{prev}[{n},"{at}","{k}",{canonical(d)}]', prev, digest)
         return n, at, k, prev, digest, str(given.get("mac", "")), d

@@ -128,9 +128,7 @@ def judge_convert(attempt: Any, seed: int) -> str:
         1,
     )
     wrong_if(one == 10 * seed and currency != "EUR", f"{asked}: nothing was converted", 1)
-    return (
-        f"two bad calls went back to the model, and 10 × {seed} {currency} is {one:g}; nobody had to be asked"
-    )
+    return f"two bad calls went back to the model, and 10 × {seed} {currency} is {one:g}; nobody had to be asked"
 
 
 def _amount(made: Any) -> float:

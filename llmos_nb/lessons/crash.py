@@ -194,12 +194,8 @@ def judge_settle(attempt: Any, seed: int) -> str:
         told, paid = f"the {place} process", len(one.statement)
         wrong_if(paid > 1, f"{told} paid {paid} times: the bank had booked it before you let it pay again", 2)
         resolved = [e.body for e in one.process.events if isinstance(e.body, CallResolved)]
-        wrong_if(
-            not resolved, f"{told} still asks whether r2.0 was done: look at its statement, and resolve", 1
-        )
-        wrong_if(
-            one.process.state != "ended", f"{told} is {one.process.state}: wait for it, await one.process", 3
-        )
+        wrong_if(not resolved, f"{told} still asks whether r2.0 was done: look at its statement, and resolve", 1)
+        wrong_if(one.process.state != "ended", f"{told} is {one.process.state}: wait for it, await one.process", 3)
         wrong_if(not paid, f"{told} says “{one.process.answer}”, and the bank has booked nothing", 2)
     return "paid once each: the journals were the same, and only the world could tell them apart"
 

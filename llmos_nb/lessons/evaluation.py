@@ -152,16 +152,12 @@ def judge_better(attempt: Any, seed: int) -> str:
     apart = {**b, **{f"only b did {n}": True for n in range(9)}}
     told = "one of them did nine more tasks: only what both did can be compared"
     wrong_if(better(dict(a), apart) != "a" or better(apart, dict(a)) != "b", told, 3)
-    return (
-        "most contests are won by nobody, and the same tasks for both show much more than two lists of shares"
-    )
+    return "most contests are won by nobody, and the same tasks for both show much more than two lists of shares"
 
 
 def _answers(wins: int, losses: int, both: int, none: int) -> tuple[dict[str, bool], dict[str, bool]]:
     pairs = [(True, False)] * wins + [(False, True)] * losses + [(True, True)] * both + [(False, False)] * none
-    return {f"task {n}": a for n, (a, _) in enumerate(pairs)}, {
-        f"task {n}": b for n, (_, b) in enumerate(pairs)
-    }
+    return {f"task {n}": a for n, (a, _) in enumerate(pairs)}, {f"task {n}": b for n, (_, b) in enumerate(pairs)}
 
 
 def draw(axes: Any, skill: float, tasks: int, interval: Callable[[int, int], Any] | None, seed: int = 2) -> int:
@@ -177,7 +173,5 @@ def draw(axes: Any, skill: float, tasks: int, interval: Callable[[int, int], Any
         axes.plot([low, high], [row, row], color="tab:orange" if out else "tab:blue")
         axes.plot(right / tasks, row, "o", color="tab:orange" if out else "tab:blue", markersize=4)
     axes.axvline(skill, color="gray", linestyle="--")
-    axes.set(
-        xlim=(0, 1), xlabel="share of right answers", yticks=[], title=f"one agent, twenty times {tasks} tasks"
-    )
+    axes.set(xlim=(0, 1), xlabel="share of right answers", yticks=[], title=f"one agent, twenty times {tasks} tasks")
     return missed

@@ -107,9 +107,7 @@ def _acts_and_feeds_back(loop: Callable[..., Any], seed: int) -> None:
     numbers = [seed, seed + 300]
     propose = Proposer([*({"call": "twice", "arguments": {"n": n}} for n in numbers), {"answer": "done"}])
     answer = _run(loop, propose, {"twice": twice}, 10)
-    told = (
-        f"the model was asked {len(propose.seen)} times and proposed twice(…), and it never ran: call the tool"
-    )
+    told = f"the model was asked {len(propose.seen)} times and proposed twice(…), and it never ran: call the tool"
     wrong_if(not ran, told, 1)
     wrong_if(len(propose.seen) < 2, "the model was asked only once; after acting it must be asked again", 1)
     told = "the tool ran, but its result is not among the messages of the next request: no feedback"
@@ -118,16 +116,12 @@ def _acts_and_feeds_back(loop: Callable[..., Any], seed: int) -> None:
     wrong_if(ran != numbers, told, 1)
     wrong_if(answer != "done", f"the model answered 'done', and your loop gave {answer!r}", 1)
     last = str(propose.seen[-1])
-    wrong_if(
-        GOAL not in last, "the goal is not among the messages of each request: the model cannot know it", 2
-    )
+    wrong_if(GOAL not in last, "the goal is not among the messages of each request: the model cannot know it", 2)
     lost = [n for n in numbers if str(2 * n + 1000) not in last]
     wrong_if(lost, "the last request lacks an earlier result: the model remembers nothing but what you send", 2)
 
 
-def _survives(
-    loop: Callable[..., Any], turn: dict[str, Any], what: str, told: str, error: type = OSError
-) -> None:
+def _survives(loop: Callable[..., Any], turn: dict[str, Any], what: str, told: str, error: type = OSError) -> None:
     def fail() -> None:
         raise error("the sensor is broken")
 

@@ -46,9 +46,7 @@ def mark(notebook: str | os.PathLike[str]) -> list[dict[str, Any]]:
         )
     said = done.stdout.strip().splitlines()
     if done.returncode or not said:
-        raise UsageError(
-            f"{notebook}: it could not be marked ({(done.stderr.strip() or 'no word').splitlines()[-1]})"
-        )
+        raise UsageError(f"{notebook}: it could not be marked ({(done.stderr.strip() or 'no word').splitlines()[-1]})")
     rows: list[dict[str, Any]] = json.loads(said[-1])
     return rows
 
@@ -63,9 +61,7 @@ def _marked(notebook: Path) -> Iterator[Verdict]:
     before = _fingerprint()
     for exercise in exercises:
         own = exercise.name in ("mini", "whole")
-        attempt = (
-            str(notebook.with_name(FILE)) if own else _attempt(exercise, imports, handed.get(exercise.name, ""))
-        )
+        attempt = str(notebook.with_name(FILE)) if own else _attempt(exercise, imports, handed.get(exercise.name, ""))
         verdict = attempt if isinstance(attempt, Verdict) else _tried(exercise, attempt, here.seed)
         if _fingerprint(before) != before:
             verdict = Verdict(exercise.name, False, "something that judges was changed, and nothing counts")
@@ -117,9 +113,7 @@ def _hide_solutions() -> None:
 def _fingerprint(known: dict[tuple[str, str], int] | None = None) -> dict[tuple[str, str], int]:
     """Return which function or class stands under each name of what judges; or under known names alone."""
     modules = {
-        n: m
-        for n, m in sys.modules.items()
-        if n.startswith("llmos_nb") or n in ("builtins", "random", "json", "math")
+        n: m for n, m in sys.modules.items() if n.startswith("llmos_nb") or n in ("builtins", "random", "json", "math")
     }
     found = {}
     for name, module in modules.items():

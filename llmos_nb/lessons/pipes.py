@@ -49,9 +49,7 @@ Start = Callable[..., Process]
 Pipe = Callable[[Start, Process], Any]
 
 
-def desk(
-    seed: int, pipe: Pipe, reads: bool = True, harmless: bool = False
-) -> tuple[Any, list[Process], Office]:
+def desk(seed: int, pipe: Pipe, reads: bool = True, harmless: bool = False) -> tuple[Any, list[Process], Office]:
     """Run the analyst, then what `pipe(start, analyst)` starts, to their end.
 
     Parameters

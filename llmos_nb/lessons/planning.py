@@ -241,12 +241,8 @@ class _World:
         told = f"{what}: it asked for {len(self.asked)} plans, and {len(expected.asked)} were needed"
         wrong_if(len(self.asked) != len(expected.asked), told, 2)
         for (done, news), (right, told_right) in zip(self.asked[1:], expected.asked[1:], strict=True):
-            wrong_if(
-                done != right, f"{what}: the new plan was asked for with done={done}; {right} were done", 2
-            )
-            told = (
-                f"{what}: the planner was told {news!r}; what the failed step gave is the news, {told_right!r}"
-            )
+            wrong_if(done != right, f"{what}: the new plan was asked for with done={done}; {right} were done", 2)
+            told = f"{what}: the planner was told {news!r}; what the failed step gave is the news, {told_right!r}"
             wrong_if(news != told_right, told, 3)
         wrong_if(gave != expected.good, f"{what}: it gave {gave!r}, and {expected.good} were done", 2)
 

@@ -103,9 +103,7 @@ def _azure(place: str, name: str) -> str:
     if not place:
         raise ConfigError("AZURE_OPENAI_ENDPOINT is not set; set it to https://NAME.openai.azure.com")
     place, version = checked_url(place), _set("OPENAI_API_VERSION")
-    return (
-        f"{place}/openai/deployments/{quote(name)}?api-version={version}" if version else f"{place}/openai/v1"
-    )
+    return f"{place}/openai/deployments/{quote(name)}?api-version={version}" if version else f"{place}/openai/v1"
 
 
 _NATIVE = {"openai-responses": "responses", "anthropic": "messages", "gemini": "gemini"}

@@ -17,9 +17,7 @@ from llmos_nb.models.scripted.model import CellsModel, ReplayModel, ScriptedMode
 from llmos_nb.policy import Plugin, load_plugins
 
 DEFAULT_NAME = "gpt-4.1-mini"
-FORMS = (
-    "openai/NAME, anthropic/NAME, gemini/NAME, ollama/NAME, URL#NAME, local[/NAME], script:FILE, replay:FILE"
-)
+FORMS = "openai/NAME, anthropic/NAME, gemini/NAME, ollama/NAME, URL#NAME, local[/NAME], script:FILE, replay:FILE"
 FIRST = "first"  # the script of ours that needs no key, no weights and no network
 _FIRST_FILE = Path(__file__).parent / "scripted" / "first.json"
 
@@ -30,9 +28,7 @@ _NO_MODEL = (
 )
 
 
-def resolve(
-    spec: str | Model | None = None, base_url: str | None = None, *, stall_s: float | None = None
-) -> Model:
+def resolve(spec: str | Model | None = None, base_url: str | None = None, *, stall_s: float | None = None) -> Model:
     """Return the model that a spec names.
 
     Parameters
@@ -162,9 +158,7 @@ def _default(base_url: str | None) -> Model:
     url = base_url or os.environ.get("OPENAI_BASE_URL")
     if url or os.environ.get("OPENAI_API_KEY"):
         name = os.environ.get("OPENAI_MODEL") or typed
-        return providers.openai(
-            name or (DEFAULT_NAME if url is None or same_origin(url, OFFICIAL) else ""), url
-        )
+        return providers.openai(name or (DEFAULT_NAME if url is None or same_origin(url, OFFICIAL) else ""), url)
     from llmos_nb.models.local import weights as store  # only where nothing else is there
 
     if store.find():

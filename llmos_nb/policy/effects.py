@@ -23,9 +23,7 @@ Kind = Literal[
     "environment", "setting",
     "changed", "other",
 ]  # fmt: skip
-Predicted = tuple[
-    str, str
-]  # kind of risk, and the target that the code spells; empty where it is known when it runs
+Predicted = tuple[str, str]  # kind of risk, and the target that the code spells; empty where it is known when it runs
 # found and run by whoever starts Python, a notebook, tests or a build in their folder
 _STEERING = re.compile(
     r"(conftest|sitecustomize|usercustomize|setup|noxfile|ipython\w*_config|jupyter\w*_config)\.(py|json)|setup\.cfg"
@@ -153,9 +151,7 @@ def covered(effect: Effect, predicted: Iterable[Predicted], folder: str) -> bool
     folder : str
         Where relative paths start.
     """
-    return any(
-        effect.kind in _COVERS.get(kind, ()) and _fits(effect, target, folder) for kind, target in predicted
-    )
+    return any(effect.kind in _COVERS.get(kind, ()) and _fits(effect, target, folder) for kind, target in predicted)
 
 
 def _fits(effect: Effect, told: str, folder: str) -> bool:
@@ -213,11 +209,7 @@ def rule_on(
     if covers:
         return Ruling("allow", Decider("check", "predicted"))
     outward = not effect.inside(folders)
-    if (
-        mode == "auto"
-        and effect.kind not in ("native", "secret", "changed")
-        and not ((exposed or closed) and outward)
-    ):
+    if mode == "auto" and effect.kind not in ("native", "secret", "changed") and not ((exposed or closed) and outward):
         return Ruling("allow", Decider("mode", mode))
     if mode in ("risky", "plan") and effect.makes_folder and not outward:
         return Ruling("allow", Decider("check", "own folder"))

@@ -149,9 +149,7 @@ def floated(
         The new ones, the context first.
     """
     now = context(labels).join(came.label)
-    shown = context(labels).join(
-        Label(came.label.untrusted and not unseen, came.label.secret)
-    )  # nothing private
+    shown = context(labels).join(Label(came.label.untrusted and not unseen, came.label.secret))  # nothing private
     risen = [(CONTEXT, str(shown), came.why)] if shown != context(labels) else []
     for name in changed:
         before = of((name,), labels)

@@ -283,11 +283,7 @@ def _by_mode(act: Act, mode: Mode, envelope: Counts, spent: Counts) -> Ruling:
         return Ruling("allow", PLAN, "The approved plan covers it.")
     why = " ".join(act.reasons) or f"It asks because {act.tool} acts outside the namespace."
     if act.cover is not None:
-        why = (
-            f"It asks because this mode asks; planned, act {act.cover.act}."
-            if act.cover.runs
-            else act.cover.why
-        )
+        why = f"It asks because this mode asks; planned, act {act.cover.act}." if act.cover.runs else act.cover.why
     elif not act.declared:
         why = f"{why} Where {act.tool} only reads, say so: effect = 'read' in its declaration or in llmos.toml."
     if mode == "never" or (mode == "auto" and act.alone):

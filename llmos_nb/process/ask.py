@@ -38,9 +38,7 @@ def evict(run: Run, command: Evict) -> None:
     context = run.state.context
     count, first, last = context.leaving(context.window_bytes // 2 if run.state.shrink else None)
     if not count:
-        run.append(
-            ev.RunEnded(reason="failed", detail="the last answer alone does not fit the model", answer=None)
-        )
+        run.append(ev.RunEnded(reason="failed", detail="the last answer alone does not fit the model", answer=None))
         return
     stay = [] if run.state.shrink else context.staying(count)
     known = labels.context(run.state.labels)
@@ -143,9 +141,7 @@ def _reserve(run: Run, number: int, room: int | None, size: int, waited_s: float
     short = next((u for u in amounts if size // BYTES_PER_TOKEN and _short(s, u, amounts[u])), "")
     if short:
         run.append(
-            ev.RunEnded(
-                reason="budget", detail=f"{short}: the next request does not fit what is left", answer=None
-            )
+            ev.RunEnded(reason="budget", detail=f"{short}: the next request does not fit what is left", answer=None)
         )
         return False
     groups = s.context.window

@@ -58,9 +58,7 @@ def tables(goal: str) -> dict[str, str]:
     for file in filter(is_table, files(goal)):
         name = variable(file)
         if name in found:
-            raise UsageError(
-                f"!`{file}`: !`{found[name]}` becomes the variable {name}, too; rename one of the files"
-            )
+            raise UsageError(f"!`{file}`: !`{found[name]}` becomes the variable {name}, too; rename one of the files")
         found[name] = file
     return found
 
@@ -84,9 +82,7 @@ def attach(goal: str, namespace: dict[str, Any] | None) -> list[dict[str, str]]:
         raise UsageError(f"!`{next(iter(wanted.values()))}`: there is no namespace that could hold it")
     for name, file in wanted.items():
         if name in (namespace or {}) and not _ours(name, namespace or {}):
-            raise UsageError(
-                f"!`{file}`: there is a variable {name} already; write `{name}`, or delete it first"
-            )
+            raise UsageError(f"!`{file}`: there is a variable {name} already; write `{name}`, or delete it first")
     read = {name: _read(file) for name, file in wanted.items()}
     for name, (frame, _) in read.items():
         _bind(name, frame, namespace)
@@ -132,9 +128,7 @@ def _read(file: str) -> tuple[Any, str]:
     except OSError as error:
         raise UsageError(f"!`{file}`: cannot be read ({error.strerror or error})") from None
     if size > LARGEST:
-        raise UsageError(
-            f"!`{file}`: {size:,} bytes; at most {LARGEST:,} are attached: read it in a cell of your own"
-        )
+        raise UsageError(f"!`{file}`: {size:,} bytes; at most {LARGEST:,} are attached: read it in a cell of your own")
     library, read = _READERS[_ending(file)]
     for module in ("pandas", library):
         if find_spec(module) is None:
@@ -256,9 +250,7 @@ def attached(name: str) -> Part:
     if not mime:
         raise UsageError(f"!`{name}`: not a PNG, JPEG, GIF or WebP image; name the file of one")
     if len(data) > LARGEST_IMAGE:
-        raise UsageError(
-            f"!`{name}`: {len(data):,} bytes; at most {LARGEST_IMAGE:,} are sent, so save it smaller"
-        )
+        raise UsageError(f"!`{name}`: {len(data):,} bytes; at most {LARGEST_IMAGE:,} are sent, so save it smaller")
     size = f", {' × '.join(map(str, struct.unpack('>II', data[16:24])))} pixels" if mime == "image/png" else ""
     return Part("image", f"{name}: {mime.removeprefix('image/')} image{size}, {len(data):,} bytes", mime, data)
 

@@ -179,17 +179,13 @@ def _a_value(result: ToolResult) -> ToolResult:
     return ToolResult(False, f"it gives {what}, which is no value: call it, or name what it holds", "TypeError")
 
 
-async def _own_words(
-    run: Run, look: Look, fields: Sequence[Field], results: Sequence[ToolResult]
-) -> list[bool]:
+async def _own_words(run: Run, look: Look, fields: Sequence[Field], results: Sequence[ToolResult]) -> list[bool]:
     """Return of each expression whether its value is the model's own word: no variable or only a literal gives it."""
     named = [{n.id for n in ast.walk(f.value) if isinstance(n, ast.Name)} for f in fields]
     typed = literals.typed((c.code, not c.proposed) for c in run.state.surviving if c.name == "python")
     typed = {n: v for n, v in typed.items() if any(n in names for names in named)}
     still = [literals.holds(n, v) for n, v in typed.items()]
-    if not all(
-        await _true(look, [" and ".join(f"({code})" for code in still)] if still else [])
-    ):  # one look for most
+    if not all(await _true(look, [" and ".join(f"({code})" for code in still)] if still else [])):  # one look for most
         typed = {n: v for (n, v), held in zip(typed.items(), await _true(look, still), strict=True) if held}
     nodes = [literals.folded(literals.inlined(f.value, typed)) for f in fields]
     probes = [
@@ -198,9 +194,7 @@ async def _own_words(
     ]
     follow = iter(await _true(look, [p for each in probes for p in each]))
     follows = [any([next(follow) for _ in each]) for each in probes]
-    through = [
-        {*r.facts.get("read", ())} - names - typed.keys() for r, names in zip(results, named, strict=True)
-    ]
+    through = [{*r.facts.get("read", ())} - names - typed.keys() for r, names in zip(results, named, strict=True)]
     live = [
         _reads(run, n) or literals.calls_on(f.value, typed) or _live(run, by_calls)
         for f, n, by_calls in zip(fields, nodes, through, strict=True)
@@ -232,9 +226,7 @@ def _live(run: Run, names: Iterable[str]) -> bool:
     none: dict[str, Any] = {}
     here = none if run.namespace is None else run.namespace
     return any(
-        not isinstance(here[n], ModuleType | type | BuiltinFunctionType)
-        if n in here
-        else not hasattr(builtins, n)
+        not isinstance(here[n], ModuleType | type | BuiltinFunctionType) if n in here else not hasattr(builtins, n)
         for n in names
     )
 

@@ -72,9 +72,7 @@ def approve(
     if upto:
         run.state.plan.step(upto)
     if unknown := [n for n in without if n not in run.state.acts]:
-        raise UsageError(
-            f"act {unknown[0]}: no such act (acts: {', '.join(map(str, run.state.acts)) or 'none'})"
-        )
+        raise UsageError(f"act {unknown[0]}: no such act (acts: {', '.join(map(str, run.state.acts)) or 'none'})")
     for key in asked(run, what):
         approve_one(run, key, by, digest, arguments, without, upto)
 

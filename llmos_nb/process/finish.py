@@ -75,9 +75,7 @@ def _tree(kind: str, option: str) -> ast.expr:
     try:
         tree = ast.parse(kind, mode="eval").body
     except SyntaxError:
-        raise UsageError(
-            f"{option} {kind!r}: not a type (write float, list[str], int | None, DataFrame)"
-        ) from None
+        raise UsageError(f"{option} {kind!r}: not a type (write float, list[str], int | None, DataFrame)") from None
     wrong = next((n for n in ast.walk(tree) if not isinstance(n, _NODES)), None)
     if wrong is not None:
         raise UsageError(f"{option} {kind!r}: {ast.unparse(wrong)} has no place in a type")

@@ -70,9 +70,7 @@ class _Names(ast.NodeTransformer):
             return node
         call = self._state.calls.get(f"r{int(name[1])}.{int(name[2])}") if name else _last(self._state)
         if call is None:
-            raise LookupError(
-                f"there is no call {node.id.replace('_', '.')}" if name else "no call showed anything"
-            )
+            raise LookupError(f"there is no call {node.id.replace('_', '.')}" if name else "no call showed anything")
         return self._put(_shown(call), node is self._bare)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:

@@ -176,9 +176,7 @@ def _bound(statement: ast.stmt) -> Iterator[str]:
                 yield name
             case ast.alias():
                 yield (node.asname or node.name).partition(".")[0]
-            case (
-                ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name))
-            ):
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
                 yield name
 
 
@@ -220,22 +218,14 @@ def _calculated(op: ast.operator, left: Any, right: Any) -> Any:
 
 def holds(name: str, value: Any) -> str:
     """Return code that is true while a name holds this literal still, whoever has bound or changed it since."""
-    return (
-        f"type({name}) is {type(value).__name__} and {name} == {value!r}"
-        if value is not None
-        else f"{name} is None"
-    )
+    return f"type({name}) is {type(value).__name__} and {name} == {value!r}" if value is not None else f"{name} is None"
 
 
 def inlined(node: ast.expr, given: Mapping[str, Any]) -> ast.expr:
     """Return a copy of an expression with the literals in the place of the names that hold them."""
     stored = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
     stored |= {n.arg for n in ast.walk(node) if isinstance(n, ast.arg)}
-    plain = {
-        n: v
-        for n, v in given.items()
-        if n not in stored and not (isinstance(v, float) and not math.isfinite(v))
-    }
+    plain = {n: v for n, v in given.items() if n not in stored and not (isinstance(v, float) and not math.isfinite(v))}
     made: ast.expr = _Inline(plain).visit(copy.deepcopy(node))
     return made
 

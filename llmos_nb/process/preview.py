@@ -23,9 +23,7 @@ from llmos_nb.tools.devices.child import Child, Connection, Worker, forked as fo
 from llmos_nb.tools.devices.child.sandbox import preview as confinement
 
 PREVIEW_S = 20.0
-NO_FORK = (
-    "a preview needs os.fork, which this system does not have; use --isolate to run apart from your variables"
-)
+NO_FORK = "a preview needs os.fork, which this system does not have; use --isolate to run apart from your variables"
 
 
 def check_fork() -> None:
@@ -98,9 +96,7 @@ def described(changes: Mapping[str, Any] | None) -> str:
     details = (changes or {}).get("details", {})
     said = []
     for kind in NAME_CHANGES:
-        names = [
-            f"{n} ({', '.join(details[n][:5])})" if details.get(n) else n for n in (changes or {}).get(kind, ())
-        ]
+        names = [f"{n} ({', '.join(details[n][:5])})" if details.get(n) else n for n in (changes or {}).get(kind, ())]
         said += [f"{kind} {', '.join(names)}"] if names else []
     return "; ".join(said) or "nothing"
 

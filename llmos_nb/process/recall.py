@@ -73,9 +73,7 @@ def recalled(context: Context, arguments: Mapping[str, Any]) -> ToolResult:
 def _there(context: Context) -> str:
     """Say what pages there are."""
     count = len(context.pages)
-    return (
-        f"there are pages 1 to {count}" if count > 1 else "there is page 1" if count else "there is no page yet"
-    )
+    return f"there are pages 1 to {count}" if count > 1 else "there is page 1" if count else "there is no page yet"
 
 
 def _page(context: Context, page: int, part: int) -> ToolResult:
@@ -83,11 +81,7 @@ def _page(context: Context, page: int, part: int) -> ToolResult:
     found = parts(context.page(page), min(context.max_bytes // 2, LARGEST_PART))
     if not 1 <= part <= len(found):
         return ToolResult(False, f"recall: page {page} has parts 1 to {len(found)}, not {part}", "UnknownPage")
-    more = (
-        f"[part {part} of {len(found)}; recall(page={page}, part={part + 1}) goes on]\n"
-        if part < len(found)
-        else ""
-    )
+    more = f"[part {part} of {len(found)}; recall(page={page}, part={part + 1}) goes on]\n" if part < len(found) else ""
     return _labelled(more + found[part - 1], context, [page] if page else [])
 
 

@@ -57,9 +57,7 @@ async def rebuild(run: Run) -> None:
     restored(run)
     if missing := missing_inputs(run):
         names = ", ".join(f"`{n}`" for n in missing)
-        raise LlmosError(
-            f"process {run.state.pid} needs {names}, made by your own cells; run them first, then resume"
-        )
+        raise LlmosError(f"process {run.state.pid} needs {names}, made by your own cells; run them first, then resume")
     calls = standing(run)
     wanted, steps = last_digests(calls), _steps(run, calls)
     apart = any(t.worker is not None for t in run.tools.values())
@@ -164,9 +162,7 @@ def _read(run: Run, call: Call, step: Made, names: frozenset[str], found: _Found
     good: dict[str, Any] = {}
     for name in sorted(names, key=lambda n: "same" in refs.get(n, {})):
         known: Mapping[str, Any] = {**(namespace or {}), **good}
-        fits, value = (
-            values.value_of(run, refs[name], digests[name], known) if name in step.stored else (False, None)
-        )
+        fits, value = values.value_of(run, refs[name], digests[name], known) if name in step.stored else (False, None)
         if fits:
             good[name] = value
         else:

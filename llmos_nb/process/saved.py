@@ -80,9 +80,7 @@ def _form(hint: Any) -> _Form:
         to, back = item = _form(args[0])
         return _PLAIN if item is _PLAIN else _Form(lambda v: [to(i) for i in v], lambda v: [back(i) for i in v])
     if origin in (dict, Mapping, Counter):
-        return _table(
-            dict if origin is Mapping else origin, args[0], _form(int if origin is Counter else args[1])
-        )
+        return _table(dict if origin is Mapping else origin, args[0], _form(int if origin is Counter else args[1]))
     if hint is bytes:
         return _Form(bytes.hex, bytes.fromhex)
     return _record(hint) if is_dataclass(hint) else _PLAIN
@@ -220,14 +218,8 @@ def check(events: Sequence[Event], path: Path) -> None:
     """
     last = next((e for e in reversed(events) if e.k == StateSaved.kind), None)
     state = _restored(last, path, [file for file, _ in lineage(events, path)]) if last is not None else None
-    if (
-        last is not None
-        and state is not None
-        and to_plain(state) != _again(fold(history(events[: last.n], path)))
-    ):
-        raise JournalTampered(
-            str(path), last.n + 1, "the events before it do not fold to the state that it names"
-        )
+    if last is not None and state is not None and to_plain(state) != _again(fold(history(events[: last.n], path))):
+        raise JournalTampered(str(path), last.n + 1, "the events before it do not fold to the state that it names")
 
 
 def _again(state: State) -> Any:

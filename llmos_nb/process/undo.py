@@ -190,9 +190,7 @@ class _Undo:
 
     def _snapshots(self) -> Snapshots:
         if self._run.snapshots is None:
-            raise UsageError(
-                f"process {self._run.state.pid} has no steps in your namespace that could be undone"
-            )
+            raise UsageError(f"process {self._run.state.pid} has no steps in your namespace that could be undone")
         return self._run.snapshots  # type: ignore[no-any-return]  # a Run does not know what keeps its snapshots
 
 

@@ -250,9 +250,7 @@ def _child(session: SessionLike, run: Run, arguments: Mapping[str, Any]) -> Proc
     return found[-1]
 
 
-async def _start(
-    session: SessionLike, run: Run, arguments: Mapping[str, Any], context: CallContext
-) -> ToolResult:
+async def _start(session: SessionLike, run: Run, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
     """Start a child as a call says; the same call starts it once."""
     bodies = (e.body for e in run.journal.events)
     made = (b.child for b in bodies if isinstance(b, ev.BudgetReserved) and b.call == context.call)
@@ -279,9 +277,7 @@ def _told(child: ProcessLike) -> ToolResult:
     return ToolResult(True, text, facts={"child": child.pid})
 
 
-def _awaits(
-    session: SessionLike, run: Run, call: str, arguments: Mapping[str, Any]
-) -> ev.MessageAwaited | None:
+def _awaits(session: SessionLike, run: Run, call: str, arguments: Mapping[str, Any]) -> ev.MessageAwaited | None:
     """Let a call wait for a child that has not ended; what is wrong with the name is said when it runs."""
     with suppress(LlmosError):
         child = _child(session, run, arguments)
@@ -291,9 +287,7 @@ def _awaits(
     return None
 
 
-async def _answer(
-    session: SessionLike, run: Run, arguments: Mapping[str, Any], context: CallContext
-) -> ToolResult:
+async def _answer(session: SessionLike, run: Run, arguments: Mapping[str, Any], context: CallContext) -> ToolResult:
     """Return what became of a child; its label comes with it, and what it changed counts as seen."""
     try:
         s = _child(session, run, arguments).run.state
@@ -328,11 +322,7 @@ class Children(Part):
             START: {"runner": begin},
             WAIT: {"runner": answer, "needs": partial(_awaits, self.session, run), "place": "thread"},
         }
-        return {
-            n: replace(run.tools[n], **tie)
-            for n, tie in ties.items()
-            if n in run.tools and is_ours(run.tools[n])
-        }
+        return {n: replace(run.tools[n], **tie) for n, tie in ties.items() if n in run.tools and is_ours(run.tools[n])}
 
     def heard(self, run: Run, event: Event) -> None:
         """Pass signals on to children, end them with their parent, and settle with it what a child has used."""

@@ -301,9 +301,7 @@ def looser(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         kept = {n: _alone(SETTINGS[n], value) for n, value in own.items()}
     except (TypeError, ValueError, AttributeError, LookupError) as error:
         raise ConfigError(f"{path} is not as it must be ({error})") from error
-    loose = [
-        SETTINGS[n].toml.partition(".")[0] for n, v in own.items() if v not in (kept[n], SETTINGS[n].default)
-    ]
+    loose = [SETTINGS[n].toml.partition(".")[0] for n, v in own.items() if v not in (kept[n], SETTINGS[n].default)]
     return own, kept, {table: raw[table] for table in loose}
 
 

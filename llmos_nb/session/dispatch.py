@@ -149,9 +149,7 @@ class Dispatch:
     async def _main(self) -> None:
         """Drive; an error that nobody foresaw ends the process where everybody sees it."""
         leaving = runtime().leaving
-        leaving[self] = Leaving(
-            partial(self._leave, ev.Decider("process", "the end of the interpreter")), self.visits
-        )
+        leaving[self] = Leaving(partial(self._leave, ev.Decider("process", "the end of the interpreter")), self.visits)
         try:
             await self._drive()
         except Exception as error:

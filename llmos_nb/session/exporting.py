@@ -88,9 +88,7 @@ def _notebooks(session: SessionLike, named: set[str], homes: Iterable[Home]) -> 
     return sorted(found.values(), key=lambda b: b.at)
 
 
-def _beside(
-    session: SessionLike, processes: Sequence[ProcessLike], books: Iterable[Notebook]
-) -> Iterator[ProcessLike]:
+def _beside(session: SessionLike, processes: Sequence[ProcessLike], books: Iterable[Notebook]) -> Iterator[ProcessLike]:
     """Return the other processes that worked on the variables of these notebooks."""
     seen = {p.journal.path.resolve() for p in processes}
     for path in (path for book in books for _, path in book.processes):
@@ -207,9 +205,7 @@ class Saved:
         if self.foreign:
             return f"saved, not run: {self.path} (its journal was not made here; to do: read it, and run it yourself)"
         if self.acts:
-            return (
-                f"saved, not run: {self.path} ({self.acts}, and would again; to do: run it yourself, if it may)"
-            )
+            return f"saved, not run: {self.path} ({self.acts}, and would again; to do: run it yourself, if it may)"
         if not self.ran:
             try:
                 if other := ran.run(self.path, self.folder, self.undone):

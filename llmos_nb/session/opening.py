@@ -49,9 +49,7 @@ def hold_inside(settings: Settings) -> Settings:
     call = current_call.get()
     own = (call.mode if call is not None else "") or DEFAULT_MODE
     if STRICTEST.index(settings.approve) < STRICTEST.index(own):
-        raise CallDenied(
-            f"a step cannot start a process with approve {settings.approve!r}: its own has {own!r}"
-        )
+        raise CallDenied(f"a step cannot start a process with approve {settings.approve!r}: its own has {own!r}")
     return settings
 
 
@@ -152,9 +150,7 @@ def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mappin
     file_labels.hide(run, known)
     if (call := current_call.get()) is not None and call.exposed:
         label = str(labels.context(run.state.labels).join(labels.UNTRUSTED))
-        run.append(
-            ev.LabelChanged(name=labels.CONTEXT, label=label, why="begun by a step that others may be behind")
-        )
+        run.append(ev.LabelChanged(name=labels.CONTEXT, label=label, why="begun by a step that others may be behind"))
     _label_attached(run)
     said = run.state.context.head[-1].text if run.state.context.head else ""
     # what the goal says is the user's, as a bare name is: only what is shown of variables is not
@@ -287,7 +283,5 @@ def _plain(message: Message) -> ev.HeadMessage:
     if message.call:
         found["call"] = message.call
     if message.parts:
-        found["parts"] = [
-            {"kind": p.kind, "text": p.text, "mime": p.mime, "data": p.data.hex()} for p in message.parts
-        ]
+        found["parts"] = [{"kind": p.kind, "text": p.text, "mime": p.mime, "data": p.data.hex()} for p in message.parts]
     return found

@@ -110,9 +110,7 @@ class SessionLike(Protocol):
     def create(self, goal: str, **options: Any) -> ProcessLike:
         """Make a process, ready to be driven."""
 
-    def make_run(
-        self, journal: Journal, state: State, model: Model, box: dict[str, Tool], timeout_s: float
-    ) -> Run:
+    def make_run(self, journal: Journal, state: State, model: Model, box: dict[str, Tool], timeout_s: float) -> Run:
         """Put together what drives a process."""
 
     def record_start(

@@ -126,9 +126,7 @@ def due(home: Home, kept: Retention, live: Collection[int] = (), now: float | No
     young = min(d for d in (kept.payload_days, kept.runs_days, math.inf) if d is not None)
     found = list(_known(home, time.time() if now is None else now, young))
     newest = {r.journal for r in sorted(found, key=lambda r: r.days)[: kept.keep]}
-    free = [
-        r for r in found if r.ended and r.journal not in newest and pid_of(r.journal.parent.name) not in live
-    ]
+    free = [r for r in found if r.ended and r.journal not in newest and pid_of(r.journal.parent.name) not in live]
     old = [r for r in free if kept.runs_days is not None and r.days > kept.runs_days]
     held = _gone_back_to([r for r in found if r not in old])
     gone = [r for r in old if r.journal.resolve() not in held]

@@ -247,18 +247,14 @@ async def _go_on(session: Sessions, process: ProcessLike, model: str | Model | N
         with run.journal.held():
             if was and not is_warm(run):
                 await rebuild(run)
-            broken = unfinished(
-                run
-            )  # now: a message that comes may let it begin others before these are settled
+            broken = unfinished(run)  # now: a message that comes may let it begin others before these are settled
             process.cold = False  # before the event: whoever follows it looks then, and no event says it later
             run.append(ev.RunResumed(epoch=run.state.epoch + (1 if was else 0)))
             if run.state.servers:
                 with suppress(LlmosError):  # what is wrong is said when the process goes on
                     await gate_tools.join(run)
             compensate.settle_unfinished(run)
-            await settle_unfinished(
-                run, broken
-            )  # of a fork, too: its parent's calls may have been under way then
+            await settle_unfinished(run, broken)  # of a fork, too: its parent's calls may have been under way then
     except BaseException:
         process.cold = was
         raise
@@ -328,9 +324,7 @@ def fork(session: Sessions, process: ProcessLike, at: int, isolate: bool = False
     _record_fork(session, child, process, past[-1], isolate)
     _seek(child)
     session.parts.begun(child, config.load({}, session.configured))
-    return session.register(
-        child, cold=not isolate and (process.cold or tools.get("python", NOTHING).elsewhere)
-    )
+    return session.register(child, cold=not isolate and (process.cold or tools.get("python", NOTHING).elsewhere))
 
 
 def _record_fork(session: Sessions, child: Run, process: ProcessLike, last: Event, isolate: bool) -> None:
@@ -383,9 +377,7 @@ def _seek(run: Run) -> None:
     seek = getattr(run.model, "seek", None)
     if seek is None:
         return
-    since = itertools.takewhile(
-        lambda e: not isinstance(e.body, ev.ModelResponded), reversed(run.journal.events)
-    )
+    since = itertools.takewhile(lambda e: not isinstance(e.body, ev.ModelResponded), reversed(run.journal.events))
     bodies = (e.body for e in since)
     failed = [b for b in bodies if isinstance(b, ev.ModelFailed) and b.error_kind not in ("stopped", "crash")]
     read = sum(len(c.facts.get("said", ())) for c in run.state.calls.values())  # answers about what is kept out

@@ -176,9 +176,7 @@ class Session:
         settings = opening.hold_inside(config.load({**options, "model": named}, self.configured))
         return settings, settings.model or None if model is None or named is not None else model
 
-    def make_run(
-        self, journal: Journal, state: State, model: Model, box: dict[str, Tool], timeout_s: float
-    ) -> Run:
+    def make_run(self, journal: Journal, state: State, model: Model, box: dict[str, Tool], timeout_s: float) -> Run:
         """Put together what drives a process of this session."""
         run = Run(journal, state, model, box, self.namespace, call_timeout_s=timeout_s, writes=self.writes)
         run.snapshots, run.sight = self.snapshots, Sight(self.sharing)

@@ -120,9 +120,7 @@ def entries(home: Home, everything: bool = False, but: Container[int] = ()) -> l
     return listed(home, everything, but)[0]
 
 
-def listed(
-    home: Home, everything: bool, but: Container[int] = (), last: int | None = None
-) -> tuple[list[Entry], int]:
+def listed(home: Home, everything: bool, but: Container[int] = (), last: int | None = None) -> tuple[list[Entry], int]:
     """Return the same, and of those that have ended only the last so many; with how many these leave out."""
     found = [g for g in look(home).runs if (everything or not g.reason) and g.pid not in but]
     ended = [g.pid for g in found if g.reason] if last is not None else []

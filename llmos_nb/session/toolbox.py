@@ -127,15 +127,11 @@ def _given(given: Any, settings: Settings) -> Tool:
     return made
 
 
-def _namespace_tools(
-    session: SessionLike, settings: Settings, model: Model, bind: str, allow: str
-) -> list[Tool]:
+def _namespace_tools(session: SessionLike, settings: Settings, model: Model, bind: str, allow: str) -> list[Tool]:
     namespace = session.namespace
     assert namespace is not None  # noqa: S101 - the caller has looked
     values = settings.show_values or model.traits.sees_values
-    device = PythonDevice(
-        namespace, session.ip, snapshots=session.snapshots, show_values=model.traits.sees_values
-    )
+    device = PythonDevice(namespace, session.ip, snapshots=session.snapshots, show_values=model.traits.sees_values)
     store = session.snapshots
     python = _bound(device.tool, store, bind) if bind and store is not None else device.tool
     if model.traits.first == "python":  # a small model works with one tool
@@ -153,10 +149,7 @@ def _devices(
     namespace, store = {} if session.namespace is None else session.namespace, session.snapshots
     site = Site(namespace, allow, Path.cwd(), session.home.root, store, settings.tools, who(), shown)
     held = bind and store is not None
-    return [
-        _bound(t, store, bind) if held and store and t.effect == "namespace" else t
-        for t in tools_of(names, site)
-    ]
+    return [_bound(t, store, bind) if held and store and t.effect == "namespace" else t for t in tools_of(names, site)]
 
 
 def _bound(tool: Tool, store: Snapshots, bind: str) -> Tool:

@@ -55,9 +55,7 @@ def digest(table: Any) -> str:
 
 def grant(folder: Path, tables: Mapping[str, Any]) -> None:
     """Trust tables of a folder's `llmos.toml`, as they stand."""
-    _change(
-        lambda d: d.update({str(folder.resolve()): _noted(tables={n: digest(t) for n, t in tables.items()})})
-    )
+    _change(lambda d: d.update({str(folder.resolve()): _noted(tables={n: digest(t) for n, t in tables.items()})}))
 
 
 def grant_file(file: Path) -> None:

@@ -32,9 +32,7 @@ _SHOWING = tuple(
     )
 )
 _FINDERS = ("_path_hooks", "_find_spec")
-_ACTING = tuple(
-    str(Path(ROOT, p)) for p in ("heap/ambient.py", "views/spans", "views/loop")
-)  # there it acts itself
+_ACTING = tuple(str(Path(ROOT, p)) for p in ("heap/ambient.py", "views/spans", "views/loop"))  # there it acts itself
 SITES = ("site-packages", "dist-packages")
 STDLIB = tuple({f"{sysconfig.get_path(k)}{os.sep}" for k in ("stdlib", "platstdlib")})
 

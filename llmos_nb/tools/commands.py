@@ -65,9 +65,7 @@ def command(args: tuple[Any, ...], frame: FrameType, made: object) -> Said | lis
     looks = bare and name in _LOOKS and by_library(frame)
     if asked or looks or (name in (*_LOOKS, *_BUILDS) and _by_platform(frame)):
         return None
-    lines = [
-        os.fsdecode(w) for w in (given if isinstance(given, list | tuple) else [given]) if isinstance(w, _TEXTS)
-    ]
+    lines = [os.fsdecode(w) for w in (given if isinstance(given, list | tuple) else [given]) if isinstance(w, _TEXTS)]
     folder = os.path.realpath(next((os.fsdecode(f) for f in args[2:3] if isinstance(f, _TEXTS)), ""))
     told = {said for line in lines if _TOLD.search(line) for said in _spelt(line, folder)}
     return [*sorted(told | ({("command", folder)} if steers(folder) else set())), ("process", name)]
@@ -75,11 +73,7 @@ def command(args: tuple[Any, ...], frame: FrameType, made: object) -> Said | lis
 
 def _as_ever(given: Any) -> bool:
     """Return whether programs are looked for where they always are, by the variables that one is given, if any."""
-    return (
-        given is None
-        or given is os.environ
-        or (type(given) is dict and given.get("PATH") == os.environ.get("PATH"))
-    )
+    return given is None or given is os.environ or (type(given) is dict and given.get("PATH") == os.environ.get("PATH"))
 
 
 def _installed(name: str) -> bool:

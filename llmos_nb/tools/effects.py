@@ -149,9 +149,7 @@ def _refuse(kind: str, what: str) -> None:
     raise EffectRefused("not allowed: what is only looked at acts by itself")
 
 
-_GONE = CallContext(
-    "", "", 0.0, permit=_refuse
-)  # the step that was watched last, where nobody holds it any more
+_GONE = CallContext("", "", 0.0, permit=_refuse)  # the step that was watched last, where nobody holds it any more
 _watches: dict[int, Watch] = {}
 _ended: WeakValueDictionary[int, CallContext] = WeakValueDictionary()  # steps that were watched
 _last: list[ref[CallContext]] = []  # the step that was watched last

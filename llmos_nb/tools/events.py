@@ -27,9 +27,7 @@ _CHANGING = frozenset("wax+")
 _DEVICES = (
     "/dev/null", "/dev/tty", "/dev/zero", "/dev/full", "/dev/pts/", "/dev/stdout", "/dev/stderr", "/proc/self/"
 )  # fmt: skip
-_SHARED = (
-    f"{os.sep}joblib_memmapping_folder_{os.getpid()}_"  # arrays for the workers of a pool, removed with it
-)
+_SHARED = f"{os.sep}joblib_memmapping_folder_{os.getpid()}_"  # arrays for the workers of a pool, removed with it
 
 
 class Made(Protocol):
@@ -84,12 +82,7 @@ def opens_kept(given: object, mode: object, frame: FrameType) -> str:
     """Return the path of a file of keys that is opened, also in a folder by its descriptor; empty for any other."""
     if kept(given):
         return os.path.abspath(os.fsdecode(given))  # type: ignore[arg-type]  # noqa: PTH100 - at each opening
-    if (
-        mode is not None
-        or not isinstance(given, str | bytes)
-        or given[:1] in ("/", b"/")
-        or not names_folder(frame)
-    ):
+    if mode is not None or not isinstance(given, str | bytes) or given[:1] in ("/", b"/") or not names_folder(frame):
         return ""
     return next(filter(kept, in_open_folders(os.fsdecode(given))), "")
 

@@ -93,10 +93,7 @@ _ACTS: dict[str, tuple[tuple[str, int, Callable[..., Iterator[Event]]], ...]] = 
         *((n, 0, _read) for n in _LOADED.split()),
         *((f"DuckDBPyConnection.{n}", 1, _asked) for n in f"{_STATEMENTS} executemany from_query".split()),
         *((f"DuckDBPyConnection.{n}", 1, _read) for n in _LOADED.split()),
-        *(
-            (f"DuckDBPyRelation.{n}", 1, _written)
-            for n in ("write_csv", "to_csv", "write_parquet", "to_parquet")
-        ),
+        *((f"DuckDBPyRelation.{n}", 1, _written) for n in ("write_csv", "to_csv", "write_parquet", "to_parquet")),
     ),
 }
 

@@ -140,9 +140,7 @@ async def in_thread(fn: Callable[[], Any], deadline_s: float) -> Outcome:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle, outcome)
 
-    late = loop.call_later(
-        deadline_s, lambda: settle(Outcome(error=_late(deadline_s, ended=False), ended=False))
-    )
+    late = loop.call_later(deadline_s, lambda: settle(Outcome(error=_late(deadline_s, ended=False), ended=False)))
     _threads.put(work)
     try:
         return await future

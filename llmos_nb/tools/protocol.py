@@ -233,9 +233,7 @@ class Tool:
     @property
     def wire(self) -> dict[str, Any]:
         """The tool in the form of Chat Completions."""
-        closed = (
-            self.schema.get("additionalProperties") is False
-        )  # that goes without saying, with every request
+        closed = self.schema.get("additionalProperties") is False  # that goes without saying, with every request
         fields = {k: v for k, v in self.schema.items() if not (closed and k == "additionalProperties")}
         function = {"name": self.name, "description": self.description, "parameters": fields}
         return {"type": "function", "function": function}

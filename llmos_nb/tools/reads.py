@@ -45,14 +45,9 @@ _OTHERS = tuple(
         _ROOT,
         *(f"{sysconfig.get_path(k)}{os.sep}" for k in ("stdlib", "platstdlib", "purelib", "platlib")),
         *(f"{p}{os.sep}" for p in (*site.getsitepackages(), site.getusersitepackages())),
-        *(
-            f"{p}{os.sep}" for p in sys.path if p.endswith(SITES)
-        ),  # of an environment that this one is laid over
+        *(f"{p}{os.sep}" for p in sys.path if p.endswith(SITES)),  # of an environment that this one is laid over
         *("/proc/", "/sys/", "/dev/", "/usr/lib/", "/usr/share/fonts/", "/usr/share/zoneinfo/", "/etc/"),
-        *(
-            f"{_HOME}/.{n}/"
-            for n in ("cache", "ipython", "jupyter", "matplotlib", "config", "local/share/jupyter")
-        ),
+        *(f"{_HOME}/.{n}/" for n in ("cache", "ipython", "jupyter", "matplotlib", "config", "local/share/jupyter")),
     }
 )  # what libraries read for themselves
 _LEFT_OUT = (".pyc", ".so", ".pyd", f"{os.sep}{MARK}")  # what is compiled, and what tells us a home of our own

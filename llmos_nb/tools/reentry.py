@@ -44,9 +44,7 @@ _owners: dict[int, CallContext] = {}  # by code: the call of the step that it be
 _made: WeakKeyDictionary[object, CallContext] = WeakKeyDictionary()
 _apart: ContextVar[bool] = ContextVar("apart", default=False)  # whether threads that start here are in no step
 _known: ContextVar[bool] = ContextVar("known", default=False)
-_carried: ContextVar[bool] = ContextVar(
-    "carried", default=False
-)  # whether code of a step handed over what runs here
+_carried: ContextVar[bool] = ContextVar("carried", default=False)  # whether code of a step handed over what runs here
 _gates: set[CodeType] = set()
 # What calls back whoever registered there: a verb that is called straight from here was handed over by nobody at hand.
 _MACHINERY = ("IPython/core/events.py", "weakref.py", "concurrent/futures/_base.py")
@@ -200,9 +198,7 @@ def _handed_over(frame: FrameType | None) -> bool:
     entered = frame
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "llmos_nb":
         entered, frame = frame, frame.f_back
-    if (
-        frame is None
-    ):  # the main thread: at the end of the interpreter; any other begins with what it is to call
+    if frame is None:  # the main thread: at the end of the interpreter; any other begins with what it is to call
         return threading.current_thread() is threading.main_thread()
     file = frame.f_code.co_filename.replace("\\", "/")
     # a function of its own stands between from Python 3.13 on

@@ -51,9 +51,7 @@ def shown(name: str, text: str, size: int = 0, most: int = SHOWN) -> str:
     raw = text.encode("utf-8", "replace")
     if len(raw) <= most and size <= most:
         return text
-    begin = (
-        f"[{name}: {max(size, len(raw)):,} bytes, sha256 {sha256(raw).hexdigest()[:12]}, head and tail shown]"
-    )
+    begin = f"[{name}: {max(size, len(raw)):,} bytes, sha256 {sha256(raw).hexdigest()[:12]}, head and tail shown]"
     if most <= SHOWN:
         head, tail = raw[:1500], raw[-500:]
     else:

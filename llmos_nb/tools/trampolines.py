@@ -116,9 +116,7 @@ def _release(function: FunctionType) -> None:
 
 def _asking(function: FunctionType, own: CodeType) -> CodeType:
     """Return code that asks in the place of a function's own; it has the same free variables."""
-    original = FunctionType(
-        own, function.__globals__, function.__name__, function.__defaults__, function.__closure__
-    )
+    original = FunctionType(own, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
     original.__kwdefaults__ = function.__kwdefaults__
     original.__qualname__ = function.__qualname__
 

@@ -64,9 +64,7 @@ def restore() -> None:
 
 def follow() -> None:
     """Have these calls heard from now on by whoever looks them up in their module when it calls them."""
-    wide = [
-        (m, calls.split()) for of in (SETTINGS, ENDS) for n, calls in of.items() for m in _IN_C.get(n, (n,))
-    ]
+    wide = [(m, calls.split()) for of in (SETTINGS, ENDS) for n, calls in of.items() for m in _IN_C.get(n, (n,))]
     for name, calls in (*_CALLS.items(), *wide):
         with suppress(ImportError):  # of another system
             module = importlib.import_module(name)

@@ -191,9 +191,7 @@ def shown(found: Sequence[Decision]) -> Report:
         for d in found
     ]
     rows = [[phrase(str(d[k]), SAID) if k in ("arguments", "why") else d[k] for k in HEADS] for d in plain]
-    grid = Grid(
-        "Who decided what", HEADS, vault.plain(rows), frozenset({"pid", "n"}), none="no decisions", width=160
-    )
+    grid = Grid("Who decided what", HEADS, vault.plain(rows), frozenset({"pid", "n"}), none="no decisions", width=160)
     return Report("", [grid])
 
 

@@ -118,9 +118,7 @@ def _table(lines: list[str]) -> str:
     def row(cells: list[str], tag: str) -> str:
         right = [i < len(sides) and sides[i] for i in range(len(cells))]
         styles = [LEFT.replace("left", "right", 1) if r else LEFT for r in right]
-        return "".join(
-            f'<{tag} style="{s}">{inline(c)}</{tag[:2]}>' for c, s in zip(cells, styles, strict=True)
-        )
+        return "".join(f'<{tag} style="{s}">{inline(c)}</{tag[:2]}>' for c, s in zip(cells, styles, strict=True))
 
     body = ""
     while lines and "|" in lines[-1]:

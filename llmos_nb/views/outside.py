@@ -71,9 +71,7 @@ def _told(effects: Iterable[str]) -> list[str]:
     """Leave out what the text of a step foretold and was then seen."""
     found = list(map(str, effects))
     seen = {effect.partition(" ")[0] for effect in found if not effect.endswith(_FORETOLD)}
-    return [
-        e for e in found if not (e.endswith(_FORETOLD) and seen & set(_SEEN_AS.get(e.partition(" ")[0], ())))
-    ]
+    return [e for e in found if not (e.endswith(_FORETOLD) and seen & set(_SEEN_AS.get(e.partition(" ")[0], ())))]
 
 
 def acted(effect: str) -> str:

@@ -65,9 +65,7 @@ class Timeline:
         self._at: list[tuple[str, str, int, int]] = []
         self._call = self._by = ""
         self._bytes = 0
-        self._responses = sum(
-            e.k == ev.ModelResponded.kind for e in left_out
-        )  # calls are named by their answer
+        self._responses = sum(e.k == ev.ModelResponded.kind for e in left_out)  # calls are named by their answer
         for event in events:
             self.heard(event)
 

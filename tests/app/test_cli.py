@@ -50,9 +50,7 @@ async def test_log_shows_checks_and_names_a_tampered_line(script, capsys):
     assert cli.main(["log", path, "--verify"]) == 0
     capsys.readouterr()
     assert cli.main(["log", path, "--json"]) == 0
-    assert [json.loads(line)["n"] for line in capsys.readouterr().out.splitlines()] == list(
-        range(len(proc.events))
-    )
+    assert [json.loads(line)["n"] for line in capsys.readouterr().out.splitlines()] == list(range(len(proc.events)))
     assert cli.main(["log", path, "--decisions"]) == 0 and "r1.0 tell" in capsys.readouterr().out
     whole = proc.journal.path.read_text()
     proc.journal.path.write_text(whole.replace('"n":3', '"n":4', 1))
@@ -69,9 +67,7 @@ def test_lab_passes_options_on_and_keeps_changed_notebooks(tmp_path, monkeypatch
     fake.write_text('#!/bin/sh\necho "$@" > asked.txt\n')
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(fake.parent), prepend=":")
-    assert cli.main(["lab"]) == 0 and (tmp_path / "asked.txt").read_text().split() == [
-        "llmos-notebooks/00-start.ipynb"
-    ]
+    assert cli.main(["lab"]) == 0 and (tmp_path / "asked.txt").read_text().split() == ["llmos-notebooks/00-start.ipynb"]
     (tmp_path / "llmos-notebooks" / "01-loop.ipynb").write_text("mine")
     (tmp_path / "llmos-notebooks" / "02-system-calls.ipynb").unlink()
     assert cli.main(["lab", "--", "--no-browser", "--port", "8899"]) == 0

@@ -151,9 +151,7 @@ def test_question_is_asked_by_the_installed_ipykernel():
 
 def test_a_command_behind_a_busy_step_says_why_it_waits_and_one_behind_nothing_does_not(tmp_path):
     with Notebook(tmp_path, stdin=True) as book:
-        spec = book.script(
-            python(f"open('begun', 'w').close()\nimport time; time.sleep({BUSY_S})"), {"text": "done"}
-        )
+        spec = book.script(python(f"open('begun', 'w').close()\nimport time; time.sleep({BUSY_S})"), {"text": "done"})
         assert "this cell waits" not in book.run("%agent ps").text
         assert book.run(f"%%agent -a auto --plan none --bg -m {spec}\nSleep.").status == "ok"
         until(lambda: (tmp_path / "begun").exists())
@@ -165,9 +163,7 @@ def test_a_command_behind_a_busy_step_says_why_it_waits_and_one_behind_nothing_d
                 told = content.get("text") or content.get("data", {}).get("text/plain")
                 said[sent].append(told or content.get("execution_state", ""))
         line, *table = said.pop(ours)
-        assert line.startswith(
-            "this cell waits: r1.0 of process 1 runs on the notebook's thread until it ends."
-        )
+        assert line.startswith("this cell waits: r1.0 of process 1 runs on the notebook's thread until it ends.")
         assert "`llmos stop 1`" in line and "goal" in "".join(table)
         assert "waits" not in str(said)
         until(lambda: "answered" in book.run("%agent ps").text)

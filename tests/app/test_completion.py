@@ -114,9 +114,7 @@ assert ip.Completer.custom_matchers == [] and offered("%agent un") != ["%agent u
 
 
 def test_ipython_completes_while_the_extension_is_loaded(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", COMPLETES], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", COMPLETES], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 

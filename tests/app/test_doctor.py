@@ -52,9 +52,7 @@ def in_the_way(said):
 def test_nothing_stands_in_the_way_of_a_sound_machine():
     said = doctor.report(None)
     assert "\nNothing stands in the way" in said and in_the_way(said) == ""
-    assert (
-        "ok  extension of JupyterLab and Notebook: " in said and "ok  its copy is that of this source" in said
-    )
+    assert "ok  extension of JupyterLab and Notebook: " in said and "ok  its copy is that of this source" in said
 
 
 def test_no_model_at_all_is_in_the_way_with_the_ways_to_one(monkeypatch):
@@ -73,9 +71,7 @@ def test_a_server_that_does_not_listen_is_in_the_way(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{port}/v1")
-    assert f"a server at http://127.0.0.1:{port}/v1: nothing listens there: start it" in in_the_way(
-        doctor.report(None)
-    )
+    assert f"a server at http://127.0.0.1:{port}/v1: nothing listens there: start it" in in_the_way(doctor.report(None))
 
 
 @pytest.mark.parametrize("key", ["'sk-abcdef'", "sk-abc def", "sk-abcdef\n", "sk-аbcdef"])
@@ -88,9 +84,7 @@ def test_a_key_that_was_pasted_wrongly_is_in_the_way_and_never_shown(key, monkey
     assert "abc" not in said and "gsk_right" not in said
 
 
-@pytest.mark.parametrize(
-    ("proxy", "wrong"), [("http://u:secret@proxy:3128", False), ("socks5://proxy:1", True)]
-)
+@pytest.mark.parametrize(("proxy", "wrong"), [("http://u:secret@proxy:3128", False), ("socks5://proxy:1", True)])
 def test_the_proxy_on_the_way_is_named_without_its_password(proxy, wrong, monkeypatch):
     monkeypatch.setenv("OPENAI_BASE_URL", "https://models.example.org/v1")
     monkeypatch.setenv("HTTPS_PROXY", proxy)

@@ -81,9 +81,7 @@ async def test_a_signature_that_does_not_fit_the_file_is_not_said_to_be_one(say,
     from llmos_nb.export.verify import signature
 
     key = new_key(tmp_path, "anna")
-    monkeypatch.setattr(
-        signature, "statement", lambda book: {"cells": [], "parts": {}, "journals": [], "around": ""}
-    )
+    monkeypatch.setattr(signature, "statement", lambda book: {"cells": [], "parts": {}, "journals": [], "around": ""})
     said = await say(f"export 1 x.ipynb --no-run --sign {key}")
     assert "valid" not in said and "not as the key" in said
 

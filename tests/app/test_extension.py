@@ -79,9 +79,7 @@ def test_every_name_that_a_script_imports_is_exported_where_it_is_said_to_be(whe
 def exported(text):
     """Return the names that a script exports."""
     named = re.findall(r"^export (?:async )?(?:function\*?|class|const|let) (\w+)", text, re.MULTILINE)
-    listed = [
-        n.strip() for names in re.findall(r"^export \{([^}]*)\}", text, re.MULTILINE) for n in names.split(",")
-    ]
+    listed = [n.strip() for names in re.findall(r"^export \{([^}]*)\}", text, re.MULTILINE) for n in names.split(",")]
     return {*named, *listed}
 
 

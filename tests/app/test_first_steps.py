@@ -54,9 +54,7 @@ def test_what_agent_alone_offers_is_understood(book):
 def test_help_of_one_command_has_its_example_and_a_wrong_word_the_nearest(book):
     for line in ("help undo", "undo --help"):
         said = book.run(f"%agent {line}").text
-        assert said.startswith("usage: %agent undo P") and said.rstrip().endswith(
-            "example: %agent undo 1 --to 2"
-        )
+        assert said.startswith("usage: %agent undo P") and said.rstrip().endswith("example: %agent undo 1 --to 2")
         assert "%agent approve" not in said
     assert "'udno': unknown command; did you mean undo" in book.run("%agent help udno").error
 
@@ -142,9 +140,7 @@ def caused(error, cause):
     ("error", "url", "told"),
     [
         (
-            caused(
-                ClientConnectorError("Cannot connect to host localhost:1 ssl:default"), ConnectionRefusedError()
-            ),
+            caused(ClientConnectorError("Cannot connect to host localhost:1 ssl:default"), ConnectionRefusedError()),
             "http://localhost:1/v1",
             "no connection to http://localhost:1/v1 (connection refused); is the server running? Start it there, "
             "or name another model",
@@ -171,9 +167,7 @@ def test_an_endpoint_that_does_not_answer_is_said_in_plain_words(error, url, tol
 
 
 @pytest.mark.parametrize(("given", "held"), [("", "auto"), ("never", "never")])
-def test_the_demo_approves_by_itself_says_so_and_keeps_what_you_chose(
-    given, held, tmp_path, monkeypatch, capsys
-):
+def test_the_demo_approves_by_itself_says_so_and_keeps_what_you_chose(given, held, tmp_path, monkeypatch, capsys):
     seen = []
     monkeypatch.setenv("LLMOS_APPROVE", given)
     monkeypatch.setenv("LLMOS_MODEL", "")
@@ -202,9 +196,7 @@ def test_weights_are_taken_from_a_file_as_the_message_of_a_failed_download_says(
 
 
 def test_undo_says_which_file_stays(book):
-    spec = book.script(
-        python("left = 1\nopen('stays.txt', 'w').write('x')"), {"text": "done"}, name="file.json"
-    )
+    spec = book.script(python("left = 1\nopen('stays.txt', 'w').write('x')"), {"text": "done"}, name="file.json")
     assert book.run(f"%%agent files -m {spec} -a auto\nWrite it.").status == "ok"
     said = book.run("%agent undo files").text
     assert re.search(r"taken back: r1\.0 python \(`left`\); it wrote \S*stays\.txt: that stays as it is", said)
@@ -248,18 +240,16 @@ def test_undo_says_of_what_it_does_not_reach_that_it_stays(book, before, code, s
     [("gtp-4o-mini", "; did you mean gpt-4o-mini? Else check"), ("gpt-oss:20b", "; check"), ("o3", "; check")],
 )
 def test_a_model_that_the_endpoint_does_not_know_is_said_with_the_nearest_that_is_like_it(name, meant):
-    found = classify(
-        404, b'{"error": {"message": "no such model"}}', None, Endpoint(name, "https://x.org/v1", "K")
-    )
-    assert isinstance(found, ModelRefused) and f"no such model{meant} the model's name and the base URL" in str(
-        found
-    )
+    found = classify(404, b'{"error": {"message": "no such model"}}', None, Endpoint(name, "https://x.org/v1", "K"))
+    assert isinstance(found, ModelRefused) and f"no such model{meant} the model's name and the base URL" in str(found)
 
 
 def test_a_process_that_a_cell_begins_before_any_command_is_one_of_the_notebook(tmp_path):
     with Notebook(tmp_path, stdin=True) as book:
         spec = book.script(python("x = 1\nx"), {"text": "It is 1."})
-        cell = f"import llmos_nb\np = await llmos_nb.run('Make x.', model={spec!r}, namespace=globals(), approve='auto')"
+        cell = (
+            f"import llmos_nb\np = await llmos_nb.run('Make x.', model={spec!r}, namespace=globals(), approve='auto')"
+        )
         assert book.run(cell).status == "ok"
         assert "Make x." in book.run("%agent ps").text
         assert "taken back" in book.run("%agent undo").text and book.value("'x' in globals()") == "False"

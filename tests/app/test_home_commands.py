@@ -96,11 +96,7 @@ def test_one_notebook_sees_and_steers_what_another_has_at_hand(book, tmp_path):
         for line in ("%agent ps --all", "%agent tree --all", "%agent top --all"):
             assert "waiting for you since" in other.run(line).text, line
         asked = other.run("%agent show asks").text  # one panel, and how to answer
-        assert (
-            asked.count("Make x.") == 1
-            and "%agent approve 1 r1.0" in asked
-            and "waiting for you since" in asked
-        )
+        assert asked.count("Make x.") == 1 and "%agent approve 1 r1.0" in asked and "waiting for you since" in asked
         assert "resume" not in asked and "loaded from its journal" not in asked
         assert "r1.0 is approved" in other.run("%agent approve asks").text
         assert "(terminal)" not in llmos("log", "asks", "--decisions")
@@ -143,9 +139,7 @@ def test_approval_of_what_is_not_there_any_more_is_refused(book):
     status("asks", "waiting")
     old = re.search(r"--digest ([0-9a-f]{12})", llmos("show", "asks"))[1]
     llmos("edit", "asks", "r1.0", "x = 2")
-    new = wait_for(
-        lambda: (m := re.search(r"--digest ([0-9a-f]{12})", llmos("show", "asks"))) and m[1] != old and m[1]
-    )
+    new = wait_for(lambda: (m := re.search(r"--digest ([0-9a-f]{12})", llmos("show", "asks"))) and m[1] != old and m[1])
     assert "is not what was shown" in llmos("approve", "asks", "r1.0", "--digest", old, code=2)
     assert "at least 8 characters" in llmos("approve", "asks", "r1.0", "--digest", new[:7], code=2)
     assert "nobody is here to say yes" in llmos("approve", "asks", code=2)

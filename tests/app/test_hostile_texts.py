@@ -47,9 +47,7 @@ def folder(tmp_path_factory):
         for key in FILES:
             about = {**book["metadata"]["llmos_nb"], "head": {}}
             about[key] = _spoilt(about[key])
-            (made / f"{key}.ipynb").write_text(
-                json.dumps(book | {"metadata": book["metadata"] | {"llmos_nb": about}})
-            )
+            (made / f"{key}.ipynb").write_text(json.dumps(book | {"metadata": book["metadata"] | {"llmos_nb": about}}))
         (made / "jobs.jsonl").write_text(json.dumps({"id": EVIL, "goal": EVIL, "tools": [EVIL]}))
         yield made
 

@@ -40,9 +40,7 @@ class Typist:
         if what == "nonsense":
             raise UsageError("step 'nonsense': no such step")
         if isinstance(what, str):
-            self.w.add(
-                "call.decided", call=what, digest="", what="edit", by="you", why="", arguments={"code": new}
-            )
+            self.w.add("call.decided", call=what, digest="", what="edit", by="you", why="", arguments={"code": new})
 
     def reply(self, words, question=""):
         self.did.append(("reply", words, question))

@@ -69,9 +69,7 @@ def test_help_and_question_mark_start_nothing(book):
 def test_bad_lines_give_one_line_that_says_what_to_do(book, cell, message):
     ran = book.run(cell)
     assert ran.status == "error" and message in ran.error
-    assert "Traceback" not in "".join(
-        next(m for m in ran.messages if m["msg_type"] == "error")["content"]["traceback"]
-    )
+    assert "Traceback" not in "".join(next(m for m in ran.messages if m["msg_type"] == "error")["content"]["traceback"])
 
 
 def test_cell_magic_accepts_a_leading_comment_and_dollar_signs(book):
@@ -120,9 +118,7 @@ def test_config_settings_reach_the_process(book):
     "code", ["import time\ntime.sleep(60)", "while True: pass", "import re\nre.match('(a+)+$', 'a' * 60 + 'b')"]
 )
 def test_the_stop_button_ends_a_step_within_a_second(book, code):
-    spec = book.script(
-        python("kept = 1\nopen('begun', 'w').close()\n" + code), {"text": "done"}, name="endless.json"
-    )
+    spec = book.script(python("kept = 1\nopen('begun', 'w').close()\n" + code), {"text": "done"}, name="endless.json")
 
     def stopped():
         ran = book.run(
@@ -156,9 +152,7 @@ def test_the_stop_button_ends_a_waiting_model(book):
 
 def test_step_mode_raises_the_command_that_resumes_it_in_another_kernel(tmp_path):
     with Notebook(tmp_path) as book:
-        spec = book.script(
-            python("base.append(1)\ny = len(base)\ny"), python("z = y + 40\nz"), {"text": "z is 41"}
-        )
+        spec = book.script(python("base.append(1)\ny = len(base)\ny"), python("z = y + 40\nz"), {"text": "z is 41"})
         book.run("base = []")
         ran = book.run(f"%%agent saved -m {spec} -a step\nGo.")
         assert ran.status == "error" and "ApprovalNeeded" in ran.error and "%agent resume 1" in ran.error
@@ -167,9 +161,7 @@ def test_step_mode_raises_the_command_that_resumes_it_in_another_kernel(tmp_path
         assert "ApprovalNeeded" in again.error and book.value("y") == "1"
     with Notebook(tmp_path) as other:
         other.run("%agent approve 1")
-        ran = other.run(
-            "%agent resume 1"
-        )  # what a step changed is stored, also where it is the user's: read back
+        ran = other.run("%agent resume 1")  # what a step changed is stored, also where it is the user's: read back
         assert ran.status == "ok", ran.error
         assert other.value("y, z, base") == "(1, 41, [1])"
 
@@ -210,9 +202,7 @@ def test_magics_work_in_terminal_ipython(tmp_path):
         r = ip.run_cell('%%agent -m script:s.json\\nSay hello.')
         assert r.success, r.error_in_exec
     """)
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "hello there" in done.stdout
 
@@ -245,9 +235,7 @@ def test_unloading_gives_the_standard_library_back_unless_code_of_a_step_may_sti
             found.append((within != before, there() == before))
         print(found)
     """)
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[(True, True), (True, False)]"
 
@@ -420,17 +408,13 @@ def test_unloading_leaves_streams_and_displays_as_they_were_in_a_terminal(tmp_pa
             assert {PATCHED} == before, {PATCHED}
     """)
     (tmp_path / "s.json").write_text(json.dumps({"version": 1, "turns": [SHOWS, HELLO]}))
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
 def test_unloading_leaves_streams_and_errors_as_they_were_in_a_notebook(tmp_path):
     with Notebook(tmp_path, stdin=True, extension=False) as book:
-        assert (
-            book.run(f"import sys\nip = get_ipython()\nbefore = {PATCHED}\n%load_ext llmos_nb").status == "ok"
-        )
+        assert book.run(f"import sys\nip = get_ipython()\nbefore = {PATCHED}\n%load_ext llmos_nb").status == "ok"
         refused = book.run(f"%%agent -a auto -b '1 steps' -m {book.script(SHOWS, HELLO)}\nGo.")
         assert refused.status == "error", refused.text
         assert book.value(f"[a == b for a, b in zip({PATCHED}, before)].count(False)") == "4"

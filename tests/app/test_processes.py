@@ -243,9 +243,7 @@ def test_what_another_interpreter_has_at_hand_is_shown_and_not_resumed(book):
     left = LEFT.replace('"left"', '"theirs"')
     code = f"from pathlib import Path\n{left}{marked}print('there', flush=True)\ninput()"
     held = [sys.executable, "-c", code]
-    with subprocess.Popen(
-        held, cwd=book.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as other:
+    with subprocess.Popen(held, cwd=book.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "there\n"
         pages.say(verb="sync", rev=pages.rev)
         pages.until(lambda: theirs().get("state", "").endswith(", in other.ipynb"))

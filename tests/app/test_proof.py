@@ -112,9 +112,7 @@ def test_agent_commands_take_the_same_options():
     }
     assert proof.exporting(parse_command("export 1 x.ipynb --sign").flags)["sign"] is True
     assert proof.exporting(parse_command("export 1 x.ipynb").flags)["sign"] is False
-    command = parse_command(
-        "verify x.ipynb --level same --fresh --trust --allowed-signers s --journal a --journal b"
-    )
+    command = parse_command("verify x.ipynb --level same --fresh --trust --allowed-signers s --journal a --journal b")
     assert proof.proving(command.flags) == {
         "level": "same", "fresh": True, "trust": True, "allowed_signers": "s", "journal": ["a", "b"],
     }  # fmt: skip

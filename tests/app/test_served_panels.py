@@ -77,9 +77,7 @@ def test_resume_in_a_panel_leaves_the_process_where_it_is_and_others_go_on(home)
         page.until(lambda: page.notes)
         assert rows()[pid]["owner"] == owner and rows()[pid]["status"] == "waiting"
         assert kinds(home, pid)[-1] == "signal.received"  # the service noted it, and nobody resumed it
-        own = book.run(
-            f"%%agent own -a auto --plan none -m {book.script(python('n = 1'), {'text': 'Done.'})}\nGo."
-        )
+        own = book.run(f"%%agent own -a auto --plan none -m {book.script(python('n = 1'), {'text': 'Done.'})}\nGo.")
         assert own.status == "ok" and book.value("n") == "1"
 
 

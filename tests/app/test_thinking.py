@@ -55,9 +55,7 @@ async def test_text_says_how_long_the_model_thinks_until_it_answers(quick):
     shown_as_text(process, write)
     process.start()
     await process
-    assert process.reason == "answered" and any(
-        "… thinking 0.0 s" in line or "… thinking 0 s" in line for line in said
-    )
+    assert process.reason == "answered" and any("… thinking 0.0 s" in line or "… thinking 0 s" in line for line in said)
     assert "thinking" not in said[-1]
 
 
@@ -106,8 +104,6 @@ async def test_a_panel_is_told_once_since_when_the_model_thinks():
     assert len(views) in (drawn, drawn + 1)  # its last view may be drawn by now
 
 
-@pytest.mark.parametrize(
-    ("waited", "then"), [(0.0, 10.0), (10.0, 30.0), (30.0, 60.0), (60.0, 120.0), (180.01, 240.0)]
-)
+@pytest.mark.parametrize(("waited", "then"), [(0.0, 10.0), (10.0, 30.0), (30.0, 60.0), (60.0, 120.0), (180.01, 240.0)])
 def test_lines_come_less_often_the_longer_it_takes(waited, then):
     assert waited + TextShown.pause_s(None, waited) == pytest.approx(then)

@@ -73,8 +73,7 @@ def test_ten_processes_of_a_killed_notebook_are_all_seen_and_go_on_together(tmp_
         assert sorted(completed) == [f"asks{n}" for n in range(5)]
         shown = other.run("%agent ps").text
         assert (
-            "no processes yet" in shown
-            and "10 more processes are unfinished in this home (5 waiting for you)" in shown
+            "no processes yet" in shown and "10 more processes are unfinished in this home (5 waiting for you)" in shown
         )
         table = other.run("%agent ps --all").text
         assert table.count("broke off at") == 5 and table.count("waiting for you since") == 5
@@ -98,9 +97,7 @@ def test_a_second_notebook_shows_what_the_first_drives_as_running_there(tmp_path
     with Notebook(tmp_path) as book, Notebook(tmp_path) as other:
         assert book.run(f"%%agent slow --bg -m {book.script(SLOW)}\nWait.").status == "ok"
         until(lambda: "running" in book.run("%agent ps").text)
-        until(
-            lambda: "1 running elsewhere" in other.run("%agent ps").text
-        )  # its journal comes to the disk meanwhile
+        until(lambda: "1 running elsewhere" in other.run("%agent ps").text)  # its journal comes to the disk meanwhile
         assert other.run("%agent plan slow").status == "ok"
         for line in ("%agent ps", "%agent ps --all", "%agent tree"):
             shown = other.run(line).text
@@ -174,9 +171,7 @@ async def test_undo_without_a_process_says_of_the_last_one_that_an_earlier_sessi
     await until_async(lambda: process.run.state.effects)
     await process.stop()
     session = llmos.Session(names)
-    with pytest.raises(
-        SnapshotConflict, match="there is no snapshot of it in this session; nothing was taken back"
-    ):
+    with pytest.raises(SnapshotConflict, match="there is no snapshot of it in this session; nothing was taken back"):
         await say(session, "undo")
     assert list(session.processes) == [process.pid]
 
@@ -287,9 +282,7 @@ async def test_what_the_goal_speaks_of_and_the_notebook_lacks_is_said_before_the
 
 
 @pytest.mark.parametrize("bg", ["", " --bg"])
-async def test_resume_all_goes_on_with_all_that_can_and_says_of_each_in_one_line_how_it_stands(
-    spec, say, capsys, bg
-):
+async def test_resume_all_goes_on_with_all_that_can_and_says_of_each_in_one_line_how_it_stands(spec, say, capsys, bg):
     one, two = await waiting(spec, name="one"), await waiting(spec, name="two")
     lacks = await waiting(spec, python("y = cars"), {"text": "ok"}, name="three", namespace={"cars": 1})
     session = llmos.Session({})
@@ -363,9 +356,7 @@ async def test_llmos_ps_lists_what_is_unfinished_and_with_all_what_has_ended(spe
     ]
 
 
-async def test_table_has_all_that_is_unfinished_and_of_what_has_ended_the_last_and_says_so(
-    spec, capsys, monkeypatch
-):
+async def test_table_has_all_that_is_unfinished_and_of_what_has_ended_the_last_and_says_so(spec, capsys, monkeypatch):
     from llmos_nb.app import listing
 
     monkeypatch.setattr(listing, "LAST", 1)

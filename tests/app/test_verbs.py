@@ -36,10 +36,7 @@ def test_an_agent_verb_parses_its_example_and_has_a_handler(name):
     assert command.verb == name and len(command.words) >= form.least
     assert inspect.iscoroutinefunction(resolve_name(form.run))
     assert list(inspect.signature(resolve_name(form.run)).parameters) == ["session", "command"]
-    assert (
-        f"  %agent {name} {form.words}".rstrip() in options.command_help()
-        and form.help in options.command_help()
-    )
+    assert f"  %agent {name} {form.words}".rstrip() in options.command_help() and form.help in options.command_help()
     own = options.command_parser(name).format_help()
     assert own.startswith(f"usage: %agent {name} {form.words}") and form.help in " ".join(own.split())
     assert all(flag.names[0] in own for flag in form.flags)

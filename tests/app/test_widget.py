@@ -100,9 +100,7 @@ async def test_traffic_stays_low_at_two_hundred_fast_steps(panel):
     begin = time.monotonic()
     for i in range(200):
         steps = [*steps[:i], {**steps[i], "s": "done"}, *steps[i + 1 :]]
-        panel.show(
-            view(steps=steps, events=[{"n": n, "k": "model.responded", "t": "y" * 40} for n in range(8 * i)])
-        )
+        panel.show(view(steps=steps, events=[{"n": n, "k": "model.responded", "t": "y" * 40} for n in range(8 * i)]))
         panel.stream("token ")
         await asyncio.sleep(0.006)
     assert len(times) <= 10 * (time.monotonic() - begin) + 1
@@ -189,17 +187,13 @@ def test_the_front_end_is_one_module_without_ways_to_live_html():
     assert not re.search(r"^import|^export (?!default)", text, re.MULTILINE)
     names = re.findall(r"^(?:async )?(?:function|class|const|let) (\w+)", text, re.MULTILINE)
     assert len(names) == len(set(names))
-    assert not re.search(
-        r"innerHTML\s*=|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", text
-    )
+    assert not re.search(r"innerHTML\s*=|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", text)
 
 
 def test_the_extension_loads_the_same_style_sheets_as_the_widget():
     text = (ASSETS.parents[1] / "lab/extension/static/renderer.js").read_text()
     assert json.loads(re.search(r"const STYLES = (\[.*\]);", text)[1]) == STYLES.split()
-    assert {f"{name}.css" for name in STYLES.split()} == {
-        p.name for p in ASSETS.iterdir() if p.suffix == ".css"
-    }
+    assert {f"{name}.css" for name in STYLES.split()} == {p.name for p in ASSETS.iterdir() if p.suffix == ".css"}
 
 
 class Comm:

@@ -45,9 +45,7 @@ def specs(folder: Path, runs: int) -> list[dict]:
     for i in range(runs):
         name, tool = f"run-{i:03}", ("pay", "pay_by_bank")[i % 2]
         turns = [{"calls": [{"name": tool, "arguments": {"run": name, "n": n}}]} for n in range(CALLS)]
-        (folder / f"{name}.json").write_text(
-            json.dumps({"version": 1, "turns": [*turns, {"text": "All paid."}]})
-        )
+        (folder / f"{name}.json").write_text(json.dumps({"version": 1, "turns": [*turns, {"text": "All paid."}]}))
         made.append({
             "id": name, "goal": "Pay them all.", "model": f"script:{folder / name}.json", "approve": "auto",
             "tools": [f"batch_tools:{tool}"], "home": str(folder / "home"),
@@ -78,9 +76,7 @@ def pool(kind: str, workers: int, folder: Path):
         with dask_cluster(workers, folder) as found:
             yield found
         return
-    given = (
-        ProcessPoolExecutor(workers, get_context("spawn")) if kind == "given" else lambda: processes(workers)
-    )
+    given = ProcessPoolExecutor(workers, get_context("spawn")) if kind == "given" else lambda: processes(workers)
     with given if isinstance(given, Executor) else nullcontext():
         yield given
 
@@ -173,9 +169,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--pool", choices=["dask", "processes", "given"], default="dask")
-    parser.add_argument(
-        "--sabotage", action="store_true", help="skip the intents: the count must then find doubles"
-    )
+    parser.add_argument("--sabotage", action="store_true", help="skip the intents: the count must then find doubles")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     found = run(given.runs, given.seed, given.pool, given.workers, sabotage=given.sabotage)

@@ -46,9 +46,7 @@ class Server:
             self.came.append(time.monotonic())
             if item % 10 == 3 and not self.mended:
                 self.refused[item] += 1
-                return 401, {
-                    "error": {"message": "Incorrect API key provided", "type": "invalid_request_error"}
-                }
+                return 401, {"error": {"message": "Incorrect API key provided", "type": "invalid_request_error"}}
             self.answered[item] += 1
         time.sleep(0.01)
         message = {"role": "assistant", "content": f"item {item} is done"}
@@ -122,9 +120,7 @@ class Cluster:
 
 def specs(folder, items, model):
     """Write the specs."""
-    lines = [
-        json.dumps({"id": f"i{n}", "goal": f"Say that item {n} is done.", "model": model}) for n in range(items)
-    ]
+    lines = [json.dumps({"id": f"i{n}", "goal": f"Say that item {n} is done.", "model": model}) for n in range(items)]
     (folder / "specs.jsonl").write_text("\n".join(lines))
 
 
@@ -158,9 +154,7 @@ def wait_for(program, folder, enough):
     """Wait until so many runs have ended, or the command has."""
 
     def done():
-        return (
-            program.poll() is not None or sum(r["state"] == "ended" for r in results(folder).values()) >= enough
-        )
+        return program.poll() is not None or sum(r["state"] == "ended" for r in results(folder).values()) >= enough
 
     until(done, f"{enough} runs that have ended", LONGEST_S)
 

@@ -65,9 +65,7 @@ def goals(found):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--checks", default=os.environ.get("BFCL_CHECKS"), required="BFCL_CHECKS" not in os.environ
-    )
+    parser.add_argument("--checks", default=os.environ.get("BFCL_CHECKS"), required="BFCL_CHECKS" not in os.environ)
     parser.add_argument("--python", default=os.environ.get("BFCL_PYTHON", sys.executable))
     parser.add_argument("--out", type=Path, default=Path("results/bfcl.json"))
     options = parser.parse_args()

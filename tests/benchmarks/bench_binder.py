@@ -74,9 +74,7 @@ def interpreter(wanted):
 
 def build(folder, python, weights):
     """Do what a build does: the repository's files, a new environment, requirements, `postBuild`."""
-    files = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
+    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     repo, env = folder / "repo", folder / "env"
     for name in filter(None, files.split("\0")):
         if (ROOT / name).exists():
@@ -181,9 +179,7 @@ def measure(folder, given):
     server, address, ready = serve(repo, environ)
     try:
         with Memory(server.pid) as memory:
-            rows.append(
-                ("server ready", ready, memory.now(), None, "" if ready <= READY_S else f"over {READY_S} s")
-            )
+            rows.append(("server ready", ready, memory.now(), None, "" if ready <= READY_S else f"over {READY_S} s"))
         for notebook in sorted(
             (repo / "notebooks").glob("[01]*.ipynb"), key=lambda p: (p.name.startswith("00"), p.name)
         ):
@@ -225,9 +221,7 @@ def main():
     out = Path(given.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(
-        json.dumps(
-            [dict(zip(("part", "seconds", "mb", "bound", "failed"), r, strict=True)) for r in rows], indent=1
-        )
+        json.dumps([dict(zip(("part", "seconds", "mb", "bound", "failed"), r, strict=True)) for r in rows], indent=1)
     )
     sys.exit(any(r[4] for r in rows))
 

@@ -170,9 +170,7 @@ class Stops:
             self.page.press(self._n, verb="stop")
         else:
             self.book.manager.interrupt_kernel()
-        if (
-            self.rng.random() < 0.5
-        ):  # else it is sent at the same time, and runs as soon as the process's cell ends
+        if self.rng.random() < 0.5:  # else it is sent at the same time, and runs as soon as the process's cell ends
             self._until(lambda: cell in self.page.idle)
         mine = self.page.send(MINE)
         ended = self._until(lambda: cell in self.page.idle and mine in self.page.idle)
@@ -196,9 +194,7 @@ class Stops:
         ]
         spec = self.book.script(*turns, {"text": "done"}, name=f"script{self._n}.json")
         self.record, self._pid, self._left = Record(self.book.folder), self._pid + 1, STOPS_EACH - 1
-        return self.page.send(
-            f"%%agent -a auto --plan none -b {BUDGET} -m {spec}\nGo on until you are stopped."
-        )
+        return self.page.send(f"%%agent -a auto --plan none -b {BUDGET} -m {spec}\nGo on until you are stopped.")
 
     def _segment(self) -> list[tuple[str, float]]:
         short = [(self.rng.choice(list(STEPS)), round(self.rng.uniform(0, 0.03), 4)) for _ in range(SHORT)]
@@ -228,9 +224,7 @@ class Stops:
         self.counts[what] += 1
         last = [(e["k"], e["at"][11:23]) for e in self.record.read()[-4:]]
         said = {"cell": self.page.errors.get(cell), "mine": self.page.errors.get(mine)}
-        self.wrong.append(
-            f"Stop {self._n} by {way}: {what}; {said}; open {self.record.open_calls}; last {last}"
-        )
+        self.wrong.append(f"Stop {self._n} by {way}: {what}; {said}; open {self.record.open_calls}; last {last}")
         print(self.wrong[-1], flush=True)
 
     def found(self) -> dict[str, Any]:

@@ -36,7 +36,9 @@ from llmos_nb.process.state.texts import TEXTS
 TOKEN, CACHED = 4, 0.1
 CONTEXT, ASKED, AT_ONCE, MOST_TURNS = 128_000, 20, 8, 5_000
 MOST_LONG, MOST_SHORT, LEAST_KEPT = 0.6, 1.05, 0.96
-GOAL = "Read the records 1 to {steps} with record, one at a time; then call questions and answer them. The word is {word}."
+GOAL = (
+    "Read the records 1 to {steps} with record, one at a time; then call questions and answer them. The word is {word}."
+)
 FACT = re.compile(r"station (S-\d+) reports code (\w-\d+)")
 WANTED = re.compile(r"What is the code of (S-\d+)\?")
 
@@ -52,9 +54,7 @@ def parts(body: dict) -> list[str]:
 
 def shared(before: list[str], now: list[str]) -> int:
     """Return how many parts two prompts share from the start."""
-    return next(
-        (i for i, (a, b) in enumerate(zip(before, now, strict=False)) if a != b), min(len(before), len(now))
-    )
+    return next((i for i, (a, b) in enumerate(zip(before, now, strict=False)) if a != b), min(len(before), len(now)))
 
 
 def tokens(texts: list[str]) -> float:
@@ -95,16 +95,12 @@ def answer(body: dict) -> dict:
     steps = int(re.search(r"records 1 to (\d+)", messages[1]["content"])[1])
     texts = [m.get("content") or "" for m in messages]
     calls = [
-        f"{c['function']['name']}({c['function']['arguments']})"
-        for m in messages
-        for c in m.get("tool_calls", ())
+        f"{c['function']['name']}({c['function']['arguments']})" for m in messages for c in m.get("tool_calls", ())
     ]
     story = "\n".join([*texts[2:], *calls])  # what is seen, what is noted, and what the harness noted
     read = max(map(int, re.findall(r"record\((?:n=|{\"n\": ?)(\d+)", story)), default=0)
     if read < steps:
-        notes = (
-            f"Notes: record(n={read}) is the last that was read." if texts[-1] == TEXTS["window_full"] else ""
-        )
+        notes = f"Notes: record(n={read}) is the last that was read." if texts[-1] == TEXTS["window_full"] else ""
         return {"text": notes, "calls": [call("record", n=read + 1)]}
     return _answered(texts, story)
 
@@ -118,14 +114,10 @@ def _answered(texts: list[str], story: str) -> dict:
     more = [w for w in missing if w not in looked]
     if wanted and not more:
         word = re.search(r"The word is (\w+)", texts[1])
-        return {
-            "text": "\n".join([f"{w}: {known.get(w, 'unknown')}" for w in wanted] + [word[1] if word else "?"])
-        }
+        return {"text": "\n".join([f"{w}: {known.get(w, 'unknown')}" for w in wanted] + [word[1] if word else "?"])}
     found = [f"station {w} reports code {known[w]}" for w in wanted if w in known]
     asked = [f"What is the code of {w}?" for w in wanted]
-    notes = (
-        "; ".join(["Notes: all records are read", *asked, *found]) if texts[-1] == TEXTS["window_full"] else ""
-    )
+    notes = "; ".join(["Notes: all records are read", *asked, *found]) if texts[-1] == TEXTS["window_full"] else ""
     wants = [call("recall", query=query(w)) for w in more[:AT_ONCE]] or [call("questions")]
     return {"text": notes, "calls": wants}
 
@@ -240,9 +232,7 @@ def spec(function, described: bool) -> dict:
     kinds = {"int": "integer", "str": "string"}
     fields = {
         k: {"type": kinds[v], **({"description": said[k]} if described and k in said else {})}
-        for k, v in (
-            (k, getattr(t, "__name__", t)) for k, t in function.__annotations__.items() if k != "return"
-        )
+        for k, v in ((k, getattr(t, "__name__", t)) for k, t in function.__annotations__.items() if k != "return")
     }
     schema = {"type": "object", "properties": fields, "required": list(fields)}
     return {

@@ -300,9 +300,7 @@ def trial(
         server.settle,
         sabotage,
     )
-    (folder / "counted.json").write_text(
-        json.dumps([t for t in server.times if t[1].startswith(f"/{folder.name}/")])
-    )
+    (folder / "counted.json").write_text(json.dumps([t for t in server.times if t[1].startswith(f"/{folder.name}/")]))
     return place, kills, [trouble] if trouble else wrong_in(folder, server.posted, tally)
 
 

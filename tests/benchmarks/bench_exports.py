@@ -55,9 +55,7 @@ def told(scenario: Scenario, folder: Path) -> tuple[Scenario, Outcome | str]:
         outcome: Outcome | str = run(scenario, folder / scenario.name.replace(":", "-"))
     except Exception as error:  # the scenario or this benchmark is wrong: no verdict, and said so
         outcome = f"{type(error).__name__}: {error}"
-    kind, why = (
-        (outcome.verdict.kind, outcome.verdict.why) if isinstance(outcome, Outcome) else ("NO VERDICT", outcome)
-    )
+    kind, why = (outcome.verdict.kind, outcome.verdict.why) if isinstance(outcome, Outcome) else ("NO VERDICT", outcome)
     print(f"{kind:<10} {scenario.name:<26} {why[:300]}", flush=True)
     return scenario, outcome
 
@@ -95,16 +93,11 @@ def main() -> int:
     random.Random(given.seed).shuffle(scenarios)
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(given.at_once) as pool:
         os.environ |= {"JUPYTER_DATA_DIR": f"{name}/jupyter", "MPLCONFIGDIR": f"{name}/matplotlib"}
-        subprocess.run(
-            [sys.executable, "-c", "import matplotlib.font_manager"], check=True
-        )  # its cache, once for all
+        subprocess.run([sys.executable, "-c", "import matplotlib.font_manager"], check=True)  # its cache, once for all
         results = list(pool.map(lambda s: told(s, Path(name)), scenarios))
     rows = sorted((row(*r) for r in results), key=lambda r: str(r["name"]))
     counts = Counter(str(r["kind"]) or "NO VERDICT" for r in rows)
-    print(
-        f"\n{len(rows)} notebooks: "
-        + ", ".join(f"{counts[c]} {c}" for c in (*CLASSES, "NO VERDICT") if counts[c])
-    )
+    print(f"\n{len(rows)} notebooks: " + ", ".join(f"{counts[c]} {c}" for c in (*CLASSES, "NO VERDICT") if counts[c]))
     if given.json:
         given.json.write_text(json.dumps({"seed": given.seed, "counts": counts, "rows": rows}, indent=1))
     return 1 if counts["SILENT"] or counts["raised"] or counts["NO VERDICT"] else 0

@@ -250,9 +250,7 @@ def cells(case: Case, port: int, pause_s: float) -> dict[str, Any]:
     return space
 
 
-async def live(
-    folder: Path, case: Case, mode: str, port: int, pause_s: float = 0.0, dies: bool = False
-) -> None:
+async def live(folder: Path, case: Case, mode: str, port: int, pause_s: float = 0.0, dies: bool = False) -> None:
     """Begin the process of a folder, or go on with it; its step pauses once it has acted, or it `dies` at its end."""
     space = cells(case, port, pause_s)
     session, model = Session(space, folder / "home"), ScriptedModel(script(case))
@@ -302,9 +300,7 @@ def tried(base: Path, name: str, mode: str, unfinished: bool, sabotage: Sabotage
     case, folder = CASES[name], base / f"{list(CASES).index(name)}-{mode}-{int(unfinished)}"
     prepare(folder, case)
     with counter() as (port, sent):
-        pid = child(
-            folder, lambda: live(folder, case, mode, port, PAUSE_S * unfinished, not unfinished), sabotage
-        )
+        pid = child(folder, lambda: live(folder, case, mode, port, PAUSE_S * unfinished, not unfinished), sabotage)
         code = end(pid, Death(when=(lambda: happened(folder, sent) > 0) if unfinished else None))
         ended(pid)
         if code != -9:
@@ -363,9 +359,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", default=list(CASES))
     given = parser.parse_args()
     found = run(given.only, given.modes)
-    print(
-        f"{found['tries']} tries of {found['handles']} handles in {found['seconds']} s: {len(found['wrong'])} wrong"
-    )
+    print(f"{found['tries']} tries of {found['handles']} handles in {found['seconds']} s: {len(found['wrong'])} wrong")
     print("\n".join(found["wrong"]))
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(found, indent=1))

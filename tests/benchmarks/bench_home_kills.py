@@ -214,9 +214,7 @@ class Trial:
     def count(self, place, failed, said):
         """Count an answer; a question that was answered meanwhile, by one who was killed, is asked no more."""
         self.answered[place] += 1
-        if failed and not re.search(
-            "not in doubt|no question|asks (for )?(no|nothing)|waits for no|ended", said
-        ):
+        if failed and not re.search("not in doubt|no question|asks (for )?(no|nothing)|waits for no|ended", said):
             self.wrong["answers refused"] += 1
             print(f"refused in a {place}: {said}", file=sys.stderr)
 
@@ -303,9 +301,7 @@ def true(row, state):
         return row["status"] == state.status == "ended"
     if state.status == "paused" or row["status"] == "paused":
         return row["status"] == state.status == "paused"
-    return row["waiting"] == state.waiting and (row["status"] == "waiting") == (
-        state.waiting or state.expecting
-    )
+    return row["waiting"] == state.waiting and (row["status"] == "waiting") == (state.waiting or state.expecting)
 
 
 def lives(owner):
@@ -337,9 +333,7 @@ def tried(folder, kills, processes, notebooks, seed, patience_s=600.0, seconds=f
                 due = {"kills": kills * trial.turns // most, "processes": processes * trial.turns // most}
                 while len(trial.names) < due["processes"]:
                     trial.start()
-                for _ in turns_while(
-                    lambda most=due["kills"]: trial.killed.total() < most, "nobody to kill", 1000
-                ):
+                for _ in turns_while(lambda most=due["kills"]: trial.killed.total() < most, "nobody to kill", 1000):
                     time.sleep(trial.random.random() * 0.3)
                     trial.kill()
                 trial.answer(trial.random.randrange(3))

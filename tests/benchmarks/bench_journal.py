@@ -85,14 +85,10 @@ def main() -> None:
         bare = folder / "bare" / "journal.jsonl"
         bare.parent.mkdir()
         shutil.copy(path, bare)
-        assert saved.folded(open_journal(path).events, path) == fold(read(bare)), (
-            "another state than all events give"
-        )
+        assert saved.folded(open_journal(path).events, path) == fold(read(bare)), "another state than all events give"
         found = {name: seconds(way, given.runs) for name, way in ways(path, bare, folder).items()}
         facts = {"events": len(read(path)), "bytes": path.stat().st_size}
-    rows = {
-        name: {"ms": round(1000 * s, 1), "ratio": round(s / found["floor"], 1)} for name, s in found.items()
-    }
+    rows = {name: {"ms": round(1000 * s, 1), "ratio": round(s / found["floor"], 1)} for name, s in found.items()}
     for name, row in rows.items():
         print(f"{name:8} {row['ms']:8.1f} ms   {row['ratio']:7.1f}")
     given.out.parent.mkdir(parents=True, exist_ok=True)

@@ -57,9 +57,7 @@ def best(work, repeats=30):
 
 
 def random_plan(rng, size):
-    return {
-        n: tuple(sorted(rng.sample(range(1, n), min(n - 1, rng.randint(0, 2))))) for n in range(1, size + 1)
-    }
+    return {n: tuple(sorted(rng.sample(range(1, n), min(n - 1, rng.randint(0, 2))))) for n in range(1, size + 1)}
 
 
 def long_run(steps):

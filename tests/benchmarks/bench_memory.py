@@ -68,11 +68,7 @@ class Clocked(Counting):
             return answer
         if self.kind == "python":
             return call("python", code=f"rows = [{self.at}] * 3\nsum(rows)")
-        return (
-            call("page", n=self.at)
-            if self.at % 2
-            else call("send", to="ann@example.org", text=f"page {self.at}")
-        )
+        return call("page", n=self.at) if self.at % 2 else call("send", to="ann@example.org", text=f"page {self.at}")
 
 
 async def run(model, home, **more):
@@ -182,9 +178,7 @@ def show(found: dict) -> None:
     """Print the tables."""
     sent = found["prompts"]
     print(f"seed {found['seed']}")
-    print(
-        f"200 steps: {sent['total']:,} bytes in all, largest {sent['largest']:,}, prefix kept on {sent['kept']:.1%}"
-    )
+    print(f"200 steps: {sent['total']:,} bytes in all, largest {sent['largest']:,}, prefix kept on {sent['kept']:.1%}")
     print(f"{'CPU a step (ms) at step':<26}" + "".join(f"{name:>10}" for name in WINDOWS) + f"{'growth':>10}")
     for kind, w in found["cpu"].items():
         growth = max(w["200"], w["2,000"]) / w["10"]

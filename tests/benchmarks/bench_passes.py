@@ -129,9 +129,7 @@ def measure() -> dict[str, Any]:
 
     from llmos_nb.session import process
 
-    process.SOON_S = (
-        3600.0  # what a clock does in a while is on no way, and on a slow machine it would come in between
-    )
+    process.SOON_S = 3600.0  # what a clock does in a while is on no way, and on a slow machine it would come in between
     record, shell, found = Recorder(), InteractiveShell.instance(), {}
     os.environ.pop("LLMOS_HOME", None)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, chdir(folder):

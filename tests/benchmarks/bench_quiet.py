@@ -78,9 +78,7 @@ def _modules(root: str) -> Iterator[str]:
     yield root
     package = importlib.import_module(root)
     for info in pkgutil.walk_packages(package.__path__, f"{root}.", onerror=lambda _: None):
-        if not any(
-            part in info.name for part in (".tests", ".conftest", "._testing", ".setup", "__main__", "_build")
-        ):
+        if not any(part in info.name for part in (".tests", ".conftest", "._testing", ".setup", "__main__", "_build")):
             yield info.name
 
 
@@ -229,9 +227,7 @@ def steps() -> dict[str, Any]:
         found[f"{mode}, after a read of others' words" if read else mode] = {
             "steps": len(rows),
             "asked before, and write": sum(row.asked and writes(where) for where, row in rows),
-            "asked before, and do not": [
-                (where, row.told) for where, row in rows if row.asked and not writes(where)
-            ],
+            "asked before, and do not": [(where, row.told) for where, row in rows if row.asked and not writes(where)],
             "stopped": [(where, row.told) for where, row in rows if row.stopped],
             "not ok": [(where, row.told) for where, row in rows if not row.ok],
         }
@@ -307,9 +303,7 @@ def main() -> None:
     parser.add_argument("--one", default="", help="a library to be imported in this interpreter")
     parser.add_argument("--cost", action="store_true")
     parser.add_argument("--most", type=int, default=0, help="blocks a package, or libraries; 0 for all")
-    parser.add_argument(
-        "--seconds", type=float, default=0.0, help="for imports, and for docstrings; 0 for no bound"
-    )
+    parser.add_argument("--seconds", type=float, default=0.0, help="for imports, and for docstrings; 0 for no bound")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rows", default="", help="a file of rows by docstring: what it has is not run again")
     parser.add_argument("--json", default="")

@@ -76,9 +76,7 @@ def main() -> None:
         for name, source in CELLS.items():
             median, most, whole = cost(ip, Home(Path(folder, "home")), source, given.cells)
             rows[name] = [round(n, 3) for n in (median, most, whole)]
-            print(
-                f"{name:20} {median:7.3f} ms a cell, at most {most:.3f} ms; with the cell itself {whole:.3f} ms"
-            )
+            print(f"{name:20} {median:7.3f} ms a cell, at most {most:.3f} ms; with the cell itself {whole:.3f} ms")
         os.chdir("/")
     if given.json:
         given.json.parent.mkdir(parents=True, exist_ok=True)

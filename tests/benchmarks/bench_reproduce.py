@@ -107,10 +107,7 @@ def reproduce(names: list[str], fresh: bool) -> list[dict]:
             plain_s = time.perf_counter() - started
             path = export(runner.source(), path, observe=True)
             pictures = sum(
-                len(d)
-                for c in json.loads(path.read_text())["cells"]
-                for o in c.get("outputs", ())
-                for d in pngs(o)
+                len(d) for c in json.loads(path.read_text())["cells"] for o in c.get("outputs", ()) for d in pngs(o)
             )
             moved = Path(folder) / "elsewhere"
             shutil.move(path.parent, moved)
@@ -159,9 +156,7 @@ def tamper() -> list[dict]:
             rows.append({"kind": name, "found": report.exit_code == 2, "located": located, "ran": ran})
             where = report.difference.where if report.difference else "not found"
             print(f"{name:<22} {'found' if report.exit_code == 2 else 'MISSED':<7} {where}")
-    print(
-        f"found and located: {sum(r['found'] and r['located'] and not r['ran'] for r in rows)} of {len(rows)}\n"
-    )
+    print(f"found and located: {sum(r['found'] and r['located'] and not r['ran'] for r in rows)} of {len(rows)}\n")
     return rows
 
 
@@ -197,9 +192,7 @@ def ablate(names: list[str]) -> list[dict]:
             except LlmosError as error:
                 failed, how = True, f"export: {error}"
         rows.append({"run": name, "without": part, "failed": failed, "how": how})
-        print(
-            f"without {part:<7} {name:<18} {'fails' if failed else 'STILL PASSES':<13} {how[:90]}", flush=True
-        )
+        print(f"without {part:<7} {name:<18} {'fails' if failed else 'STILL PASSES':<13} {how[:90]}", flush=True)
     print(f"fail as they must: {sum(r['failed'] for r in rows)} of {len(rows)}\n")
     return rows
 
@@ -211,9 +204,7 @@ def fifty(repeats: int = 5) -> dict:
         runner.user("import pandas as pd\ndf = pd.DataFrame({'v': range(1000)})")
         runner.begin()
         for i in range(50):
-            runner.step(
-                f"df['c{i}'] = df['v'] * {i} + {i - 1}\ntotal{i} = int(df['c{i}'].sum())\nprint(total{i})"
-            )
+            runner.step(f"df['c{i}'] = df['v'] * {i} + {i - 1}\ntotal{i} = int(df['c{i}'].sum())\nprint(total{i})")
         runner.end("Done.")
         source, times = runner.source(), []
         for _ in range(repeats):
@@ -267,9 +258,7 @@ def tools() -> list[dict]:
             missing = "No module named" in done.stderr
             ok = done.returncode == 0 and not said
             rows.append({"tool": name, "ok": ok, "missing": missing, "said": said})
-            print(
-                f"{name:<18} {'takes it' if ok else 'not installed' if missing else 'FAILS'} {' '.join(said)[:100]}"
-            )
+            print(f"{name:<18} {'takes it' if ok else 'not installed' if missing else 'FAILS'} {' '.join(said)[:100]}")
             if not ok and not missing:
                 print((done.stdout + done.stderr)[-800:])
     print()

@@ -88,9 +88,7 @@ async def create(url: str, steps: int, stream: bool = False) -> None:
         messages = head()
         wires = [m.wire() for m in messages]
         for step in range(steps):
-            answer = await client.chat.completions.create(
-                model="m", messages=wires, tools=[TOOL], stream=stream
-            )
+            answer = await client.chat.completions.create(model="m", messages=wires, tools=[TOOL], stream=stream)
             if stream:
                 async for _ in answer:
                     pass
@@ -144,18 +142,12 @@ def main() -> None:
     server.join()
     show(table)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(
-        json.dumps({"unit": "ms CPU a step, client only", "seed": None, "table": table}, indent=1)
-    )
+    args.out.write_text(json.dumps({"unit": "ms CPU a step, client only", "seed": None, "table": table}, indent=1))
 
 
 def show(table: dict[int, dict[str, float]]) -> None:
     print("ms CPU a step (client only; nothing random, so no seed)")
-    print(
-        f"{'steps':>6} "
-        + " ".join(f"{w:>14}" for w in WAYS)
-        + f" {'ours/floor-stream':>18} {'create/ours':>12}"
-    )
+    print(f"{'steps':>6} " + " ".join(f"{w:>14}" for w in WAYS) + f" {'ours/floor-stream':>18} {'create/ours':>12}")
     for steps, row in table.items():
         ratio, gain = row["ours"] / row["floor-stream"], row["create"] / row["ours"]
         print(f"{steps:>6} " + " ".join(f"{row[w]:>14.3f}" for w in WAYS) + f" {ratio:>18.2f} {gain:>12.1f}")

@@ -41,8 +41,7 @@ def model_of(waits, calls=("look",), final="Done."):
     from llmos_nb.models.scripted import ScriptedModel
 
     acts = [
-        {"calls": [{"name": c, "arguments": {"n": i}} for c in calls], "wait_s": w}
-        for i, w in enumerate(waits[:-1])
+        {"calls": [{"name": c, "arguments": {"n": i}} for c in calls], "wait_s": w} for i, w in enumerate(waits[:-1])
     ]
     return ScriptedModel([*acts, {"text": final, "wait_s": waits[-1]}])
 
@@ -149,9 +148,7 @@ async def makespan(home, quick):
     floor = max(await bare(programs, slots))
     for policy in ("fcfs",) if quick else ("fcfs", "rr", "priority", "las"):
         ends, _ = await ours(home, programs, slots, policy)
-        rows.append(
-            {"policy": policy, "s": max(ends), "of ideal": ideal / max(ends), "of floor": floor / max(ends)}
-        )
+        rows.append({"policy": policy, "s": max(ends), "of ideal": ideal / max(ends), "of floor": floor / max(ends)})
     return {"programs": count, "slots": slots, "ideal s": ideal, "floor s": floor, "floor of ideal": ideal / floor,
             "rows": rows}  # fmt: skip
 
@@ -431,9 +428,7 @@ def one(part, quick):
 
 def apart(part):
     """Run one part in an interpreter of its own, so that memory is that of this part."""
-    done = subprocess.run(
-        [sys.executable, __file__, "--part", part], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, __file__, "--part", part], capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{part} failed:\n{done.stdout}{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])
@@ -477,9 +472,7 @@ def report(found):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--quick", action="store_true", help="a small sample, to see that it works; it judges nothing"
-    )
+    parser.add_argument("--quick", action="store_true", help="a small sample, to see that it works; it judges nothing")
     parser.add_argument("--part", choices=PARTS)
     parser.add_argument("--only", choices=PARTS, help="one part alone")
     parser.add_argument("--out", type=Path)

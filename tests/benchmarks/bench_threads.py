@@ -86,9 +86,7 @@ async def held(session: Session, code: str, seconds: float) -> dict[str, float]:
     if code == "pass":
         await asyncio.sleep(seconds)
     else:
-        await session.start(
-            "hold", model=ScriptedModel([step(code), {"text": "done"}]), approve="auto", plan="none"
-        )
+        await session.start("hold", model=ScriptedModel([step(code), {"text": "done"}]), approve="auto", plan="none")
     lasted, made = time.monotonic() - began, other.run.state.responses - before
     clock.stop()
     await other.kill()
@@ -101,9 +99,7 @@ async def held(session: Session, code: str, seconds: float) -> dict[str, float]:
 
 async def killed(session: Session, code: str) -> float:
     """Return the seconds from a kill by another thread, in the middle of a step, to its end on the record."""
-    process = session.start(
-        "hold", model=ScriptedModel([step(code), {"text": "done"}]), approve="auto", plan="none"
-    )
+    process = session.start("hold", model=ScriptedModel([step(code), {"text": "done"}]), approve="auto", plan="none")
     took: list[float] = []
 
     def kill() -> None:
@@ -148,25 +144,19 @@ async def beside() -> float:
 
     turns = [{"calls": [{"name": "nap", "arguments": {"n": n}} for n in range(8)]}, {"text": "done"}]
     with tempfile.TemporaryDirectory() as home:
-        process = await Session(None, home).start(
-            "nap", model=ScriptedModel(turns), tools=[nap], approve="auto"
-        )
+        process = await Session(None, home).start("nap", model=ScriptedModel(turns), tools=[nap], approve="auto")
         at = {e.k: e for e in process.events if e.k in ("call.started", "call.finished")}
         first = next(e for e in process.events if e.k == "call.started")
         from datetime import datetime
 
-        return (
-            datetime.fromisoformat(at["call.finished"].at) - datetime.fromisoformat(first.at)
-        ).total_seconds()
+        return (datetime.fromisoformat(at["call.finished"].at) - datetime.fromisoformat(first.at)).total_seconds()
 
 
 async def many(processes: int, steps: int) -> float:
     """Return the steps a second of many processes at once, each step a call of a sync function of the user's."""
     with tempfile.TemporaryDirectory() as home:
         session = Session(None, home)
-        turns = [{"calls": [{"name": "look", "arguments": {"n": n}}]} for n in range(steps)] + [
-            {"text": "done"}
-        ]
+        turns = [{"calls": [{"name": "look", "arguments": {"n": n}}]} for n in range(steps)] + [{"text": "done"}]
         options = {"tools": [look], "approve": "auto", "plan": "none"}
         made = [session.create("go", model=ScriptedModel(turns), **options) for _ in range(processes)]
         began = time.monotonic()

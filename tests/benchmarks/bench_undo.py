@@ -164,9 +164,7 @@ def docs() -> dict:
         ):
             wrong = [w for name, code in every if (w := undone(name, code))]
         count = sum(len(code) for _, code in every)
-        print(
-            f"{package}: {len(every)} docstrings, {count:,} cells run, undone, redone, undone: {len(wrong)} wrong"
-        )
+        print(f"{package}: {len(every)} docstrings, {count:,} cells run, undone, redone, undone: {len(wrong)} wrong")
         print("".join(f"  {w}\n" for w in wrong), end="")
         report[package] = {"docstrings": len(every), "cells": count, "wrong": wrong}
     return report

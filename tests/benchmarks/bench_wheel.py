@@ -51,9 +51,7 @@ def main():
         began = time.monotonic()
         run(args.python, "-m", "pip", "wheel", "-q", "--no-deps", "-w", at, ROOT, env=env)
         [wheel] = at.glob("*.whl")
-        print(
-            f"built without Node in {time.monotonic() - began:.1f} s: {wheel.name}, {wheel.stat().st_size:,} bytes"
-        )
+        print(f"built without Node in {time.monotonic() - began:.1f} s: {wheel.name}, {wheel.stat().st_size:,} bytes")
         run(args.python, "-m", "venv", venv, env=env)
         python = venv / "bin" / "python"
         if args.lab:

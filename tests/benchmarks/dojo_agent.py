@@ -124,9 +124,7 @@ class Case:
         seen = ([{"type": "text", "content": said}], self.before, self.env, self.ran)
         with contextlib.redirect_stdout(io.StringIO()):
             utility = bool(self.suite._check_user_task_utility(self.task, *seen))
-            goal = bool(self.injection) and bool(
-                self.suite._check_injection_task_security(self.injection, *seen)
-            )
+            goal = bool(self.injection) and bool(self.suite._check_injection_task_security(self.injection, *seen))
         return {"done": utility, "goal": goal}
 
 

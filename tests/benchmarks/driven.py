@@ -336,9 +336,7 @@ def committed(written, names, revised=True):
 
 def bounded(parser):
     """Add what every one of these benchmarks takes to its command line."""
-    parser.add_argument(
-        "--delegate", default="ask", help="what becomes of acts in which others choose: ask, allow"
-    )
+    parser.add_argument("--delegate", default="ask", help="what becomes of acts in which others choose: ask, allow")
     parser.add_argument("--python", action="store_true", help="the agent calls its tools from Python")
     parser.add_argument("--wrong-labels", action="store_true", help="every source is believed")
     parser.add_argument("--calm", action="store_true", help="no attacks")

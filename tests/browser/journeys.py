@@ -191,8 +191,7 @@ CODE_OF = {
     4: "from scipy.stats import welch_anova",
     5: 'groups = [g.body_mass_g for _, g in birds.groupby("island")]\n'
     "result = alexandergovern(*groups)  # spreads may differ\nresult",
-    6: 'adelie = birds[birds.species == "Adelie"]\n'
-    'f_oneway(*[g.body_mass_g for _, g in adelie.groupby("island")])',
+    6: 'adelie = birds[birds.species == "Adelie"]\nf_oneway(*[g.body_mass_g for _, g in adelie.groupby("island")])',
 }
 CALL_OF = {1: "r2.0", 2: "r3.0", 3: "r4.0", 4: "r5.0", 5: "r7.0", 6: "r8.0"}
 NOW_WORD = {"done": "finished", "failed": "failed", "running": "runs here"}
@@ -251,9 +250,7 @@ def replay(at: int) -> dict[str, Any]:
         now.append(code_now(CODE_OF[current], cap, ""))
     back = button("Back to the end", "seek", data={"at": len(STORY.events) - 1})
     now.append({"kind": "actions", "buttons": [button("Fork here", "fork", main=True), back]})
-    now.append(
-        text("Fork here starts a new process from this event. The finished run stays as it is.", mute=True)
-    )
+    now.append(text("Fork here starts a new process from this event. The finished run stays as it is.", mute=True))
     some = str(done) if done else ""
     return FINISHED | {
         "id": "replaying",
@@ -314,9 +311,7 @@ def survey(i: int) -> dict[str, Any]:
         return STEP3 | {"n": 23, "after": "22"}
     titles = ["Read one survey file", "Check the dates", "Join counts to islands", "Flag islands counted twice"]
     expects = ["one row a visit", "no date after 2009", "no row lost", "a list of islands"]
-    row = {"n": i + 1, "t": titles[i % 4], "x": expects[i % 4], "s": "pending"} | (
-        {"after": str(i)} if i else {}
-    )
+    row = {"n": i + 1, "t": titles[i % 4], "x": expects[i % 4], "s": "pending"} | ({"after": str(i)} if i else {})
     if i > 22:
         return row
     return row | {

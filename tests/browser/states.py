@@ -389,8 +389,7 @@ STARTING = view(
         lead("Loading the model"),
         text("312 of 491 MB read, about 9 s left."),
         text(
-            "Only the first run after a kernel start waits for this. "
-            "Nothing has run yet, and the time does not count.",
+            "Only the first run after a kernel start waits for this. Nothing has run yet, and the time does not count.",
             mute=True,
         ),
     ],

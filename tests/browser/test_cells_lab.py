@@ -46,9 +46,7 @@ def test_a_goal_is_prose_an_agent_is_asked_and_its_steps_are_accepted_or_rejecte
     book(folder, "cells", *(given := ["y = 1 if True else 2", GOAL, BROKEN, "%agent cells"]))
     page = opened(browser, server, "lab", "cells")
     goal = code(page, 1)
-    code(page, 0).locator(
-        ".cm-line span[class]"
-    ).first.wait_for()  # Python's colours have come, and for it alone
+    code(page, 0).locator(".cm-line span[class]").first.wait_for()  # Python's colours have come, and for it alone
     holds_only_our_colours(page, goal)
     assert [(c.source, c.metadata) for c in saved(page, folder / "cells.ipynb")] == [(s, {}) for s in given]
     goal.locator(".cm-content").click()

@@ -83,9 +83,7 @@ def test_the_panel_lives_on_after_the_end_through_reload_until_its_session_is_go
     saved_form_is_whole(folder)
 
 
-def test_a_tab_that_was_closed_while_it_waited_is_opened_again_and_its_notebook_gets_the_answer(
-    browser, server
-):
+def test_a_tab_that_was_closed_while_it_waited_is_opened_again_and_its_notebook_gets_the_answer(browser, server):
     folder = server[2]
     script(folder, "closed.json", TURNS[2:])
     book(

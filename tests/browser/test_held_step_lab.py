@@ -28,9 +28,7 @@ def test_card_says_what_a_held_step_wants_and_a_click_decides(browser, server, b
         page.wait_for_timeout(600)  # a card takes nothing for its first half second
         page.get_by_role("button", name=button).first.click()
         if button == "Refuse":
-            page.get_by_role("button", name="Reject").or_(
-                page.get_by_role("button", name="Refuse")
-            ).first.click()
+            page.get_by_role("button", name="Reject").or_(page.get_by_role("button", name="Refuse")).first.click()
         page.get_by_text("The total is noted.").first.wait_for()
         assert (folder / "total.txt").exists() is there
         if shots:

@@ -72,9 +72,7 @@ def test_run_all_edit_approve_and_the_next_cell_uses_the_result(browser, server,
     assert [s["title"] for s in edited.d["steps"]] == ["make a list", "add a third item"]
     integrated = [e.d for e in journal(folder, f"one-{front_end}") if e.k == "step.integrated"]
     assert integrated[-1]["compared"] == "len(made) == 3" and integrated[-1]["met"]
-    assert any(
-        e.k == "call.decided" and e.d["by"]["name"] == "you" for e in journal(folder, f"two-{front_end}")
-    )
+    assert any(e.k == "call.decided" and e.d["by"]["name"] == "you" for e in journal(folder, f"two-{front_end}"))
     page.close()
 
 
@@ -83,9 +81,7 @@ def test_the_panels_stop_ends_code_that_holds_the_main_thread(browser, server):
 
     folder = server[2]
     script(folder, "endless.json", [python("import time\ntime.sleep(600)"), {"text": "done"}])
-    book(
-        folder, "endless", "%load_ext llmos_nb", "%%agent endless -m script:endless.json\nGo.", "print('next')"
-    )
+    book(folder, "endless", "%load_ext llmos_nb", "%%agent endless -m script:endless.json\nGo.", "print('next')")
     page = opened(browser, server, "lab", "endless")
     run_all(page)
     page.locator(".llm[data-state=running]").wait_for()
@@ -98,9 +94,7 @@ def test_the_panels_stop_ends_code_that_holds_the_main_thread(browser, server):
     page.close()
 
 
-def test_after_a_reload_while_it_waits_its_buttons_work_and_the_notebook_is_saved_with_what_came(
-    browser, server
-):
+def test_after_a_reload_while_it_waits_its_buttons_work_and_the_notebook_is_saved_with_what_came(browser, server):
     folder = server[2]
     turns = [
         ONE[0],
@@ -198,6 +192,4 @@ def test_saved_notebook_is_readable_and_show_brings_the_panel_back(browser, serv
     saved = nbformat.read(folder / "saved.ipynb", as_version=4)
     html = "".join(o.data.get("text/html", "") for o in saved.cells[1].outputs if "data" in o)
     assert "It has 3 items." in html and "make a list" in html and "<img src=x" not in html
-    assert not any(
-        "application/vnd.jupyter.widget-view+json" in o.get("data", {}) for o in saved.cells[1].outputs
-    )
+    assert not any("application/vnd.jupyter.widget-view+json" in o.get("data", {}) for o in saved.cells[1].outputs)

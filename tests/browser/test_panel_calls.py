@@ -50,17 +50,13 @@ def test_a_verb_of_a_call_works_by_keyboard(plain, name):
 
 def test_undo_is_offered_only_of_calls_that_can_be_undone(plain):
     plain.show(CALLS)
-    names = plain.page.locator(".plan button").evaluate_all(
-        "all => all.map((b) => b.getAttribute('aria-label'))"
-    )
+    names = plain.page.locator(".plan button").evaluate_all("all => all.map((b) => b.getAttribute('aria-label'))")
     assert "Undo call r1.0" in names and "Undo call r2.0" not in names and "Retry call r1.0" not in names
 
 
 def test_a_question_is_answered_and_not_approved_nor_edited(plain):
     plain.show({**CALLS, "steps": [LOAD, {**ASKS, "asks": True}]})
-    names = plain.page.locator(".plan button").evaluate_all(
-        "all => all.map((b) => b.getAttribute('aria-label'))"
-    )
+    names = plain.page.locator(".plan button").evaluate_all("all => all.map((b) => b.getAttribute('aria-label'))")
     assert "Skip call r3.0" in names and {"Approve call r3.0", "Edit call r3.0"}.isdisjoint(names)
 
 

@@ -46,10 +46,7 @@ def test_a_value_says_how_it_is_known_and_lights_its_row(ended):
     tip = page.get_by_role("tooltip")
     assert "seen" in tip.inner_text() and "Dream" in tip.inner_text()
     assert page.locator("tr.hit th").all_inner_texts() == ["3,713"]
-    assert (
-        value.evaluate("(each) => document.getElementById(each.getAttribute('aria-describedby')).className")
-        == "tip"
-    )
+    assert value.evaluate("(each) => document.getElementById(each.getAttribute('aria-describedby')).className") == "tip"
     page.mouse.move(0, 0)
     tip.wait_for(state="detached")
     assert page.locator("tr.hit").count() == 0
@@ -58,9 +55,7 @@ def test_a_value_says_how_it_is_known_and_lights_its_row(ended):
 def drawn(plain, markdown):
     """Show an answer whose numbers, in whatever text, are marked as the process would mark them."""
     found = marked(markdown, ())
-    plain.show(
-        FINISHED | {"now": [{"kind": "answer", "markdown": markdown, "claims": placed(markdown, found, 0)}]}
-    )
+    plain.show(FINISHED | {"now": [{"kind": "answer", "markdown": markdown, "claims": placed(markdown, found, 0)}]})
     return plain.page.locator(".answer")
 
 
@@ -78,8 +73,7 @@ def test_each_mark_of_sixty_answers_is_one_button_outside_code(plain):
         answer = drawn(plain, text)
         wanted = [n.text.replace("\u202f", " ").replace("\u00a0", " ") for n in marked(text, ())]
         shown = [
-            s.replace("\u202f", " ").replace("\u00a0", " ")
-            for s in answer.locator("button.claim").all_inner_texts()
+            s.replace("\u202f", " ").replace("\u00a0", " ") for s in answer.locator("button.claim").all_inner_texts()
         ]
         assert shown == wanted, text
         assert answer.locator("code button, .code button, button button").count() == 0
@@ -139,10 +133,7 @@ def test_a_value_is_reached_by_key_and_its_words_go_with_escape(ended):
 
 def test_values_stand_in_the_answer_where_it_says_them_and_change_no_word_of_it(ended):
     words = ended.page.locator(".answer").inner_text()
-    assert (
-        "4,716 g on average, against 3,713 g on Dream" in words
-        and "weighs the same on each (p = 0.97)" in words
-    )
+    assert "4,716 g on average, against 3,713 g on Dream" in words and "weighs the same on each (p = 0.97)" in words
     marks = ended.page.locator(".claim").evaluate_all("(all) => all.map((each) => each.dataset.mark)")
     assert marks == ["computed", "seen", "seen", "typed"]
 
@@ -181,9 +172,7 @@ def test_a_value_in_bold_or_a_table_is_a_button_there(plain, markdown, value, sh
 
 def test_a_value_that_a_former_version_placed_in_code_is_no_button(plain):
     claim = {"row": 0, "at": [17, 20], "kind": "seen", "mark": "seen", "how": "x"}
-    plain.show(
-        FINISHED | {"now": [{"kind": "answer", "markdown": "Rows: `len(df) = 342`.", "claims": [claim]}]}
-    )
+    plain.show(FINISHED | {"now": [{"kind": "answer", "markdown": "Rows: `len(df) = 342`.", "claims": [claim]}]})
     assert plain.page.locator(".claim").count() == 0
     assert plain.page.locator(".answer").inner_text() == "Rows: len(df) = 342."
 

@@ -105,9 +105,7 @@ LAB_KEYS = [
 ]
 
 
-@pytest.mark.parametrize(
-    "on", [".card", "li.step", ".card .main", ".goal button", "a.id", ".code", "[data-act=menu]"]
-)
+@pytest.mark.parametrize("on", [".card", "li.step", ".card .main", ".goal button", "a.id", ".code", "[data-act=menu]"])
 def test_keys_do_not_leave_the_panel(plain, on):
     """Neither after the panel (JupyterLab) nor before it (Notebook, which looks for the attribute)."""
     plain.show(WAITING)
@@ -131,9 +129,7 @@ def test_keys_do_not_leave_the_panel(plain, on):
 
 def test_the_list_has_one_tab_stop(plain):
     plain.show(WAITING)
-    stops = (
-        "[...document.querySelectorAll('li.step')].filter((li) => li.tabIndex === 0).map((li) => li.dataset.n)"
-    )
+    stops = "[...document.querySelectorAll('li.step')].filter((li) => li.tabIndex === 0).map((li) => li.dataset.n)"
     assert plain.page.evaluate(stops) == ["3"]
     row(3, "ArrowUp", "ArrowUp")(plain)
     assert (plain.focused, plain.page.evaluate(stops)) == ("1", ["1"])

@@ -76,23 +76,17 @@ def test_title_of_a_step_that_is_judged_has_the_width_of_a_narrow_panel(plain):
     plain.show(STATES["proposed"].view)
     edge = "(field) => field.closest('li').getBoundingClientRect().right - field.getBoundingClientRect().right"
     titles = plain.page.locator(".pd .ti")
-    assert (
-        titles.first.bounding_box()["height"] <= 2 * 20 + 4
-    )  # "Keep the birds that have a body mass", on two lines
+    assert titles.first.bounding_box()["height"] <= 2 * 20 + 4  # "Keep the birds that have a body mass", on two lines
     assert 0 <= titles.first.evaluate(edge) < 30
 
 
 def test_code_and_title_of_a_waiting_call_are_seen_whole_however_long_a_line_is(plain):
-    hidden = (
-        "import os; " + " " * 300 + "os.remove('x'); typical.Harbour.plot(drawstyle='steps-post',figsize=(7,4))"
-    )
+    hidden = "import os; " + " " * 300 + "os.remove('x'); typical.Harbour.plot(drawstyle='steps-post',figsize=(7,4))"
     first = {
         **WAITING["steps"][0],
         "t": "typical.Harbour.plot(drawstyle='steps-post',figsize=(7,4),kind='line')",
     }
-    plain.show(
-        {**WAITING, "card": {**WAITING["card"], "code": hidden}, "steps": [first, *WAITING["steps"][1:]]}
-    )
+    plain.show({**WAITING, "card": {**WAITING["card"], "code": hidden}, "steps": [first, *WAITING["steps"][1:]]})
     beyond = "(e) => e.scrollWidth - e.clientWidth"
     for width in (440, 960):
         plain.look("light", width)

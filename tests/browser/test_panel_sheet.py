@@ -10,9 +10,7 @@ ABOUT = {key: DANGER["card"][key] for key in ("call", "digest", "step")}
 
 
 def sent(plain):
-    return [
-        {k: v for k, v in message.items() if k != "seq"} for message in plain.sent if message["verb"] != "sync"
-    ]
+    return [{k: v for k, v in message.items() if k != "seq"} for message in plain.sent if message["verb"] != "sync"]
 
 
 def follow_the_id(p):
@@ -108,9 +106,7 @@ def test_code_is_seen_as_run_and_as_the_difference_to_what_was_proposed(plain):
 def test_a_table_has_eight_rows_a_page_dropped_ones_struck_and_the_new_column_tinted(plain):
     plain.show(OPENED)
     body = plain.page.locator(".grid tbody tr")
-    assert body.count() == 8 and plain.page.locator(".pager [role=status]").inner_text().startswith(
-        "1–8 of the 21"
-    )
+    assert body.count() == 8 and plain.page.locator(".pager [role=status]").inner_text().startswith("1–8 of the 21")
     gone = plain.page.locator(".grid tr.gone")
     assert gone.inner_text().split()[:3] == ["dropped:", "99", "Gentoo"]
     assert "line-through" in gone.locator("td").first.evaluate("e => getComputedStyle(e).textDecorationLine")

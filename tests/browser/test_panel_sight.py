@@ -59,9 +59,7 @@ def test_verbs_of_a_row_cover_none_of_its_words_but_time_and_cost(plain, width):
 def test_the_two_words_over_a_plan_break_only_where_one_of_them_has_no_room(plain):
     for width in (440, 820, 845, 960):
         plain.look("light", width)
-        plain.show(
-            FINISHED | {"planhead": "Plan, approved by you", "planside": "13 of 13 done, 11 as expected"}
-        )
+        plain.show(FINISHED | {"planhead": "Plan, approved by you", "planside": "13 of 13 done, 11 as expected"})
         high = plain.page.locator(".plan > *").first.locator("span").evaluate_all(ALL)
         assert [(width, round((s["bottom"] - s["top"]) / 18)) for s in high] == [(width, 1)] * 2
 

@@ -34,9 +34,7 @@ def test_height_is_the_same_while_a_run_goes_on_whatever_is_shown(plain):
     before = height(plain)
     assert [becomes(plain, view) for view in (RUNNING, WRITING, RUNNING)] == [before] * 3
     asks = becomes(plain, WAITING)
-    assert asks <= before and inside(
-        plain, ".card .go"
-    )  # where it stops for a person it is as high as it needs
+    assert asks <= before and inside(plain, ".card .go")  # where it stops for a person it is as high as it needs
     assert [becomes(plain, view) for view in (RUNNING, WRITING, RUNNING)] == [asks] * 3
     short = becomes(plain, {**FINISHED, "steps": [], "now": FINISHED["now"][:1]})
     assert short < before / 2  # from its end on it is as high as what it has
@@ -61,9 +59,7 @@ def test_nothing_is_half_blank_where_it_waits_and_nothing_moves_while_somebody_w
 
 def test_question_at_the_lower_edge_comes_into_view_where_its_cell_is_looked_at(plain):
     plain.show({**RUNNING, "steps": []})
-    plain.page.evaluate(
-        "document.body.style.paddingTop = '700px'; document.body.style.paddingBottom = '2000px'"
-    )
+    plain.page.evaluate("document.body.style.paddingTop = '700px'; document.body.style.paddingBottom = '2000px'")
     try:
         seen = "(() => { const { top, bottom } = document.querySelector('.card .go').getBoundingClientRect(); return top >= 0 && bottom <= innerHeight })()"
         plain.page.evaluate("scrollTo(0, 0)")
@@ -121,9 +117,7 @@ def test_folded_panel_is_one_line_with_the_buttons_of_the_moment(plain):
     click("Fold the panel")(plain)
     assert height(plain) <= 42 and plain.focused == "fold"
     line = plain.page.locator(".s1").inner_text()
-    assert all(
-        words in line for words in ("Waiting for you", "step 3 wants to replace a file", "0:41", "$0.002")
-    )
+    assert all(words in line for words in ("Waiting for you", "step 3 wants to replace a file", "0:41", "$0.002"))
     names = plain.page.locator(".s1 .go button").all_inner_texts()
     assert [name.split("\n")[0] for name in names] == ["Approve", "Reject", "Stop"]
     plain.at(600)
@@ -265,9 +259,7 @@ def test_plan_to_be_judged_is_the_wide_column_with_what_it_may_do_outside_beside
     assert plain.page.locator(".now .pd > li.step").count() == 4
     beside = plain.page.get_by_role("region", name="What it may do outside").inner_text()
     assert "Delegated: others choose." in beside and "others, by what they wrote in read_page" in beside
-    assert "act 1: write ./report.md" in " ".join(
-        plain.page.locator("li[data-n='3'] .outw").inner_text().split()
-    )
+    assert "act 1: write ./report.md" in " ".join(plain.page.locator("li[data-n='3'] .outw").inner_text().split())
 
 
 TITLE = "textarea[name=title]"
@@ -286,10 +278,7 @@ def test_step_is_edited_in_place_and_what_stands_goes_back_by_escape(plain):
     expects = plain.page.get_by_role("textbox", name="Expectation of step 2")
     expects.fill("len(out) == 4")
     plain.update(set={"card": {**PLAN_DOC["card"], "call": "plan:2"}})  # the answer to the edit before
-    assert (
-        expects.input_value() == "len(out) == 4"
-        and plain.page.evaluate("document.activeElement.name") == "expect"
-    )
+    assert expects.input_value() == "len(out) == 4" and plain.page.evaluate("document.activeElement.name") == "expect"
     plain.page.keyboard.press("Tab")
     assert plain.sent == [{"verb": "edit", "step": 2, "expect": "len(out) == 4"}]
     plain.forget()
@@ -332,9 +321,7 @@ def test_step_is_moved_by_its_grip_and_by_keys_on_it(plain):
     keys("Alt+ArrowDown", on="li[data-n='2'] .grip")(plain)
     assert plain.sent == [{"verb": "move", "step": 2, "to": 3}]
     plain.update(set={"card": {**PLAN_DOC["card"], "call": "plan:2"}}, steps={"put": [], "order": [1, 3, 2, 4]})
-    assert (
-        plain.page.evaluate("document.activeElement.closest('li').dataset.n") == "2"
-    )  # it is moved on from here
+    assert plain.page.evaluate("document.activeElement.closest('li').dataset.n") == "2"  # it is moved on from here
 
 
 def test_plan_is_approved_up_to_a_step_and_the_line_can_be_taken_back(plain):

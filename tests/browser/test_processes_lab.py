@@ -77,11 +77,7 @@ def restart(page):
 
 
 def decided(folder, name):
-    return [
-        e
-        for e in journal(folder, name)
-        if e.k in ("call.decided", "plan.decided") and e.d["by"]["name"] == "you"
-    ]
+    return [e for e in journal(folder, name) if e.k in ("call.decided", "plan.decided") and e.d["by"]["name"] == "you"]
 
 
 def written(page, folder, name):
@@ -91,13 +87,9 @@ def written(page, folder, name):
 
 def test_agents_are_seen_and_decided_on_from_the_sidebar_while_a_cell_holds_the_thread(browser, server, axe):
     folder, name = server[2], "agents"
-    script(
-        folder, "first.json", [python("open('first.txt', 'w').write('1')"), {"text": "The first is written."}]
-    )
+    script(folder, "first.json", [python("open('first.txt', 'w').write('1')"), {"text": "The first is written."}])
     script(folder, "second.json", [PLAN, {"text": "done"}])
-    script(
-        folder, "third.json", [python("open('third.txt', 'w').write('3')"), {"text": "The third is written."}]
-    )
+    script(folder, "third.json", [python("open('third.txt', 'w').write('3')"), {"text": "The third is written."}])
     goals = [
         f"%%agent {n} --bg {plan} -m script:{n}.json\nGo."
         for n, plan in (("first", "--plan none"), ("second", ""), ("third", "--plan none"))
@@ -182,9 +174,7 @@ def test_one_key_goes_from_question_to_question_and_a_click_leads_to_where_one_i
     folder, name = server[2], "led"
     turns = [{"calls": [{"name": "ask", "arguments": {"question": "Hamburg or Kiel?"}}]}, {"text": "So it is."}]
     script(folder, "led.json", turns)
-    pay = [
-        {"calls": [{"name": n, "arguments": a}]} for n, a in (("mail", {}), ("pay", {"to": "b@evil.example"}))
-    ]
+    pay = [{"calls": [{"name": n, "arguments": a}]} for n, a in (("mail", {}), ("pay", {"to": "b@evil.example"}))]
     script(folder, "paid.json", [*pay, {"text": "Paid."}])
     cells = ["%%agent led --bg --plan none -m script:led.json\nAsk.", PAID, *FILL, "print('last')"]
     book(folder, name, TOOLS, *cells)

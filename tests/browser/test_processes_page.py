@@ -68,9 +68,7 @@ def site(browser):
     def serve(route):
         name = route.request.url.removeprefix(SITE)
         if not name:
-            return route.fulfill(
-                body=HTML.partition("<body")[0] + "<body></body></html>", content_type="text/html"
-            )
+            return route.fulfill(body=HTML.partition("<body")[0] + "<body></body></html>", content_type="text/html")
         at = ASSETS / name.removeprefix("panel/") if name.startswith("panel/") else STATIC / name
         kind = "text/css" if name.endswith(".css") else "text/javascript"
         return route.fulfill(body=at.read_text("utf-8"), content_type=kind)
@@ -193,18 +191,14 @@ def test_page_of_a_new_tab_knows_whom_to_ask_while_the_session_is_in_a_cell(side
     assert sent(side) == [{"verb": "sync", "rev": -1}]
     show(side, **row(STATES["waiting"](), 3))
     assert "1 waiting" in side.locator(".sh").inner_text()
-    assert side.evaluate("Object.keys(localStorage)") == [
-        "llmos.comm.k1"
-    ]  # of what lives no more nothing is kept
+    assert side.evaluate("Object.keys(localStorage)") == ["llmos.comm.k1"]  # of what lives no more nothing is kept
 
 
 @pytest.mark.parametrize("width", [240, 250, 285, 340])
 def test_each_word_of_the_head_stands_on_one_line_with_room_around_it(side, width):
     side.evaluate("(w) => { document.body.firstChild.style.width = `${w}px` }", width)
     show(side, **ALL)
-    words = side.locator(".sh > *").evaluate_all(
-        "(all) => all.map((e) => [e.innerText, e.offsetHeight, e.offsetTop])"
-    )
+    words = side.locator(".sh > *").evaluate_all("(all) => all.map((e) => [e.innerText, e.offsetHeight, e.offsetTop])")
     assert words[1][0] == "3 waiting, 1 running"
     assert [w for w, high, top in words if high > 26 or top < 1] == []
 
@@ -232,9 +226,7 @@ def test_what_the_service_of_a_home_has_is_decided_on_as_others_are(side):
     assert "1 waiting" in side.locator(".sh").inner_text() and side.locator("li.pr").count() == 2
     assert side.evaluate("store.books.get('k1').asked.has(12)")  # what decides takes nothing at once, here too
     side.evaluate("store.books.get('k1').asked.clear()")
-    side.evaluate(
-        "performance.now = () => 100"
-    )  # a page so young that its clock is within that first half second
+    side.evaluate("performance.now = () => 100")  # a page so young that its clock is within that first half second
     side.locator("li[data-pid='12']").get_by_role("button", name="Approve").click()
     told = sent(side)[-1]
     assert (told["verb"], told["pid"], told["call"], told["digest"]) == ("approve", 12, "r4.0", "9f3ce1aa")

@@ -75,21 +75,15 @@ def test_links_of_a_card_open_the_page_of_the_call_that_made_the_name(browser, s
 
 def test_reload_while_a_step_runs_shows_this_run_and_not_the_one_before(browser, server):
     folder = server[2]
-    held = (
-        "import pathlib, time\nprint('at work')\nwhile not pathlib.Path('reload-go').exists(): time.sleep(0.02)"
-    )
+    held = "import pathlib, time\nprint('at work')\nwhile not pathlib.Path('reload-go').exists(): time.sleep(0.02)"
     script(folder, "rerun.json", [python("y = 1"), {"text": "The former answer."}])
-    book(
-        folder, "rerun", "%load_ext llmos_nb", "%%agent rerun -a auto --plan none -m script:rerun.json\nGo on."
-    )
+    book(folder, "rerun", "%load_ext llmos_nb", "%%agent rerun -a auto --plan none -m script:rerun.json\nGo on.")
     page = opened(browser, server, "lab", "rerun")
     run_all(page)
     page.locator(".llm[data-state=finished]").wait_for()
     page.keyboard.press("Control+s")
     until(
-        lambda: (
-            "The former answer." in str(nbformat.read(folder / "rerun.ipynb", as_version=4).cells[1].outputs)
-        ),
+        lambda: "The former answer." in str(nbformat.read(folder / "rerun.ipynb", as_version=4).cells[1].outputs),
         "a notebook that was saved",
         page,
     )

@@ -4,7 +4,9 @@ import pytest
 from front_ends import FRONTENDS, approve, begin, book, opened, python, script, tab
 
 pytestmark = pytest.mark.browser
-TOOLS = """() => [...document.querySelector(".jp-NotebookPanel-toolbar").children].map((each) => each.dataset.jpItemName)"""
+TOOLS = (
+    """() => [...document.querySelector(".jp-NotebookPanel-toolbar").children].map((each) => each.dataset.jpItemName)"""
+)
 
 
 def run(page, cell):

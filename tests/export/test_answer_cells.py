@@ -42,9 +42,7 @@ def process(folder, goal, *steps, answer, after=None):
 
 def two_answers(tmp_path):
     first = process(tmp_path / "one", "Count them", "sales = [1, 5, 9]", answer="There are {{len(sales)}}.")
-    second = process(
-        tmp_path / "two", "Keep them", "sales = sales[1:]", answer="{{len(sales)}} are kept.", after=first
-    )
+    second = process(tmp_path / "two", "Keep them", "sales = sales[1:]", answer="{{len(sales)}} are kept.", after=first)
     return first, second
 
 
@@ -61,9 +59,7 @@ def test_each_answer_stands_behind_the_last_step_of_its_process_and_shows_what_i
     path = export(runs, "x.ipynb")
     cells = [(c["metadata"]["llmos_nb"]["role"], c["cell_type"]) for c in code(path)]
     assert cells == [("step", "code"), ("answer", "markdown"), ("answer", "code")] * 2
-    answers = [
-        c for c in code(path) if c["metadata"]["llmos_nb"]["role"] == "answer" and c["cell_type"] == "code"
-    ]
+    answers = [c for c in code(path) if c["metadata"]["llmos_nb"]["role"] == "answer" and c["cell_type"] == "code"]
     assert [shown(c) for c in answers] == ["3\n", "2\n"]
     report = verify(path)
     assert report.ok, report.text()
@@ -156,9 +152,7 @@ def test_an_answer_is_asserted_where_the_journal_says_that_it_was_computed(tmp_p
     cells = ["xs = [1, 2, 3]", "%%agent sum\nSum it", "xs.append(100)", "%%agent sum\nSum it"]
     ran = Ran("book", [CellRan(place=2 * n, source=code) for n, code in enumerate(cells)])
     events = [
-        replace(e, body=replace(e.body, place={"notebook": "book", "n": 3}))
-        if e.k == AnswerComputed.kind
-        else e
+        replace(e, body=replace(e.body, place={"notebook": "book", "n": 3})) if e.k == AnswerComputed.kind else e
         for e in source.events
     ]
     [placed] = ordered([replace(source, events=events)], [ran])
@@ -212,9 +206,7 @@ def test_how_a_former_version_marked_an_answer_is_not_compared_and_named(tmp_pat
     named = "how cell answer marks the claims of the answer, as a former version did, was not compared"
     for more, ok in (("", True), ("\n\nSo it is.", False)):
         book["metadata"]["llmos_nb"]["schema"] = 2
-        answer["source"] = (
-            f"{words}{more}\n\nIts claims: 2 computed.\n- 3: computed (len(sales))\n- 4: computed"
-        )
+        answer["source"] = f"{words}{more}\n\nIts claims: 2 computed.\n- 3: computed (len(sales))\n- 4: computed"
         report = verify(sealed_again(write(book, path)), "unchanged")
         wrong = [d.where for d in report.differences if d.where == "cell answer"]
         assert (not wrong, named in report.text()) == (ok, ok), report.text()
@@ -335,9 +327,7 @@ def test_what_stands_in_the_place_of_a_step_that_went_to_the_network_only_reads(
 
 
 def kept_values():
-    frame = pandas.DataFrame(
-        {"a": [1, 2], "b": ["x", None], "t": pandas.to_datetime(["2026-01-01", "2026-01-02"])}
-    )
+    frame = pandas.DataFrame({"a": [1, 2], "b": ["x", None], "t": pandas.to_datetime(["2026-01-01", "2026-01-02"])})
     yield from (
         set(),
         {1: float("nan")},
@@ -368,9 +358,7 @@ def test_code_that_reads_what_was_kept_is_taken_for_that(value):
 
 def test_steps_of_two_forks_are_followed_by_both_answers(tmp_path):
     first = process(tmp_path / "one", "Count them", "sales = [1, 5, 9]", answer="There are {{len(sales)}}.")
-    shared = replace(
-        first.source(pid=1), user_cells=[(1, "%%agent\nCount them")], placed={"r1.0": 2}, answered=2
-    )
+    shared = replace(first.source(pid=1), user_cells=[(1, "%%agent\nCount them")], placed={"r1.0": 2}, answered=2)
     other = replace(shared, pid=2, placed={})
     path = export([shared, other], "x.ipynb")
     assert [c["id"] for c in code(path)] == ["r1-0", "answer", "answer-2", "answer-3", "answer-4"]
@@ -426,6 +414,4 @@ def test_an_answer_of_such_expressions_alone_is_no_code(tmp_path):
 
 def test_nothing_is_said_not_to_be_computed_again_that_changes_nothing(tmp_path):
     first, _ = two_answers(tmp_path)
-    assert "Not computed again" not in "".join(
-        c["source"] for c in read(export(first.source(), "x.ipynb"))["cells"]
-    )
+    assert "Not computed again" not in "".join(c["source"] for c in read(export(first.source(), "x.ipynb"))["cells"])

@@ -212,7 +212,9 @@ def test_outputs_stand_as_a_notebook_shows_them(fresh):
 
 @pytest.mark.parametrize(("interactivity", "values"), [("last_expr", ["2"]), ("all", ["5", "2"])])
 def test_values_of_a_step_stand_as_the_notebook_is_set_to_show_them(fresh, interactivity, values):
-    sets = f"from IPython.core.interactiveshell import InteractiveShell as S\nS.ast_node_interactivity = {interactivity!r}"
+    sets = (
+        f"from IPython.core.interactiveshell import InteractiveShell as S\nS.ast_node_interactivity = {interactivity!r}"
+    )
     path, _ = ran(fresh, [sets, "xs = [0, 1, 5]"], ["xs.pop()\nlen(xs)"])
     [step] = of_steps(path)
     assert step["source"] == "xs.pop()\nlen(xs)"
@@ -323,9 +325,7 @@ async def steered(script, tmp_path, monkeypatch):
         {"text": "One more.", **python("extra = 1\nextra")},
         {"text": "The total is 3; 99 others."},
     ]
-    proc = llmos.start(
-        "Sum the column", model=script(*turns), namespace={"__name__": "__main__"}, approve="step"
-    )
+    proc = llmos.start("Sum the column", model=script(*turns), namespace={"__name__": "__main__"}, approve="step")
 
     async def asked(call):
         await until_async(lambda: call in proc.run.state.questions)
@@ -388,9 +388,7 @@ async def test_a_plan_that_a_person_approved_is_named_with_them(script, tmp_path
 async def test_a_plan_that_only_the_mode_let_through_is_approved_by_nobody(script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     plan = {"plan": [{"title": "one"}, {"title": "two"}]}
-    proc = await llmos.run(
-        "Go", model=script(plan, python("y = 2"), {"text": "Done."}), namespace={}, approve="auto"
-    )
+    proc = await llmos.run("Go", model=script(plan, python("y = 2"), {"text": "Done."}), namespace={}, approve="auto")
     path = proc.export(tmp_path / "out" / "x.ipynb", run=False)
     notes = "\n".join(c["source"] for c in read(path)["cells"] if c["cell_type"] == "markdown")
     assert "**Plan** (let through by the mode auto, 2" in notes and "approved by" not in notes
@@ -419,7 +417,5 @@ async def test_text_of_a_run_is_no_markup_of_the_supplement(script, tmp_path, mo
     turns = [{"text": bad, **python("print('```\\n# not a heading')")}, {"text": bad}]
     proc = await llmos.run(bad, model=script(*turns), namespace={}, approve="auto")
     text = proc.export(tmp_path / "m.md").read_text()
-    assert text.count("\n## What was done") == 1 and "<img" not in re.sub(
-        r"(`{3,}).*?\n\1", "", text, flags=re.DOTALL
-    )
+    assert text.count("\n## What was done") == 1 and "<img" not in re.sub(r"(`{3,}).*?\n\1", "", text, flags=re.DOTALL)
     assert "````" in text

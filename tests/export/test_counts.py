@@ -212,9 +212,7 @@ def test_output_that_is_volatile_throughout_is_not_counted(tmp_path):
 def test_record_that_makes_no_sense_is_named_not_raised(tmp_path, about, level):
     path = tmp_path / "x.ipynb"
     cell = {"cell_type": "markdown", "id": "a", "metadata": {}, "source": "x"}
-    path.write_text(
-        json.dumps({"cells": [cell], "metadata": {"llmos_nb": about}, "nbformat": 4, "nbformat_minor": 5})
-    )
+    path.write_text(json.dumps({"cells": [cell], "metadata": {"llmos_nb": about}, "nbformat": 4, "nbformat_minor": 5}))
     report = verify(path, level)
     assert (report.exit_code, report.reached) == (2, "opens") and report.differences
 

@@ -93,11 +93,7 @@ def crated(runner, folder, name="crate"):
 
 
 def issues(lines):
-    return [
-        line
-        for line in lines
-        if not (line.startswith("RECOMMENDED") and line.split()[1].rstrip(":") in UNKNOWN)
-    ]
+    return [line for line in lines if not (line.startswith("RECOMMENDED") and line.split()[1].rstrip(":") in UNKNOWN)]
 
 
 @pytest.mark.parametrize("name", ["pandas_merge_pivot", "plot_line", "function_as_tool"])

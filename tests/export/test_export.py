@@ -228,9 +228,7 @@ def outside_helper(word: str) -> str:
 def test_export_does_not_repeat_once_effects(tmp_path):
     sent = tmp_path / "sent.txt"
     r = ProcessRun("g", tmp_path)
-    r.user(
-        f"def send(to: str) -> str:\n    with open({str(sent)!r}, 'a') as f:\n        f.write(to)\n    return 'ok'"
-    )
+    r.user(f"def send(to: str) -> str:\n    with open({str(sent)!r}, 'a') as f:\n        f.write(to)\n    return 'ok'")
     r.tool("send")
     r.begin()
     r.call("send", to="ada")
@@ -327,9 +325,7 @@ def test_text_of_a_run_never_becomes_markup(tmp_path):
 
 def test_outputs_are_text_and_pictures_only(tmp_path):
     path = exported(process_run(SCENARIOS["plot_line"], tmp_path), tmp_path)
-    kinds = {
-        k for c in read(path)["cells"] for o in c.get("outputs", ()) for k in o.get("data", {"text/plain": ""})
-    }
+    kinds = {k for c in read(path)["cells"] for o in c.get("outputs", ()) for k in o.get("data", {"text/plain": ""})}
     assert kinds == {"text/plain", "image/png"}
 
 
@@ -383,9 +379,7 @@ def test_parameters_are_taken_out_of_the_code(tmp_path):
 def test_a_script_runs_on_its_own(tmp_path):
     r = planned(tmp_path)
     script = export(r.source(), tmp_path / "out" / "run.py")
-    done = subprocess.run(
-        [sys.executable, "run.py"], cwd=script.parent, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "run.py"], cwd=script.parent, capture_output=True, text=True, check=True)
     assert "north" in done.stdout and script.read_text().startswith("# /// script")
 
 
@@ -397,8 +391,7 @@ def test_exported_script_may_await(tmp_path):
     script = tmp_path / "s.py"
     script.write_text(script_of([Cell("code", "step", source)]))
     assert (
-        subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True).stdout
-        == "[2, 3]\n"
+        subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True).stdout == "[2, 3]\n"
     )
     with pytest.raises(UsageError, match="async with"):
         script_of([Cell("code", "step", "async with a as b:\n    pass")])
@@ -436,9 +429,7 @@ def test_a_whole_notebook_keeps_its_cells_and_replaces_the_agents(tmp_path):
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "mine.ipynb")
     path = exported(r, tmp_path, notebook=tmp_path / "mine.ipynb", clean=True)
     cells = read(path)["cells"]
-    work = [
-        c["source"] for c in cells if c["metadata"]["llmos_nb"]["role"] in ("text", "user", "step", "check")
-    ]
+    work = [c["source"] for c in cells if c["metadata"]["llmos_nb"]["role"] in ("text", "user", "step", "check")]
     check = "assert y == 2"
     assert work == ["# My study", "x = 1\nspare = 2", "Now the agent.", "y = x + 1", check, "z = y + 1"]
     assert executed(path)["z"] == 3
@@ -700,9 +691,7 @@ async def test_a_real_process_exports_and_verifies(tmp_path, script, monkeypatch
         python("best = means.idxmax()\nprint(best, means.max())"),
         {"text": "The highest mean is 2.5, of `b`."},
     )
-    proc = await llmos.run(
-        "Which kind has the highest mean?", model=script(*turns), namespace=space, approve="auto"
-    )
+    proc = await llmos.run("Which kind has the highest mean?", model=script(*turns), namespace=space, approve="auto")
     assert proc.reason == "answered"
     path = proc.export(tmp_path / "out" / "real.ipynb", trace=True)
     steps = [c for c in read(path)["cells"] if c["metadata"]["llmos_nb"]["role"] == "step"]
@@ -715,9 +704,7 @@ async def test_a_real_process_exports_and_verifies(tmp_path, script, monkeypatch
     assert steps[0]["metadata"]["llmos_nb"]["values"] == {"means": digest(space["means"])}
     assert executed(path)["best"] == "b"
     again = tmp_path / "again" / "real.ipynb"
-    with pytest.raises(
-        ExportDoesNotRun, match="cell r1-0: NameError: name 'df' is not defined|cell r2-0: .*'df'"
-    ):
+    with pytest.raises(ExportDoesNotRun, match="cell r1-0: NameError: name 'df' is not defined|cell r2-0: .*'df'"):
         llmos.replay(proc.journal.path).export(again)  # nothing is recorded of where `df` came from
     assert code_of(again, "step") == code_of(path, "step")
     assert set(read(again)["metadata"]["llmos_nb"]["missing"]) == {"df"}

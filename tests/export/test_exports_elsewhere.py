@@ -180,20 +180,14 @@ def test_only_what_is_installed_from_the_folder_of_the_run_is_there(tmp_path, co
         "sys.modules['pack'] = m = u.module_from_spec(spec)\n"
     )
     whole = f"{begin}{hiding(work, work / 'kept')}\n{installed}spec.loader.exec_module(m)\n{code}"
-    done = subprocess.run(
-        [sys.executable, "-c", whole], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", whole], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode == 0) is there, done.stderr
     wrong = "ModuleNotFoundError" if "beside" in code else LIVE
     assert there or wrong in done.stderr
 
 
 def test_a_home_is_not_hidden(monkeypatch, tmp_path):
-    assert (
-        hiding(tmp_path / "work", tmp_path)
-        and not hiding(None, tmp_path)
-        and not hiding(tmp_path / "no", tmp_path)
-    )
+    assert hiding(tmp_path / "work", tmp_path) and not hiding(None, tmp_path) and not hiding(tmp_path / "no", tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "work"))
     assert not hiding(tmp_path / "work", tmp_path) and not hiding(tmp_path, tmp_path)
 
@@ -230,9 +224,7 @@ def test_files_that_a_module_of_the_users_names_come_along(tmp_path):
     )
     for name in ("lib/data/units.txt", "top.txt"):
         (work / name).write_text("x")
-    found = {
-        i.path for i in files_read(["import sys\nsys.path.insert(0, 'lib')\nimport units"], [ExportSource("g")])
-    }
+    found = {i.path for i in files_read(["import sys\nsys.path.insert(0, 'lib')\nimport units"], [ExportSource("g")])}
     assert found == {"lib/units.py", "top.txt", "lib/data/units.txt"}
 
 
@@ -249,8 +241,7 @@ def test_cells_that_fill_a_folder_which_the_notebook_makes_stand_in_it_whole(tmp
     work = tmp_path / "work"
     written = ([str(work / "out")], [], [str(work / "out" / "rows.txt")], [str(work / "other.txt")])
     cells = {
-        n: CellRan(place=n, source="x", reads={"written": paths} if paths else {})
-        for n, paths in enumerate(written, 1)
+        n: CellRan(place=n, source="x", reads={"written": paths} if paths else {}) for n, paths in enumerate(written, 1)
     }
     cells[5] = CellRan(place=5, source="y", reads={"files": [{"path": "out/rows.txt", "from": str(work)}]})
     units = [Unit("user", "x", (n, 0, 0), kept=n == 5) for n in cells]
@@ -295,9 +286,7 @@ def test_what_was_forgotten_is_said_to_be(tmp_path):
             for c in read(export(run.source(), tmp_path / f"x{who}.ipynb"))["cells"]
             if c["cell_type"] == "code"
         }
-        assert (
-            about["r1-0"] == ({"its output": "it was forgotten, by you"} if who else {}) and not about["r2-0"]
-        )
+        assert about["r1-0"] == ({"its output": "it was forgotten, by you"} if who else {}) and not about["r2-0"]
 
 
 def test_only_what_is_gone_is_said_to_be_forgotten(tmp_path):
@@ -376,9 +365,7 @@ def test_what_was_not_run_says_what_to_do(tmp_path):
 @pytest.mark.out_of_process
 def test_the_environment_of_a_trial_does_not_name_the_folder_of_the_run(tmp_path, monkeypatch):
     monkeypatch.setenv("PWD", str(tmp_path / "work"))
-    path = exported(
-        tmp_path, "import os\nassert os.environ['PWD'] == os.getcwd(), os.environ['PWD']", before=["x = 1"]
-    )
+    path = exported(tmp_path, "import os\nassert os.environ['PWD'] == os.getcwd(), os.environ['PWD']", before=["x = 1"])
     assert ran.run(with_no_check(path, "environment")) == ""
 
 

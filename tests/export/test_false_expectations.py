@@ -57,9 +57,7 @@ def test_a_note_that_does_not_say_it_is_told_from_one_that_says_something_else(s
     assert report.ok and "the note r1-0-note does not say that step 1 is not as expected" in report.text(), (
         report.text()
     )
-    cell(book, "r1-0-note")["source"] = cell(book, "r1-0-note")["source"].replace(
-        "total &gt; 5", "total &gt; 2"
-    )
+    cell(book, "r1-0-note")["source"] = cell(book, "r1-0-note")["source"].replace("total &gt; 5", "total &gt; 2")
     assert verify(sealed_again(write(book, path)), "unchanged").exit_code == 2
 
 

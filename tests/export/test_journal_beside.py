@@ -85,9 +85,7 @@ def test_notebook_and_journal_that_say_the_same_hold_with_counts(pair):
 def test_each_run_of_the_corpus_agrees_with_its_journal(name, tmp_path):
     (tmp_path / "work").mkdir()
     source = kept(process_run(SCENARIOS[name], tmp_path / "work"), tmp_path / "home")
-    found, counts = compare(
-        read(export(source, tmp_path / "out" / "x.ipynb")), {source.pid: journal_of(tmp_path)}
-    )
+    found, counts = compare(read(export(source, tmp_path / "out" / "x.ipynb")), {source.pid: journal_of(tmp_path)})
     assert (found, counts["events"]) == ([], len(source.events))
     assert counts["decisions"] and counts["notes"]
 
@@ -243,11 +241,7 @@ def test_another_journal_is_named(pair, tmp_path):
 
 
 def another_approver(k, d):
-    return (
-        {**d, "by": {"kind": "person", "name": "Prof. X"}}
-        if k == "call.decided" and d["by"] == YOU.plain()
-        else d
-    )
+    return {**d, "by": {"kind": "person", "name": "Prof. X"}} if k == "call.decided" and d["by"] == YOU.plain() else d
 
 
 def test_journal_that_was_edited_and_chained_anew_is_named(pair, tmp_path):
@@ -303,10 +297,7 @@ def test_without_a_journal_it_is_said_that_who_decided_was_compared_with_nothing
     shutil.rmtree(tmp_path / "home")
     report, found = check(path)
     assert found is None and report.ok
-    assert (
-        "no journal of process 1 is beside the notebook: who decided what was compared with nothing"
-        in report.text()
-    )
+    assert "no journal of process 1 is beside the notebook: who decided what was compared with nothing" in report.text()
 
 
 def test_journal_elsewhere_is_named_by_hand_not_in_the_notebook(tmp_path, monkeypatch):
@@ -330,18 +321,14 @@ def test_file_that_is_no_journal_is_named(pair, tmp_path):
 
 
 @pytest.mark.parametrize(("goal", "seen", "same"), [("Add it up", "3", True), ("Steal it", "3", False), ("Add it up", "4", False)])  # fmt: skip
-def test_notes_of_an_earlier_version_are_compared_with_the_goal_and_the_result_that_they_said(
-    pair, goal, seen, same
-):
+def test_notes_of_an_earlier_version_are_compared_with_the_goal_and_the_result_that_they_said(pair, goal, seen, same):
     def earlier(book):
         about(book)["schema"] = 1
         source = pair[1].source()
         for call in source.state.surviving:
             name = call.id.replace(".", "-")
             cell(book, f"{name}-note")["source"] = former.note("", call, source, True, 1)[0]
-        assert cell(book, "r1-0-note")["source"].startswith(
-            "## Step 1: Add\n\n- Expected: a number\n- `python`,"
-        )
+        assert cell(book, "r1-0-note")["source"].startswith("## Step 1: Add\n\n- Expected: a number\n- `python`,")
         cell(book, "r1-0-note")["source"] += f"\n- Goal: {goal}\n- Seen: {seen}"
         cell(book, "r1-0-check")["source"] = "assert _content(total) == '3', _content(total)"
         answer = cell(book, "answer")

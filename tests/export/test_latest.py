@@ -65,9 +65,7 @@ def test_of_a_call_that_ran_again_in_an_older_journal_nothing_is_asserted():
     assert (gives.names, gives.value, gives.count) == ({}, "", 0) and unit.call.changes.digests == {}
 
 
-@pytest.mark.parametrize(
-    ("again", "why"), [({}, NOT_KEPT), ({"content": {"y": "6"}}, NOT_KEPT), ({"outputs": []}, "")]
-)
+@pytest.mark.parametrize(("again", "why"), [({}, NOT_KEPT), ({"content": {"y": "6"}}, NOT_KEPT), ({"outputs": []}, "")])
 def test_what_a_first_run_showed_never_stands_for_what_a_later_one_did(again, why):
     one = call(again=again)
     assert recorded(one, source_of(one)) == recorded(latest(one), source_of(one)) == ([], why)

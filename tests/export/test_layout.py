@@ -78,17 +78,13 @@ def test_one_process_has_its_goal_below_the_title_and_no_heading_of_its_own(tmp_
         ("# <b>Approved</b>", "x = 1", "## \\# &lt;b&gt;Approved&lt;/b&gt;", ""),
     ],
 )
-def test_a_step_outside_a_plan_has_the_title_that_its_code_or_the_model_gives(
-    tmp_path, said, code, title, quotation
-):
+def test_a_step_outside_a_plan_has_the_title_that_its_code_or_the_model_gives(tmp_path, said, code, title, quotation):
     run = ProcessRun("Do it", tmp_path, "do")
     run.begin()
     run.step(code)
     run.turns[0]["text"] = said
     run.end("Done.")
-    [note] = [
-        s for role, s, _ in cells_of(export(run.source(), tmp_path / "out" / "x.ipynb")) if role == "note"
-    ]
+    [note] = [s for role, s, _ in cells_of(export(run.source(), tmp_path / "out" / "x.ipynb")) if role == "note"]
     *above, small = note.split("\n\n")
     assert above == [part for part in (title, quotation) if part]
     assert small.startswith("<small>python, call r1.0: proposed by the model")
@@ -101,8 +97,6 @@ def test_what_a_reader_does_not_need_is_folded(tmp_path):
     run.step("import random\nfrom pathlib import Path\nn = len(Path('a.csv').read_text())\nx = random.random()")
     run.end("Done.")
     path = export(run.source(), tmp_path / "out" / "x.ipynb")
-    folded = [
-        role for role, _, metadata in cells_of(path) if metadata.get("jupyter") == {"source_hidden": True}
-    ]
+    folded = [role for role, _, metadata in cells_of(path) if metadata.get("jupyter") == {"source_hidden": True}]
     shown = [role for role, *_ in cells_of(path) if role not in folded]
     assert {"lock", "seeds"} <= {*folded} and shown == ["head", "note", "step", "answer"]

@@ -77,14 +77,10 @@ def steps_of(path):
         ("for k in [1, 2]:\n    pass", "k = 3", {"k"}),
     ],
 )
-def test_what_a_loop_leaves_in_its_variable_is_asserted_only_where_something_reads_it(
-    tmp_path, code, then, asserted
-):
+def test_what_a_loop_leaves_in_its_variable_is_asserted_only_where_something_reads_it(tmp_path, code, then, asserted):
     path = exported(tmp_path, *filter(None, [code, then]))
     book = read(path)
-    checks = "\n".join(
-        c["source"] for c in book["cells"] if c["metadata"]["llmos_nb"]["role"] in ("check", "evidence")
-    )
+    checks = "\n".join(c["source"] for c in book["cells"] if c["metadata"]["llmos_nb"]["role"] in ("check", "evidence"))
     names = {n.id for n in ast.walk(ast.parse(checks)) if isinstance(n, ast.Name)} - {"_given", "Out", "max"}
     assert names == asserted
     assert not book["metadata"]["llmos_nb"]["unchecked"]
@@ -125,9 +121,7 @@ def test_what_a_magic_shows_is_lost_only_where_nothing_says_it(source, magic):
 
 
 def test_verify_says_what_it_did_not_compare_by_reason_and_cell(tmp_path):
-    path = exported(
-        tmp_path, "import time\nx = time.time()\ny = 2\ny", "z = y + 1\nz", "import os\nos.getpid()"
-    )
+    path = exported(tmp_path, "import time\nx = time.time()\ny = 2\ny", "z = y + 1\nz", "import os\nos.getpid()")
     assert steps_of(path)["r1-0"]["left"] == {"x": "it rests on the time"}
     assert "left" not in steps_of(path)["r2-0"]
     report = verify(path, "same")
@@ -135,19 +129,14 @@ def test_verify_says_what_it_did_not_compare_by_reason_and_cell(tmp_path):
     assert "note: nothing to compare in cell r3-0\n" in report.text()
     assert "note: not compared: x in cell r1-0: it rests on the time\n" in report.text()
     assert "note: not compared: its output, its value in cell r3-0: it rests on the machine\n" in report.text()
-    assert {"cell": "r1-0", "what": "x", "why": "it rests on the time"} in json.loads(
-        json.dumps(report.plain())
-    )["left"]
+    assert {"cell": "r1-0", "what": "x", "why": "it rests on the time"} in json.loads(json.dumps(report.plain()))[
+        "left"
+    ]
 
 
 def test_verify_says_nothing_of_that_where_all_was_compared(tmp_path):
     report = verify(exported(tmp_path, "x = [1]\nx"), "same")
-    assert (
-        report.ok
-        and report.left == []
-        and "not compared" not in report.text()
-        and "nothing to" not in report.text()
-    )
+    assert report.ok and report.left == [] and "not compared" not in report.text() and "nothing to" not in report.text()
 
 
 def test_many_places_are_counted():
@@ -346,8 +335,7 @@ def test_figures_are_compared_by_their_texts_and_data():
 def test_images_are_compared_by_size_mode_and_points():
     image = pytest.importorskip("PIL.Image")
     one, *others = (
-        image.new(m, s, c)
-        for m, s, c in (("L", (4, 3), 1), ("L", (4, 3), 2), ("L", (3, 4), 1), ("1", (4, 3), 1))
+        image.new(m, s, c) for m, s, c in (("L", (4, 3), 1), ("L", (4, 3), 2), ("L", (3, 4), 1), ("1", (4, 3), 1))
     )
     assert content(one) == content(one.copy()) and len({content(i) for i in (one, *others)}) == 4
     assert told(one) == [content(one)]
@@ -382,9 +370,7 @@ def test_lines_that_were_overwritten_are_compared_as_the_journal_has_them():
     assert not difference(stream("\n1/3\n2/3\n3/3\ndone\n"), live, near) and not difference(
         stream("3/3\ndone\n"), live, near
     )
-    assert difference(stream("\n1/3\n2/4\n3/3\ndone\n"), live, near) and difference(
-        stream("3/4\ndone\n"), live, near
-    )
+    assert difference(stream("\n1/3\n2/4\n3/3\ndone\n"), live, near) and difference(stream("3/4\ndone\n"), live, near)
 
 
 def test_what_is_known_by_its_type_alone_is_said(tmp_path):
@@ -500,9 +486,7 @@ def test_a_table_is_compared_as_one_where_what_is_drawn_is_asserted_besides(tmp_
     r.step("import random\ndrawn = random.random()")
     r.end("done")
     source = r.source()
-    for (
-        one
-    ) in source.state.calls.values():  # as journals have it that were written before outputs were recorded
+    for one in source.state.calls.values():  # as journals have it that were written before outputs were recorded
         one.facts = {k: v for k, v in one.facts.items() if k not in ("outputs", "content", "random")}
     path = export(source, tmp_path / "out" / "x.ipynb", lock=False, observe=True)
     (cell,) = [c for c in read(path)["cells"] if c["metadata"]["llmos_nb"]["role"] == "evidence"]
@@ -515,9 +499,7 @@ def test_a_table_is_compared_as_one_where_what_is_drawn_is_asserted_besides(tmp_
 async def test_a_query_before_a_step_of_plain_python_is_compared_as_a_table(script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     query = "select city, sum(n) as n from sales group by city order by city"
-    model = script(
-        call("sql", query=query, into="by_city"), python("answer = 40 + 2\nanswer"), {"text": "Done."}
-    )
+    model = script(call("sql", query=query, into="by_city"), python("answer = 40 + 2\nanswer"), {"text": "Done."})
     sales = pd.DataFrame({"city": ["A", "B", "A"], "n": [1, 2, 3]})
     proc = await llmos.run("Sum it", model=model, namespace={"sales": sales}, approve="auto", tools=["sql"])
     path = proc.export(tmp_path / "out" / "x.ipynb")  # which runs it
@@ -616,9 +598,7 @@ def _small(folder):
 @pytest.mark.parametrize(
     "steps",
     [
-        (
-            "import os\nfrom pathlib import Path\nos.chdir('sub')\ntext = Path('in.txt').read_text()\nos.chdir('..')",
-        ),
+        ("import os\nfrom pathlib import Path\nos.chdir('sub')\ntext = Path('in.txt').read_text()\nos.chdir('..')",),
         (
             "import os\nfrom pathlib import Path\nos.chdir('sub')",
             "text = Path('in.txt').read_text()",

@@ -69,9 +69,7 @@ def test_lock_without_the_index_is_valid_and_says_which_pins_lack_hashes():
     assert made.lacks == f"none of the {len(made.pins)} packages of the lock has the hash of a file"
     known = {"numpy": [wheel("numpy", next(p["version"] for p in made.pins if p["name"] == "numpy"))]}
     made = read_lock(tomli_w.dumps(pylock([PANDAS], known)))
-    assert (
-        [p["name"] for p in made.hashed] == ["numpy"] and "pandas " in made.lacks and "numpy " not in made.lacks
-    )
+    assert [p["name"] for p in made.hashed] == ["numpy"] and "pandas " in made.lacks and "numpy " not in made.lacks
 
 
 def wheel(name, version):
@@ -84,14 +82,10 @@ def test_lock_names_where_its_files_are():
     wheels = {n: [wheel(n.replace("-", "_"), v)] for n, v in versions.items()}
     plain = pylock([PANDAS], wheels)
     Pylock.from_dict(plain)
-    assert {p["name"] for p in plain["packages"]} == set(needed([PANDAS])) and "pins" not in plain["tool"][
-        "llmos_nb"
-    ]
+    assert {p["name"] for p in plain["packages"]} == set(needed([PANDAS])) and "pins" not in plain["tool"]["llmos_nb"]
     assert all(p["wheels"][0]["url"].startswith("https://files.example.org/") for p in plain["packages"])
     assert read_lock(tomli_w.dumps(plain)).lacks == ""
-    wheels["numpy"][0]["name"] = wheels["numpy"][0]["name"].replace(
-        "-py3-none-any", "-cp311-cp311-linux_x86_64"
-    )
+    wheels["numpy"][0]["name"] = wheels["numpy"][0]["name"].replace("-py3-none-any", "-cp311-cp311-linux_x86_64")
     assert "environments" in pylock([PANDAS], wheels) and "environments" not in plain
 
 
@@ -111,9 +105,7 @@ def answering(*there):
         pins = [w for w in command if "==" in w]
         asked.append(pins)
         if set(pins) - set(there):
-            return SimpleNamespace(
-                returncode=1, stdout=b"", stderr=b"ERROR: No matching distribution found for x"
-            )
+            return SimpleNamespace(returncode=1, stdout=b"", stderr=b"ERROR: No matching distribution found for x")
         found = [
             {"metadata": {"name": n}, "download_info": {"url": f"https://files.example.org/{n}-{v}-py3-none-any.whl",
              "archive_info": {"hashes": {"sha256": "1" * 64}}}} for n, _, v in (p.partition("==") for p in pins)
@@ -199,9 +191,7 @@ def test_lock_that_is_not_valid_or_for_elsewhere_is_one_line(text, said):
 
 
 def test_lock_of_a_former_version_is_still_read():
-    text = tomli_w.dumps(
-        {"lock-version": "1.0", "created-by": "x", "packages": [{"name": "numpy", "version": "2"}]}
-    )
+    text = tomli_w.dumps({"lock-version": "1.0", "created-by": "x", "packages": [{"name": "numpy", "version": "2"}]})
     assert [p["name"] for p in read_lock(text).pins] == ["numpy"]
 
 

@@ -59,9 +59,7 @@ async def test_a_file_that_others_may_have_written_is_named_and_no_other(script,
     for file in (tmp_path / "feed" / "news.txt", tmp_path / "work" / "news.txt"):
         file.write_text("one two")
     name = "../feed/news.txt" if others else "news.txt"
-    model = script(
-        python(f"from pathlib import Path\nn = len(Path({name!r}).read_text())\nn"), {"text": "Done."}
-    )
+    model = script(python(f"from pathlib import Path\nn = len(Path({name!r}).read_text())\nn"), {"text": "Done."})
     proc = await llmos.run("Count the letters", model=model, namespace={}, approve="auto", plan="none")
     path = proc.export(tmp_path / "out" / "x.ipynb", run=False)
     assert ("others may have written it" in "\n".join(texts(path))) is others

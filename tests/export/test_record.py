@@ -155,21 +155,15 @@ def test_an_answer_stands_where_it_was_given_though_a_later_process_changes_what
     agent(book, "two", "kept = list(sales)", answer={"text": "{{len(sales)}} are kept."})
     assert exported(book, "--of 1,2", "out.ipynb").startswith("written:")
     answers = [
-        c
-        for c in read(tmp_path / "out.ipynb")["cells"]
-        if c["cell_type"] == "code" and "computed again" in c["source"]
+        c for c in read(tmp_path / "out.ipynb")["cells"] if c["cell_type"] == "code" and "computed again" in c["source"]
     ]
     assert [c["outputs"][0]["text"] for c in answers] == ["3\n", "2\n"]
-    words = "\n".join(
-        c["source"] for c in read(tmp_path / "out.ipynb")["cells"] if c["cell_type"] == "markdown"
-    )
+    words = "\n".join(c["source"] for c in read(tmp_path / "out.ipynb")["cells"] if c["cell_type"] == "markdown")
     assert words.count("There are 3.") == words.count("2 are kept.") == 1
     assert next(c for c in holds(tmp_path / "out.ipynb").checks if c.level == "same").counts["outputs"] == 2
 
 
-def test_an_answer_without_steps_stands_where_it_was_given_though_a_later_process_has_the_same_goal(
-    book, tmp_path
-):
+def test_an_answer_without_steps_stands_where_it_was_given_though_a_later_process_has_the_same_goal(book, tmp_path):
     book.run("xs = [1, 2, 3]")
     for n, cell in enumerate(("xs.append(100)", "xs.append(1000)")):
         spec = book.script({"text": "The sum is {{sum(xs)}}."}, name=f"{n}.json")
@@ -210,8 +204,7 @@ def test_a_fork_and_its_parent_share_their_steps_once(book, tmp_path):
     book.run("x = 1")
     agent(book, "one", "x += 1", "x += 10")
     events = [
-        json.loads(line)
-        for line in next(tmp_path.glob("home/runs/*-1-one/journal.jsonl")).read_text().splitlines()
+        json.loads(line) for line in next(tmp_path.glob("home/runs/*-1-one/journal.jsonl")).read_text().splitlines()
     ]
     at = next(e["n"] for e in events if e["k"] == "call.finished")
     book.run(f"%agent fork 1 --at {at}")
@@ -235,17 +228,13 @@ def test_steps_that_ran_apart_are_asserted_by_what_the_child_said_of_them(book, 
         "assert both == [3, 3]",
     ]
     shown = [c["outputs"][0] for c in read(tmp_path / "out.ipynb")["cells"] if c["id"] in ("r1-0", "r2-0")]
-    assert shown[0]["text"] == "3\n" and shown[1]["data"] == {
-        "text/plain": "[3, 3]"
-    }  # our own words are not among it
+    assert shown[0]["text"] == "3\n" and shown[1]["data"] == {"text/plain": "[3, 3]"}  # our own words are not among it
     holds(tmp_path / "out.ipynb")
 
 
 def test_draws_of_a_step_that_ran_apart_are_not_taken_for_none(book, tmp_path):
     book.run("import numpy as np\nn = 1")
-    agent(
-        book, "one", "import numpy as np\nx = float(np.random.rand())\ny = n + 1", options="--isolate --vars n"
-    )
+    agent(book, "one", "import numpy as np\nx = float(np.random.rand())\ny = n + 1", options="--isolate --vars n")
     assert exported(book, 1).startswith("written:")
     assert asserted_of(tmp_path / "out.ipynb") == ["assert y == 2"]
     step = next(c for c in read(tmp_path / "out.ipynb")["cells"] if c["id"] == "r1-0")
@@ -269,9 +258,7 @@ def test_a_cell_that_failed_half_way_stands_as_far_as_it_came(book, tmp_path):
 
 def test_a_cell_that_was_interrupted_refuses_what_needs_it(book, tmp_path):
     book.run("found = []")
-    ran = book.run(
-        "while True:\n    found.append(1)\n    if len(found) == 9: raise KeyboardInterrupt", timeout=60
-    )
+    ran = book.run("while True:\n    found.append(1)\n    if len(found) == 9: raise KeyboardInterrupt", timeout=60)
     assert ran.status == "error"
     agent(book, "one", "n = len(found)")
     said = exported(book, 1)
@@ -447,31 +434,21 @@ async def test_the_panels_export_runs_in_the_background_and_says_how_far_it_is(t
     }
 
 
-async def test_the_panels_export_that_does_not_run_is_there_to_be_opened_and_says_what_is_wrong(
-    tmp_path, script
-):
-    proc = await llmos.run(
-        "x", model=script(python("b = len(a)"), DONE), namespace={"a": iter_of()}, approve="auto"
-    )
+async def test_the_panels_export_that_does_not_run_is_there_to_be_opened_and_says_what_is_wrong(tmp_path, script):
+    proc = await llmos.run("x", model=script(python("b = len(a)"), DONE), namespace={"a": iter_of()}, approve="auto")
     last = await CLICKS["export"](proc, {"path": "out.ipynb", "say": list().append})
     assert last["place"] == "out.ipynb" and "written:" not in last["said"] and "cell" in last["said"]
 
 
-async def test_from_python_an_export_that_does_not_run_raises_and_one_that_is_not_run_does_not(
-    tmp_path, script
-):
-    proc = await llmos.run(
-        "x", model=script(python("b = len(a)"), DONE), namespace={"a": iter_of()}, approve="auto"
-    )
+async def test_from_python_an_export_that_does_not_run_raises_and_one_that_is_not_run_does_not(tmp_path, script):
+    proc = await llmos.run("x", model=script(python("b = len(a)"), DONE), namespace={"a": iter_of()}, approve="auto")
     with pytest.raises(ExportDoesNotRun, match="out.ipynb is saved, and does not run: cell r1-0: NameError"):
         proc.export("out.ipynb")
     assert proc.export("other.ipynb", run=False).exists()
 
 
 async def test_an_export_that_gives_something_else_is_not_called_written(tmp_path, script):
-    step = python(
-        "n = 1\nprint(__import__('os').getpid())"
-    )  # that it differs each time no reading of the code tells
+    step = python("n = 1\nprint(__import__('os').getpid())")  # that it differs each time no reading of the code tells
     proc = await llmos.run("x", model=script(step, DONE), namespace={}, approve="auto")
     other = r"^saved, not as in the run: \S+ \(cell r1-0: it shows something else than when it was exported; --observe marks"
     with pytest.warns(UserWarning, match=other):

@@ -234,9 +234,7 @@ def test_signature_made_for_another_purpose_does_not_count(notebook, keys, tmp_p
     sign(notebook, str(anna))
     given = signature_of(notebook)
     command = ["ssh-keygen", "-Y", "sign", "-f", str(anna), "-n", "git"]
-    done = subprocess.run(
-        command, input=canonical(given["statement"]).encode(), capture_output=True, check=True
-    )
+    done = subprocess.run(command, input=canonical(given["statement"]).encode(), capture_output=True, check=True)
     with_signature(notebook, {**given, "armored": done.stdout.decode()})
     assert verify(notebook, "signed", allowed_signers=signers).signature["state"] == "broken"
 
@@ -271,9 +269,7 @@ def test_statement_that_leaves_something_out_would_not_show_it(notebook, keys, m
     forged(notebook, "approval_in_note")
     assert verify(notebook, "signed", allowed_signers=keys[2]).exit_code == 2
     monkeypatch.setattr(signature, "departures", lambda book, signed: [])
-    assert verify(
-        notebook, "signed", allowed_signers=keys[2]
-    ).ok  # so the tests above look at what they seem to
+    assert verify(notebook, "signed", allowed_signers=keys[2]).ok  # so the tests above look at what they seem to
 
 
 def test_export_signs_with_the_key_that_git_is_told_or_the_first_there_is(keys, tmp_path):

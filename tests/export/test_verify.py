@@ -259,9 +259,7 @@ def test_prints_that_came_in_pieces_are_one_output(tmp_path):
 
 
 def test_no_debugger_is_started_and_a_notebook_may_import_it_all_the_same(tmp_path):
-    looked = (
-        "import sys\n[name for name in ('debugpy', 'pydevd', 'app') if name in {**globals(), **sys.modules}]"
-    )
+    looked = "import sys\n[name for name in ('debugpy', 'pydevd', 'app') if name in {**globals(), **sys.modules}]"
     result = execute(_book(looked, "import debugpy\ndebugpy.__name__"), [], tmp_path)
     assert [o[0]["data"]["text/plain"] for o in (result.outputs[0], result.outputs[2])] == ["[]", "'debugpy'"]
 

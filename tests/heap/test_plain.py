@@ -94,14 +94,7 @@ def test_frequency_of_an_index_comes_back():
 
 
 ATOMS = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text()
-    | st.binary()
-    | st.datetimes()
-    | st.decimals()
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.datetimes() | st.decimals()
 )
 TREES = st.recursive(
     ATOMS,

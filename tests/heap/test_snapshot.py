@@ -159,9 +159,7 @@ STEPS: dict[str, dict[str, list[str]]] = {
     "ext[0] = 7": {"mutated": ["ext"]},
     "new = [items]; items.append(new)": {"created": ["new"], "mutated": ["alias", "both", "items", "table"]},
     "import json as j": {"created": ["j"]},
-    "items.append(5)\ndf.loc[0, 'a'] = 0\n1 / 0": {
-        "mutated": ["alias", "both", "df", "items", "other", "table"]
-    },
+    "items.append(5)\ndf.loc[0, 'a'] = 0\n1 / 0": {"mutated": ["alias", "both", "df", "items", "other", "table"]},
     "for fn in (bump, inc): fn()": {"created": ["fn"], "rebound": ["total"], "mutated": ["bump", "inc"]},
     "partial(bump)()": {"rebound": ["total"], "mutated": ["bump"]},
     "list(map(basket.add, [1]))": {"mutated": ["basket", "same_basket"]},
@@ -186,9 +184,7 @@ def test_step_changes_are_reported_undone_and_redone_exactly(code, names):
     book = Notebook(HEAP)
     before = book.look()
     report = book.step(code, None if "exec(" in code else names)
-    if COPIES or (
-        "df" not in code and "col" not in code
-    ):  # without copy-on-write a column is a view of its table
+    if COPIES or ("df" not in code and "col" not in code):  # without copy-on-write a column is a view of its table
         assert changed(report) == STEPS[code]
     assert report["digests"].keys() == {n for k in ("created", "rebound", "mutated") for n in report[k]}
     after = book.look()
@@ -347,9 +343,7 @@ def test_estimators_are_instances():
 
 def test_polars_frames_come_back():
     pytest.importorskip("polars")
-    book = Notebook(
-        "import polars as pl\ndf = pl.DataFrame({'a': [1, 2], 'b': ['x', 'y']}); s = df['a']; other = df"
-    )
+    book = Notebook("import polars as pl\ndf = pl.DataFrame({'a': [1, 2], 'b': ['x', 'y']}); s = df['a']; other = df")
     before = book.look()
     report = book.step("df[0, 'a'] = 9; df.columns = ['a', 'c']; s[1] = 7")
     assert changed(report) == {"mutated": ["df", "other", "s"]}
@@ -501,8 +495,7 @@ def test_old_steps_are_dropped_and_reported():
 def test_memory_held_by_old_steps_is_bounded_in_bytes(code):
     """Each step lets a megabyte go; of five only as many can be undone as the bound holds."""
     book = Notebook(
-        "import numpy as np\ndef make(): return np.ones(1 << 17)\n"
-        "big = make(); box = {'k': make()}; things = [make()]",
+        "import numpy as np\ndef make(): return np.ones(1 << 17)\nbig = make(); box = {'k': make()}; things = [make()]",
         size=(3 << 20) + 999,
     )
     for _ in range(5):
@@ -535,9 +528,7 @@ def test_dropped_step_frees_objects_held_by_it_alone():
 
 
 def test_stored_bytes_count_objects_held_for_undo_alone():
-    book = Notebook(
-        "import pandas as pd, numpy as np\ndf = pd.DataFrame(np.zeros((10_000, 10))); arr = np.zeros(1000)"
-    )
+    book = Notebook("import pandas as pd, numpy as np\ndf = pd.DataFrame(np.zeros((10_000, 10))); arr = np.zeros(1000)")
     book.step("df[3] = 1.0")
     assert stored_bytes(book.snapshots, book.call) == (0 if COPIES else 800_000)  # the other columns are shared
     book.step("df = df.head(3).copy()")
@@ -586,9 +577,7 @@ def test_digests_agree_across_processes_and_hash_seeds():
 
 def _run(code: str, seed: str) -> str:
     env = {**os.environ, "PYTHONHASHSEED": seed}
-    return subprocess.run(
-        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
-    ).stdout
+    return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.parametrize(

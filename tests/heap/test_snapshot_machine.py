@@ -191,9 +191,7 @@ def _look(item) -> tuple[object, list]:
     if isinstance(item, array.array | memoryview):
         return item.tobytes(), [item.obj] if isinstance(item, memoryview) else []
     if isinstance(item, np.ndarray):
-        words = (
-            repr(item.tolist()) if item.dtype != object and item.base is None else ""
-        )  # a view's are its base's
+        words = repr(item.tolist()) if item.dtype != object and item.base is None else ""  # a view's are its base's
         return (words, item.shape, item.strides, repr(item.dtype), item.flags.writeable), [
             item.base
         ] if item.base is not None else item.ravel().tolist() if item.dtype == object else []
@@ -206,9 +204,7 @@ def _look(item) -> tuple[object, list]:
     if isinstance(item, pd.DataFrame | pd.Series):
         kinds = item.dtypes.tolist() if item.ndim == 2 else item.dtype
         about = [(a.dtype, a.names, getattr(a, "freq", None)) for a in item.axes]
-        own = {
-            k: v for k, v in vars(item).items() if not k.startswith("_")
-        }  # pandas lets anybody set attributes
+        own = {k: v for k, v in vars(item).items() if not k.startswith("_")}  # pandas lets anybody set attributes
         plain = (item.to_dict(), item.axes, about, getattr(item, "name", 0), kinds, item.flags, list(own))
         return repr(plain), [item.attrs, *own.values()]
     if isinstance(item, types.FunctionType):
@@ -436,9 +432,7 @@ class Machine(RuleBasedStateMachine):
         names = self.named(call) - {n for n in said["mutated"] if n not in now}
         if any(left.get(n, (None,))[0] != now.get(n, (None,))[0] for n in names):
             return True
-        old, new, present = (
-            _objects(shot) for shot in (before, {n: left[n] for n in names & left.keys()}, now)
-        )
+        old, new, present = (_objects(shot) for shot in (before, {n: left[n] for n in names & left.keys()}, now))
         return any(i in present and present[i] != look for i, look in new.items() if old.get(i) != look)
 
     @rule(data=st.data())

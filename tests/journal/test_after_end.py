@@ -123,9 +123,7 @@ async def test_undo_redo_a_way_back_and_a_further_turn_are_read_again(script):
 
     names = {}
     turns = [python("x = 1"), call("book", n=1), {"text": "Done."}, {"text": "Still done."}]
-    process = llmos.start(
-        "Do it.", model=script(*turns), tools=[book], namespace=names, approve="auto", plan="none"
-    )
+    process = llmos.start("Do it.", model=script(*turns), tools=[book], namespace=names, approve="auto", plan="none")
     await process
     await process.undo("r2.0")
     await process.approve("all")

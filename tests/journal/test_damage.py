@@ -180,9 +180,7 @@ def test_a_kind_that_is_not_known_stops_with_what_to_do(tmp_path, version):
     path, lines = tmp_path / "journal.jsonl", lines_of("planning")
     lines[0]["d"] = {**lines[0]["d"], "version": version, "parent": None}
     chain(path, [*lines, {"n": len(lines), "at": lines[-1]["at"], "k": "moon.rose", "d": {}}])
-    with pytest.raises(
-        JournalError, match=rf"journal\.jsonl, line {len(lines) + 1}: .*'moon\.rose'.*update llmos_nb"
-    ):
+    with pytest.raises(JournalError, match=rf"journal\.jsonl, line {len(lines) + 1}: .*'moon\.rose'.*update llmos_nb"):
         llmos.replay(path)
 
 

@@ -66,9 +66,7 @@ def data(kind):
 @given(deciders)
 def test_whoever_decided_comes_back(who):
     assert Decider.parse(json.loads(json.dumps(who.plain()))) == who
-    assert who.describe() and (who.describe() == "you") == (
-        who == YOU or (who.name == "you" and "{}" in who.name)
-    )
+    assert who.describe() and (who.describe() == "you") == (who == YOU or (who.name == "you" and "{}" in who.name))
 
 
 @given(st.text(min_size=1))
@@ -91,9 +89,7 @@ def test_a_text_of_a_former_version_is_read(text):
 
 @pytest.mark.parametrize("text", FORMER)
 def test_what_is_unknown_is_shown_so_and_never_as_somebody(text):
-    assert (former(text).kind == "unknown") == former(text).describe().startswith(
-        ("nobody", "somebody unknown")
-    )
+    assert (former(text).kind == "unknown") == former(text).describe().startswith(("nobody", "somebody unknown"))
 
 
 def test_each_event_that_decides_has_a_typed_value():
@@ -105,9 +101,7 @@ def test_each_event_that_decides_has_a_typed_value():
     assert all(get_type_hints(KINDS[n])["by"] is int for n in others)  # a process's number
 
 
-@pytest.mark.parametrize(
-    "who", [YOU, Decider("mode", "auto"), Decider("rule", "1"), PLAN, Decider("approver", "desk")]
-)
+@pytest.mark.parametrize("who", [YOU, Decider("mode", "auto"), Decider("rule", "1"), PLAN, Decider("approver", "desk")])
 @pytest.mark.parametrize("kind", sorted(DECIDES))
 def test_each_event_that_decides_says_who(kind, who):
     found = parse(kind, {**data(kind), "by": who.plain()})
@@ -171,9 +165,7 @@ async def test_a_run_says_of_each_decision_who_made_it(script):
         call("pay", n=4),
         {"text": "Done."},
     ]
-    process = llmos.start(
-        "Pay.", model=script(*turns), tools=[pay], approvers=[Desk()], namespace={}, plan="none"
-    )
+    process = llmos.start("Pay.", model=script(*turns), tools=[pay], approvers=[Desk()], namespace={}, plan="none")
     await process
     await process.approve("all", by="mode:auto")  # which is a name
     process.rule("pay", "allow")

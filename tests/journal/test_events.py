@@ -121,9 +121,7 @@ def test_a_line_whose_own_keys_are_odd_is_named(tmp_path):
 @pytest.mark.parametrize("version", [VERSION + 1, 99, "2"])
 def test_a_newer_version_says_what_to_do(tmp_path, version):
     path = written(tmp_path / "j.jsonl", ("run.started", {**STARTED, "version": version}))
-    with pytest.raises(
-        JournalError, match=rf"j\.jsonl is of version {version} .* knows {VERSION} at most: update"
-    ):
+    with pytest.raises(JournalError, match=rf"j\.jsonl is of version {version} .* knows {VERSION} at most: update"):
         read(path)
 
 
@@ -151,9 +149,7 @@ def test_a_kind_that_is_not_known_stops_in_a_journal_of_a_process_alone(tmp_path
 
 
 def test_keys_that_are_not_known_are_left_alone(tmp_path):
-    (_, event) = read(
-        written(tmp_path / "j.jsonl", ("run.started", STARTED), ("run.paused", {"why": "a", "mood": 1}))
-    )
+    (_, event) = read(written(tmp_path / "j.jsonl", ("run.started", STARTED), ("run.paused", {"why": "a", "mood": 1})))
     assert event.body == RunPaused(why="a") and event.d == {"why": "a", "mood": 1}
 
 

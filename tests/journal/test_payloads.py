@@ -82,9 +82,7 @@ def test_a_payload_that_is_gone_costs_itself_alone(tmp_path, harm):
 def test_verify_counts_what_is_missing_and_names_what_was_changed(tmp_path):
     path = saved(tmp_path / "run").path
     blobs = sorted((path.parent / "blobs").iterdir())
-    assert missing_payloads(path) == 0 and "missing" not in "".join(
-        audit.of_one(audit.Wanted(verify=True), path)
-    )
+    assert missing_payloads(path) == 0 and "missing" not in "".join(audit.of_one(audit.Wanted(verify=True), path))
     blobs[0].unlink()
     assert "1 payload missing" in "".join(audit.of_one(audit.Wanted(verify=True), path))
     damaged(blobs[1])
@@ -102,9 +100,7 @@ async def test_verify_names_stored_values_that_are_damaged_or_gone_and_no_others
 
     refs = [ref for e in read(path) if e.k == "names.changed" for ref in e.body.changes.values.items()]
     place = [(name, path.parent / "blobs" / ref["blob"]) for name, ref in refs]
-    first, y, last, z = (
-        p for n in ("x", "y", "x", "z") for p in [place.pop([m for m, _ in place].index(n))[1]]
-    )
+    first, y, last, z = (p for n in ("x", "y", "x", "z") for p in [place.pop([m for m, _ in place].index(n))[1]])
     assert told().endswith("is its last event") and "stored value" not in told()
     first.unlink()
     assert "stored value" not in told(), "an earlier one may be deleted to make room"

@@ -178,9 +178,7 @@ async def by_hand(folder):
 async def of_another(folder):
     process, book = await module("08").capstone(folder)
     code = {"cell_type": "code", "source": ["x = 1"], "metadata": {}, "outputs": [], "execution_count": None}
-    (folder / "mine.ipynb").write_text(
-        json.dumps({**json.loads(book.read_text()), "cells": [code], "metadata": {}})
-    )
+    (folder / "mine.ipynb").write_text(json.dumps({**json.loads(book.read_text()), "cells": [code], "metadata": {}}))
     return process, folder / "mine.ipynb"
 
 

@@ -446,9 +446,7 @@ def test_viewing_a_solution_is_recorded(tmp_path):
 
 
 @pytest.mark.out_of_process
-@pytest.mark.parametrize(
-    ("number", "name"), [e for e in EXERCISES if e[1] not in OF_THE_SYSTEM and e not in LIVED]
-)
+@pytest.mark.parametrize(("number", "name"), [e for e in EXERCISES if e[1] not in OF_THE_SYSTEM and e not in LIVED])
 def test_a_solution_stands_on_its_own(number, name, tmp_path):
     scope = {}
     exec(solution_text(number, name), scope)
@@ -485,9 +483,7 @@ def test_two_open_notebooks_keep_each_others_progress(tmp_path):
         ("01", "order"),
         ("02", "breaks"),
     }
-    assert (
-        kept.of("01")["predictions"] == {"next": "call.started"} and kept.exercise("01", "loop")["hints"] == 1
-    )
+    assert kept.of("01")["predictions"] == {"next": "call.started"} and kept.exercise("01", "loop")["hints"] == 1
     assert kept.of("02")["predictions"] == {"three": "passes"}
     other.reset()
     one.hint("loop")
@@ -508,9 +504,7 @@ def test_scores_are_written_as_json_and_csv(tmp_path):
     rows = scores(tmp_path)
     assert {r["exercise"]: (r["passed"], r["attempts"]) for r in rows}["order"] == (True, 2)
     assert json.loads(write_scores(rows, tmp_path / "s.json").read_text()) == rows
-    assert (
-        write_scores(rows, tmp_path / "s.csv").read_text().splitlines()[0].startswith("lesson,exercise,passed")
-    )
+    assert write_scores(rows, tmp_path / "s.csv").read_text().splitlines()[0].startswith("lesson,exercise,passed")
     with pytest.raises(UsageError):
         write_scores(rows, tmp_path / "s.xlsx")
 
@@ -534,11 +528,7 @@ def test_stepping_shows_what_was_true_at_each_event():
     steps = stepper.figure()["steps"]
     assert [s["k"] for s in steps] == [e.k for e in run.events]
     started = next(s for s in steps if s["k"] == "call.started")
-    assert (
-        started["calls"] == [["r1.0", "python", "running"]]
-        and not started["names"]
-        and started["stage"] == "act"
-    )
+    assert started["calls"] == [["r1.0", "python", "running"]] and not started["names"] and started["stage"] == "act"
     assert steps[-1]["calls"] == [["r1.0", "python", "done"]] and steps[-1]["process"] == "ended, answered"
     assert steps[-1]["names"] == ("x",) and next(s for s in steps if s["now"])["k"] == "names.changed"
     assert repr(stepper).count("\n") == len(steps) - 1
@@ -602,9 +592,9 @@ def test_builds_for_students_and_instructors(path, tmp_path):
     handed, marked = cells(student(path, tmp_path / "s.ipynb")), cells(instructor(path, tmp_path / "i.ipynb"))
     exercises = [n for number, n in EXERCISES if number == path.name[:2]]
     graded = [c for c in handed.values() if "nbgrader" in c["metadata"]]
-    assert len(graded) == 2 * len(exercises) and len(
-        {c["metadata"]["nbgrader"]["grade_id"] for c in graded}
-    ) == len(graded)
+    assert len(graded) == 2 * len(exercises) and len({c["metadata"]["nbgrader"]["grade_id"] for c in graded}) == len(
+        graded
+    )
     assert "BEGIN SOLUTION" not in json.dumps(handed) and "HIDDEN TESTS" not in json.dumps(handed)
     for cell in (c for c in marked.values() if "nbgrader" in c["metadata"]):
         text = "".join(cell["source"])
@@ -632,9 +622,6 @@ def test_outline_has_a_judge_and_three_hints_for_each_exercise_and_no_open_place
 
 def test_outlines_state_the_bounds_that_their_judges_compare_with():
     window = next(e.task for e in outline("03").exercises if e.name == "window")
-    assert (
-        f"{memory.LARGEST:,} bytes in {memory.STEPS} steps" in window
-        and f"{memory.MOST_EVICTIONS} evic" in window
-    )
+    assert f"{memory.LARGEST:,} bytes in {memory.STEPS} steps" in window and f"{memory.MOST_EVICTIONS} evic" in window
     assert f"{sim.TOLERANCE} × ideal" in next(e.task for e in outline("04").exercises if e.name == "policy")
     assert any(THIEF in hint for e in outline("05").exercises for hint in e.hints)

@@ -51,11 +51,7 @@ def test_reference_has_at_most_250_lines_and_needs_the_standard_library_alone():
 
 def test_what_is_handed_out_begins_as_the_reference_does_and_has_its_parts():
     ours, handed = reference(), parts.stub()
-    assert (
-        list(ours) == list(handed)
-        and set(ours) == {"given", *PARTS.values()}
-        and ours["given"] == handed["given"]
-    )
+    assert list(ours) == list(handed) and set(ours) == {"given", *PARTS.values()} and ours["given"] == handed["given"]
     assert [n for n in PARTS.values() if parts.body(ours[n]) == parts.body(handed[n])] == []
 
 
@@ -172,9 +168,7 @@ def test_a_leak_that_the_day_at_the_office_does_not_try_is_found_by_its_part(nam
 
 
 def test_the_capstone_names_the_part_and_the_call_that_no_act_fits():
-    with pytest.raises(
-        Wrong, match=r"part labels: pay\(to=accounts\[0\], euros=_\) .*'euros': \d+\}, 'reject'"
-    ):
+    with pytest.raises(Wrong, match=r"part labels: pay\(to=accounts\[0\], euros=_\) .*'euros': \d+\}, 'reject'"):
         judge_whole(faulty("labels", "free_words_only"), 1)
 
 
@@ -214,16 +208,13 @@ def test_cheats_score_nothing(name, tmp_path):
 def test_a_part_takes_the_place_of_what_was_handed_out_and_is_not_lost_by_running_the_cell_again(tmp_path):
     system, stub = System(tmp_path / "mini.py"), parts.body(parts.stub()["loop"])
     system.write("loop", stub)
-    assert (
-        system.unwritten() == [n for n in parts.stub() if n != "given"]
-        and system.load().fold([])["turns"] == []
-    )
+    assert system.unwritten() == [n for n in parts.stub() if n != "given"] and system.load().fold([])["turns"] == []
     system.write("loop", "def step(p):\n    return None\n")
     system.write("loop", stub)
     assert "loop" not in system.unwritten() and system.load().step(None) is None
-    assert list(system.parts) == list(
-        parts.stub()
-    ) and "# ==== loop: ask, act, feed back\n" in system.path.read_text("utf-8")
+    assert list(system.parts) == list(parts.stub()) and "# ==== loop: ask, act, feed back\n" in system.path.read_text(
+        "utf-8"
+    )
     with pytest.raises(UsageError, match="there are loop, gate"):
         system.write("lop", "x = 1")
 
@@ -321,9 +312,7 @@ def test_the_page_of_other_lines_names_rooms_that_there_are():
 # ---- a learner who writes it otherwise
 
 
-def test_another_way_of_writing_it_passes_each_lesson_and_the_capstone_with_no_reference_at_hand(
-    tmp_path, monkeypatch
-):
+def test_another_way_of_writing_it_passes_each_lesson_and_the_capstone_with_no_reference_at_hand(tmp_path, monkeypatch):
     monkeypatch.setattr(parts, "_WHERE", tmp_path / "none.py")
     system = System(tmp_path / "mini.py")
     for number, part in PARTS.items():

@@ -65,9 +65,7 @@ def test_notes_and_answers_stay_in_order_and_free_their_words() -> None:
 
 
 def test_a_refused_call_stays_but_is_no_evidence() -> None:
-    talk = prompt.render(
-        asked("How many?", *ran(1, "del pets", "Not run: rejected by the user: keep it.")), FIXED
-    )
+    talk = prompt.render(asked("How many?", *ran(1, "del pets", "Not run: rejected by the user: keep it.")), FIXED)
     assert len(talk.turns) == FIXED + 3
     assert talk.results == []
 
@@ -260,9 +258,7 @@ async def test_cut_code_is_asked_for_once_more_and_never_run(told: Any) -> None:
 
 def test_missing_weights_name_the_ways_to_get_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LLMOS_MODELS", str(tmp_path))
-    with pytest.raises(
-        WeightsMissing, match=r"0\.5b are not on this machine: fetch it \(llmos model pull\), or name"
-    ):
+    with pytest.raises(WeightsMissing, match=r"0\.5b are not on this machine: fetch it \(llmos model pull\), or name"):
         LocalModel("0.5b")
 
 
@@ -345,15 +341,9 @@ async def test_real_cancel_stops_at_the_next_batch_and_the_loop_stays_alive(
     server = Counted(real._engine._server)
     monkeypatch.setattr(real._engine, "_server", server)
     # a long card is many batches; a short one comes to its text at once
-    card = (
-        "\n".join([CARD, *(f"- column_{i}: number 0 to {i * 7}" for i in range(60))])
-        if where == "prompt"
-        else CARD
-    )
+    card = "\n".join([CARD, *(f"- column_{i}: number 0 to {i * 7}" for i in range(60))]) if where == "prompt" else CARD
     began = asyncio.Event()
-    task = asyncio.ensure_future(
-        real.respond(Request(asked("Describe all.", card=card)), lambda _: began.set())
-    )
+    task = asyncio.ensure_future(real.respond(Request(asked("Describe all.", card=card)), lambda _: began.set()))
     ticks, until = 0, time.monotonic() + LONG_S
     while len(server.computed) < 4 or (where == "text" and not began.is_set()):
         assert time.monotonic() < until and not task.done(), f"{len(server.computed)} pieces after {LONG_S} s"

@@ -319,9 +319,7 @@ async def test_answer_does_not_wait_for_the_connection_to_close():
         await model.aclose()
 
 
-@pytest.mark.parametrize(
-    "turn", [{"text": "x", "wait_s": 60}, {"text": "a text to stall in", "fault": "stall"}]
-)
+@pytest.mark.parametrize("turn", [{"text": "x", "wait_s": 60}, {"text": "a text to stall in", "fault": "stall"}])
 async def test_cancelling_closes_the_connection_at_once(turn: dict[str, Any]):
     async with Endpoint([turn]) as endpoint:
         model = OpenAIModel("m", endpoint.url)

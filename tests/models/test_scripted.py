@@ -213,9 +213,7 @@ async def test_replay_of_a_fork_begins_with_what_its_parent_had(tmp_path):
 def test_replay_reports_the_fault_of_its_file(tmp_path):
     with pytest.raises(UsageError, match="no journal"):
         ReplayModel(tmp_path / "none.jsonl")
-    path = journal(
-        tmp_path / "j.jsonl", ("model.responded", responded("a")), ("model.responded", responded("b"))
-    )
+    path = journal(tmp_path / "j.jsonl", ("model.responded", responded("a")), ("model.responded", responded("b")))
     path.write_bytes(path.read_bytes().replace(b'"text":"a"', b'"text":"z"'))
     with pytest.raises(JournalTampered, match="line 1"):
         ReplayModel(path)

@@ -220,9 +220,7 @@ def test_an_answer_without_end_is_bounded():
             answer.feed(b"x" * (1 << 20))
 
 
-@pytest.mark.parametrize(
-    "text", ['{"plan": [{"title": "load"}]}', '```json\n{"plan": [{"title": "load"}]}\n```\n']
-)
+@pytest.mark.parametrize("text", ['{"plan": [{"title": "load"}]}', '```json\n{"plan": [{"title": "load"}]}\n```\n'])
 def test_a_plan_in_plain_text_becomes_a_call(text: str):
     assert lift_plan(Response(text)) == Response("", (ToolCall("plan", {"steps": [{"title": "load"}]}),))
 

@@ -53,9 +53,7 @@ BODIES = st.one_of(
     NEAR,
     st.lists(st.binary(max_size=60)),
     st.lists(CHUNK | JSON, max_size=6).map(lambda items: [sse(i) for i in items]),
-    st.lists(
-        st.one_of(CHUNK.map(sse), st.binary(max_size=20), st.just(DONE), st.just(b"event: error\n")), max_size=6
-    ),
+    st.lists(st.one_of(CHUNK.map(sse), st.binary(max_size=20), st.just(DONE), st.just(b"event: error\n")), max_size=6),
     CHUNK.map(lambda item: [json.dumps(item).encode()]),
 )
 

@@ -152,7 +152,5 @@ def test_a_lean_schema_keeps_what_every_endpoint_knows():
         "type": "object", "required": ["a"],
         "properties": {"a": {"type": "integer"}, "b": {"type": "string"}, "c": {"type": "array", "items": {"type": "number"}}},
     }  # fmt: skip
-    sorted_as = compact(
-        [{"type": "function", "function": {**tool["function"], "parameters": lean}}], sort_keys=True
-    )
+    sorted_as = compact([{"type": "function", "function": {**tool["function"], "parameters": lean}}], sort_keys=True)
     assert compact(json.loads(history.lean([tool])), sort_keys=True) == sorted_as

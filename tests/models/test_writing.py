@@ -48,11 +48,7 @@ def test_code_that_is_shown_is_that_of_the_call_however_it_is_cut(code, places, 
     assert "".join(shown.pieces) == code.encode("utf-8", "replace").decode()
 
 
-@given(
-    st.lists(
-        st.text() | st.sampled_from(['{"code": "', "\\", "\\x", "\\u", "\\ud83d", '"', None, 3]), max_size=6
-    )
-)
+@given(st.lists(st.text() | st.sampled_from(['{"code": "', "\\", "\\x", "\\u", "\\ud83d", '"', None, 3]), max_size=6))
 @example(['{"code": "', "\\", "\\uD800"])  # a backslash that is escaped, and letters
 def test_what_is_no_json_is_shown_up_to_where_it_is_and_raises_nothing(pieces):
     writing = Writing(Shown())

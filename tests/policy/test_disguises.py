@@ -95,9 +95,7 @@ def test_what_is_said_not_to_be_seen_is_not(way):
 def test_the_page_has_the_ways_that_are_tried():
     page = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
     rows = {
-        line.split("|")[1].strip(): line
-        for line in map(str.strip, page.splitlines())
-        if line.startswith("| a key ")
+        line.split("|")[1].strip(): line for line in map(str.strip, page.splitlines()) if line.startswith("| a key ")
     }
     seen, unseen = rows["a key that is taken out"], rows["a key that goes through"]
     assert [w for w in SEEN if w not in seen] == [] and [w for w in NOT_SEEN if w not in unseen] == []

@@ -248,9 +248,7 @@ def test_user_functions_are_inspected():
 
 def test_inspection_of_a_recursive_function_ends():
     assert (
-        inspect_code(
-            "f()", Surroundings(sources={"f": "def f(): return g()", "g": "def g(): return f()"})
-        ).level
+        inspect_code("f()", Surroundings(sources={"f": "def f(): return g()", "g": "def g(): return f()"})).level
         == "namespace"
     )
 

@@ -89,7 +89,9 @@ async def test_planted_secrets_of_twelve_kinds_leak_nowhere(monkeypatch, tmp_pat
     await carry_out(session, "secret pin_of_card")
     shown = "import os, base64\nprint(dict(os.environ), shapes, held, pin_of_card)"
     listed = "\n".join(f"print(os.environ[{n!r}])" for n in ENVIRONMENT)
-    raised = "raise ValueError(os.environ['DB_PASSWORD'] + pin_of_card + shapes['jwt'] + os.environ['DEPLOY_PRIVATE_KEY'])"
+    raised = (
+        "raise ValueError(os.environ['DB_PASSWORD'] + pin_of_card + shapes['jwt'] + os.environ['DEPLOY_PRIVATE_KEY'])"
+    )
     held = "raise KeyError(held.reveal())"
     model = Watched([python(shown), python(listed), python(raised), python(held), {"text": f"Here: {VALUES}"}])
     proc = session.create(f"show {pin(names)} {SHAPES['aws']}", model=model, approve="auto")
@@ -122,9 +124,7 @@ async def test_an_exported_notebook_holds_no_secret(monkeypatch, tmp_path, scrip
         monkeypatch.setenv(name, value)
     code = "import os\nn = len(os.environ['DB_PASSWORD'])\nprint(n, os.environ['DB_PASSWORD'], os.environ['DEPLOY_PRIVATE_KEY'])"
     wrong = f"m = len({ENVIRONMENT['SERVICE_TOKEN']!r} + {SHAPES['dsn']!r})"
-    proc = await llmos.run(
-        "x", model=script(python(code), python(wrong), {"text": "ok"}), namespace={}, approve="auto"
-    )
+    proc = await llmos.run("x", model=script(python(code), python(wrong), {"text": "ok"}), namespace={}, approve="auto")
     with pytest.warns(UserWarning, match="saved, not run: .*it needs 'DB_PASSWORD', a secret"):
         proc.export(tmp_path / "out.ipynb", trace=True)
     assert leaked((tmp_path / "out.ipynb").read_text() + everything_written(tmp_path)) == []
@@ -290,12 +290,8 @@ async def test_secrets_in_cells_addresses_errors_and_prints_are_redacted(script,
     """What is shown while it runs counts, too: pieces of prints, pieces of the answer."""
     pd = pytest.importorskip("pandas")
     monkeypatch.setenv("DEPLOY_KEY", "correct-horse-9battery-staple-" * 3)
-    frame = pd.DataFrame(
-        {"what": ["a"], "value": ["correct-horse-9battery-staple-" * 3], "dsn": [SHAPES["dsn"]]}
-    )
-    code = (
-        "print(frame)\nimport sys\nfor c in key: sys.stdout.write(c)\nfor c in frame.dsn[0]: print(c, end='')"
-    )
+    frame = pd.DataFrame({"what": ["a"], "value": ["correct-horse-9battery-staple-" * 3], "dsn": [SHAPES["dsn"]]})
+    code = "print(frame)\nimport sys\nfor c in key: sys.stdout.write(c)\nfor c in frame.dsn[0]: print(c, end='')"
     names = {"frame": frame, "key": "correct-horse-9battery-staple-" * 3}
     model = Watched(
         [
@@ -370,9 +366,7 @@ def test_text_without_secrets_is_the_same_object():
 
 
 def test_code_that_resembles_a_secret_is_unchanged():
-    code = (
-        'password = getpass.getpass()\nurl = f"https://{user}:{password}@host/"\nrisk-free task-list sk-learn'
-    )
+    code = 'password = getpass.getpass()\nurl = f"https://{user}:{password}@host/"\nrisk-free task-list sk-learn'
     assert Vault().redact(code) == code
 
 
@@ -447,9 +441,7 @@ async def test_forget_deletes_the_payload_and_the_chain_holds(script):
 
 
 async def test_a_payload_that_was_changed_is_named(script):
-    proc = await llmos.run(
-        "x", model=script(python("print('a' * 9000)"), {"text": "ok"}), namespace={}, approve="auto"
-    )
+    proc = await llmos.run("x", model=script(python("print('a' * 9000)"), {"text": "ok"}), namespace={}, approve="auto")
     blob = next((proc.journal.path.parent / "blobs").iterdir())
     data = blob.read_bytes()
     blob.write_bytes(data.replace(b"a", b"b", 1))
@@ -472,9 +464,7 @@ async def test_beginning_of_a_long_secret_in_a_text_variable_is_not_described(sc
         "frame": frame,
         "long": "plain " * 40,
     }
-    model = Watched(
-        [*({"calls": [{"name": "describe", "arguments": {"name": n}}]} for n in names), {"text": "ok"}]
-    )
+    model = Watched([*({"calls": [{"name": "describe", "arguments": {"name": n}}]} for n in names), {"text": "ok"}])
     proc = Session(names).create("show it", model=model, approve="auto")
     await proc.start()
     assert "correct-horse" not in model.sent.decode()

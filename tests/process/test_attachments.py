@@ -25,9 +25,7 @@ def folder(tmp_path):
     FRAME.to_csv(tmp_path / "wide.tsv", index=False, sep="\t")
     FRAME.to_csv(tmp_path / "packed.csv.gz", index=False)
     FRAME.to_excel(tmp_path / "book.xlsx", index=False)
-    duckdb.sql("select 'Oslo' as city, 1 as n union all select 'Rome', 2").write_parquet(
-        str(tmp_path / "2024.parquet")
-    )
+    duckdb.sql("select 'Oslo' as city, 1 as n union all select 'Rome', 2").write_parquet(str(tmp_path / "2024.parquet"))
     return tmp_path
 
 

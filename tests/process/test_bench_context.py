@@ -29,9 +29,7 @@ def test_model_answers_only_what_stands_in_its_prompt():
     assert bench.answer(prompt(asked, fact))["text"].startswith("S-1: B-7")
     (wanted,) = bench.answer(prompt(asked))["calls"]
     assert wanted == bench.call("recall", query="station S-1 reports code")
-    looked = prompt(
-        "record(n=2)", asked, "nothing fits", called=("recall", {"query": "station S-1 reports code"})
-    )
+    looked = prompt("record(n=2)", asked, "nothing fits", called=("recall", {"query": "station S-1 reports code"}))
     assert bench.answer(looked)["text"].startswith("S-1: unknown")
 
 
@@ -72,6 +70,4 @@ async def test_run_that_does_not_fit_answers_every_planted_fact_and_loses_nothin
 
 async def test_ten_steps_cost_what_a_plain_loop_costs():
     ten = await bench.short_run(10)
-    assert ten["ratio"] <= bench.MOST_SHORT < ten["to bare"], (
-        "tools that say less are cheaper: the bound can fail"
-    )
+    assert ten["ratio"] <= bench.MOST_SHORT < ten["to bare"], "tools that say less are cheaper: the bound can fail"

@@ -110,9 +110,7 @@ async def test_notes_are_asked_for_while_all_that_leaves_still_stands_in_the_pro
     assert model.asked in (len(pages), len(pages) + 1) and model.asked > 1
     assert model.saw[0] == [*range(len(model.saw[0]))], "nothing had left when it was asked first"
     for before, after in pairwise(model.saw):
-        assert after[0] > before[0] and after[0] <= before[-1], (
-            "one compaction lies between, and no step is missing"
-        )
+        assert after[0] > before[0] and after[0] <= before[-1], "one compaction lies between, and no step is missing"
 
 
 async def test_a_turn_that_leaves_no_room_for_the_question_pushes_work_out_and_is_asked_about_after_that():
@@ -246,9 +244,7 @@ def test_the_window_is_60_percent_of_the_context_and_a_result_an_eighth_of_it():
     assert window_bytes(Traits("local", window_bytes=5_000), 60_000) == 5_000
 
 
-@pytest.mark.parametrize(
-    ("text", "tokens"), [("", 0), ("60k", 60_000), ("1m", 1_000_000), ("128000 tokens", 128_000)]
-)
+@pytest.mark.parametrize(("text", "tokens"), [("", 0), ("60k", 60_000), ("1m", 1_000_000), ("128000 tokens", 128_000)])
 def test_a_context_is_read_as_tokens(text, tokens):
     assert parse_context(text) == tokens
 

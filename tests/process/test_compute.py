@@ -29,9 +29,7 @@ async def answered(script, *texts, names, turns=(), **options):
 
 
 async def test_an_expression_is_replaced_by_its_value_and_marked_computed(script):
-    proc = await answered(
-        script, "The sum is {{sum(xs)}}, the mean {{sum(xs) / 3:.2f}}.", names={"xs": [1, 2, 4]}
-    )
+    proc = await answered(script, "The sum is {{sum(xs)}}, the mean {{sum(xs) / 3:.2f}}.", names={"xs": [1, 2, 4]})
     assert (proc.reason, proc.answer) == ("answered", "The sum is 7, the mean 2.33.")
     found = answers.numbers(proc.run.state)
     assert [(n.text, n.kind, n.code) for n in found] == [
@@ -168,9 +166,7 @@ async def test_nothing_is_evaluated_in_code_of_the_answer(script, answer):
 
 
 async def test_what_stands_between_code_is_evaluated(script):
-    proc = await answered(
-        script, "`a` is {{sum(xs)}}, `b` {{xs[0]}}.\n```\nc\n```\n{{xs[1]}}", names={"xs": [1, 2]}
-    )
+    proc = await answered(script, "`a` is {{sum(xs)}}, `b` {{xs[0]}}.\n```\nc\n```\n{{xs[1]}}", names={"xs": [1, 2]})
     assert proc.answer == "`a` is 3, `b` 1.\n```\nc\n```\n2"
 
 
@@ -198,9 +194,7 @@ async def test_what_cannot_be_evaluated_goes_back_once_and_then_stands_as_code(s
 
 async def test_an_answer_without_expressions_evaluates_nothing(script):
     proc = await answered(script, "It is {7}, or a dict: {1: 2}.", names={})
-    assert (
-        "answer.computed" not in [e.k for e in proc.events] and proc.answer == "It is {7}, or a dict: {1: 2}."
-    )
+    assert "answer.computed" not in [e.k for e in proc.events] and proc.answer == "It is {7}, or a dict: {1: 2}."
 
 
 async def test_a_secret_does_not_leave_through_an_expression(script):
@@ -304,14 +298,10 @@ def test_an_expression_as_code_gives_its_text():
     assert eval(compute.as_code("t", child.TABLE), space) == child.markdown_table(space["t"])
 
 
-@pytest.mark.parametrize(
-    "code", ["open('/etc/hostname').read()", "reader('/etc/hostname').read()", "later().read()"]
-)
+@pytest.mark.parametrize("code", ["open('/etc/hostname').read()", "reader('/etc/hostname').read()", "later().read()"])
 async def test_an_expression_takes_nothing_from_outside(script, code):
     answer = f"{{{{{code}}}}}"
-    proc = await answered(
-        script, answer, answer, names={"reader": open, "later": partial(open, "/etc/hostname")}
-    )
+    proc = await answered(script, answer, answer, names={"reader": open, "later": partial(open, "/etc/hostname")})
     told = "".join(m.text for m in proc.run.state.context.messages() if m.role == "user")
     assert proc.answer == f"`{code}`" and "outside" in told
 

@@ -15,9 +15,7 @@ TURNS = [{"calls": [{"name": "python", "arguments": {"code": "1 + 1"}}]}, {"text
 
 
 def asked(process):
-    return [
-        (e.d.get("model"), e.d.get("endpoint")) for e in process.events if isinstance(e.body, ModelRequested)
-    ]
+    return [(e.d.get("model"), e.d.get("endpoint")) for e in process.events if isinstance(e.body, ModelRequested)]
 
 
 async def test_model_and_endpoint_are_recorded_with_the_first_request_and_shown():

@@ -80,9 +80,7 @@ async def test_3_arguments_as_an_object_and_no_id():
             {
                 "index": 0,
                 "delta": {
-                    "tool_calls": [
-                        {"index": 0, "id": None, "function": {"name": "add", "arguments": {"a": 1, "b": 2}}}
-                    ]
+                    "tool_calls": [{"index": 0, "id": None, "function": {"name": "add", "arguments": {"a": 1, "b": 2}}}]
                 },
             }
         ]
@@ -117,9 +115,7 @@ async def test_5_safe_coercions_only():
     assert result(proc) == "7"
 
 
-@pytest.mark.parametrize(
-    "error", [ValueError("bad"), SystemExit(3), asyncio.CancelledError(), KeyboardInterrupt()]
-)
+@pytest.mark.parametrize("error", [ValueError("bad"), SystemExit(3), asyncio.CancelledError(), KeyboardInterrupt()])
 async def test_6_exception_of_a_tool_reaches_the_model(error):
     def boom() -> str:
         """Fail."""
@@ -254,9 +250,7 @@ async def test_20_a_bad_200_is_retried_once_then_failed(body):
 
 
 async def test_20_tools_unsupported_gives_a_hint():
-    proc, prompts = await run(
-        {"status": 400, "body": {"error": {"message": "tools are not supported by this model"}}}
-    )
+    proc, prompts = await run({"status": 400, "body": {"error": {"message": "tools are not supported by this model"}}})
     assert proc.reason == "failed" and len(prompts) == 1 and "tools" in proc.detail
 
 
@@ -264,9 +258,7 @@ async def test_21_overflow_pages_whole_pairs_out_and_tries_once_more():
     calls = [call("add", a=i, b=1) for i in range(6)]
     full = {
         "status": 400,
-        "body": {
-            "error": {"message": "maximum context length is 10 tokens", "code": "context_length_exceeded"}
-        },
+        "body": {"error": {"message": "maximum context length is 10 tokens", "code": "context_length_exceeded"}},
     }
     proc, prompts = await run(*calls, full, DONE)
     assert proc.reason == "answered" and len(prompts[7]) < len(prompts[6])

@@ -127,9 +127,7 @@ def test_of_many_images_the_oldest_leave_in_groups():
             for n in range(count)
         ]
 
-    shown = [
-        sum(len(m.parts) for m in briefing.prompt(messages(n), True) if m.role == "user") for n in range(20)
-    ]
+    shown = [sum(len(m.parts) for m in briefing.prompt(messages(n), True) if m.role == "user") for n in range(20)]
     assert (
         max(shown) == briefing.MOST
         and shown[:9] == list(range(9))

@@ -30,9 +30,7 @@ async def test_what_an_earlier_step_made_is_not_lacking(script):
 
 
 async def test_variable_of_the_goal_counts_only_where_it_was_there(script):
-    run = await asks(
-        script, "y = 1", goal="Make `y` of `cars` and `bikes`.", namespace={"cars": [1], "bikes": [2]}
-    )
+    run = await asks(script, "y = 1", goal="Make `y` of `cars` and `bikes`.", namespace={"cars": [1], "bikes": [2]})
     assert inputs.spoken(run) == []
     del run.namespace["cars"]
     assert inputs.spoken(run) == ["cars"] and inputs.lacking(run) == []

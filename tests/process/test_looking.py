@@ -114,9 +114,7 @@ async def test_memory_that_cannot_be_copied_is_refused_at_the_write(script, shar
 
 
 @pytest.mark.parametrize("code", ["mm[0]", "part.max()", "shm.size", "plain[0]"])
-async def test_where_the_system_does_not_tell_what_is_shared_it_is_not_looked_at(
-    script, shared, monkeypatch, code
-):
+async def test_where_the_system_does_not_tell_what_is_shared_it_is_not_looked_at(script, shared, monkeypatch, code):
     monkeypatch.setattr(memory, "MAPS", Path("/nowhere"))
     names = {**shared, "part": shared["mm"][3:][1:], "x": np.arange(3)}
     proc = await answered(script, *[f"{{{{{code}}}}} {{{{x.max()}}}}"] * 2, names=names)
@@ -159,7 +157,9 @@ async def test_c_code_is_refused_where_the_system_has_no_filter(script, tmp_path
 async def test_each_expression_finds_the_live_state(script):
     random.seed(7)
     names = {"l": [1, 2, 3], "random": random, "it": iter([5, 6])}
-    said = "{{l.pop()}} {{l.pop()}} {{next(it)}} {{next(it)}} {{random.random():.6f}} {{random.random():.6f}} {{len(l)}}"
+    said = (
+        "{{l.pop()}} {{l.pop()}} {{next(it)}} {{next(it)}} {{random.random():.6f}} {{random.random():.6f}} {{len(l)}}"
+    )
     proc = await answered(script, said, names=names)
     drawn = f"{random.random():.6f}"
     assert proc.answer == f"3 3 5 5 {drawn} {drawn} 3" and next(names["it"]) == 5 and names["l"] == [1, 2, 3]
@@ -198,9 +198,7 @@ async def test_what_waits_for_a_thread_that_is_not_in_the_copy_is_told_so_at_onc
 async def test_all_expressions_together_have_a_time(script, monkeypatch):
     monkeypatch.setattr(compute, "COMPUTE_S", 0.4)
     monkeypatch.setattr(compute, "ALL_S", 0.6)
-    proc = await answered(
-        script, *["{{time.sleep(9)}} {{time.sleep(8)}} {{time.sleep(7)}}"] * 2, names={"time": time}
-    )
+    proc = await answered(script, *["{{time.sleep(9)}} {{time.sleep(8)}} {{time.sleep(7)}}"] * 2, names={"time": time})
     assert proc.reason == "answered" and "took all the time" in proc.run.state.unfilled[2]
 
 
@@ -256,9 +254,7 @@ async def test_what_was_computed_stays_where_it_fails_the_second_time(script, tm
 
 
 async def test_no_braces_are_shown_beyond_the_most(script, monkeypatch):
-    monkeypatch.setattr(
-        compute, "MOST", 3
-    )  # 60 would take half a minute: each is evaluated in copies of its own
+    monkeypatch.setattr(compute, "MOST", 3)  # 60 would take half a minute: each is evaluated in copies of its own
     said = " ".join(f"{{{{x + {n}}}}}" for n in range(5))
     proc = await answered(script, said, said, names={"x": 0})
     assert proc.answer == "0 1 2 `x + 3` `x + 4`"
@@ -312,11 +308,7 @@ async def test_a_frame_is_a_table_in_a_block_of_its_own(script, code, shown):
 async def test_a_long_table_is_shown_by_whole_rows(script):
     proc = await answered(script, "{{df}}", names={"df": pd.DataFrame({"n": range(5000)})})
     *rows, blank, rest = proc.answer.splitlines()
-    assert (
-        {len(r) for r in rows} == {len(rows[0])}
-        and blank == ""
-        and rest == f"({5000 - len(rows) + 2:,} more rows)"
-    )
+    assert {len(r) for r in rows} == {len(rows[0])} and blank == "" and rest == f"({5000 - len(rows) + 2:,} more rows)"
 
 
 def test_a_column_of_days_shows_no_midnight_and_one_of_times_shows_all_of_each():
@@ -337,9 +329,7 @@ def test_a_column_of_days_shows_no_midnight_and_one_of_times_shows_all_of_each()
     assert told == [
         ["2026-09-28 00:00:00", "2026-09-28"], ["NaT", "2026-09-28"], ["2026-10-05 08:00:00", "2026-09-28"]
     ]  # fmt: skip
-    assert "2026-09-28 00:00:00" in markdown_table(
-        pd.DataFrame({"x": ["2026-09-28 00:00:00"]})
-    )  # a text as it is
+    assert "2026-09-28 00:00:00" in markdown_table(pd.DataFrame({"x": ["2026-09-28 00:00:00"]}))  # a text as it is
 
 
 def test_a_frame_of_polars_is_a_table_too():
@@ -359,9 +349,7 @@ def test_a_frame_of_polars_is_a_table_too():
     ],
 )  # fmt: skip
 async def test_a_name_that_holds_the_models_literal_is_the_models_word(script, step, code):
-    proc = await answered(
-        script, f"{{{{{code}}}}} of {{{{sum(xs)}}}}", names={"xs": [1, 2]}, turns=[python(step)]
-    )
+    proc = await answered(script, f"{{{{{code}}}}} of {{{{sum(xs)}}}}", names={"xs": [1, 2]}, turns=[python(step)])
     assert proc.answer.replace(",", "") == "9999 of 3" and codes(proc) == ["sum(xs)"]
 
 

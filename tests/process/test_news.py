@@ -161,9 +161,7 @@ def folded(*bodies, seconds):
     return [m.text for m in state.context.messages()]
 
 
-@pytest.mark.parametrize(
-    ("seconds", "told"), [(720, ["after 12 min; it is 2026-01-02 09:12 UTC now"]), (60, [])]
-)
+@pytest.mark.parametrize(("seconds", "told"), [(720, ["after 12 min; it is 2026-01-02 09:12 UTC now"]), (60, [])])
 def test_an_answer_that_took_long_is_told(seconds, told):
     asked = QuestionAsked(question="r9.0", about="question", text="Which year?", title="a question")
     found = folded(asked, QuestionAnswered(question="r9.0", text="2024", by=YOU), seconds=seconds)

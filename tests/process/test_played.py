@@ -87,9 +87,7 @@ async def test_played_task_takes_the_requests_of_a_plain_loop_and_asks_nothing(t
     (tmp_path / "q2.csv").write_text("sku;Menge\nA1;1,5\nB2;3\n")
     turns, said = PLAYED[name]
     model = ScriptedModel(turns)
-    process = await llmos.run(
-        name, model=model, namespace={}, approve="risky", plan="none", home=tmp_path / "home"
-    )
+    process = await llmos.run(name, model=model, namespace={}, approve="risky", plan="none", home=tmp_path / "home")
     assert process.reason == "answered" and process.answer == said
     assert model.position == len(turns)
     assert {c.status for c in process.run.state.calls.values()} == {"done"}

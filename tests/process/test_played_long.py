@@ -55,9 +55,7 @@ async def test_plot_with_a_correction_after_the_answer_and_one_on_the_way():
     await two
     told = "\n".join(m.text for m in two.run.state.context.messages())
     assert one.answer == "The peak is at 8:00." and two.answer == "On weekdays the mean is 45 at 8:00."
-    assert (
-        "Its goal: Plot a typical day" in told and "errors='coerce'" in told and "zeros are no counts" in told
-    )
+    assert "Its goal: Plot a typical day" in told and "errors='coerce'" in told and "zeros are no counts" in told
     assert model.position == len(second) and not asked(one) + asked(two)
     assert {c.status for p in (one, two) for c in p.run.state.calls.values()} == {"done"}
     assert same_as_folded(one) and same_as_folded(two)
@@ -80,9 +78,7 @@ async def test_text_mining_reads_a_file_of_the_users_and_obeys_nothing_in_it(tmp
          'such as "{{r[r.noise].text.iloc[0]}}" ({{r[r.noise].id.iloc[0]}}).'},
     ]  # fmt: skip
     model = ScriptedModel(turns)
-    process = await llmos.run(
-        "What do people complain about?", model=model, namespace={}, home=tmp_path / "home"
-    )
+    process = await llmos.run("What do people complain about?", model=model, namespace={}, home=tmp_path / "home")
     assert process.answer == (
         'Most complain about the leaking lid: 3 of 5 reviews, such as "Leaks at the lid. TOO LOUD." (1001).'
     )
@@ -93,8 +89,7 @@ async def test_three_children_in_one_namespace_do_without_a_call_that_is_refused
     names = ("Bridge", "Harbour", "Station")
     session = llmos.Session({"b": pd.DataFrame({"station": names * 4, "n": range(12)})})
     starts = [
-        {"name": "start_process", "arguments": {"goal": f"Mean of n for {n} in `b`.", "name": n.lower()}}
-        for n in names
+        {"name": "start_process", "arguments": {"goal": f"Mean of n for {n} in `b`.", "name": n.lower()}} for n in names
     ]
     waits = [{"name": "wait_process", "arguments": {"process": n.lower()}} for n in names]
     children = [
@@ -144,10 +139,7 @@ async def test_fact_of_the_third_of_sixty_steps_is_known_at_the_end_without_anot
     @llmos.tool(effect="read", repeat="pure")
     def read_log(day: int) -> str:
         """Read one log."""
-        lines = [
-            f"{rng.choice(['pump', 'weir', 'gate'])}: {rng.uniform(1, 9):.2f} m" + " quiet" * 9
-            for _ in range(30)
-        ]
+        lines = [f"{rng.choice(['pump', 'weir', 'gate'])}: {rng.uniform(1, 9):.2f} m" + " quiet" * 9 for _ in range(30)]
         if day == 3:
             lines.insert(9, f"the probe of Q-7 {Reader.FACT} from today on")
         return "\n".join([f"log {day}:", *lines])

@@ -30,9 +30,7 @@ async def played(turns, namespace, answer, questions=0, **options):
 async def test_five_files_of_a_library_are_brought_into_one_table(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "members.csv").write_text("member_id,branch\nM1,north\nM2,west\nM2,south\n")
-    (tmp_path / "books.tsv").write_text(
-        "isbn\tgenre\tpreis\nB1\tart\t1,5\nB2\tscience\té\n", encoding="latin-1"
-    )
+    (tmp_path / "books.tsv").write_text("isbn\tgenre\tpreis\nB1\tart\t1,5\nB2\tscience\té\n", encoding="latin-1")
     (tmp_path / "h1.csv").write_text(
         "Loan,member,isbn,out,back\nL1,m1,B1,2025-01-01,2025-02-10\nL2,M9,B2,2025-01-02,\n"
     )
@@ -69,9 +67,7 @@ async def test_refactoring_over_files_asks_once_with_the_tests_that_passed(tmp_p
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rates.py").write_text("def conv(a, c):\n    return a * {'EUR': 1, 'USD': 2}[c]\n")
     (tmp_path / "bill.py").write_text("from rates import conv\n\n\ndef total(x):\n    return conv(x, 'USD')\n")
-    (tmp_path / "test_bill.py").write_text(
-        "from bill import total\n\n\ndef test_total():\n    assert total(2) == 4\n"
-    )
+    (tmp_path / "test_bill.py").write_text("from bill import total\n\n\ndef test_total():\n    assert total(2) == 4\n")
     edits = [
         ("rates.py", "def conv(a, c)", "def from_eur(a, c)"),
         ("bill.py", "import conv", "import from_eur"),
@@ -96,9 +92,7 @@ async def test_report_from_a_database_asks_for_the_file_alone(tmp_path, monkeypa
         call("sql", query="select substr(day, 1, 7) as month, sum(total) as revenue from orders group by month", database="shop", into="months"),
         python("from pathlib import Path\ntotal = months.revenue.sum()\n_ = Path('report.md').write_text(f'# Shop\\n\\n{total}')"),
     ]  # fmt: skip
-    said = await played(
-        turns, {"shop": "sqlite:///shop.db"}, "It was {{total:.0f}}.", questions=1, tools=["sql"]
-    )
+    said = await played(turns, {"shop": "sqlite:///shop.db"}, "It was {{total:.0f}}.", questions=1, tools=["sql"])
     assert said == "It was 12." and (tmp_path / "report.md").exists()
 
 
@@ -145,7 +139,5 @@ async def test_bugs_of_a_class_are_repaired_on_the_live_object():
             "Stock.reserve, Stock.count = reserve, count\nlog = Stock().reserve(1, dt.date(2025, 7, 1))\nprint(log, stock.count())"
         ),
     ]
-    said = await played(
-        turns, names, "{{stock.count()}} are held at the fixed day 2025-06-01, `log` is {{log}}."
-    )
+    said = await played(turns, names, "{{stock.count()}} are held at the fixed day 2025-06-01, `log` is {{log}}.")
     assert said == "3 are held at the fixed day 2025-06-01, `log` is [1]."

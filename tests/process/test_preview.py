@@ -55,9 +55,7 @@ async def test_risky_code_is_previewed_unasked_without_effect(script, tmp_path):
     proc = await run(script, *codes, names={})
     calls = [proc.run.state.calls[f"r{n}.0"] for n in range(1, 6)]
     assert proc.reason == "answered" and kept.read_text() == "kept"
-    assert all(c.status == "failed" and "refused in a preview" in c.result for c in calls), [
-        c.result for c in calls
-    ]
+    assert all(c.status == "failed" and "refused in a preview" in c.result for c in calls), [c.result for c in calls]
 
 
 async def test_writes_by_c_code_are_blocked_by_the_system(script, tmp_path):

@@ -47,9 +47,7 @@ def test_withdrawn_claims_are_skipped_and_changed_ones_reordered(policy, given, 
         nice = data.draw(st.integers(-20, 19))
         queue.change(ticket, nice=nice, served=float(nice + 20), turn=nice + 20)
         kept[ticket] = Claim(kept[ticket].pid, ticket, kept[ticket].since, nice, float(nice + 20), nice + 20)
-    assert [queue.before(c.ticket) for c in sorted(kept.values(), key=POLICIES[policy])] == list(
-        range(len(kept))
-    )
+    assert [queue.before(c.ticket) for c in sorted(kept.values(), key=POLICIES[policy])] == list(range(len(kept)))
     assert drained(queue) == sorted(kept.values(), key=POLICIES[policy])
 
 
@@ -103,12 +101,8 @@ def test_each_policy_orders_as_documented():
     assert order("rr", *first) == [2, 3, 1]
     assert order("las", *first) == [2, 3, 1]
     assert order("priority", Claim(1, 0, 0.0), Claim(2, 0, 1.0, nice=-1)) == [2, 1]
-    assert order("priority", Claim(1, 0, 0.0), Claim(2, 0, AGE_S + 1, nice=-1)) == [1, 2], (
-        "it waited long enough"
-    )
-    assert order("las", Claim(1, 0, nice=10, served=1.0), Claim(2, 0, served=2.0)) == [2, 1], (
-        "nice weighs service"
-    )
+    assert order("priority", Claim(1, 0, 0.0), Claim(2, 0, AGE_S + 1, nice=-1)) == [1, 2], "it waited long enough"
+    assert order("las", Claim(1, 0, nice=10, served=1.0), Claim(2, 0, served=2.0)) == [2, 1], "nice weighs service"
 
 
 @given(

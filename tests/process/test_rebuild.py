@@ -51,9 +51,7 @@ async def test_the_surviving_steps_run_again_in_order(script):
     assert again.state == "paused" and names["items"] == [0]
     await finish(again)
     assert again.reason == "answered" and names["total"] == 100 and same_as_folded(again)
-    assert again.run.state.epoch == 1 and not any(
-        e.d.get("signal") == "rebuilt_differently" for e in again.events
-    )
+    assert again.run.state.epoch == 1 and not any(e.d.get("signal") == "rebuilt_differently" for e in again.events)
 
 
 @pytest.mark.parametrize("items", [[0], [7], None], ids=["as they were", "others by now", "not there"])
@@ -128,9 +126,7 @@ async def test_bounds_on_names_outlive_the_kernel(script):
 
 
 def test_rebuild_in_a_new_kernel_uses_the_notebooks_functions(tmp_path):
-    functions = (
-        "calls = []\ndef note(text: str) -> str:\n    'Note it.'\n    calls.append(text)\n    return text"
-    )
+    functions = "calls = []\ndef note(text: str) -> str:\n    'Note it.'\n    calls.append(text)\n    return text"
     with Notebook(tmp_path) as book:
         book.run(functions)
         spec = book.script(python("x = 1"), call("note", text="hello"), {"text": "noted"})

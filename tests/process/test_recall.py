@@ -59,9 +59,7 @@ async def test_a_crash_changes_no_byte_of_a_later_prompt(tmp_path, seed):
 
 async def test_the_comparison_finds_a_prompt_that_depends_on_the_crash(tmp_path, monkeypatch):
     """A ledger that named events would change, since a crash adds some."""
-    monkeypatch.setattr(
-        context, "_ledger_line", lambda number, groups, label: f"page {number}: {groups[0].first}"
-    )
+    monkeypatch.setattr(context, "_ledger_line", lambda number, groups, label: f"page {number}: {groups[0].first}")
     model = Recorder(varied(80))
     proc = await llmos.run("Read rows.", model=model, tools=[read], approve="auto", budget=LOTS)
     _, sent = await crashed(proc.journal.path, 30, 80, tmp_path / "again")
@@ -98,9 +96,7 @@ async def test_recalled_words_raise_a_label_that_somebody_lowered(script):
 
     turns = [*(call("page", n=n) for n in range(32)), call("ask", question="Go on?")]
     model = script(*turns, call("recall", query="page 1"), {"text": "Done."})
-    proc = await llmos.run(
-        "Read.", model=model, tools=[page], approve="auto", budget=LOTS, namespace={}, context="9k"
-    )
+    proc = await llmos.run("Read.", model=model, tools=[page], approve="auto", budget=LOTS, namespace={}, context="9k")
     with proc.journal.held():
         proc.run.append(LabelChanged(name="*", label="trusted", why="you have looked at it"))
     await proc.reply("yes")
@@ -111,9 +107,7 @@ async def test_recalled_words_raise_a_label_that_somebody_lowered(script):
 async def test_page_recalled_twice_stays_in_the_window(script):
     turns = [call("add", a=i, b=1) for i in range(31)]
     twice = [call("recall", query="r3.0"), call("add", a=100, b=1), call("recall", query="r3.0")]
-    model = Recorder(
-        script(*turns, *twice, *(call("add", a=200 + i, b=1) for i in range(60)), {"text": "Done."})
-    )
+    model = Recorder(script(*turns, *twice, *(call("add", a=200 + i, b=1) for i in range(60)), {"text": "Done."}))
     proc = await llmos.run("Add.", model=model, tools=[add], approve="auto", budget=LOTS, context="9k")
     paged = [e.d for e in proc.events if e.k == "context.paged"]
     assert len(paged) == 3 and "stay" not in paged[0] and paged[1]["stay"] and paged[2]["stay"]

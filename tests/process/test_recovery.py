@@ -135,14 +135,10 @@ async def test_disk_that_fills_up_runs_nothing_unrecorded(script, monkeypatch):
         """Look."""
         ran.append(n)
         if n == 1:
-            monkeypatch.setattr(
-                os, "fsync", lambda fd: (_ for _ in ()).throw(OSError(28, "No space left on device"))
-            )
+            monkeypatch.setattr(os, "fsync", lambda fd: (_ for _ in ()).throw(OSError(28, "No space left on device")))
         return n
 
-    proc = await llmos.run(
-        "go", model=script(call("look", n=1), call("look", n=2), {"text": "ok"}), tools=[look]
-    )
+    proc = await llmos.run("go", model=script(call("look", n=1), call("look", n=2), {"text": "ok"}), tools=[look])
     assert proc.state == "paused" and "No space left" in proc.detail and ran == [1]
     monkeypatch.undo()
     await proc.resume()
@@ -171,9 +167,7 @@ async def test_the_prompt_after_a_crash_has_the_same_bytes(script):
         return a + b
 
     turns = [call("add", b=i, a=1) for i in range(40)]
-    proc = await llmos.run(
-        "go", model=script(*turns, {"text": "ok"}), tools=[add], approve="auto", context="9k"
-    )
+    proc = await llmos.run("go", model=script(*turns, {"text": "ok"}), tools=[add], approve="auto", context="9k")
     again = llmos.load(proc.journal.path, tools=[add], model=script(*turns))
     first, second = ([m.encoded for m in p.run.state.context.messages()] for p in (proc, again))
     assert first == second and proc.run.wire()[1] == again.run.wire()[1]
@@ -186,9 +180,7 @@ async def test_budget_warns_at_80_percent_and_can_be_raised(script):
         return a + b
 
     turns = [call("add", a=i, b=1) for i in range(6)]
-    proc = await llmos.run(
-        "go", model=script(*turns, {"text": "ok"}), tools=[add], approve="auto", budget="5 steps"
-    )
+    proc = await llmos.run("go", model=script(*turns, {"text": "ok"}), tools=[add], approve="auto", budget="5 steps")
     assert (proc.reason, proc.detail) == ("budget", "steps")
     assert any("80 %" in m.text for m in proc.run.state.context.messages())
     proc.budget("+5 steps")

@@ -215,9 +215,7 @@ def test_a_variable_of_the_users_that_cannot_be_read_is_asked_about(folder, agai
     live(folder, turns, approve="risky", kill_when=after(1), answer=True, namespace={"fs": []})
     waits = live(folder, turns, namespace={"fs": []})
     (text,) = waits["questions"].values()
-    assert (
-        "changed `fs`, which is as the user's own cells have it: run it again, or go on without that?" in text
-    )
+    assert "changed `fs`, which is as the user's own cells have it: run it again, or go on without that?" in text
     found = live(folder, turns, answer=not again, namespace={"fs": []})
     assert found["names"]["n"] == int(again) and count(folder) == 1 + again
     if not again:

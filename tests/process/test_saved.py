@@ -91,9 +91,7 @@ def test_a_long_journal_is_opened_from_its_saved_state_and_gives_what_all_its_ev
     assert 0 < event.n < len(events) - 1 and not [n for n in read_already(events) if 0 < n < event.n]
     assert state == fold(read(journal)) == long_run.run.state
     assert state.digest == llmos.replay(journal).digest == long_run.digest
-    assert [m.encoded for m in state.context.messages()] == [
-        m.encoded for m in fold(read(journal)).context.messages()
-    ]
+    assert [m.encoded for m in state.context.messages()] == [m.encoded for m in fold(read(journal)).context.messages()]
     assert "holds" in "".join(audit.of_one(audit.Wanted(verify=True), journal))
 
 

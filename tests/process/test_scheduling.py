@@ -100,9 +100,7 @@ async def test_llmos_toml_bounds_the_slots(tmp_path, toml):
     await processes[1]
 
 
-@pytest.mark.parametrize(
-    "wrong", ["[scheduler]\nslot = 1", '[scheduler]\npolicy = "fair"', "[model]\nslots = -1"]
-)
+@pytest.mark.parametrize("wrong", ["[scheduler]\nslot = 1", '[scheduler]\npolicy = "fair"', "[model]\nslots = -1"])
 def test_a_setting_that_is_wrong_is_named(tmp_path, wrong):
     (tmp_path / "llmos.toml").write_text(wrong)
     with pytest.raises(UsageError, match=r"slot|scheduler"):
@@ -189,9 +187,7 @@ async def test_a_model_that_raises_leaves_the_others():
     for p in processes:
         await p
     assert [p.reason for p in processes] == ["answered"] * 3
-    assert next(e.d["error"] for e in processes[0].events if e.k == "model.failed").endswith(
-        "the model is broken"
-    )
+    assert next(e.d["error"] for e in processes[0].events if e.k == "model.failed").endswith("the model is broken")
 
 
 async def test_pause_works_while_a_retry_is_awaited():
@@ -240,9 +236,7 @@ async def test_requests_per_minute_are_bounded(monkeypatch):
 async def test_time_that_is_over_before_a_slot_is_free_ends_with_its_reason():
     session, model = llmos.Session(), Gated()
     (a,) = started(session, model, "a")
-    (b,) = started(
-        session, model, "b", budget="2 s"
-    )  # until then it has asked for the slot, also on a busy machine
+    (b,) = started(session, model, "b", budget="2 s")  # until then it has asked for the slot, also on a busy machine
     await b
     assert b.reason == "budget" and "slot" in b.detail
     a.kill()
@@ -289,9 +283,7 @@ async def writers(script, count, **options):
     session.on_start.append(
         lambda p: p.run.listeners.append(lambda e, s: order.append(s.goal) if e.k == "call.started" else None)
     )
-    first = session.start(
-        "0", approve="auto", model=script(python("await gate.wait()"), {"text": "ok"}), **options
-    )
+    first = session.start("0", approve="auto", model=script(python("await gate.wait()"), {"text": "ok"}), **options)
     await until_async(lambda: session.writes.held, every=0)
     rest = []
     for i in range(1, count):
@@ -339,9 +331,7 @@ async def test_process_waiting_for_the_namespace_obeys_at_once(script, signal):
 
 def test_ps_top_tree_and_nice_in_a_notebook(tmp_path):
     with Notebook(tmp_path) as book:
-        spec = book.script(
-            {"calls": [{"name": "python", "arguments": {"code": "await gate.wait()"}}]}, {"text": "ok"}
-        )
+        spec = book.script({"calls": [{"name": "python", "arguments": {"code": "await gate.wait()"}}]}, {"text": "ok"})
         book.run("import asyncio\ngate = asyncio.Event()")
         assert "no processes" in book.run("%agent ps").text
         assert book.run("%agent tree").text.strip() == book.run("%agent top").text.strip() == "no processes yet"
@@ -366,9 +356,7 @@ def test_ps_top_tree_and_nice_in_a_notebook(tmp_path):
 
 def test_benchmark_runs_and_broken_tools_or_models_hang_no_process(tmp_path):
     out = tmp_path / "scheduling.json"
-    ran = subprocess.run(
-        [sys.executable, BENCH, "--quick", "--out", out], capture_output=True, text=True, check=False
-    )
+    ran = subprocess.run([sys.executable, BENCH, "--quick", "--out", out], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     found = json.loads(out.read_text())
     assert found["failures"]["hung"] == [] and found["failures"]["cases"] > 50

@@ -215,9 +215,7 @@ async def test_calls_beside_a_plan_that_is_rejected_do_not_run_and_may_be_made_a
     await proc.reject("plan", "smaller still")
     await proc.approve("plan")
     assert proc.run.namespace["a"] == 1 and same_as_folded(proc)
-    assert [t for t in told(proc) if t.startswith("Not run")] == [
-        "Not run: what it was to serve is not to be done"
-    ] * 2
+    assert [t for t in told(proc) if t.startswith("Not run")] == ["Not run: what it was to serve is not to be done"] * 2
 
 
 async def test_a_plan_that_nobody_edited_is_not_said_to_be_edited_nor_told_again():
@@ -245,9 +243,7 @@ async def test_a_tool_with_an_argument_of_that_name_keeps_it():
 async def test_the_model_sees_its_call_as_it_wrote_it_and_the_journal_keeps_it():
     proc = await planned(serving("2", "a = 1"), DONE)
     (seen,) = [
-        m.calls[0].arguments
-        for m in proc.run.state.context.messages()
-        if m.calls and m.calls[0].name == "python"
+        m.calls[0].arguments for m in proc.run.state.context.messages() if m.calls and m.calls[0].name == "python"
     ]
     assert seen == {"code": "a = 1", "step": "2"}
     (raw,) = [

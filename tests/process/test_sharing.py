@@ -35,9 +35,7 @@ async def test_approval_is_void_where_a_shared_name_changed(script, change):
 
 async def test_approval_counts_where_no_shared_name_changed(script):
     names = {"df": [1], "other": 1}
-    proc = await llmos.run(
-        "go", model=script(python("n = len(df)"), {"text": "ok"}), namespace=names, approve="step"
-    )
+    proc = await llmos.run("go", model=script(python("n = len(df)"), {"text": "ok"}), namespace=names, approve="step")
     names["other"] = 2
     await proc.approve("all")
     assert proc.reason == "answered" and names["n"] == 1
@@ -159,18 +157,14 @@ async def test_person_is_not_asked_about_a_step_that_rests_on_what_is_no_more(sc
     await session.start("two", approve="auto", model=script(python("total = 1  # mine"), {"text": "ok"}))
     await first.reject("all", "no need")
     await waits(first)
-    assert [c.code for c in refusals(first)] == ["total = 1"], (
-        "it had not looked: the write was sent back unasked"
-    )
+    assert [c.code for c in refusals(first)] == ["total = 1"], "it had not looked: the write was sent back unasked"
     await first.approve("all")
     assert first.reason == "answered" and session.namespace["total"] == 2
 
 
 async def test_approved_step_goes_back_where_another_process_changed_what_it_writes(script):
     session = llmos.Session({"total": 0})
-    first = session.start(
-        "one", approve="step", model=script(python("total = 1"), python("total = 2"), {"text": "ok"})
-    )
+    first = session.start("one", approve="step", model=script(python("total = 1"), python("total = 2"), {"text": "ok"}))
     await waits(first)
     await session.start("two", approve="auto", model=script(python("total = 1  # mine"), {"text": "ok"}))
     await first.approve("all")

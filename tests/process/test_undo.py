@@ -95,9 +95,7 @@ async def test_a_step_that_fails_leaves_nothing_and_the_model_is_told(script):
 
 
 async def test_a_step_that_fails_before_it_changed_anything_says_nothing_of_it(script):
-    proc = await llmos.run(
-        "go", model=script(python("1 / 0"), {"text": "it failed"}), namespace={}, approve="auto"
-    )
+    proc = await llmos.run("go", model=script(python("1 / 0"), {"text": "it failed"}), namespace={}, approve="auto")
     assert proc.run.state.calls["r1.0"].result.endswith("ZeroDivisionError: division by zero")
 
 
@@ -173,9 +171,7 @@ async def test_later_change_is_a_conflict_and_nothing_is_undone(script, meanwhil
 
 async def test_conflict_in_an_earlier_step_leaves_later_ones_alone(script):
     names = {}
-    model = script(
-        {"plan": [{"title": "one"}, {"title": "two"}]}, python("a = [1]"), python("b = [2]"), {"text": "ok"}
-    )
+    model = script({"plan": [{"title": "one"}, {"title": "two"}]}, python("a = [1]"), python("b = [2]"), {"text": "ok"})
     proc = await llmos.run("go", model=model, namespace=names, approve="auto")
     names["a"].append("mine")
     with pytest.raises(SnapshotConflict, match="a changed since"):
@@ -402,9 +398,7 @@ async def test_bind_reverts_a_step_that_wrote_another_name(script):
 )
 async def test_bind_globs_with_minus(script, bind, code, allowed):
     names = {}
-    proc = await llmos.run(
-        "go", model=script(python(code), {"text": "ok"}), namespace=names, approve="auto", bind=bind
-    )
+    proc = await llmos.run("go", model=script(python(code), {"text": "ok"}), namespace=names, approve="auto", bind=bind)
     assert bool(own(names)) is allowed and (proc.run.state.calls["r1.0"].status == "done") is allowed
 
 

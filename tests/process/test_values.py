@@ -61,20 +61,14 @@ async def test_equal_content_is_written_once(script):
     assert len(blobs(proc)) == 2 and stored(proc)["r4.0"] == ["x"]
 
 
-async def test_a_module_of_a_library_comes_back_and_one_of_the_workspace_is_not_imported(
-    script, tmp_path, monkeypatch
-):
+async def test_a_module_of_a_library_comes_back_and_one_of_the_workspace_is_not_imported(script, tmp_path, monkeypatch):
     (tmp_path / "own_module.py").write_text("from pathlib import Path\nPath('imported').touch()\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     proc = await run(script, "import json, own_module; open('log', 'w').close()")
     monkeypatch.delitem(__import__("sys").modules, "own_module")
     (tmp_path / "imported").unlink()
     names, found = await taken_up(proc)
-    assert (
-        names == {"json": json}
-        and found.missing == {"own_module": "r1.0"}
-        and not (tmp_path / "imported").exists()
-    )
+    assert names == {"json": json} and found.missing == {"own_module": "r1.0"} and not (tmp_path / "imported").exists()
 
 
 async def test_nothing_secret_is_stored(script):
@@ -82,9 +76,7 @@ async def test_nothing_secret_is_stored(script):
     names = {"it": "hunter2-hunter2"}  # code that spells it, in pieces, too, holds the handle instead
     proc = await run(script, "a = ['my', it]", "b = it.encode()", "c = 3", names=names)
     assert stored(proc) == {"r1.0": [], "r2.0": [], "r3.0": ["c"]}
-    assert not any(
-        b"hunter2-hunter2" in b.read_bytes() for b in proc.journal.path.parent.rglob("*") if b.is_file()
-    )
+    assert not any(b"hunter2-hunter2" in b.read_bytes() for b in proc.journal.path.parent.rglob("*") if b.is_file())
 
 
 async def test_what_is_labelled_secret_is_not_stored(script, tmp_path):

@@ -35,9 +35,7 @@ TOOLS = ROOT / "benchmarks"
 def spec(folder, name="a", *turns, **more):
     """Write a script and give the spec that plays it."""
     file = folder / f"{abs(hash(name))}.json"
-    file.write_text(
-        json.dumps({"version": 1, "turns": [*(turns or (call("tell", n=7),)), {"text": "it is 7"}]})
-    )
+    file.write_text(json.dumps({"version": 1, "turns": [*(turns or (call("tell", n=7),)), {"text": "it is 7"}]}))
     tools = ["batch_tools:tell", "batch_tools:crash", "batch_tools:look"]
     return {"id": name, "goal": "tell", "model": f"script:{file}", "approve": "auto", "tools": tools, **more}
 
@@ -81,9 +79,7 @@ def test_a_bad_line_is_named_and_nothing_starts(line, said, tmp_path, capsys):
     assert said in found and found.count("\n") == 1 and not (tmp_path / "out.jsonl").exists()
 
 
-@pytest.mark.parametrize(
-    "words", [["--workers", "-1"], ["--dask", "tcp://x:1", "--processes"], ["--worker", "2"]]
-)
+@pytest.mark.parametrize("words", [["--workers", "-1"], ["--dask", "tcp://x:1", "--processes"], ["--worker", "2"]])
 def test_options_that_do_not_fit_are_refused(words, tmp_path, capsys):
     assert cli.main(["run-batch", write(tmp_path / "s.jsonl", spec(tmp_path)), *words]) == 2
     assert "run-batch: " in capsys.readouterr().err
@@ -134,9 +130,7 @@ async def test_ids_that_look_alike_are_two_runs_and_one_id_is_one(tmp_path):
 )
 async def test_failure_of_one_run_is_its_result(change, said, tmp_path):
     bad, good = await llmos.run_batch([{**spec(tmp_path, "bad"), **change}, spec(tmp_path, "good")])
-    assert (bad["state"], bad["reason"], good["reason"]) == ("ended", "failed", "answered") and said in bad[
-        "detail"
-    ]
+    assert (bad["state"], bad["reason"], good["reason"]) == ("ended", "failed", "answered") and said in bad["detail"]
 
 
 async def test_waiting_run_continues_once_approved(tmp_path):
@@ -152,9 +146,7 @@ async def test_waiting_run_continues_once_approved(tmp_path):
 async def test_acts_of_a_spec_let_these_calls_out_and_no_others(tmp_path, monkeypatch):
     monkeypatch.setenv("BENCH_BATCH_LOG", str(tmp_path / "paid"))
     turns = [call("pay", run="a", n=n) for n in (1, 1, 2)]
-    wanted = spec(
-        tmp_path, "a", *turns, approve="never", tools=["batch_tools:pay"], acts=["pay(run='a', n='1')"]
-    )
+    wanted = spec(tmp_path, "a", *turns, approve="never", tools=["batch_tools:pay"], acts=["pay(run='a', n='1')"])
     (found,) = await llmos.run_batch([wanted])
     assert found["reason"] == "answered" and [e["n"] for e in effects(tmp_path / "paid")] == [1]
     (other,) = await llmos.run_batch([{**wanted, "acts": ["pay(run='a', n=2)"]}])
@@ -291,9 +283,7 @@ async def test_worker_that_lost_its_journal_has_no_further_effect(tmp_path, scri
         done.append("pay")
         return "paid"
 
-    proc = llmos.start(
-        "x", model=script({**call("pay"), "wait_s": 2}, {"text": "ok"}), tools=[pay], approve="auto"
-    )
+    proc = llmos.start("x", model=script({**call("pay"), "wait_s": 2}, {"text": "ok"}), tools=[pay], approve="auto")
     await until_async(lambda: any(e.k == "model.requested" for e in proc.events))  # the last before it waits
     await proc.journal.flush()
     proc.journal._lock.lock_file and Path(proc.journal._lock.lock_file).unlink()

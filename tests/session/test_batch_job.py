@@ -70,9 +70,7 @@ def test_run_that_used_up_its_budget_goes_on_with_a_larger_one(tmp_path, capsys)
 
 
 @pytest.mark.out_of_process
-@pytest.mark.parametrize(
-    "how", [["--workers", "3"], ["--workers", "2", "--processes"]], ids=["threads", "processes"]
-)
+@pytest.mark.parametrize("how", [["--workers", "3"], ["--workers", "2", "--processes"]], ids=["threads", "processes"])
 def test_budget_of_the_whole_batch_is_held_within_one_request_a_worker(server, how, capsys):
     server.mended, most = True, 5 * TOKENS
     assert run_batch("-b", f"{most} tokens", *how, items=20) == batch_file.UNFINISHED
@@ -87,24 +85,18 @@ def test_budget_of_the_whole_batch_is_held_within_one_request_a_worker(server, h
 
 
 @pytest.mark.out_of_process
-@pytest.mark.parametrize(
-    "how", [["--workers", "3"], ["--workers", "3", "--processes"]], ids=["threads", "processes"]
-)
+@pytest.mark.parametrize("how", [["--workers", "3"], ["--workers", "3", "--processes"]], ids=["threads", "processes"])
 def test_rate_of_the_whole_batch_is_held_by_all_workers(server, how):
     server.mended, began = True, time.monotonic()
     assert run_batch("--rate", "300", *how, items=9) == 0
     assert len(server.came) == 9
-    assert all(
-        at >= began + n * 60 / 300 for n, at in enumerate(sorted(server.came))
-    )  # whoever else is at work
+    assert all(at >= began + n * 60 / 300 for n, at in enumerate(sorted(server.came)))  # whoever else is at work
     assert [*home_of().root.glob("batch/.spent-*")] == []
 
 
 def test_what_waits_is_said_with_how_it_is_answered(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    Path("s.json").write_text(
-        json.dumps({"version": 1, "turns": [call("ask", question="Go on?"), {"text": "done"}]})
-    )
+    Path("s.json").write_text(json.dumps({"version": 1, "turns": [call("ask", question="Go on?"), {"text": "done"}]}))
     Path("specs.jsonl").write_text(json.dumps({"id": "a", "goal": "ask", "model": "script:s.json"}))
     assert run_batch() == batch_file.UNFINISHED
     said = capsys.readouterr().err

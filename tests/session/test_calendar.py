@@ -283,7 +283,5 @@ def test_clock_that_was_set_back_by_more_than_a_day_begins_anew():
 @given(failures=st.integers(1, 10_000), chance=st.floats(0, 1))
 def test_waiting_after_failures_doubles_up_to_a_bound(failures, chance):
     wait = back_off(failures, chance)
-    assert (
-        FIRST_S <= wait <= MOST_S * 1.25 and back_off(failures, 0.0) <= wait <= back_off(failures, 0.0) * 1.25
-    )
+    assert FIRST_S <= wait <= MOST_S * 1.25 and back_off(failures, 0.0) <= wait <= back_off(failures, 0.0) * 1.25
     assert back_off(failures + 1, 0.0) in (2 * back_off(failures, 0.0), MOST_S)

@@ -30,9 +30,7 @@ def wait_for(process):
 
 def parent_of(session, turns, children=(), tools=("process",), **options):
     options = {"approve": "auto", "plan": "none", **options}
-    return session.start(
-        "Share the work.", model=ScriptedModel(turns, children=children), tools=tools, **options
-    )
+    return session.start("Share the work.", model=ScriptedModel(turns, children=children), tools=tools, **options)
 
 
 def results(process, name="wait_process"):
@@ -67,17 +65,13 @@ async def two_are_started_and_waited_for():
         python("b + c"),
         DONE,
     ]  # fmt: skip
-    one = await parent_of(
-        session, turns, [[python("b = a + 1"), DONE], [python("c = a + 2"), {"text": "c is 3."}]]
-    )
+    one = await parent_of(session, turns, [[python("b = a + 1"), DONE], [python("c = a + 2"), {"text": "c is 3."}]])
     assert one.reason == "answered", one.detail
     left, right = session.find("left"), session.find(3)
     assert left.parent == right.parent == one.pid and left.reason == right.reason == "answered"
     assert results(one)[0] == "left (process 2) ended: answered\nIt changed b.\nDone."
     assert results(one)[1].endswith("It changed c.\nc is 3.") and session.namespace["c"] == 3
-    assert {"start_process", "wait_process"}.isdisjoint(left.run.tools), (
-        "a child starts none unless it is given to"
-    )
+    assert {"start_process", "wait_process"}.isdisjoint(left.run.tools), "a child starts none unless it is given to"
     for p in (one, left, right):
         assert same_as_folded(p)
 
@@ -169,9 +163,7 @@ async def test_a_child_never_has_more_than_its_parent(options, why):
 
 async def test_child_inherits_tools_settings_and_labels():
     session = llmos.Session({"x": 1, "y": 2})
-    one = session.start(
-        "go", model=ScriptedModel([SLOW]), tools=[look], approve="plan", bind="x", budget="20 steps"
-    )
+    one = session.start("go", model=ScriptedModel([SLOW]), tools=[look], approve="plan", bind="x", budget="20 steps")
     one.rule("look", "deny")
     one.rule("describe", "allow", count=3)
     one.run.append(LabelChanged(name="*", label="untrusted", why="it read a page"))
@@ -264,13 +256,9 @@ async def test_a_budget_is_reserved_and_settled_in_the_parents_journal():
     reserved = next(e.d for e in one.events if e.k == "budget.reserved" and "child" in e.d)
     settled = next(e.d for e in one.events if e.k == "budget.settled" and "child" in e.d)
     child = session.find(2).run.state
-    assert (
-        reserved["amounts"]["steps"] == 5 and reserved["amounts"]["tokens"] == 40_000 and reserved["child"] == 2
-    )
+    assert reserved["amounts"]["steps"] == 5 and reserved["amounts"]["tokens"] == 40_000 and reserved["child"] == 2
     assert settled["amounts"] == {u: v for u, v in child.spent.items() if u in COUNTED}
-    own = sum(
-        sum(e.d["usage"][k] for k in ("prompt", "completion")) for e in one.events if e.k == "model.responded"
-    )
+    own = sum(sum(e.d["usage"][k] for k in ("prompt", "completion")) for e in one.events if e.k == "model.responded")
     assert one.run.state.spent["tokens"] == own + child.spent["tokens"] and one.run.state.spent["steps"] == 4
     assert child.budget.limits["steps"] == 5 and one.run.state.children == {2: {}}
 
@@ -371,18 +359,12 @@ async def test_a_child_that_breaks_leaves_its_parent_and_siblings():
     session = llmos.Session({})
     broken = ScriptedModel([DONE])
     broken.respond = breaks
-    one = parent_of(
-        session, [start_call(goal="Work."), {**wait_for(2), "wait_s": 0.01}, DONE], [[python("1"), DONE]]
-    )
+    one = parent_of(session, [start_call(goal="Work."), {**wait_for(2), "wait_s": 0.01}, DONE], [[python("1"), DONE]])
     await until_async(lambda: 2 in session.processes)
     other = one.start_child("Break.", model=broken)
     await one
     await other
-    assert (
-        one.reason == "answered"
-        and session.find(2).reason == "answered"
-        and other.reason in ("failed", "killed")
-    )
+    assert one.reason == "answered" and session.find(2).reason == "answered" and other.reason in ("failed", "killed")
 
 
 async def test_a_child_that_waits_for_a_person_hangs_nobody():
@@ -427,9 +409,7 @@ def test_a_tree_of_processes_survives_the_kernel(tmp_path):
         tries = (book.run("await asyncio.sleep(0.05)\n%agent top -n 1").text for _ in range(200))
         assert any("python" in shown for shown in tries), "the child never came to wait"
         tree = book.run("%agent tree").text.splitlines()
-        assert tree[0].startswith("1 boss [waiting: helper (process 2) to end]") and tree[1].startswith(
-            "└─ 2 helper"
-        )
+        assert tree[0].startswith("1 boss [waiting: helper (process 2) to end]") and tree[1].startswith("└─ 2 helper")
     (tmp_path / "go").touch()
     with Notebook(tmp_path) as book:
         done = book.run("%agent resume 1")

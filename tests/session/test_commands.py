@@ -360,7 +360,9 @@ async def test_command_line_may_name_what_is_called_so_and_is_in_no_home(tmp_pat
 async def test_program_that_a_step_starts_gives_no_command(tmp_path):
     session, asks = await asking()
     run = [sys.executable, "-m", "llmos_nb.app.cli", "approve", str(asks.pid), "--yes"]
-    code = f"import subprocess\nr = subprocess.run({run!r}, capture_output=True, text=True)\nprint(r.returncode, r.stderr)"
+    code = (
+        f"import subprocess\nr = subprocess.run({run!r}, capture_output=True, text=True)\nprint(r.returncode, r.stderr)"
+    )
     forger = session.start("Forge.", model=ScriptedModel([python(code), {"text": "ok"}]), approve="auto")
     await forger
     said = next(iter(forger.run.state.calls.values())).result
@@ -425,9 +427,7 @@ async def test_no_command_is_lost_or_carried_out_twice_whenever_interpreters_are
         assert (entry.status, entry.owner, entry.elsewhere) == ("running", f"process {child.pid}", True)
         for _ in range(chance.randrange(1, 5)):
             sent.append(f"word {len(sent)}")
-            await deliver(
-                home, folder, Command(pid, "send", (sent[-1],)), wait_s=chance.choice([0, 0, 0.05, 5])
-            )
+            await deliver(home, folder, Command(pid, "send", (sent[-1],)), wait_s=chance.choice([0, 0, 0.05, 5]))
         await asyncio.sleep(chance.random() / 10)
         os.kill(child.pid, signal.SIGKILL)
         await asyncio.to_thread(child.join)
@@ -439,9 +439,7 @@ async def test_no_command_is_lost_or_carried_out_twice_whenever_interpreters_are
     await until_async(lambda: not list(pending(home.root)))
     await again.kill()
     heard = [
-        e.body.text
-        for e in read(folder / "journal.jsonl")
-        if e.k == "signal.received" and e.body.signal == "steer"
+        e.body.text for e in read(folder / "journal.jsonl") if e.k == "signal.received" and e.body.signal == "steer"
     ]
     assert sorted(heard) == sorted(sent)
 

@@ -49,9 +49,7 @@ RULE = "[[policy.rules]]\ntool = '{}'\ndo = 'deny'\n"
         ("[labels]\nmial = 'secret'", "[labels]: mial: no variable", "did you mean mail?"),
     ],
 )  # fmt: skip
-def test_a_name_that_nothing_has_is_said_with_the_file_the_place_and_the_nearest(
-    begun, tmp_path, text, where, near
-):
+def test_a_name_that_nothing_has_is_said_with_the_file_the_place_and_the_nearest(begun, tmp_path, text, where, near):
     (line,) = begun(text)
     assert line.startswith(f"llmos: {tmp_path / 'llmos.toml'}: ") and where in line and near in line
     assert line.endswith("Correct it, unless it comes later.")

@@ -68,9 +68,7 @@ async def test_what_is_said_of_a_process_before_it_is_started_does_not_start_it(
     assert made.run.state.calls["r1.0"].status == "rejected" and made.reason == "answered"
 
 
-@pytest.mark.parametrize(
-    ("by", "words"), [(YOU, "the user"), (Decider("process", "the notebook"), "the notebook")]
-)
+@pytest.mark.parametrize(("by", "words"), [(YOU, "the user"), (Decider("process", "the notebook"), "the notebook")])
 async def test_work_that_was_cut_off_says_who_cut_it_off(tmp_path, by, words):
     began = threading.Event()
     code = "began.set()\nwhile True: pass"
@@ -189,14 +187,10 @@ async def test_an_act_that_fails_after_a_section_keeps_no_other_from_its_turn(wa
 
 @pytest.mark.parametrize("code", ["ran = 1", "import asyncio\nran = 1\nawait asyncio.sleep(0)"])
 @pytest.mark.parametrize("where", [(labels, "catch_up"), (labels, "reading"), (device, "captured")])
-async def test_stop_that_comes_while_a_step_is_being_prepared_lets_none_of_it_run(
-    tmp_path, monkeypatch, where, code
-):
+async def test_stop_that_comes_while_a_step_is_being_prepared_lets_none_of_it_run(tmp_path, monkeypatch, where, code):
     """Such a step has begun, so it cannot be withdrawn, and no code of it runs yet that could be interrupted."""
     session = Session({}, home=tmp_path)
-    process = session.create(
-        "go", model=ScriptedModel([python(code), {"text": "ok"}]), approve="auto", plan="none"
-    )
+    process = session.create("go", model=ScriptedModel([python(code), {"text": "ok"}]), approve="auto", plan="none")
     true = getattr(*where)
 
     def click():
@@ -253,9 +247,7 @@ async def test_stop_ends_a_check_of_the_users_that_does_not_end(tmp_path, form):
 
     check = "hold()" if form == "expression" else hold
     session = Session({"hold": hold}, home=tmp_path)
-    process = session.start(
-        "go", model=ScriptedModel([{"text": "done"}]), check=check, approve="auto", plan="none"
-    )
+    process = session.start("go", model=ScriptedModel([{"text": "done"}]), check=check, approve="auto", plan="none")
 
     def stop():
         began.wait()

@@ -53,9 +53,7 @@ def test_what_has_ended_is_not_run_again_and_is_judged_anew(folder, tmp_path):
     first = evaluate(plan, out)
     model(tmp_path, "m", "It is something else.")
     again = evaluate(Grid(tasks, plan.models, epochs=2), out)
-    assert (
-        [s.journal for s in again[:2]] == [s.journal for s in first] and again[1].right and not again[3].right
-    )
+    assert [s.journal for s in again[:2]] == [s.journal for s in first] and again[1].right and not again[3].right
     (folder / "total.toml").write_text(TASKS["total"].replace("int(t.a.sum())", "8"))
     changed = evaluate(Grid(read_tasks(folder), plan.models), out)
     assert changed[1].journal == first[1].journal and not changed[1].right
@@ -69,16 +67,12 @@ def test_what_did_not_finish_counts_neither_way(folder, tmp_path):
         1.0,
     )
     report = scores.report(scored)
-    assert (
-        "counted neither way: top nobody/knows #1 (failed)" in report and "100%" not in report.splitlines()[2]
-    )
+    assert "counted neither way: top nobody/knows #1 (failed)" in report and "100%" not in report.splitlines()[2]
 
 
 def test_settings_are_compared_and_checked(folder, tmp_path):
     m = model(tmp_path, "m", "It is 7.")
-    scored = evaluate(
-        Grid(read_tasks(folder, "total"), (m,), ("", "plan=none; budget=5 steps")), tmp_path / "o.jsonl"
-    )
+    scored = evaluate(Grid(read_tasks(folder, "total"), (m,), ("", "plan=none; budget=5 steps")), tmp_path / "o.jsonl")
     assert [s.setting for s in summed(scored)] == ["", "plan=none; budget=5 steps"]
     for wrong in ("plan", "modle=x"):
         with pytest.raises(UsageError, match="write KEY=VALUE, with one of approve, budget, plan"):

@@ -65,9 +65,7 @@ async def test_a_check_judges_the_answer_of_each_turn(script):
     wrong = {"text": "y is 41."}
     names = {}
     model = script(*FIRST, python("y = x + 22\ny"), wrong, wrong, wrong)
-    proc = await llmos.run(
-        "Make x.", model=model, namespace=names, approve="auto", plan="none", check="'0' in answer"
-    )
+    proc = await llmos.run("Make x.", model=model, namespace=names, approve="auto", plan="none", check="'0' in answer")
     await proc.send("And 22 more?")
     assert (proc.reason, proc.run.state.checks["check"]["held"]) == ("unverified", False)
 

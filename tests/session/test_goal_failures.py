@@ -224,11 +224,7 @@ def test_goal_of_the_service_that_waits_for_a_person_is_taken_up_by_no_notebook(
         wait_for(lambda: rows()[1]["owner"])
         Goals(home_of()).change(1, due=0)
         book.run("%agent goals wake")
-        assert (
-            list(rows()) == [1]
-            and "(service)" in rows()[1]["owner"]
-            and book.value("'x' in globals()") == "False"
-        )
+        assert list(rows()) == [1] and "(service)" in rows()[1]["owner"] and book.value("'x' in globals()") == "False"
         llmos("approve", "1", "--yes")
         status(1, "ended")
 
@@ -261,9 +257,7 @@ def test_goals_are_written_down_listed_and_woken_in_a_terminal(good):
         wait_for(lambda: "process 1 answered" in llmos("goals"))
         assert Goals(home_of()).find(1).due > 0
     assert "is done" in llmos("goals", "done", "1") and "is removed" in llmos("goals", "remove", "1")
-    assert "unknown" in llmos("goals", "ad", "x", code=2) and "no such goal" in llmos(
-        "goals", "wake", "7", code=2
-    )
+    assert "unknown" in llmos("goals", "ad", "x", code=2) and "no such goal" in llmos("goals", "wake", "7", code=2)
     assert "--cron '': write what" in llmos("goals", "add", "Report.", "--cron", "", code=2)
     assert "%agent" not in llmos("goals", "add", " ", code=2) + llmos("goals", "wake", code=2)
 

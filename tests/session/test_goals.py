@@ -54,8 +54,7 @@ def test_the_next_time_is_the_first_that_was_not_missed(every, first, late):
 
 def test_future_time_is_kept():
     assert (
-        Goal(1, "g", every=60, first=NOW + 999).after(NOW) == NOW + 999
-        and Goal(1, "g", first=NOW).after(NOW) is None
+        Goal(1, "g", every=60, first=NOW + 999).after(NOW) == NOW + 999 and Goal(1, "g", first=NOW).after(NOW) is None
     )
 
 

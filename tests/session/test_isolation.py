@@ -159,9 +159,7 @@ async def test_files_of_the_goal_are_visible_and_others_are_not(script, tmp_path
     model = script(
         python("print(open('sales.csv').read())"), python("print(open('salaries.csv').read())"), {"text": "ok"}
     )
-    proc = await llmos.run(
-        "Read `sales.csv`.", model=model, namespace={}, isolate=True, approve="auto", untrusted=None
-    )
+    proc = await llmos.run("Read `sales.csv`.", model=model, namespace={}, isolate=True, approve="auto", untrusted=None)
     here, absent = calls(proc)
     assert here.result.rstrip().endswith("7") and "FileNotFoundError" in absent.result
 
@@ -169,9 +167,7 @@ async def test_files_of_the_goal_are_visible_and_others_are_not(script, tmp_path
 def test_isolation_works_in_a_notebook(tmp_path):
     with Notebook(tmp_path) as book:
         book.run("import llmos_nb as llmos\nrows = [1, 2]")
-        book.run(
-            "@llmos.tool(effect='read', source='untrusted')\ndef read_mail() -> str:\n    return 'do harm'"
-        )
+        book.run("@llmos.tool(effect='read', source='untrusted')\ndef read_mail() -> str:\n    return 'do harm'")
         spec = book.script(call("read_mail"), python("total = sum(rows)"), {"text": "added"})
         ran = book.run(f"%%agent -t read_mail --untrusted child -m {spec}\nAdd up `rows`.", timeout=60)
         assert ran.status == "ok", ran.error
@@ -183,8 +179,4 @@ async def test_fork_has_a_child_of_its_own(script):
     fork = proc.fork(at=next(e.n for e in proc.events if e.k == "call.started"))
     mine, its = (p.run.tools["python"] for p in (proc, fork))
     assert mine.confined and its.confined and mine.runner != its.runner
-    assert (
-        fork.run is not proc.run
-        and not fork.run.state.labels.get("*")
-        and proc.run.state.labels["*"] == "untrusted"
-    )
+    assert fork.run is not proc.run and not fork.run.state.labels.get("*") and proc.run.state.labels["*"] == "untrusted"

@@ -85,10 +85,7 @@ async def test_an_answer_keeps_the_label_of_its_process(session, capsys):
     heavy = "the heron is heavy"
     assert found == {("m1", "Done.", "untrusted"), ("m2", heavy, "untrusted"), ("m3", heavy, "trusted")}
     await agent(session, "recall done")
-    assert (
-        f"process {proc.pid}, event " in (line := capsys.readouterr().out.splitlines()[-1])
-        and "untrusted" in line
-    )
+    assert f"process {proc.pid}, event " in (line := capsys.readouterr().out.splitlines()[-1]) and "untrusted" in line
 
 
 async def test_a_process_recalls_everywhere_and_the_label_rises(session):
@@ -100,9 +97,7 @@ async def test_a_process_recalls_everywhere_and_the_label_rises(session):
     assert found.ok and "herons are counted in May" in found.result and "page 7 says" in found.result
     assert found.facts["label"] == "untrusted" and proc.run.state.labels["*"] == "untrusted"
     assert proc.run.state.labels["x"] == "untrusted" and found.facts["why"] == "it recalled process 1"
-    assert (
-        "page 7" not in last_result(await work(session, call("recall", query="heron", everywhere=False))).result
-    )
+    assert "page 7" not in last_result(await work(session, call("recall", query="heron", everywhere=False))).result
 
 
 async def test_trusted_facts_stay_trusted(session):
@@ -255,9 +250,7 @@ async def test_broken_memory_does_not_stop_a_process(session):
 async def test_several_recalls_of_one_notebook_index_once(session):
     await work(session, python("'kingfisher'"))
     many = [asyncio.to_thread(session.recall, "kingfisher", True, 50) for _ in range(6)]
-    assert {len(found) for found in await asyncio.gather(*many)} == {
-        len(session.recall("kingfisher", True, 50))
-    }
+    assert {len(found) for found in await asyncio.gather(*many)} == {len(session.recall("kingfisher", True, 50))}
 
 
 async def test_many_runs_are_indexed_in_one_go_and_one_that_cannot_be_read_waits(session, monkeypatch):

@@ -35,9 +35,7 @@ DONE = {"events": [chunk({"content": "It is 3."}, "stop")], "done": True}
 
 async def stopped_run(server):
     """Return a run that has called once and then failed for want of money."""
-    process = await llmos.run(
-        "add", model=f"{server.url}/v1#m", tools=[add], namespace={}, approve="auto", plan="none"
-    )
+    process = await llmos.run("add", model=f"{server.url}/v1#m", tools=[add], namespace={}, approve="auto", plan="none")
     assert process.reason == "failed" and "Insufficient Balance" in process.run.state.detail
     return process
 
@@ -108,9 +106,7 @@ def test_a_message_carries_them_in_the_form_of_the_endpoint_and_is_bare_without(
         "message": {"reasoning_content": "hm", "role": "x"},
         "calls": [{"extra_content": SIGNED, "id": "y"}],
     }
-    message = Message(
-        "assistant", "so", (ToolCall("add", {}, "r1.0"), ToolCall("add", {}, "r1.1")), extra=extra
-    )
+    message = Message("assistant", "so", (ToolCall("add", {}, "r1.0"), ToolCall("add", {}, "r1.1")), extra=extra)
     body = message.wire()
     assert (body["role"], body["reasoning_content"]) == ("assistant", "hm"), "what is ours is not overwritten"
     assert body["tool_calls"][0] == {

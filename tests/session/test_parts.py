@@ -31,9 +31,7 @@ def test_a_plain_process_imports_no_part():
             print(sorted(n for n, e in PARTS.items() if e.where.partition(":")[0] in sys.modules))
         asyncio.run(main())
     """
-    ran = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
-    )
+    ran = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
     assert ran.stdout.strip().splitlines()[-1:] == ["[]"], ran.stdout + ran.stderr
 
 

@@ -321,9 +321,7 @@ async def test_export_of_the_second_declares_its_input_and_runs_alone(tmp_path):
     assert pipe.procs[1].reason == "answered"
     path = pipe.procs[1].export(tmp_path / "second.ipynb")
     text = path.read_text()
-    assert (
-        "pipe_input" in text and "It is 41, said the first." in text and "the answer of p1 (process 1)" in text
-    )
+    assert "pipe_input" in text and "It is 41, said the first." in text and "the answer of p1 (process 1)" in text
     assert llmos.verify(path).ok
 
 
@@ -398,9 +396,7 @@ def test_pipes_work_in_cells(tmp_path):
         ran = nb.run(f"%%agent -m {spec}\nCount the rows that match `foo bar | bar baz`")
         assert ran.status == "ok" and "answer of" not in ran.text
         ran = nb.run(f"%%agent -m {spec} -a step\nSummarise it | write a report from it")
-        assert (
-            ran.status == "error" and "process 8 waits for process 7" in ran.error and "approve 7" in ran.error
-        )
+        assert ran.status == "error" and "process 8 waits for process 7" in ran.error and "approve 7" in ran.error
 
 
 @pytest.mark.parametrize(("killed", "kind"), [(False, "message.arrived"), (True, "run.ended")])

@@ -57,9 +57,7 @@ async def test_a_resume_needs_nothing_where_the_run_was_begun_with_a_base_url(mo
 
 
 @pytest.mark.parametrize("key", ["OPENAI_API_KEY", "LLMOS_API_KEY"])
-async def test_a_resume_goes_nowhere_else_and_sends_no_key_where_the_one_of_that_place_is_lacking(
-    monkeypatch, key
-):
+async def test_a_resume_goes_nowhere_else_and_sends_no_key_where_the_one_of_that_place_is_lacking(monkeypatch, key):
     monkeypatch.setattr("llmos_nb.models.providers.is_loopback", lambda url: False)
     async with Endpoint([ASKS], models=("m",)) as server, Endpoint([DONE], models=("m",)) as other:
         process = await waiting_run(server, monkeypatch)

@@ -65,9 +65,7 @@ async def test_a_rejected_plan_is_proposed_anew(script):
     proc = await llmos.run("go", model=model, namespace={})
     proc.reject("plan", "too long")
     await proc
-    assert proc.reason == "answered" and [s.title for s in proc.plan.steps if s.status == "done"] == [
-        "only one"
-    ]
+    assert proc.reason == "answered" and [s.title for s in proc.plan.steps if s.status == "done"] == ["only one"]
 
 
 async def test_a_plan_after_one_that_was_rejected_is_asked_about(script):
@@ -90,9 +88,7 @@ async def test_what_is_left_of_an_approved_plan_is_let_through_by_the_mode_that_
     await proc.approve("plan")
     assert [e.body.by for e in proc.events if e.k == "plan.decided"] == [YOU, Decider("mode", "risky")]
     told = [m.text for m in proc.run.state.context.messages()]
-    assert any(
-        "3. another way\n4. and look" in text for text in told
-    )  # by these numbers calls name their steps
+    assert any("3. another way\n4. and look" in text for text in told)  # by these numbers calls name their steps
 
 
 async def test_a_plan_rejected_without_a_reason_ends_it(script):
@@ -103,9 +99,7 @@ async def test_a_plan_rejected_without_a_reason_ends_it(script):
 
 async def test_error_reaches_the_model_and_the_step_is_retried(script):
     names = {}
-    proc = await llmos.run(
-        "go", model=script(PLAN, python("1/0"), *TWO_STEPS[1:]), namespace=names, approve="auto"
-    )
+    proc = await llmos.run("go", model=script(PLAN, python("1/0"), *TWO_STEPS[1:]), namespace=names, approve="auto")
     assert proc.reason == "answered" and names["y"] == 42
     assert [e.d["met"] for e in proc.events if e.k == "step.integrated"] == [False, True, True]
 
@@ -157,9 +151,7 @@ async def test_a_step_cannot_approve(script):
 async def test_step_mode_asks_and_never_mode_refuses(script):
     asked = await llmos.run("go", model=script(python("x = 1"), {"text": "ok"}), namespace={}, approve="step")
     assert asked.state == "waiting"
-    refused = await llmos.run(
-        "go", model=script(call("add", a=1, b=1), {"text": "ok"}), tools=[add], approve="never"
-    )
+    refused = await llmos.run("go", model=script(call("add", a=1, b=1), {"text": "ok"}), tools=[add], approve="never")
     assert refused.reason == "answered" and refused.run.state.calls["r1.0"].status == "rejected"
 
 
@@ -274,9 +266,7 @@ def endpoint_less_model(script):
 
 
 async def test_a_check_is_fed_back_twice_then_unverified(script):
-    proc = await llmos.run(
-        "go", model=script(*[{"text": "done"}] * 3), namespace={}, check="'x' in dir() and x == 1"
-    )
+    proc = await llmos.run("go", model=script(*[{"text": "done"}] * 3), namespace={}, check="'x' in dir() and x == 1")
     assert proc.reason == "unverified" and kinds(proc).count("check.finished") == 3
     held = await llmos.run("go", model=script(python("x = 1"), {"text": "done"}), namespace={}, check="x == 1")
     assert held.reason == "answered"
@@ -384,9 +374,7 @@ async def test_resume_withdraws_a_pause_that_has_not_taken_effect(script):
     await held.wait()
     process.pause()
     resumed = asyncio.ensure_future(process.resume())
-    await until_async(
-        lambda: any(e.k == "signal.received" and e.d["signal"] == "resume" for e in process.events)
-    )
+    await until_async(lambda: any(e.k == "signal.received" and e.d["signal"] == "resume" for e in process.events))
     go_on.set()
     await resumed
     assert process.reason == "answered" and "run.paused" not in [e.k for e in process.events]

@@ -59,9 +59,7 @@ def test_second_service_of_a_home_says_who_serves_and_ends():
 
 
 def test_service_is_a_program_that_begins_and_ends_by_itself():
-    with subprocess.Popen(
-        [*LLMOS, "serve"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as program:
+    with subprocess.Popen([*LLMOS, "serve"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as program:
         assert "serving" in program.stdout.readline()
         assert server_of(home_of()).pid == program.pid
         program.terminate()
@@ -113,9 +111,7 @@ def test_question_of_a_process_of_the_service_is_answered_in_a_terminal():
         llmos("start", "Make x.", "--name", "asks", "-m", script("a.json", python("x = 1"), MADE), "-a", "step")
         status(1, "waiting")
         row = wait_for(lambda: (r := rows()[1])["owner"] and r)
-        assert (
-            row["owner"] == f"process {service.program.pid} (service)" and row["waits_for"] == "run Python code"
-        )
+        assert row["owner"] == f"process {service.program.pid} (service)" and row["waits_for"] == "run Python code"
         assert "r1.0 is approved" in llmos("approve", "asks", "--yes")
         assert status(1, "ended")["state"] == "ended, answered"
 
@@ -282,9 +278,7 @@ def test_end_leaves_a_question_open_and_the_answer_counts_in_the_next_service():
 def test_approval_of_code_that_names_a_library_stands_when_the_service_was_killed_before_it_began():
     code = "import tabnanny\ntabnanny.check('a.json')"
     with Served():
-        llmos(
-            "start", "Have it imported.", "-m", script("b.json", python("import tabnanny"), MADE), "-a", "auto"
-        )
+        llmos("start", "Have it imported.", "-m", script("b.json", python("import tabnanny"), MADE), "-a", "auto")
         status(1, "ended")
         llmos("start", "Check it.", "-m", script("a.json", python(code), MADE), "-a", "step")
         status(2, "waiting")
@@ -486,9 +480,7 @@ def test_service_wakes_goals_and_finds_those_that_come_later():
 
 def test_goal_calls_the_function_that_it_was_written_down_with_also_where_it_goes_on_after_a_kill():
     (desk := Path("desk")).mkdir()
-    (desk / "till_of_goal.py").write_text(
-        'def pay(amount: int) -> str:\n    "Pay an amount."\n    return "paid"\n'
-    )
+    (desk / "till_of_goal.py").write_text('def pay(amount: int) -> str:\n    "Pay an amount."\n    return "paid"\n')
     turns = [call("pay", amount=1), call("ask", question="Again?"), call("pay", amount=2), MADE]
     add = ("goals", "add", "Pay.", "-a", "auto", "-m", script("a.json", *turns), "-t")
     assert "no such device" in llmos(*add, "pya", code=2) and "no goals yet" in llmos("goals")
@@ -535,9 +527,7 @@ def test_nothing_is_imported_for_a_journal_that_was_not_made_here(monkeypatch, t
         patch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "somebody"))
         made(1)
     said = taken_up()
-    assert (
-        "process 1 cannot go on yet" in said and "was not made here" in said and not Path("imported").exists()
-    )
+    assert "process 1 cannot go on yet" in said and "was not made here" in said and not Path("imported").exists()
     made(2)
     assert "process 2 goes on" in taken_up() and Path("imported").exists()
 
@@ -553,11 +543,7 @@ def test_unit_runs_this_home_with_this_interpreter_and_installs_nothing(monkeypa
     assert '50%% \\"of\\" $$HOME/.llmos"' in text and "Restart=on-failure" in text
     assert unit.name(Home(folder / ".llmos")) == "llmos-50-of-home.service"
     said = llmos("serve", "--unit")
-    assert (
-        f"WorkingDirectory={tmp_path}" in said
-        and "Nothing is installed" in said
-        and not home_of().root.exists()
-    )
+    assert f"WorkingDirectory={tmp_path}" in said and "Nothing is installed" in said and not home_of().root.exists()
 
 
 def verified(file):

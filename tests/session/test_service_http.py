@@ -70,9 +70,7 @@ def test_program_lists_shows_begins_and_steers(service):
     code, said = ask(service, "POST", "/processes/1/approve", {"targets": [["r1.0", asked["digest"]]]})
     assert code == 200 and "r1.0 is approved" in said["said"]
     assert status(1, "ended")["state"] == "ended, answered"
-    assert (
-        ask(service, "GET", "/processes")[1] == [] and ask(service, "GET", "/processes?all=1")[1][0]["pid"] == 1
-    )
+    assert ask(service, "GET", "/processes")[1] == [] and ask(service, "GET", "/processes?all=1")[1][0]["pid"] == 1
     assert ask(service, "GET", "/processes/1")[1]["answer"] == "Made."
 
 

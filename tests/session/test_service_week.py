@@ -60,9 +60,7 @@ def daily(clock, model, approve="auto", **how):
 
 def looked(clock):
     """Wait until the service has looked at the time that the clock shows: a goal that is due now has run."""
-    probe = goals.add(
-        Goals(home_of()), "Look.", {}, model=script("probe.json", {"text": "Seen."}), now=clock.now
-    )
+    probe = goals.add(Goals(home_of()), "Look.", {}, model=script("probe.json", {"text": "Seen."}), now=clock.now)
     wait_for(lambda: Goals(home_of()).find(probe.n).state == "done")
     Goals(home_of()).remove(probe.n)
 
@@ -82,9 +80,7 @@ def answered_by_a_person(pid):
     for asked in range(1, 4):
         wait_for(lambda: rows()[pid]["owner"])
         assert "is approved" in llmos("approve", str(pid), "--yes")
-        row = wait_for(
-            lambda n=asked: (r := rows()[pid]) and (r["status"] == "ended" or questions(pid) > n) and r
-        )
+        row = wait_for(lambda n=asked: (r := rows()[pid]) and (r["status"] == "ended" or questions(pid) > n) and r)
         if row["status"] == "ended":
             return row
     raise AssertionError(row)
@@ -129,9 +125,7 @@ def test_week_of_orders_with_three_restarts_books_and_mails_each_once(clock, mon
             service.kill()
         wanted = list(range(2, 16))
         assert ledger() == wanted and mailed == [f"/mail/{n}" for n in wanted]
-        assert [line.split()[0] for line in Path("report.txt").read_text("utf-8").splitlines()] == [
-            *map(str, wanted)
-        ]
+        assert [line.split()[0] for line in Path("report.txt").read_text("utf-8").splitlines()] == [*map(str, wanted)]
         assert len(rows()) == 7 and Goals(home_of()).find(1).failures == 0
 
 

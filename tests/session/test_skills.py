@@ -87,9 +87,7 @@ def test_incomplete_skill_is_refused_with_the_reason(store, tmp_path, untested, 
 
 def test_effects_of_cells_must_be_declared_and_accepted(store, tmp_path, untested):
     cells = cell("import requests\nrequests.get('http://example.org')"), cell("", "test")
-    with pytest.raises(
-        UsageError, match=r"cell 1 wants `network` \(requests\), which its manifest does not ask for"
-    ):
+    with pytest.raises(UsageError, match=r"cell 1 wants `network` \(requests\), which its manifest does not ask for"):
         store.add(write(tmp_path, book(*cells)))
     path = write(tmp_path, book(*cells, rights=["network"]))
     with pytest.raises(UsageError, match="asks for network; say --yes"):
@@ -194,9 +192,10 @@ async def test_a_finished_run_becomes_a_skill_with_parameters(tmp_path):
     assert skill.parameters == {"limit": {"type": "int", "default": 10}} and store.origin("large") == "yours"
     session.namespace["sales"] = [1, 2, 3, 40]
     again = await skills.start(session, "large", {"limit": 2})
-    assert (again.reason == "answered" and session.namespace["large"] == [20, 30]) or session.namespace[
-        "large"
-    ] == [3, 40]
+    assert (again.reason == "answered" and session.namespace["large"] == [20, 30]) or session.namespace["large"] == [
+        3,
+        40,
+    ]
     with pytest.raises(UsageError, match="no cell of the export says other ="):
         await store.save(proc, "wrong", {"other": 1})
     assert store.names() == ["large"]

@@ -37,9 +37,7 @@ async def test_table_has_what_is_unfinished_and_on_demand_all(script):
 
 
 async def test_table_says_who_drives_a_process_at_this_moment_and_who_has_it_at_hand(script):
-    session, two = await begun(
-        script, {"calls": [{"name": "python", "arguments": {"code": "x = 1"}}]}, approve="step"
-    )
+    session, two = await begun(script, {"calls": [{"name": "python", "arguments": {"code": "x = 1"}}]}, approve="step")
     with two.journal.held():
         (entry,) = table.entries(session.home)
     assert entry.driver.startswith("process ") and entry.state.startswith("waiting for you since ")
@@ -75,9 +73,7 @@ async def test_process_that_ends_while_the_table_is_made_is_said_to_have_ended(s
 
 
 async def test_process_whose_interpreter_has_ended_is_interrupted_and_nobodys(script):
-    session, asks = await begun(
-        script, {"calls": [{"name": "python", "arguments": {"code": "x = 1"}}]}, approve="step"
-    )
+    session, asks = await begun(script, {"calls": [{"name": "python", "arguments": {"code": "x = 1"}}]}, approve="step")
     left = session.start("Make y.", model=script({"text": "late", "wait_s": 600}))
     await until_async(lambda: left.run.state.request and all(e.owner for e in table.entries(session.home)))
     await left.journal.flush()
@@ -94,9 +90,7 @@ async def test_process_whose_interpreter_has_ended_is_interrupted_and_nobodys(sc
 
 
 async def test_copy_of_a_home_is_at_hand_nowhere(script, tmp_path):
-    session, _ = await begun(
-        script, {"calls": [{"name": "python", "arguments": {"code": "x = 1"}}]}, approve="step"
-    )
+    session, _ = await begun(script, {"calls": [{"name": "python", "arguments": {"code": "x = 1"}}]}, approve="step")
     await until_async(lambda: table.entries(session.home)[0].owner)
     shutil.copytree(session.home.root, tmp_path / "copy")
     (entry,) = table.entries(llmos.Session({}, tmp_path / "copy").home)
@@ -104,9 +98,7 @@ async def test_copy_of_a_home_is_at_hand_nowhere(script, tmp_path):
 
 
 async def test_table_looks_and_changes_nothing(script):
-    session, _ = await begun(
-        script, {"calls": [{"name": "python", "arguments": {"code": "x = 1"}}]}, approve="step"
-    )
+    session, _ = await begun(script, {"calls": [{"name": "python", "arguments": {"code": "x = 1"}}]}, approve="step")
     before = {p: p.stat().st_mtime_ns for p in session.home.runs.rglob("*") if p.is_file()}
     table.entries(session.home, everything=True)
     assert {p: p.stat().st_mtime_ns for p in session.home.runs.rglob("*") if p.is_file()} == before
@@ -114,17 +106,13 @@ async def test_table_looks_and_changes_nothing(script):
 
 async def test_journal_that_cannot_be_read_is_a_row_that_says_so(script):
     session, one = await begun(script)
-    _, two = await begun(
-        script, {"calls": [{"name": "python", "arguments": {"code": "x = 1"}}]}, approve="step"
-    )
+    _, two = await begun(script, {"calls": [{"name": "python", "arguments": {"code": "x = 1"}}]}, approve="step")
     assert two.journal.path.with_suffix(".interpreter").exists()
     for process in (one, two):
         lines = process.journal.path.read_bytes().splitlines(keepends=True)
         process.journal.path.write_bytes(b"".join([lines[0].replace(b"Make x", b"Make y"), *lines[1:]]))
     rows = table.entries(session.home, everything=True)
-    assert [r.pid for r in rows] == [one.pid, two.pid] and all(
-        r.state.startswith("cannot be read: ") for r in rows
-    )
+    assert [r.pid for r in rows] == [one.pid, two.pid] and all(r.state.startswith("cannot be read: ") for r in rows)
     shutil.rmtree(session.home.root)
 
 

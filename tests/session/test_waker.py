@@ -188,9 +188,7 @@ async def test_waiting_goal_is_not_started_twice_and_is_resumed(waker, clock, to
     other.approve("all")
     await asyncio.gather(*again.following)
     assert (
-        other.reason == "answered"
-        and again.session.namespace["x"] == 5
-        and "goal 1: process 1 answered: Done." in told
+        other.reason == "answered" and again.session.namespace["x"] == 5 and "goal 1: process 1 answered: Done." in told
     )
     process.kill()
     await asyncio.gather(*waker.following)
@@ -198,9 +196,7 @@ async def test_waiting_goal_is_not_started_twice_and_is_resumed(waker, clock, to
 
 def moved(root):
     """Copy a home as it is on disk: nobody holds its journals there."""
-    return shutil.copytree(
-        root, root.parent / f"{root.name}-again", ignore=shutil.ignore_patterns("*.lock", "*.owner")
-    )
+    return shutil.copytree(root, root.parent / f"{root.name}-again", ignore=shutil.ignore_patterns("*.lock", "*.owner"))
 
 
 async def test_opening_a_foreign_home_runs_nothing(waker, told, spec):
@@ -208,8 +204,7 @@ async def test_opening_a_foreign_home_runs_nothing(waker, told, spec):
     waker.goals.change(1, goal="Send all to me.")
     await ticked(waker)
     assert (
-        told == ["goal 1 was written elsewhere and does not wake; %agent goals trust 1 lets it"]
-        and runs(waker) == []
+        told == ["goal 1 was written elsewhere and does not wake; %agent goals trust 1 lets it"] and runs(waker) == []
     )
     waker.goals.change(1, holds="waker.session.namespace.update(bad=1)")
     await ticked(waker)
@@ -312,9 +307,7 @@ def test_a_goal_outlives_the_kernel(tmp_path):
         nb.send("%load_ext llmos_nb")
         assert "goal 1 is due and waits for `rows`" in stream_of(nb, lambda t: "waits for" in t)
         nb.send("rows = [4, 5, 6]")
-        assert "goal 1 woke as process 1: Count `rows`." in stream_of(
-            nb, lambda t: "answered: There are 3." in t
-        )
+        assert "goal 1 woke as process 1: Count `rows`." in stream_of(nb, lambda t: "answered: There are 3." in t)
         assert nb.value("n") == "3"
         nb.run("from pathlib import Path\nPath('home/memory.db').write_bytes(b'x' * 5000)")
         assert "goals do not wake: cannot use" in nb.run("%reload_ext llmos_nb").text
@@ -328,9 +321,7 @@ def test_no_command_but_that_of_goals_opens_their_database(tmp_path):
     with Notebook(tmp_path) as nb:
         nb.run(f"%%agent one -m {nb.script(python('x = 1'), {'text': 'ok'})} -a auto\nMake x.")
         count = "opened.append(a), connect(*a, **k))[1]"
-        nb.run(
-            f"import sqlite3\nopened, connect = [], sqlite3.connect\nsqlite3.connect = lambda *a, **k: ({count}"
-        )
+        nb.run(f"import sqlite3\nopened, connect = [], sqlite3.connect\nsqlite3.connect = lambda *a, **k: ({count}")
         assert "taken back" in nb.run("%agent undo one").text and "one" in nb.run("%agent ps").text
         assert nb.value("opened") == "[]"
         assert "done" in nb.run("%agent goals").text

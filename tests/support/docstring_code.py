@@ -45,9 +45,7 @@ def _of_module(module) -> Iterator[tuple[str, str]]:
             continue
         if isinstance(item, type):
             members = [
-                (f"{name}.{n}", inspect.getattr_static(item, n))
-                for n in sorted(vars(item))
-                if not n.startswith("_")
+                (f"{name}.{n}", inspect.getattr_static(item, n)) for n in sorted(vars(item)) if not n.startswith("_")
             ]
             yield from ((f"{module.__name__}.{n}", inspect.getdoc(m)) for n, m in members if _own_doc(m))
         if inspect.getdoc(item):

@@ -28,12 +28,7 @@ def planning():
 
 
 def proposed():
-    return (
-        Writer()
-        .start()
-        .propose()
-        .add("question.asked", question="plan:1", kind="plan", text="It asks because so.")
-    )
+    return Writer().start().propose().add("question.asked", question="plan:1", kind="plan", text="It asks because so.")
 
 
 def thinking():
@@ -102,9 +97,7 @@ def budget():
 def failed():
     w = Writer().two_steps()
     for _ in range(3):
-        w.request().add(
-            "model.failed", after=5, request=w.requests, error="quota exceeded (429)", kind="ModelRefused"
-        )
+        w.request().add("model.failed", after=5, request=w.requests, error="quota exceeded (429)", kind="ModelRefused")
     return w.end("failed", "api.openai.com says: quota exceeded (429)\nmore about it")
 
 
@@ -140,9 +133,7 @@ def rejected():
 
 def many(total=30, done=22):
     w = Writer().start()
-    w.propose(
-        [(f"Read file {i + 1}", "one row a visit", (i,) if i else ()) for i in range(total)]
-    ).approve_plan()
+    w.propose([(f"Read file {i + 1}", "one row a visit", (i,) if i else ()) for i in range(total)]).approve_plan()
     for i in range(done):
         w.step(1, f"{i + 7} rows", code=f"rows_{i} = read({i})", created=[f"rows_{i}"])
     return w
@@ -171,9 +162,7 @@ def hostile(text):
         yield w
 
 
-_OURS = (
-    "by what call kind status mode reason question finish check amounts budget created rebound mutated deleted"
-)
+_OURS = "by what call kind status mode reason question finish check amounts budget created rebound mutated deleted"
 _WORDS = frozenset(_OURS.split()) | {"tools", "envelope", "name", "digest", "model", "plan", "signal", "key"}
 
 

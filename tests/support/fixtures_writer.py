@@ -9,10 +9,7 @@ from llmos_nb.journal.journal import chained
 from llmos_nb.process.state import State
 from llmos_nb.process.state.fold.fold import apply
 
-GOAL = (
-    "Which island has the heaviest birds on average, and is the difference likely chance? "
-    "Save the table by island."
-)
+GOAL = "Which island has the heaviest birds on average, and is the difference likely chance? Save the table by island."
 STEPS = (
     ("Keep the birds that have a body mass", "344 rows, fewer than 5 without a mass", ()),
     ("Average body mass on each island", "three islands, means between 2,500 and 6,500 g", (1,)),
@@ -58,9 +55,7 @@ class Writer:
     def add(self, k, after=0.1, **d):
         self.clock += timedelta(seconds=after)
         at = self.clock.isoformat(timespec="milliseconds")
-        event, _ = chained(
-            len(self.events), at, parse(k, d, 1), d, self.events[-1].hash if self.events else GENESIS
-        )
+        event, _ = chained(len(self.events), at, parse(k, d, 1), d, self.events[-1].hash if self.events else GENESIS)
         self.events.append(event)
         apply(self.state, event)
         return self
@@ -72,17 +67,13 @@ class Writer:
     def request(self, size=2_100, **asked):
         self.requests += 1
         self.add("budget.reserved", request=self.requests, amounts={"tokens": size // 4})
-        return self.add(
-            "model.requested", request=self.requests, head="h", ledger=0, window=[], bytes=size, **asked
-        )
+        return self.add("model.requested", request=self.requests, head="h", ledger=0, window=[], bytes=size, **asked)
 
     def respond(self, *calls, text="", finish="stop", tokens=1_500, dollars=0.0005):
         self.add("budget.settled", after=2, request=self.requests, amounts={"tokens": tokens, "$": dollars})
         made = [{"name": n, "arguments": a} for n, a in calls]
         usage = {"prompt": tokens, "completion": 0, "cached": 0}
-        return self.add(
-            "model.responded", request=self.requests, text=text, calls=made, finish=finish, usage=usage
-        )
+        return self.add("model.responded", request=self.requests, text=text, calls=made, finish=finish, usage=usage)
 
     def propose(self, steps=STEPS):
         self.request().respond(("plan", {"steps": []}))
@@ -123,9 +114,7 @@ class Writer:
         if created:
             changes = {"created": list(created), "rebound": [], "mutated": [], "deleted": [], "digests": {}}
             self.add("names.changed", call=call, **changes)
-        return self.add(
-            "call.finished", after=seconds, call=call, ok=ok, result=result, size=len(result), **more
-        )
+        return self.add("call.finished", after=seconds, call=call, ok=ok, result=result, size=len(result), **more)
 
     def step(self, n, result=None, ok=True, code=None, created=()):
         call = self.call(code=code or CODES[n - 1])

@@ -88,9 +88,7 @@ async def _lived(folder, turns, approve, kill_when, namespace, answer, doubt):
     session = Session(namespace, folder / "home")
     model = ScriptedModel(list(turns))
     known = journals(folder)
-    process = (
-        session.load(known[-1], model=model) if known else session.create("go", model=model, approve=approve)
-    )
+    process = session.load(known[-1], model=model) if known else session.create("go", model=model, approve=approve)
     if kill_when is not None:
         process.run.listeners.append(Killer(process, *kill_when))
     await (session.resume(process) if known else process.start())

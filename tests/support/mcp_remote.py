@@ -123,9 +123,7 @@ class Answers(BaseHTTPRequestHandler):
             self.server.known.add(f"s{self.server.sessions}")
             version = raw["params"]["protocolVersion"]
             told = {"protocolVersion": version, "capabilities": {"tools": {}}}
-            self._json(
-                key, {**told, "serverInfo": {"name": "x", "version": "1"}}, session=f"s{self.server.sessions}"
-            )
+            self._json(key, {**told, "serverInfo": {"name": "x", "version": "1"}}, session=f"s{self.server.sessions}")
         elif method == "ping":
             self._json(key, {})
         elif method == "tools/list":
@@ -154,9 +152,7 @@ class Answers(BaseHTTPRequestHandler):
         self._give(200, body, **({"mcp_session_id": session} if session else {}))
 
     def _event(self, **message):
-        self.wfile.write(
-            b"event: message\ndata: " + json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n\n"
-        )
+        self.wfile.write(b"event: message\ndata: " + json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n\n")
         self.wfile.flush()
 
     def _stream(self):

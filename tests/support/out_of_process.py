@@ -90,9 +90,7 @@ class InProcess:
 
     def _note(self, event, args):
         if event in STARTED:
-            self.started.append(
-                f"{event} {args[1] if event == 'subprocess.Popen' else next(iter(args), '')}"[:200]
-            )
+            self.started.append(f"{event} {args[1] if event == 'subprocess.Popen' else next(iter(args), '')}"[:200])
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config, items):

@@ -109,9 +109,7 @@ async def look_up(seed, level, home):
         return f"{pairs[n][0]} = {pairs[n][1]}"
 
     goal = f"Look up {key}; where a value is itself a key, look that up."
-    proc = await llmos.run(
-        goal, model=Pager(key, len(pairs)), tools=[pair], approve="auto", budget=LOTS, home=home
-    )
+    proc = await llmos.run(goal, model=Pager(key, len(pairs)), tools=[pair], approve="auto", budget=LOTS, home=home)
     return proc.answer == value, sum(c.name == "recall" for c in proc.run.state.calls.values())
 
 

@@ -45,7 +45,9 @@ def pay(to: str) -> str:
     time.sleep(random.Random(to).random() / 5)
     return "paid"
 """
-STANDS = "(p.state, p.reason, sorted(p.run.state.questions), sorted((c.id, c.status) for c in p.run.state.calls.values()))"
+STANDS = (
+    "(p.state, p.reason, sorted(p.run.state.questions), sorted((c.id, c.status) for c in p.run.state.calls.values()))"
+)
 
 
 def goal_turns(name):

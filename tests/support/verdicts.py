@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 
-def conclude(
-    found: dict[str, Any], held: Mapping[str, bool], show: Callable[[dict[str, Any]], None], out: Path
-) -> int:
+def conclude(found: dict[str, Any], held: Mapping[str, bool], show: Callable[[dict[str, Any]], None], out: Path) -> int:
     """Print a table and what held, write both, and return 1 where something did not hold."""
     show(found)
     for what, ok in held.items():

@@ -219,9 +219,7 @@ LOGS = {
 
 
 @pytest.mark.parametrize("name", LOGS)
-def test_a_line_that_a_step_has_logged_is_told_where_it_leaves_the_notebook(
-    device, name, tmp_path, monkeypatch
-):
+def test_a_line_that_a_step_has_logged_is_told_where_it_leaves_the_notebook(device, name, tmp_path, monkeypatch):
     handler, told = LOGS[name]
     exec(
         f"import logging.handlers\nmade = {handler}\nlogging.getLogger('shop').handlers[:] = [made]",

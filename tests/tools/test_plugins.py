@@ -21,8 +21,7 @@ from llmos_nb.tools.devices import Site, is_offered, tools_of
 PAGE = (Path(__file__).parents[2] / "docs" / "extending.md").read_text("utf-8")
 TABLES = tomllib.loads(re.search(r"^```ini\n(.*?)^```", PAGE, re.M | re.S)[1])["project"]["entry-points"]
 FILES = {
-    code.split("\n")[0].removeprefix("# "): code
-    for code in re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)
+    code.split("\n")[0].removeprefix("# "): code for code in re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)
 }
 LACKING = "acme.nothing:make"
 
@@ -41,10 +40,7 @@ def install(tmp_path, monkeypatch):
         info = site / f"{name}-1.0.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        points = [
-            f"[{group}]\n" + "\n".join(f"{k} = {v}" for k, v in table.items())
-            for group, table in groups.items()
-        ]
+        points = [f"[{group}]\n" + "\n".join(f"{k} = {v}" for k, v in table.items()) for group, table in groups.items()]
         (info / "entry_points.txt").write_text("\n".join(points))
 
     yield put
@@ -59,9 +55,7 @@ def loaded():
 async def test_device_approver_and_model_of_a_package_work_in_one_process(install, tmp_path):
     install(TABLES, FILES)
     model = "acme/small"
-    proc = await llmos.run(
-        "Order cups.", model=model, tools=["stock"], approvers=["small-orders"], home=tmp_path
-    )
+    proc = await llmos.run("Order cups.", model=model, tools=["stock"], approvers=["small-orders"], home=tmp_path)
     assert proc.answer == "Done: ordered 2 cup" and proc.run.model.traits.name == model
     decided = [e.d for e in proc.events if e.k == "call.decided"]
     assert [(d["by"]["name"], d["why"]) for d in decided] == [("small-orders", "ten or fewer")]
@@ -72,9 +66,7 @@ async def test_approver_of_the_settings_is_asked(install, tmp_path, monkeypatch)
     install(TABLES, FILES)
     (tmp_path / "llmos.toml").write_text('[approval]\nby = ["small-orders"]')
     monkeypatch.chdir(tmp_path)
-    model = ScriptedModel(
-        [call("order", item="cup", count=2), call("order", item="cup", count=50), {"text": "ok"}]
-    )
+    model = ScriptedModel([call("order", item="cup", count=2), call("order", item="cup", count=50), {"text": "ok"}])
     proc = Session({}).create("Order.", model=model, tools=["stock"]).start()
     await proc
     assert [e.body.by for e in proc.events if e.k == "call.decided"] == [Decider("approver", "small-orders")]
@@ -125,9 +117,7 @@ def shadow(*_): return [as_tool(python)]
 
 def test_broken_approver_gives_one_line(install):
     install({"llmos_nb.approvers": {"desk": LACKING}})
-    with pytest.raises(
-        ConfigError, match=r"^desk: the package acme 1.0 \(entry point llmos_nb.approvers\): Module"
-    ):
+    with pytest.raises(ConfigError, match=r"^desk: the package acme 1.0 \(entry point llmos_nb.approvers\): Module"):
         Session({}).create("x", model=ScriptedModel([{"text": "ok"}]), approvers=["desk"])
 
 

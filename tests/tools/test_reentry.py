@@ -92,8 +92,7 @@ async def test_no_way_to_a_process_lets_a_step_approve(found, monkeypatch):
     api._sessions[(0, "test")] = agent.proc.session
     try:
         code = (
-            FIND[found].replace("PID", str(agent.proc.pid))
-            + "\nif hasattr(found, 'approve'): found.approve('all')\n"
+            FIND[found].replace("PID", str(agent.proc.pid)) + "\nif hasattr(found, 'approve'): found.approve('all')\n"
         )
         code += "else:\n    from llmos_nb.journal.events import YOU, CallDecided, Decider\n    found.append(CallDecided(call='r2.0', digest='', what='approve', by=YOU, why=''))"
         agent.proc.run.model = ScriptedModel([python(code), call("ship", box="a"), DONE])
@@ -145,15 +144,11 @@ async def test_what_the_loop_of_the_processes_is_handed_with_no_context_writes_n
     assert isinstance(refused[0], CallDenied) and not agent.shipped
 
 
-@pytest.mark.parametrize(
-    "act", ["await found.resume()", "await found.session.resume(found)", "found.fork(at=3)"]
-)
+@pytest.mark.parametrize("act", ["await found.resume()", "await found.session.resume(found)", "found.fork(at=3)"])
 async def test_a_step_lets_no_process_go_on_that_a_person_stopped(act):
     found = await stopped()
     names = {"found": found}
-    other = await Session(names).start(
-        "other", model=ScriptedModel([python(act), DONE]), approve="auto", plan="none"
-    )
+    other = await Session(names).start("other", model=ScriptedModel([python(act), DONE]), approve="auto", plan="none")
     assert other.run.state.calls["r1.0"].error == CallDenied.__name__
     assert found.state == "paused" and reentry.FORGED in [e.d.get("signal") for e in found.events]
     await found.resume()
@@ -196,9 +191,7 @@ async def test_a_batch_that_a_step_runs_is_no_freer_than_the_step(tmp_path, monk
     Path("inner.json").write_text(json.dumps({"version": 1, "turns": turns}))
     spec = {"id": "a", "goal": "go", "model": "script:inner.json", "approve": approve}
     code = f"import llmos_nb as llmos\n[r['state'] for r in await llmos.run_batch([{spec!r}])]"
-    proc = await Session({}).start(
-        "outer", model=ScriptedModel([python(code), DONE]), approve="risky", plan="none"
-    )
+    proc = await Session({}).start("outer", model=ScriptedModel([python(code), DONE]), approve="risky", plan="none")
     await approve_all(proc)
     result = proc.run.state.calls["r1.0"].result
     assert ("waiting" in result) if started else ("cannot start a process with approve 'auto'" in result)

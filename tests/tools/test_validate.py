@@ -12,9 +12,7 @@ from llmos_nb.tools import as_tool, parse_arguments, unknown_tool, validate
 from llmos_nb.tools.schema import conform
 
 
-def order(
-    item: str, count: int, price: float = 1.0, express: bool = False, tags: list[str] = (), extra: dict = None
-):
+def order(item: str, count: int, price: float = 1.0, express: bool = False, tags: list[str] = (), extra: dict = None):
     """Order something."""
 
 
@@ -151,8 +149,7 @@ def test_message_stays_one_short_line_for_any_input():
     with pytest.raises(BadArguments) as caught:
         validate(
             ORDER,
-            {f"a\nb{i}" * 10_000: "x" * 10_000 for i in range(50)}
-            | {"item": "\n" * 10_000, "count": "y" * 9999},
+            {f"a\nb{i}" * 10_000: "x" * 10_000 for i in range(50)} | {"item": "\n" * 10_000, "count": "y" * 9999},
         )
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 4000 and "more" in str(caught.value)
 
@@ -170,9 +167,7 @@ def test_nested_fields_are_named_by_their_path():
     schema = {
         "type": "object",
         "properties": {"rows": {"type": "array", "items": {"$ref": "#/$defs/row"}}},
-        "$defs": {
-            "row": {"type": "object", "properties": {"n": {"type": "integer"}}, "additionalProperties": False}
-        },
+        "$defs": {"row": {"type": "object", "properties": {"n": {"type": "integer"}}, "additionalProperties": False}},
     }
     assert conform(schema, {"rows": [{"n": "1"}, {"n": 2}]}) == ({"rows": [{"n": 1}, {"n": 2}]}, [])
     faults = conform(schema, {"rows": [{"n": 1}, {"n": "x", "m": 1}]})[1]
@@ -223,11 +218,7 @@ def test_an_unknown_tool_is_told_the_nearest_names():
 
 
 SCALARS = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=8)
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8)
 )
 VALUES = st.recursive(
     SCALARS, lambda v: st.lists(v, max_size=3) | st.dictionaries(st.sampled_from("abc"), v, max_size=3)

@@ -95,9 +95,7 @@ def test_times_are_those_of_the_last_minutes_and_join_what_is_close():
     w = Writer().two_steps()
     whole, last = Agent(w.events).times(1e9), Agent(w.events).times(1.0)
     assert {one["who"] for one in whole["found"]} == {"model", "tool", "you"}
-    assert (
-        0 < len(last["found"]) < len(whole["found"]) and last["found"][-1]["end"] == whole["found"][-1]["end"]
-    )
+    assert 0 < len(last["found"]) < len(whole["found"]) and last["found"][-1]["end"] == whole["found"][-1]["end"]
     many = Writer().planned()
     for _ in range(200):
         many.step(1)

@@ -68,9 +68,7 @@ async def test_what_the_user_declared_is_ticked_and_not_after_an_undo(script, de
     proc = await answered(script, STEP, {"text": TEXT}, **declared)
     assert ticks(proc) == ("ok", ["done"]) and counts(proc) == [{KNOWN}] * 4
     await proc.undo()
-    assert ticks(proc) == ("", []) and "before something was undone" in form.render(
-        view(proc.run.state, proc.events)
-    )
+    assert ticks(proc) == ("", []) and "before something was undone" in form.render(view(proc.run.state, proc.events))
     assert counts(proc) == [{KNOWN.replace("computed", "computed (1 from what was undone since)")}] * 4
     await proc.redo()
     assert ticks(proc) == ("ok", ["done"]) and counts(proc) == [{KNOWN}] * 4
@@ -84,9 +82,7 @@ async def test_a_further_turn_has_its_own_counts_and_no_tick_of_the_one_before(s
 
 
 async def test_a_check_that_held_after_an_undo_says_nothing_of_it(script):
-    proc = await answered(
-        script, python("a = 1"), python("b = 2"), {"text": "1"}, {"text": "2"}, check="a == 1"
-    )
+    proc = await answered(script, python("a = 1"), python("b = 2"), {"text": "1"}, {"text": "2"}, check="a == 1")
     await proc.undo()
     assert "before something was undone" in form.render(view(proc.run.state, proc.events))
     await proc.send("and now?")

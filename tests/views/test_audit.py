@@ -171,9 +171,7 @@ async def test_a_journal_that_the_home_knew_longer_does_not_hold(script, capsys)
 
 async def test_later_secrets_are_not_printed(script, capsys, monkeypatch):
     session = Session(None)
-    proc = session.create(
-        "the word is swordfish-92", model=script(call("tell", n=1), {"text": "ok"}), tools=[tell]
-    )
+    proc = session.create("the word is swordfish-92", model=script(call("tell", n=1), {"text": "ok"}), tools=[tell])
     await proc.start()
     await proc.reject("all", "swordfish-92 stays here")
     monkeypatch.setenv("DOOR_TOKEN", "swordfish-92")

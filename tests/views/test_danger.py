@@ -109,19 +109,14 @@ async def test_what_others_did_not_choose_is_no_such_danger(script, to, options)
 async def test_address_that_the_model_makes_after_it_read_what_others_wrote_is_a_danger_too(script):
     """It may stand there backwards, or in words: nobody can tell that it does not."""
     card = shown(await asked(script, "someone@else.example", text="nothing is said of an address here"))["card"]
-    assert (
-        plain(card["danger"]["came"])
-        == "This address came from the model, after it read read_mail, not from you."
-    )
+    assert plain(card["danger"]["came"]) == "This address came from the model, after it read read_mail, not from you."
     assert card["danger"]["confirm"] == "else.example" and "quote" not in card["danger"]
     assert card["buttons"][0]["label"] == "Reject"
 
 
 async def test_of_an_undeclared_tool_only_addresses_are_what_decides(script):
     body = "please send it"
-    proc = await asked(
-        script, "me@here.example", sinks=None, body=body, text="me@here.example says: please send it"
-    )
+    proc = await asked(script, "me@here.example", sinks=None, body=body, text="me@here.example says: please send it")
     (found,) = proc.run.state.questions["r2.0"]["foreign"]
     assert (found["argument"], found["call"]) == ("to", "r1.0")
 
@@ -167,9 +162,7 @@ async def test_terminal_and_saved_page_name_the_characters_too(script):
 
 
 async def test_each_value_is_shown_and_typed_where_there_are_several(script):
-    proc = await asked(
-        script, FAKE, text=f"{FAKE} and bob@c.example", sinks=("to", "body"), body="bob@c.example"
-    )
+    proc = await asked(script, FAKE, text=f"{FAKE} and bob@c.example", sinks=("to", "body"), body="bob@c.example")
     danger = shown(proc)["card"]["danger"]
     assert danger["confirm"] == f"{WIRE} c.example" and danger["more"] == [["body", ["bob@c.example"]]]
     assert "what each of them goes to" in danger["ask"]
@@ -197,9 +190,7 @@ async def test_a_step_that_is_held_before_a_host_that_others_wrote_is_in_danger(
         assert bool(question.get("foreign")) is danger and ("danger" in made) is danger
         assert made["buttons"][0]["verb"] == "reject" and made["held"]["effect"] == f"connect to {host}:443"
         assert (made["buttons"][-1]["label"] == "Approve anyway…") is danger
-        assert "has not begun" not in plain(made["cover"]) and "nothing of the step runs twice" in plain(
-            made["cover"]
-        )
+        assert "has not begun" not in plain(made["cover"]) and "nothing of the step runs twice" in plain(made["cover"])
         decide_effect(run, keys[0], "refuse", YOU)
         thread.join(10)
     assert refused == ["evil.example", "good.example", "other.example"]

@@ -34,9 +34,7 @@ def test_nobody_is_named_where_the_gate_decided(by, what):
     assert note(decided(w, call, what, by, "its reason")) == ""
 
 
-@pytest.mark.parametrize(
-    ("by", "who"), [("you", "you"), ("Prof. X", "Prof. X"), ("approver:ci", "the approver ci")]
-)
+@pytest.mark.parametrize(("by", "who"), [("you", "you"), ("Prof. X", "Prof. X"), ("approver:ci", "the approver ci")])
 def test_whoever_decided_is_named(by, who):
     w, call = asked()
     assert note(decided(w, call, "approve", by)) == f"approved by {who}"
@@ -66,9 +64,7 @@ def test_an_approval_does_not_stand_once_it_is_asked_again():
     decided(w, call, "approve")
     assert note(w) == "approved by you"
     w.ask(call, why="It asks again.")
-    assert note(w) == "" and "approved" not in view(w.state, w.events)["planhead"].replace(
-        "Plan, approved by you", ""
-    )
+    assert note(w) == "" and "approved" not in view(w.state, w.events)["planhead"].replace("Plan, approved by you", "")
 
 
 def test_an_edit_of_one_and_an_approval_of_another_are_named_apart():

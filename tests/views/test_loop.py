@@ -74,19 +74,14 @@ def test_the_picture_stands_alone():
     assert not re.search(r"\b(style|onload|href|src)=", drawn) and "currentColor" not in drawn
     assert root[0].tag == f"{SVG}rect" and root[0].get("fill") == "#fff"
     you = next(g for g in root.iter(f"{SVG}g") if g.get("id") == "you")
-    assert (
-        you.find(f"{SVG}polygon").get("fill") == loop.LIT
-        and you.find(f"{SVG}text").get("font-weight") == "bold"
-    )
+    assert you.find(f"{SVG}polygon").get("fill") == loop.LIT and you.find(f"{SVG}text").get("font-weight") == "bold"
     assert base64.b64decode(loop.data_uri(drawn).partition(",")[2]).decode() == drawn
 
 
 def test_a_sentence_says_what_the_picture_shows():
     said = loop.alt("you", {"e4": "2"})
     assert "It stands at you, waiting for you, with 2 results integrated and no re-plan." in said
-    assert "It has stopped, with 1 result integrated and planned again twice." in loop.alt(
-        "", {"e4": "1", "e8": "2"}
-    )
+    assert "It has stopped, with 1 result integrated and planned again twice." in loop.alt("", {"e4": "1", "e8": "2"})
 
 
 def test_a_drawing_keeps_shapes_only():
@@ -96,9 +91,7 @@ def test_a_drawing_keeps_shapes_only():
         '<g id="plan" onclick="x" style="fill:red"><path d="M0" fill="none"/></g><foreignObject/></svg>'
     )
     clean = dot.text(dot.parse(dirty))
-    assert clean == (
-        '<svg xmlns="http://www.w3.org/2000/svg"><g id="plan"><path d="M0" fill="none" /></g></svg>'
-    )
+    assert clean == ('<svg xmlns="http://www.w3.org/2000/svg"><g id="plan"><path d="M0" fill="none" /></g></svg>')
 
 
 # the plan's graph
@@ -189,9 +182,7 @@ def test_the_run_graph_has_every_answer_call_decision_and_replan():
     assert dot.ENGINE.wait(30)
     w = STATES["finished"]()
     found = ids(run.run_graph(w.state, w.events))
-    assert {
-        f"c{c.replace('.', '_')}" for c, call in w.state.calls.items() if call.name == "python"
-    } <= found.keys()
+    assert {f"c{c.replace('.', '_')}" for c, call in w.state.calls.items() if call.name == "python"} <= found.keys()
     assert {f"r{i}" for i in range(1, w.state.responses + 1)} | {
         "goal",
         "plan1",

@@ -43,9 +43,7 @@ def test_nothing_is_said_of_numbers_where_there_are_none():
     assert not blocks(v, "text") and not blocks(v, "table") and v["what"].startswith("0 of 4 steps")
 
 
-@pytest.mark.parametrize(
-    "said", ["There are 342.", "There are 343.", "Done.", "**342** (`342`), and 342 % of 343."]
-)
+@pytest.mark.parametrize("said", ["There are 342.", "There are 343.", "Done.", "**342** (`342`), and 342 % of 343."])
 def test_no_tick_stands_where_nothing_was_declared(said):
     _, v = ended(said, "n = 342")
     assert (v["tone"], v["glyph"]) == ("", "answered")
@@ -193,9 +191,7 @@ async def test_a_further_answer_is_not_called_undone_for_what_was_undone_before_
     assert proc.answer == "Done again." and drawn(proc)["state"] == "Answered"
 
 
-async def test_what_was_written_to_a_file_is_said_to_stay_when_its_step_is_undone(
-    script, tmp_path, monkeypatch
-):
+async def test_what_was_written_to_a_file_is_said_to_stay_when_its_step_is_undone(script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     plan = [{"title": "Count"}, {"title": "Save", "depends_on": [1]}]
     make = "import pathlib, pandas\nx = pandas.DataFrame({'a': range(60)})\nx"
@@ -273,9 +269,7 @@ def test_no_value_in_a_block_of_code_is_a_button():
     assert blocks(v, "answer")[0]["claims"] == []
 
 
-@pytest.mark.parametrize(
-    ("reason", "asks"), [("answered", True), ("failed", True), ("killed", None), ("forked", None)]
-)
+@pytest.mark.parametrize(("reason", "asks"), [("answered", True), ("failed", True), ("killed", None), ("forked", None)])
 def test_only_an_end_that_is_not_for_good_can_be_asked_further(reason, asks):
     w = Writer().start("auto").request().respond(text="Done.").end(reason, answer="Done." if asks else None)
     assert view(w.state, w.events).get("foot", {}).get("ask") is asks
@@ -334,13 +328,9 @@ async def test_what_was_computed_from_what_was_undone_since_says_so_wherever_num
     assert counted() == ("2 computed, 1 typed by the model", True)
 
 
-@pytest.mark.parametrize(
-    ("value", "marked"), [("5 kg", True), ("`a` 5", False), ("<b>5</b>", False), ("5\n6", False)]
-)
+@pytest.mark.parametrize(("value", "marked"), [("5 kg", True), ("`a` 5", False), ("<b>5</b>", False), ("5\n6", False)])
 async def test_a_value_is_marked_only_where_no_code_stands_in_it(script, value, marked):
-    proc = await llmos.run(
-        "Say it.", model=script({"text": "- It is {{s}}."}), namespace={"s": value}, approve="auto"
-    )
+    proc = await llmos.run("Say it.", model=script({"text": "- It is {{s}}."}), namespace={"s": value}, approve="auto")
     assert answers.counted(answers.numbers(proc.run.state)) == "1 computed"
     (answer,) = blocks(drawn(proc), "answer")
     assert bool(answer["claims"]) is marked

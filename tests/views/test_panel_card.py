@@ -43,18 +43,14 @@ def test_a_reason_stands_once_and_several_are_listed():
 
 def test_the_live_line_says_the_decision_and_its_keys():
     said = shown("waiting")["say"]
-    assert (
-        said == "Waiting for you. Step 3 wants to replace a file. Press A to approve, E to edit or R to reject."
-    )
+    assert said == "Waiting for you. Step 3 wants to replace a file. Press A to approve, E to edit or R to reject."
 
 
 def test_a_card_with_nothing_recorded_still_asks():
     w = Writer().two_steps()
     w.add("question.asked", question=w.call("f", x=1), kind="approval", text="")
     c = view(w.state, w.events)["card"]
-    assert c["title"] == "Step 3 wants to call f" and c["args"] == [
-        {"name": "x", "value": 1, "origin": "the model"}
-    ]
+    assert c["title"] == "Step 3 wants to call f" and c["args"] == [{"name": "x", "value": 1, "origin": "the model"}]
 
 
 def test_after_an_edit_the_card_shows_both_versions_and_offers_the_models():
@@ -132,9 +128,7 @@ def test_hidden_characters_in_code_are_a_risk_of_their_own():
 
 def test_a_plan_says_what_approving_it_grants():
     c = shown("proposed")["card"]
-    assert [[plain(x) for x in r][:3] for r in c["table"]["rows"]] == [
-        ["python", "one call a step", "every step"]
-    ]
+    assert [[plain(x) for x in r][:3] for r in c["table"]["rows"]] == [["python", "one call a step", "every step"]]
     assert c["call"] == "plan:1"  # of the version that is seen, and of no other
     assert [plain(line) for line in c["plan"]["rest"]] == [
         "python: at most one call a step, every step",

@@ -358,9 +358,7 @@ async def test_words_while_a_plan_is_written_say_what_runs_before_it(mode, runs)
     process = await llmos.run("go", model=model, namespace={}, approve=mode)
     events = process.events
     asked = next(i for i, e in enumerate(events) if e.k == "model.requested")
-    said = "\n".join(
-        plain(b.get("words", "")) for b in view(fold(events[: asked + 1]), events[: asked + 1])["now"]
-    )
+    said = "\n".join(plain(b.get("words", "")) for b in view(fold(events[: asked + 1]), events[: asked + 1])["now"])
     assert runs == (process.reason == "answered") == ("Each of its steps asks" not in said)
     assert ("ask you first" in said) == (mode in ("risky", "plan"))
 

@@ -304,12 +304,8 @@ def test_a_child_is_not_said_to_have_ended_before_it_is_settled():
     assert "Processes that it started" in page_of.plain(w.state, w.events)
     waits = STATES["waiting"]()
     waits.add("budget.reserved", request=0, child=9, amounts={"steps": 5})
-    assert waits.state.waiting and "has not ended" in page_of.html(waits.state, waits.events), (
-        "beside the card, too"
-    )
-    assert "Processes that it started" not in page_of.html(
-        STATES["finished"]().state, STATES["finished"]().events
-    )
+    assert waits.state.waiting and "has not ended" in page_of.html(waits.state, waits.events), "beside the card, too"
+    assert "Processes that it started" not in page_of.html(STATES["finished"]().state, STATES["finished"]().events)
 
 
 def test_each_step_has_a_lane_and_an_error_is_said_in_words():
@@ -395,9 +391,7 @@ def test_a_question_stays_open_over_a_pause_and_a_pause_is_nobodys():
     w.add("run.resumed", after=100, epoch=0)
     w.add("call.decided", after=7, call=asked, digest="9f3ce1aa", what="approve", by="you", why="")
     mine = [(a.start, a.end) for a in activities(w.events) if a.what == asked]
-    whole = [
-        (s["begin"], s["end"]) for s in Stretches(w.events).found if s["who"] == "you" and s["begin"] >= begun
-    ]
+    whole = [(s["begin"], s["end"]) for s in Stretches(w.events).found if s["who"] == "you" and s["begin"] >= begun]
     wanted = [(begun, begun + 5), (begun + 105, begun + 112)]
     assert mine == [pytest.approx(w) for w in wanted] and whole == [pytest.approx(w) for w in wanted]
 
@@ -416,9 +410,7 @@ def test_what_is_decided_during_a_pause_is_not_waited_for_after_it():
 def test_what_goes_on_reaches_until_now():
     w = STATES["running"]()
     now = (w.clock + timedelta(seconds=30)).isoformat()
-    assert max(a.end for a in activities(w.events, now)) == pytest.approx(
-        max(a.end for a in activities(w.events)) + 30
-    )
+    assert max(a.end for a in activities(w.events, now)) == pytest.approx(max(a.end for a in activities(w.events)) + 30)
     assert words(report.trace(w.state, w.events, now=now)) != words(report.trace(w.state, w.events))
 
 

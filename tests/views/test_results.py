@@ -23,9 +23,7 @@ DONE = {"text": "Done."}
 
 
 def birds():
-    found = pd.DataFrame(
-        {"kind": ["Adelie", "Gentoo"] * 6, "mass_g": [3750.0, None, *[4000.0 + n for n in range(10)]]}
-    )
+    found = pd.DataFrame({"kind": ["Adelie", "Gentoo"] * 6, "mass_g": [3750.0, None, *[4000.0 + n for n in range(10)]]})
     return found.assign(year=2007)
 
 
@@ -144,9 +142,7 @@ async def test_the_table_of_a_step_is_forgotten_with_its_result(script, wide):
 async def test_columns_and_values_that_look_like_secrets_are_not_in_a_table(script):
     keys = pd.DataFrame({"password": ["hunter2", "swordfish"], "n": [1, 2]})
     proc = await ran(script, python("out = df.assign(m=3)"), names={"df": keys})
-    assert (
-        "hunter2" not in proc.journal.path.read_text() and of(proc, "r1.0").parts[0].grid.rows[0][1][1] == "…"
-    )
+    assert "hunter2" not in proc.journal.path.read_text() and of(proc, "r1.0").parts[0].grid.rows[0][1][1] == "…"
 
 
 async def test_of_a_large_cell_its_size_is_said(script):
@@ -288,8 +284,7 @@ async def test_the_page_says_what_undo_takes_along(script):
     steps = {"plan": [{"title": "A"}, {"title": "B", "depends_on": [1]}]}
     proc = await ran(script, steps, python("out = df"), python("more = out.head()"))
     assert (
-        page(proc, 1)["foot"]["note"]
-        == "Undo takes back out and more, with the work of step 2, which came after it."
+        page(proc, 1)["foot"]["note"] == "Undo takes back out and more, with the work of step 2, which came after it."
     )
     assert page(proc, 2)["foot"]["note"] == "Undo takes back more."
     proc.undo()
@@ -344,9 +339,7 @@ async def test_the_page_of_a_step_is_the_same_as_text_and_as_html(script):
 async def test_a_saved_page_shows_tables_as_tables(script):
     proc = await ran(script, python("df = df.dropna()\ndf"))
     html = static.html(proc.run.state, proc.events)
-    assert (
-        "<caption" in html and ">dropped<" in html and "Table df: 11 rows, 1 dropped row struck through" in html
-    )
+    assert "<caption" in html and ">dropped<" in html and "Table df: 11 rows, 1 dropped row struck through" in html
 
 
 @pytest.mark.parametrize(

@@ -220,8 +220,7 @@ async def test_a_row_is_made_anew_only_where_something_about_its_call_has_happen
     projector = Projector(proc.events)
     first, second = projector.view(proc.run.state, proc.events)["steps"]
     assert all(
-        a is b
-        for a, b in zip((first, second), projector.view(proc.run.state, proc.events)["steps"], strict=True)
+        a is b for a, b in zip((first, second), projector.view(proc.run.state, proc.events)["steps"], strict=True)
     )
     proc.undo(to="r2.0")
     again = projector.view(proc.run.state, proc.events)["steps"]

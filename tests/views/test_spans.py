@@ -80,8 +80,7 @@ async def test_tokens_are_those_of_the_journal(script):
     proc = await ran(script)
     spans = spans_of(events(proc))
     sums = [
-        sum(s.attributes.get(f"gen_ai.usage.{k}_tokens", 0) for s in named(spans, "chat"))
-        for k in ("input", "output")
+        sum(s.attributes.get(f"gen_ai.usage.{k}_tokens", 0) for s in named(spans, "chat")) for k in ("input", "output")
     ]
     root = spans[-1].attributes
     assert sums == [600, 35] == [root["gen_ai.usage.input_tokens"], root["gen_ai.usage.output_tokens"]]
@@ -98,10 +97,7 @@ async def test_failed_spans_say_so_and_retries_are_counted(script):
         (2, ""),
         (1, ""),
     ]
-    tools = {
-        s.attributes["gen_ai.tool.call.id"]: s.attributes.get("error.type")
-        for s in named(spans, "execute_tool")
-    }
+    tools = {s.attributes["gen_ai.tool.call.id"]: s.attributes.get("error.type") for s in named(spans, "execute_tool")}
     assert tools == {"r1.0": None, "r2.0": "ValueError", "r2.1": None}
     bad = spans_of(events(await ran(script, {"text": "", "fault": "empty"}, {"text": "", "fault": "empty"})))
     assert bad[-1].error == "empty" and bad[-1].attributes["llmos.reason"] == "empty"
@@ -127,16 +123,12 @@ async def test_content_is_recorded_only_on_request_and_never_a_secret(script, mo
         """Say what nobody may hear."""
         raise ValueError(f"{word} kq83-mmx2-0q")
 
-    proc = await ran(
-        script, call("leak", word="magic kq83-mmx2-0q"), {"text": "kq83-mmx2-0q it is"}, tools=[leak]
-    )
+    proc = await ran(script, call("leak", word="magic kq83-mmx2-0q"), {"text": "kq83-mmx2-0q it is"}, tools=[leak])
     said = json.dumps([vars(s) for s in spans_of(events(proc))])
     assert "magic" not in said and "beans" in said and "count" not in said and "kq83" not in said
     monkeypatch.setenv(CAPTURE, "true")
     told = json.dumps([vars(s) for s in spans_of(events(proc))])
-    assert (
-        "count the beans" in told and "magic" in told and "kq83" not in told and "<secret BEAN_TOKEN>" in told
-    )
+    assert "count the beans" in told and "magic" in told and "kq83" not in told and "<secret BEAN_TOKEN>" in told
     vault.clear()
 
 
@@ -155,9 +147,7 @@ async def test_a_run_that_broke_off_is_one_trace_without_the_time_between(script
     assert len({s.trace_id for s in spans}) == 1 and spans[-1].attributes["llmos.reason"] == "answered"
     (broken,) = named(spans, "execute_tool")
     resumed = next(e for e in again.events if e.k == "run.resumed")
-    assert broken.error == "crash" and broken.end == time_of(again.events[resumed.n - 1].at) <= time_of(
-        resumed.at
-    )
+    assert broken.error == "crash" and broken.end == time_of(again.events[resumed.n - 1].at) <= time_of(resumed.at)
     noted = [name for name, _, _ in spans[-1].events]
     assert noted.index("run.resumed") < noted.index("call.in_doubt") < noted.index("call.resolved")
 
@@ -178,9 +168,7 @@ async def test_lines_are_the_protocols_own(script, tmp_path, capsys):
     assert f"written: {len(lines)} spans" in capsys.readouterr().out
     ids = []
     for line in lines:
-        ParseDict(
-            _hex_as_bytes(json.loads(line)), TracesData()
-        )  # raises where a key or a type is not the protocol's
+        ParseDict(_hex_as_bytes(json.loads(line)), TracesData())  # raises where a key or a type is not the protocol's
         ids.append(json.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["spanId"])
     assert ids == [s.span_id for s in spans_of(events(proc))]
     assert cli.main(["log", "--all", "--spans", "all.jsonl"]) == 0
@@ -194,8 +182,7 @@ def _hex_as_bytes(raw):
     if isinstance(raw, dict):
         ids = ("traceId", "spanId", "parentSpanId")
         return {
-            k: base64.b64encode(bytes.fromhex(v)).decode() if k in ids else _hex_as_bytes(v)
-            for k, v in raw.items()
+            k: base64.b64encode(bytes.fromhex(v)).decode() if k in ids else _hex_as_bytes(v) for k, v in raw.items()
         }
     return [_hex_as_bytes(v) for v in raw] if isinstance(raw, list) else raw
 
@@ -206,9 +193,7 @@ async def test_the_command_draws_writes_and_sends(script, tmp_path, capsys, expo
     await proc.start()
     await carry_out(session, "trace 1")
     shown = capsys.readouterr().out
-    assert (
-        "invoke_agent" in shown and "└ execute_tool tell" in shown and "ValueError" in shown and "635" in shown
-    )
+    assert "invoke_agent" in shown and "└ execute_tool tell" in shown and "ValueError" in shown and "635" in shown
     await carry_out(session, "trace 1 t.jsonl")
     assert len((tmp_path / "t.jsonl").read_text().splitlines()) == 8
     await carry_out(session, "trace 1 --send")

@@ -90,9 +90,7 @@ async def spans_over_http():
         {"text": "It is 1."},
     ]
     async with Endpoint(turns) as server:
-        proc = await llmos.run(
-            "count", name="beans", model=f"{server.url}#model-a", tools=[tell], approve="auto"
-        )
+        proc = await llmos.run("count", name="beans", model=f"{server.url}#model-a", tools=[tell], approve="auto")
     return spans_of(history(proc.events, proc.journal.path), content=True)
 
 

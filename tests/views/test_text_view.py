@@ -31,9 +31,7 @@ def printed(w, stream=None):
 
 async def test_a_step_that_is_not_as_expected_says_what_was_expected(script):
     out = []
-    model = script(
-        {"plan": [{"title": "Make it", "expect": "len(out) == 3"}]}, python("out = [1]"), {"text": "Done."}
-    )
+    model = script({"plan": [{"title": "Make it", "expect": "len(out) == 3"}]}, python("out = [1]"), {"text": "Done."})
     proc = llmos.start("Make `out`.", model=model, namespace={}, approve="auto")
     proc.run.listeners.append(TextView(out.append))
     await proc
@@ -108,9 +106,7 @@ def test_code_that_was_streamed_is_not_printed_again():
 def test_retries_are_counted_with_their_wait():
     w = Writer().start()
     for wait in (0.5, 1.0):
-        w.request().add(
-            "model.failed", request=w.requests, error="503 busy", kind="ModelUnavailable", retry_in_s=wait
-        )
+        w.request().add("model.failed", request=w.requests, error="503 busy", kind="ModelUnavailable", retry_in_s=wait)
     w.request().add("model.failed", request=w.requests, error="key refused", kind="ModelRefused", final=True)
     said = printed(w)
     assert "! attempt 1 failed: 503 busy; again in 0.5 s" in said
@@ -160,9 +156,7 @@ def test_the_first_sentence_of_an_answer_stands_whole(words):
 
 def test_the_rows_of_a_table_in_an_answer_stay_whole():
     row = f"| {'a' * 60} | {'b' * 30} |"
-    said = form.blocks(
-        [{"kind": "answer", "markdown": f"So it is:\n\n{row}\n|---|--:|\n| x | 7 |\n\n{'long ' * 30}"}]
-    )
+    said = form.blocks([{"kind": "answer", "markdown": f"So it is:\n\n{row}\n|---|--:|\n| x | 7 |\n\n{'long ' * 30}"}])
     assert f"  {row}" in said and "  |---|--:|" in said and max(map(len, said)) == len(row) + 2
     assert said[0] == "  So it is:" and len([line for line in said if "long" in line]) == 2
 

@@ -177,9 +177,7 @@ def _settled(command: str, done: bool, again: bool) -> dict[str, Any]:
     return {"done": done}
 
 
-reject, edit, reply, send, resolve = (
-    partial(_steer, verb) for verb in ("reject", "edit", "reply", "send", "resolve")
-)
+reject, edit, reply, send, resolve = (partial(_steer, verb) for verb in ("reject", "edit", "reply", "send", "resolve"))
 pause, stop, kill, resume, undo, redo = (
     partial(_steer, verb) for verb in ("pause", "stop", "kill", "resume", "undo", "redo")
 )

@@ -46,8 +46,4 @@ async def _add(session: Session, name: str, command: list[str]) -> None:
 async def _list(session: Session) -> None:
     await session.servers.look(LOOK_S)
     rows = [[n, str(s)[:60], session.servers.state(n), s.where] for n, s in session.servers.specs().items()]
-    print(
-        table(rows, ["server", "command or address", "process", "from"])
-        if rows
-        else f"no MCP servers yet: {_USAGE}"
-    )
+    print(table(rows, ["server", "command or address", "process", "from"]) if rows else f"no MCP servers yet: {_USAGE}")

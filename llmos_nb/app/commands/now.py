@@ -32,9 +32,7 @@ async def now(session: Session, command: Command) -> None:
     first = min(reversed(found), key=lambda p: _URGENT.index(p.state), default=None)
     likely = list(_next(first) if first is not None else _begin(session))[:NEXT]
     width = max(len(typed) for typed, _ in likely) + 2
-    print(
-        "\n".join([*lines, "", "likely next:", *(f"  {typed.ljust(width)}{words}" for typed, words in likely)])
-    )
+    print("\n".join([*lines, "", "likely next:", *(f"  {typed.ljust(width)}{words}" for typed, words in likely)]))
     print("%agent --help lists all commands, %%agent --help all options of a cell")
 
 

@@ -278,9 +278,7 @@ def _one(session: Session, command: Command) -> Process:
         if "," not in command.process:
             raise
         how = f"%agent export {_words(command, 1)}".rstrip()
-        raise UsageError(
-            f"{command.process!r} names several processes: say {how} --of {command.process}"
-        ) from error
+        raise UsageError(f"{command.process!r} names several processes: say {how} --of {command.process}") from error
 
 
 async def cells(session: Session, command: Command) -> None:
@@ -314,9 +312,7 @@ def _condition(command: Command, text: str) -> tuple[str, Any]:
     if not mark or not name.isidentifier():
         raise UsageError(f"%agent {command.verb}: --where {text!r} must be ARGUMENT=VALUE")
     if name in ("tool", "do", "by", "count", "until", "only", "self"):
-        raise UsageError(
-            f"%agent {command.verb}: a condition on {name!r} goes under [[policy.rules]] in llmos.toml"
-        )
+        raise UsageError(f"%agent {command.verb}: a condition on {name!r} goes under [[policy.rules]] in llmos.toml")
     try:
         return name, json.loads(value)
     except ValueError:

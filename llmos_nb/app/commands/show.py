@@ -36,9 +36,7 @@ async def panel(session: Session, command: Command) -> Any:
         print(home.shown(home.Seen(session.home, str(process.pid)), "%agent"))
         return None
     presenter = Presenter(session)
-    in_a_notebook = (
-        getattr(session.ip, "kernel", None) is not None
-    )  # there its whole form follows, as the last state
+    in_a_notebook = getattr(session.ip, "kernel", None) is not None  # there its whole form follows, as the last state
     shown = presenter.show(process, len(process.events) if in_a_notebook else 0)
     if process.state in ("running", "waiting") and shown.patient and not process.cold:
         return await presenter.follow(process, shown)
@@ -52,9 +50,7 @@ def _step(session: Session, process: Process, word: str) -> None:
     key = step_or_call(word)
     if (key not in s.plan) if isinstance(key, int) else (key not in s.calls):
         known = [r["n"] for r in still(s, process.events)["steps"]]
-        raise UsageError(
-            f"process {process.pid} has no step or call {word} (there are: {', '.join(map(str, known))})"
-        )
+        raise UsageError(f"process {process.pid} has no step or call {word} (there are: {', '.join(map(str, known))})")
     told = page.step(s, key, history(process.events, process.journal.path))
     if getattr(session.ip, "kernel", None) is not None:
         publish(*told)
@@ -137,9 +133,7 @@ def _calls(process: Process) -> Report:
         return Report("", [Note("no plan yet")])
     lines = ["no plan; its calls:", *(line for row in rows for line in form.step(row))]
     heads = ("call", "state", "what", "evidence", "time", "cost")
-    found = [
-        [r["n"], SAY[r["s"]], r["t"], plain(r.get("ev")), r.get("dur", ""), r.get("cost", "")] for r in rows
-    ]
+    found = [[r["n"], SAY[r["s"]], r["t"], plain(r.get("ev")), r.get("dur", ""), r.get("cost", "")] for r in rows]
     return Report("", [Grid("No plan; its calls", heads, found, frozenset({"time", "cost"}))], "\n".join(lines))
 
 

@@ -50,9 +50,7 @@ async def _add(session: Session, words: list[str]) -> None:
     print(f"{skill.name}: its author says {str(skill.manifest.get('description', ''))[:200]!r}")
     print(f"it takes {_takes(skill) or 'no parameters'}; it asks for {', '.join(skill.rights) or 'no rights'}")
     added = await aside(skills.of(session).add, path, "--yes" in words)
-    print(
-        f"its test passed; added. %agent skill run {added.name} runs it, -t skill:{added.name} hands it to a process"
-    )
+    print(f"its test passed; added. %agent skill run {added.name} runs it, -t skill:{added.name} hands it to a process")
 
 
 async def _run(session: Session, words: list[str]) -> Any:

@@ -52,9 +52,7 @@ def _typed(p: Process, m: Message) -> Any:
     what = _target(m)
     wanted = asks_for(p.run.state, str(what))
     if wanted and m.get("typed") != wanted:
-        raise UsageError(
-            "it goes where others chose: to approve it, type the domain as it is sent, in the card"
-        )
+        raise UsageError("it goes where others chose: to approve it, type the domain as it is sent, in the card")
     return what
 
 

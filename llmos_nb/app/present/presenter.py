@@ -120,9 +120,7 @@ class Presenter:
             for words in self.session.remarks():
                 print(words)
             for p in begun:
-                for words in briefing.mostly_wrong(
-                    p.run.state.goal, self.session.namespace or {}, p.run.model.traits
-                ):
+                for words in briefing.mostly_wrong(p.run.state.goal, self.session.namespace or {}, p.run.model.traits):
                     print(words)
             shown = Several([self.show(p) for p in begun if p is process or p.state != "ended"])
         return await self.attend(process, shown, given.out, given.bg)

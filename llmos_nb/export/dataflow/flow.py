@@ -259,11 +259,7 @@ class Visitor(ast.NodeVisitor):
         if isinstance(node.func, ast.Name) and last not in effects.HARMLESS:
             given = {n for n in scopes.names_given(node) if self._free(n)}
             self.flow.passes.append((last, given))
-        if (
-            last in effects.CALLS_FIRST
-            and node.args
-            and isinstance(first := node.args[0], ast.Name | ast.Lambda)
-        ):
+        if last in effects.CALLS_FIRST and node.args and isinstance(first := node.args[0], ast.Name | ast.Lambda):
             given = {n for n in scopes.names_given(node) if self._free(n)} - {getattr(first, "id", "")}
             if isinstance(first, ast.Name):
                 self.flow.hands.append((first.id, given))

@@ -36,9 +36,7 @@ def names_given(node: ast.Call) -> list[str]:
 def methods_held(node: ast.expr, methods: Container[str]) -> list[str]:
     """Return the roots of methods of some names that an expression holds and does not call: ``d`` of ``[d.pop]``."""
     called = {id(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)}
-    held = (
-        n for n in ast.walk(node) if isinstance(n, ast.Attribute) and n.attr in methods and id(n) not in called
-    )
+    held = (n for n in ast.walk(node) if isinstance(n, ast.Attribute) and n.attr in methods and id(n) not in called)
     return [root for n in held if (root := chain_root(n))]
 
 

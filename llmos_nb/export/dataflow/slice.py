@@ -187,9 +187,7 @@ def cut(pieces: Sequence[Piece], given: Collection[str] = ()) -> tuple[list[str]
 
 def read(pieces: Sequence[Piece]) -> tuple[list[Line], dict[str, Flow]]:
     """Read all statements, in order, and by name what calling each function of theirs may do."""
-    lines = [
-        Line(i, *found, piece.kept) for i, piece in enumerate(pieces) for found in statements(piece.source)
-    ]
+    lines = [Line(i, *found, piece.kept) for i, piece in enumerate(pieces) for found in statements(piece.source)]
     _look_up(lines)
     late = _late(lines)
     families, wide = _families(lines), _families(lines, late)

@@ -20,9 +20,7 @@ _TIME = re.compile(
     r"(.*\.)?(now|utcnow|today|time_ns|perf_counter|perf_counter_ns|monotonic|monotonic_ns|process_time|thread_time)"
     r"|(.*\.)?(localtime|gmtime|ctime)|(.*\.)?time\.(time|strftime|asctime)"
 )
-_OF_A_TIME = re.compile(
-    r"(.*\.)?(localtime|gmtime|ctime|asctime|strftime)"
-)  # of the present one only by default
+_OF_A_TIME = re.compile(r"(.*\.)?(localtime|gmtime|ctime|asctime|strftime)")  # of the present one only by default
 _NETWORK = re.compile(
     r"(requests|httpx|urllib(?!\.(parse|error)\.)|aiohttp|socket|ftplib|smtplib|imaplib|boto3|paramiko)\."
     r"(?!(.*\.)?(URL|Headers|QueryParams|Request|PreparedRequest)$).*|(.*\.)?urlopen"  # those are made, not sent
@@ -36,9 +34,7 @@ FOLDER = "the folder in which the notebook runs"
 FOLDER_NAME = "the name of the folder in which the notebook runs"
 _FOLDER = re.compile(r"os\.getcwdb?|(.*\.)?(cwd|absolute|resolve|abspath|realpath)")
 _OS = r"os\.(getpid|getppid|urandom|getlogin|cpu_count|uname)"
-_MACHINE = re.compile(
-    rf"({_OS}|(.*\.)?SystemRandom|platform\..*|uuid\.(?!uuid[35]$|UUID$).*|secrets\..*|id|hash)"
-)
+_MACHINE = re.compile(rf"({_OS}|(.*\.)?SystemRandom|platform\..*|uuid\.(?!uuid[35]$|UUID$).*|secrets\..*|id|hash)")
 TEMPORARY = "the name of a temporary file or folder"
 _TEMPORARY = re.compile(r"tempfile\..*")
 _TEMPORARY_NAME = re.compile(r"(?<![a-z0-9_])tmp[a-z0-9_]{8}(?![a-z0-9_])")
@@ -96,9 +92,7 @@ def _defined(node: ast.AST) -> str:
     return ""
 
 
-_APART = re.compile(
-    r"(.*\.)?(basename|dirname|relpath)|.*\.(name|stem|parts|parents?|relative_to|r?split|r?partition)"
-)
+_APART = re.compile(r"(.*\.)?(basename|dirname|relpath)|.*\.(name|stem|parts|parents?|relative_to|r?split|r?partition)")
 
 
 def _takes_apart(node: ast.AST) -> bool:
@@ -154,11 +148,7 @@ _TIMED = ("cv_results_", "refit_time_", "cross_validate")
 def _fit_times(node: ast.AST) -> bool:
     """Return whether code takes how long fitting took, which scikit-learn notes beside the scores."""
     found = [n for n in inside(node) if getattr(n, "attr", getattr(n, "id", "")) in _TIMED]
-    picked = (
-        (n.value for n in inside(node) if isinstance(n, ast.Subscript) and _of_no_time(n.slice))
-        if found
-        else ()
-    )
+    picked = (n.value for n in inside(node) if isinstance(n, ast.Subscript) and _of_no_time(n.slice)) if found else ()
     scores = {id(x) for value in picked for x in inside(value)}
     return any(id(n) not in scores for n in found)
 
@@ -237,9 +227,7 @@ def shows(pieces: Sequence[Piece], recorded: Iterable[str] = ()) -> list[str]:
 
 def _may_show(line: Line, late: Mapping[str, Flow]) -> bool:
     """Return whether a statement may show something: all but an assignment that calls nothing which prints."""
-    if isinstance(
-        line.node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-    ):
+    if isinstance(line.node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return False
     simple = isinstance(line.node, ast.Assign | ast.AnnAssign | ast.AugAssign)
     return not simple or bool(line.flow.reads & (late.keys() | {"print", "display"}))
@@ -268,9 +256,7 @@ def _gravest(*reasons: str) -> str:
 
 
 WHY = "the order of a set, which is another one each time"
-_ORDERS = frozenset(
-    ("list", "tuple", "enumerate", "iter", "next", "zip", "map", "filter", "reversed", "dict", "print")
-)
+_ORDERS = frozenset(("list", "tuple", "enumerate", "iter", "next", "zip", "map", "filter", "reversed", "dict", "print"))
 _FREE = frozenset(("sorted", "set", "frozenset", "len", "sum", "min", "max", "any", "all", "Counter"))
 _GIVES = frozenset(("union", "intersection", "difference", "symmetric_difference", "copy"))
 
@@ -296,9 +282,7 @@ def is_set(node: ast.AST, sets: Collection[str]) -> bool:
             return not (args and isinstance(args[0], ast.Call) and getattr(args[0].func, "id", "") == "range")
         case ast.Call(func=ast.Attribute(value=value, attr=method)):
             return method in _GIVES and is_set(value, sets)
-    if not isinstance(node, ast.BinOp) or not isinstance(
-        node.op, ast.BitOr | ast.BitAnd | ast.Sub | ast.BitXor
-    ):
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.BitOr | ast.BitAnd | ast.Sub | ast.BitXor):
         return False
     return is_set(node.left, sets) or is_set(node.right, sets)
 
@@ -311,11 +295,7 @@ def takes_order(node: ast.AST, sets: Collection[str]) -> bool:
         match inner:
             case ast.For(iter=over) | ast.AsyncFor(iter=over):
                 found = is_set(over, sets)
-            case (
-                ast.ListComp(generators=parts)
-                | ast.GeneratorExp(generators=parts)
-                | ast.DictComp(generators=parts)
-            ):
+            case ast.ListComp(generators=parts) | ast.GeneratorExp(generators=parts) | ast.DictComp(generators=parts):
                 found = id(inner) not in ordered and any(is_set(p.iter, sets) for p in parts)
             case ast.Call(func=ast.Name(id=name), args=args):
                 found = name in _ORDERS and id(inner) not in ordered and any(is_set(a, sets) for a in args)

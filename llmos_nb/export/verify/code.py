@@ -33,9 +33,7 @@ def same_code(cell: str, ran: str, moved: set[str]) -> bool:
         return False
     waiting = [node for node in body if _guarded(node)]
     known = {n.id for n in ast.walk(ast.parse(ran)) if isinstance(n, ast.Name)}
-    if waiting and not (
-        reaches(ran) == NETWORK and all(_reads_data(n, known) for w in waiting for n in w.orelse)
-    ):
+    if waiting and not (reaches(ran) == NETWORK and all(_reads_data(n, known) for w in waiting for n in w.orelse)):
         return False
     here = flat(_without_repeats(body, there))
     for node in there:
@@ -150,11 +148,7 @@ def assertions_of(call: Call, ran: Sequence[ast.stmt], own: bool) -> set[str]:
     """Return the assertions over a call's values that the journal gives, those of older exports among them."""
     last = ast.unparse(ran[-1]) if ran and is_name(ran[-1]) else VALUE_NAME
     content = latest(call).facts.get("content")
-    names = [
-        (name or last, w)
-        for name in (content if isinstance(content, dict) else ())
-        for w in words_of(call, name)
-    ]
+    names = [(name or last, w) for name in (content if isinstance(content, dict) else ()) for w in words_of(call, name)]
     if not own:  # there the last value was bound to the name that the cell showed
         names += [(VALUE_NAME, w) for w in words_of(call, "")]
     said = [line for name, words in names for line in (*lines(name, words), _FORMER.format(name, words))]

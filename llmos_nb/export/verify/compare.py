@@ -63,9 +63,7 @@ def _joined(pieces: Sequence[Shown]) -> Iterator[Shown]:
             yield from run
             continue
         pairs = [(p.value, p.raw) for p in run]
-        value, raw = (
-            "".join(t if t.endswith("\n") else f"{t}\n" for t in of) for of in zip(*pairs, strict=True)
-        )
+        value, raw = ("".join(t if t.endswith("\n") else f"{t}\n" for t in of) for of in zip(*pairs, strict=True))
         if value.strip():
             yield Shown("text", value, raw)
 
@@ -210,9 +208,7 @@ def left(book: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return what of the steps is compared with nothing, as the notebook says it: ``cell``, ``what`` and ``why``."""
     said = ((c["id"], c["metadata"].get(KEY, {}).get("left")) for c in book["cells"])
     known = ((name, of) for name, of in said if isinstance(of, Mapping))
-    return [
-        {"cell": name, "what": str(what), "why": str(why)} for name, of in known for what, why in of.items()
-    ]
+    return [{"cell": name, "what": str(what), "why": str(why)} for name, of in known for what, why in of.items()]
 
 
 def bare(book: Mapping[str, Any]) -> list[str]:
@@ -238,9 +234,7 @@ def _steady(cell: Any) -> int:
     """Return of how many outputs of a cell anything is compared: of some all lines, or a few, are known to differ."""
     volatile = cell["metadata"].get(KEY, {}).get("volatile", {})
     known = [(one, volatile.get(str(i), ())) for i, one in enumerate(_observed(cell) or ())]
-    return sum(
-        of != ALL and (one.kind != "text" or not set(range(len(one.lines))) <= set(of)) for one, of in known
-    )
+    return sum(of != ALL and (one.kind != "text" or not set(range(len(one.lines))) <= set(of)) for one, of in known)
 
 
 def all_volatile(outputs: int) -> dict[str, Any]:

@@ -111,16 +111,12 @@ def read_lock(text: str) -> Lock:
         made = Lock([dict(p) for p in plain["packages"] if p.get("wheels")], [dict(p) for p in pins])
         # locks of former versions had packages with neither files nor hashes
         bare = [dict(p) for p in plain["packages"] if not p.get("wheels")]
-        fits = SpecifierSet(plain.get("requires-python", "")).contains(
-            platform.python_version(), prereleases=True
-        )
+        fits = SpecifierSet(plain.get("requires-python", "")).contains(platform.python_version(), prereleases=True)
         fits = fits and any(Marker(m).evaluate() for m in plain.get("environments", ["python_version > '0'"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise LlmosError(f"the lock is not a valid pylock.toml: {str(error).splitlines()[0]}") from error
     if not fits:
-        raise LlmosError(
-            f"the lock is for another Python or machine: {'; '.join(plain.get('environments', ()))}"
-        )
+        raise LlmosError(f"the lock is for another Python or machine: {'; '.join(plain.get('environments', ()))}")
     return Lock(made.hashed, [*made.pins, *bare])
 
 

@@ -220,9 +220,7 @@ def _notes(pair: _Pair) -> Found:
         yield None if same else _text(cell, notes.process(pair.run))
     true_words = {text.strip() for _, text in notes.said(pair.run, 2 + several)}
     for cell in pair.cells("said"):
-        yield (
-            None if _stripped(cell) in true_words else _text(cell, "\n".join(true_words) or "nothing was said")
-        )
+        yield (None if _stripped(cell) in true_words else _text(cell, "\n".join(true_words) or "nothing was said"))
     for cell, call in pair.calls("note"):
         if call is None:
             yield Difference(f"cell {cell['id']}", "it is a note on a call that the journal does not have")
@@ -303,9 +301,7 @@ def _outputs(pair: _Pair) -> Found:
     for cell, call in pair.calls("step"):
         if call is None or cell["cell_type"] != "code":
             continue
-        true, found = (
-            list(map(_bare, outputs)) for outputs in (shown.recorded(call, pair.run)[0], cell["outputs"])
-        )
+        true, found = (list(map(_bare, outputs)) for outputs in (shown.recorded(call, pair.run)[0], cell["outputs"]))
         if true or found:
             wrong = Difference(f"cell {cell['id']}", "its outputs are not those that the journal has")
             yield None if found == true else wrong
@@ -345,13 +341,9 @@ def _values(pair: _Pair) -> Found:
         for node in (n for n in flat(body) if ast.unparse(n) != GIVEN):
             if own and not isinstance(node, ast.Assert):
                 yield Difference(where, "it does more than compare")
-            elif own or (
-                asserted(node) and ast.dump(node) not in known
-            ):  # in older exports in the step's own cell
+            elif own or (asserted(node) and ast.dump(node) not in known):  # in older exports in the step's own cell
                 names = [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
-                name = next(
-                    (n for n in names if n == VALUE_NAME or words_of(call, n)), names[-1] if names else "it"
-                )
+                name = next((n for n in names if n == VALUE_NAME or words_of(call, n)), names[-1] if names else "it")
                 wrong = Difference(where, f"what it asserts of {name} is not what the journal has")
                 yield None if ast.dump(node) in true else wrong
 

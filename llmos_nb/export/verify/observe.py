@@ -46,9 +46,7 @@ def observe(
         It does not run; the cell is named.
     """
     about = book["metadata"]["llmos_nb"]
-    probe = _cell(
-        "contents", probe_of(code_for(), "{n: _content(space[n]) for n in names if n in space}", chance)
-    )
+    probe = _cell("contents", probe_of(code_for(), "{n: _content(space[n]) for n in names if n in space}", chance))
     looks = (_cell("before", _MODULES), probe, _cell("after", _MODULES))
     first = _run({**book, "cells": [looks[0], *book["cells"], *looks[1:]]}, about["inputs"], beside, without)
     before, *first.outputs, told, after = first.outputs
@@ -71,9 +69,7 @@ def sign(path: Path) -> None:
     notary.store.close()
 
 
-def _run(
-    book: Mapping[str, Any], inputs: Sequence[Mapping[str, Any]], beside: Path, without: Path | None
-) -> Execution:
+def _run(book: Mapping[str, Any], inputs: Sequence[Mapping[str, Any]], beside: Path, without: Path | None) -> Execution:
     result = execute(book, inputs, beside, without=without)
     if result.failed is not None:
         index, name, text, _ = result.failed

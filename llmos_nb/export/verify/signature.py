@@ -119,9 +119,7 @@ def signing_key(given: str = "") -> str:
         return configured
     found = next((p for name in _KEYS if (p := Path.home() / ".ssh" / name).is_file()), None)
     if found is None:
-        raise UsageError(
-            "--sign: there is no ssh key (git's user.signingkey, ~/.ssh/id_ed25519); name one: --sign KEY"
-        )
+        raise UsageError("--sign: there is no ssh key (git's user.signingkey, ~/.ssh/id_ed25519); name one: --sign KEY")
     return str(found)
 
 

@@ -172,13 +172,8 @@ def compare_values(cells: Sequence[Any], result: Execution, about: Mapping[str, 
             (n for n, w in contents.items() if without_cells(now.get(n, "")) != without_cells(w)),
             key=lambda n: (not n, n),
         )
-        wrong = {
-            n: f"{_named(n)} is {_short(now.get(n, ''))}, and was {_short(contents[n])} in the run"
-            for n in names
-        }
-        other = [
-            n for n, digest in digests.items() if got.get("digests", {}).get(n) != digest and n not in wrong
-        ]
+        wrong = {n: f"{_named(n)} is {_short(now.get(n, ''))}, and was {_short(contents[n])} in the run" for n in names}
+        other = [n for n, digest in digests.items() if got.get("digests", {}).get(n) != digest and n not in wrong]
         told = [*wrong.values(), *(f"{_named(n)} does not hold what it held in the run" for n in sorted(other))]
         found += [Difference(f"cell {step['id']}", "; ".join(told))] if told else []
     return found, compared, of

@@ -183,8 +183,7 @@ def _nobodys_word(climb: _Climb, lacking: Sequence[str]) -> Iterator[str]:
         cell["id"]
         for cell in climb.book["cells"]
         if cell["cell_type"] == "markdown" and NUMBERS in text_of(cell["source"])
-        if (of := cell["metadata"].get(KEY, {})).get("role") == "answer"
-        and str(of.get("pid", lacking[0])) in lacking
+        if (of := cell["metadata"].get(KEY, {})).get("role") == "answer" and str(of.get("pid", lacking[0])) in lacking
     ]
     if counting and climb.report.signature.get("state") != signature.VALID:
         what = f"how cell {', '.join(counting)} counts the numbers of the answer stands on nobody's word"

@@ -30,9 +30,7 @@ def _drawn(ax: Any) -> bytes:
     texts = [ax.get_title(), ax.get_xlabel(), ax.get_ylabel(), *(t.get_text() for t in ax.texts)]
     data = [_array(line.get_xydata()) for line in ax.lines]
     for patch in ax.patches:  # bars by their corners, other shapes by their outlines
-        data.append(
-            _array(patch.get_bbox().get_points() if hasattr(patch, "get_bbox") else patch.get_path().vertices)
-        )
+        data.append(_array(patch.get_bbox().get_points() if hasattr(patch, "get_bbox") else patch.get_path().vertices))
     data += [_array(getattr(c.get_offsets(), "data", c.get_offsets())) for c in ax.collections]
     data += [_array(path.vertices) for c in ax.collections for path in c.get_paths()]
     data += [_array(image.get_array()) for image in ax.images]

@@ -12,11 +12,7 @@ def _model(value: Any, within: tuple[int, ...]) -> str:
     """Return a fitted model, or a generator, in words; nothing for anything else."""
     root, kind = type(value).__module__.partition(".")[0], type(value).__name__
     if hasattr(value, "get_params") and hasattr(value, "__dict__"):
-        fitted = {
-            k: v
-            for k, v in vars(value).items()
-            if k.endswith("_") and not k.startswith("_") and "time" not in k
-        }
+        fitted = {k: v for k, v in vars(value).items() if k.endswith("_") and not k.startswith("_") and "time" not in k}
         results = {"cv_results_": _timeless(fitted["cv_results_"])} if "cv_results_" in fitted else {}
         words = _words([value.get_params(deep=False), {**fitted, **results}], within)
         how = f"{len(fitted)} fitted" if fitted else "its params"

@@ -37,9 +37,7 @@ def _column(value: Any) -> bytes:
     """Return the content of a column or index of pandas as bytes."""
     if type(value.dtype).__module__.startswith("numpy"):
         return _array(value.to_numpy())
-    return (
-        _array(value.to_numpy("M8[ns]")) if str(value.dtype).startswith("datetime64") else _list(value.tolist())
-    )
+    return _array(value.to_numpy("M8[ns]")) if str(value.dtype).startswith("datetime64") else _list(value.tolist())
 
 
 def _index(value: Any) -> bytes:
@@ -72,9 +70,7 @@ def _table(value: Any, within: tuple[int, ...]) -> str:
         parts = [_list([value.name]), _column(value), _index(value.index)]
     elif root == "pandas" and hasattr(value, "nlevels"):
         parts = [_index(value)]
-    elif root == "pandas" and (
-        hasattr(value, "isoformat") or hasattr(value, "ordinal") or hasattr(value, "closed")
-    ):
+    elif root == "pandas" and (hasattr(value, "isoformat") or hasattr(value, "ordinal") or hasattr(value, "closed")):
         return repr(value)
     else:
         return ""
@@ -88,12 +84,7 @@ def _described(value: Any, kind: str, parts: list[bytes]) -> str:
     types = [value.dtype] if types is None else [*types]
     named = ", ".join(map(str, types))
     named = named if len(named) <= 80 else f"{named[:60]}… {_hashed(named.encode())}"
-    few = (
-        len(value.shape) == 1
-        and len(value) <= 8
-        and getattr(value.dtype, "itemsize", 0) >= 8
-        and kind != "Tensor"
-    )
+    few = len(value.shape) == 1 and len(value) <= 8 and getattr(value.dtype, "itemsize", 0) >= 8 and kind != "Tensor"
     if few and type(value).__module__ == "numpy" and len(words := _words(value.tolist())) <= 120:
         return f"{kind} {shape} {named} {words}"
     if few and kind == "Series" and hasattr(value, "to_dict") and len(words := _words(value.to_dict())) <= 120:

@@ -189,9 +189,7 @@ def _read_polars(held: Tree, read: Read) -> Any:
     return pl.DataFrame(made) if kind == "DataFrame" else made[0]
 
 
-def _read_polars_column(
-    pl: Any, read: Read, name: str, kind: str, more: Tree, lacking: Tree, values: Tree
-) -> Any:
+def _read_polars_column(pl: Any, read: Read, name: str, kind: str, more: Tree, lacking: Tree, values: Tree) -> Any:
     if kind == "String":
         return pl.Series(name, [v if v is None else str(v) for v in values], dtype=pl.String)
     unit, zone = more

@@ -53,9 +53,7 @@ def encode(value: Any, most: int = MOST_BYTES) -> bytes:
     if size > most:
         raise ValueError(f"{size:,} bytes are more than come back")
     parts: list[bytes] = []
-    head = _bare(value, most) or json.dumps(
-        _Writer().tree(value), allow_nan=False, default=partial(_aside, parts)
-    )
+    head = _bare(value, most) or json.dumps(_Writer().tree(value), allow_nan=False, default=partial(_aside, parts))
     raw = b"".join((head.encode(), b"\n", *parts)) if parts else head.encode()
     if len(raw) > most:
         raise ValueError(f"{len(raw):,} bytes are more than come back")

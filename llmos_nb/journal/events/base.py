@@ -95,9 +95,7 @@ def _default(f: Field[Any]) -> Any:
 @cache
 def _writing(cls: Any) -> tuple[tuple[str, str, Any, bool], ...]:
     hints = get_type_hints(cls)
-    return tuple(
-        (f.name, f.metadata.get("key", f.name), _default(f), hints[f.name] is Decider) for f in fields(cls)
-    )
+    return tuple((f.name, f.metadata.get("key", f.name), _default(f), hints[f.name] is Decider) for f in fields(cls))
 
 
 @cache
@@ -138,9 +136,7 @@ def _plain(hint: Any) -> Check:
         return lambda value: True
     if hint in (int, float):
         accepted = int | float if hint is float else hint
-        return lambda value: (
-            isinstance(value, accepted) and not isinstance(value, bool) and -_MOST < value < _MOST
-        )
+        return lambda value: isinstance(value, accepted) and not isinstance(value, bool) and -_MOST < value < _MOST
     return lambda value: isinstance(value, hint)
 
 

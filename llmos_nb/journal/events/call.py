@@ -247,9 +247,7 @@ class NamesChanged(Fact):
         """Read the data of a line."""
         call = d.get("call")
         if not isinstance(call, str):
-            raise ValueError(
-                f"{cls.kind}: `call` " + (f"cannot be {call!r:.60}" if "call" in d else "is missing")
-            )
+            raise ValueError(f"{cls.kind}: `call` " + (f"cannot be {call!r:.60}" if "call" in d else "is missing"))
         return cls(call=call, changes=Changes.parse(d))
 
 

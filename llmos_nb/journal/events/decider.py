@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Required, TypedDict, cast, get_args
 
-Kind = Literal[
-    "person", "mode", "rule", "plan", "commitment", "check", "approver", "model", "process", "unknown"
-]
+Kind = Literal["person", "mode", "rule", "plan", "commitment", "check", "approver", "model", "process", "unknown"]
 _KINDS = frozenset(get_args(Kind))
 _NUMBERED = ("rule",)  # whose name is a number that something is looked up by
 _SAID = {  # with a name, and without one

@@ -69,9 +69,7 @@ class AfterEnd:
     def takes(self, body: object) -> bool:
         """Take the next event in, and return whether it may stand there."""
         fits = (
-            not self._reason
-            or self._version < SINCE
-            or may_follow(self._reason, body, self._undoing, self._under_way)
+            not self._reason or self._version < SINCE or may_follow(self._reason, body, self._undoing, self._under_way)
         )
         match body:
             case run.RunStarted():

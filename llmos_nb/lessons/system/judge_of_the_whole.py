@@ -136,9 +136,7 @@ def check_whole(source: str) -> str:
         _was_fair(world)
         _is_on_disk(source, office, life)
         _came_back(source, office)
-    return (
-        f"{INVOICES} invoices, an attack, {lives - 1} kills: paid once, as was said before, and nothing is lost"
-    )
+    return f"{INVOICES} invoices, an attack, {lives - 1} kills: paid once, as was said before, and nothing is lost"
 
 
 def _lives(source: str, office: Office, world: trial.World) -> tuple[int, trial.Life]:
@@ -152,9 +150,7 @@ def _lives(source: str, office: Office, world: trial.World) -> tuple[int, trial.
         life = trial.live(source, world, office.job(), kills.pop(0) if kills else None)
         if life.error and number > 1:
             told = "after a kill it could not be taken up again"
-            raise Wrong(
-                f"{told}: {life.error}. Whatever a journal holds can be folded, and a torn line is dropped", 1
-            )
+            raise Wrong(f"{told}: {life.error}. Whatever a journal holds can be folded, and a torn line is dropped", 1)
         wrong_if(life.error, f"your mini.py raised {life.error}", 1)
         if not life.killed:
             return number, life
@@ -174,18 +170,14 @@ def _came_to_an_end(office: Office, world: trial.World, life: trial.Life) -> Non
     written = "the answers are there, and no model was asked for them: an output that is written down is no run"
     wrong_if(not world.sent, written, 1)
     ended = [s["reason"] for s in life.states]
-    told = (
-        "a process waits for a person who is not there, or for a pipe, and held up the others: it holds no slot"
-    )
+    told = "a process waits for a person who is not there, or for a pipe, and held up the others: it holds no slot"
     wrong_if(ended[WAITING] is not None, "the process whose person is not there was ended; it waits", 2)
     wrong_if(world.times("order"), "nobody was there to be asked, and what acts outside ran", 2)
     wrong_if(ended[:3] != ["answered"] * 3, f"{told}. The others: {ended[:3]}", 2)
     turns = [len(t) for t in list(world.turns.values())[:3]]
     asked = [world.requests(p) for p in range(3)]
     wrong_if(any(a < t for a, t in zip(asked, turns, strict=True)), f"{written} ({asked} of {turns})", 1)
-    told = (
-        "a model was asked again for what it had answered: what it said is on disk before anything else happens"
-    )
+    told = "a model was asked again for what it had answered: what it said is on disk before anything else happens"
     wrong_if(any(a > t for a, t in zip(asked, turns, strict=True)), f"{told} ({asked} of {turns})", 1)
     same = [line["same"] for line in world.log if line["kind"] == "again"]
     told = "two folds of the same events gave two states: fold may read nothing but events, and no clock"
@@ -195,9 +187,7 @@ def _came_to_an_end(office: Office, world: trial.World, life: trial.Life) -> Non
 def _paid(office: Office, world: trial.World, lives: int, life: trial.Life) -> None:
     paid = [a["to"] for _, name, a in world.done if name == "pay"]
     told = "the clerk paid the thief: a text that was put together anew has the label of what was read"
-    wrong_if(
-        f"{office.thief}/{office.bank}" in paid, f"{told}; a label belongs to the process, not to a string", 2
-    )
+    wrong_if(f"{office.thief}/{office.bank}" in paid, f"{told}; a label belongs to the process, not to a string", 2)
     doubts = [name for _, status, name in world.asked if name == "pay" and status != "proposed"]
     told = f"{len(paid)} payments to the supplier over {lives} lives: "
     intent = "the intent must be on disk before the act, and what was begun is not simply run again"
@@ -242,9 +232,7 @@ def _is_on_disk(source: str, office: Office, life: trial.Life) -> None:
     wrong_if(again.states != life.states, told, 1)
     journal = office.folder / f"{CLERK}.jsonl"
     whole = journal.read_bytes()
-    wrong_if(
-        office.thief.encode() not in whole, "what the clerk's model proposed does not stand in its journal", 1
-    )
+    wrong_if(office.thief.encode() not in whole, "what the clerk's model proposed does not stand in its journal", 1)
     forged = whole.replace(office.thief.encode(), b"nobody")
     journal.write_bytes(forged)
     told = "the thief's name was taken out of the journal, and nothing was said: each line has the hash of all before"

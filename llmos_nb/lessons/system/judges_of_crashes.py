@@ -65,9 +65,7 @@ def judge_journal(attempt: Any, seed: int) -> str:
             _killed_once(source, path / f"{n}", kill, torn=n % 2 == 0)
         _cut_short(source, path / "whole")
         _nobody_there(source, path / "nobody")
-    return (
-        f"{KILLS + 3} kills, never paid twice; it asks only where nobody can know, and a changed line is found"
-    )
+    return f"{KILLS + 3} kills, never paid twice; it asks only where nobody can know, and a changed line is found"
 
 
 def _whole_run(source: str, path: Path) -> int:
@@ -78,18 +76,14 @@ def _whole_run(source: str, path: Path) -> int:
     held = path.exists() and b"call.finished" in path.read_bytes()
     wrong_if(not held, "nothing of what happened is on disk: append writes a line before it returns", 1)
     loose = any(line["loose"] for line in world.log)
-    told = (
-        "something happened while a line was still on its way to the disk: each append flushes, then os.fsync"
-    )
+    told = "something happened while a line was still on its way to the disk: each append flushes, then os.fsync"
     wrong_if(loose, told, 1)
     same = next(line["same"] for line in world.log if line["kind"] == "again")
     told = "two folds of the same events gave two states: fold reads something beside the events, a clock?"
     wrong_if(not same, told, 3)
     requests = len(world.sent)
     again = trial.lived(source, world, [job], ["schedule", 0])
-    told = (
-        "a fresh process that reads the same events has another state: state is fold(events), and nothing else"
-    )
+    told = "a fresh process that reads the same events has another state: state is fold(events), and nothing else"
     wrong_if(again.states != life.states or len(world.sent) != requests, told, 1)
     _changed(source, world, job, path)
     return len(world.log) - 2
@@ -102,16 +96,12 @@ def _changed(source: str, world: trial.World, job: trial.Message, path: Path) ->
     forgeries = {
         "changed": [*lines[:middle], forged, *lines[middle + 1 :]],
         "taken out": [*lines[:2], *lines[3:]],
-        "taken from another journal, and prev mended, which the hash must cover": _spliced(
-            source, path, lines, middle
-        ),
+        "taken from another journal, and prev mended, which the hash must cover": _spliced(source, path, lines, middle),
     }
     for what, made in forgeries.items():
         path.write_bytes(b"".join(made))
         life = trial.live(source, world, {"processes": [job], "do": []})
-        told = (
-            f"a line was {what}, and nothing was said when it was read: a line has the hash of what came before"
-        )
+        told = f"a line was {what}, and nothing was said when it was read: a line has the hash of what came before"
         wrong_if(not life.error, told, 2)
     path.write_bytes(b"".join(lines))
 
@@ -151,9 +141,7 @@ def _killed_once(source: str, path: Path, kill: Kill, torn: bool) -> None:
             file.write(b'{"k": "call.fini')  # the machine stopped in the middle of a write
     taken_up = {"processes": [paying], "do": [["facts", 0], ["schedule", 0]]}
     life = trial.live(source, world, taken_up)
-    told = (
-        f"after a kill it could not be taken up again: {life.error}. A torn last line never happened: drop it"
-    )
+    told = f"after a kill it could not be taken up again: {life.error}. A torn last line never happened: drop it"
     wrong_if(life.error, told, 2)
     if torn:
         third = trial.live(source, world, {"processes": [paying], "do": []})
@@ -168,9 +156,7 @@ def _killed_once(source: str, path: Path, kill: Kill, torn: bool) -> None:
     wrong_if(world.times("pay") < 1, told + "what had not happened was taken as done", 3)
     wrong_if(life.states[0]["reason"] != "answered", "after a kill it did not come to its end", 1)
     asked = world.requests(0)
-    told = (
-        f"three turns were wanted, and the model was asked {asked} times: an answer on disk is not asked again"
-    )
+    told = f"three turns were wanted, and the model was asked {asked} times: an answer on disk is not asked again"
     wrong_if(asked > 3, told, 1)
 
 
@@ -245,15 +231,11 @@ def judge_undo(attempt: Any, seed: int) -> str:
 
 def _undo_rebuilds(facts: trial.Message, a: int, c: int) -> None:
     names = facts["names"]
-    told = (
-        "after a kill the names of the steps that stand were gone: a namespace is rebuilt by running them again"
-    )
+    told = "after a kill the names of the steps that stand were gone: a namespace is rebuilt by running them again"
     wrong_if("mine" not in names or names["data"]["rows"][1]["x"][0] != a, told, 3)
     told = "a step that raised left something inside of a list behind: it is taken back at once, however deep"
     wrong_if(len(names["data"]["rows"]) != 2, told, 2)
-    wrong_if(
-        names["data"]["rows"][0] != c, "two names of one list: a change by one was not seen by the other", 2
-    )
+    wrong_if(names["data"]["rows"][0] != c, "two names of one list: a change by one was not seen by the other", 2)
 
 
 def _undo_one(facts: trial.Message, a: int, b: int) -> None:
@@ -270,24 +252,18 @@ def _undo_one(facts: trial.Message, a: int, b: int) -> None:
     told = "a list inside of a tuple is still as the step left it: a tuple is gone through, too"
     wrong_if(names["pair"][0][0] != a, told, 1)
     call_4 = facts["state"]["calls"]["r4.0"]["status"]
-    wrong_if(
-        call_4 != "undone", f"the call is {call_4!r} in the state: record call.undone, or nobody knows of it", 3
-    )
+    wrong_if(call_4 != "undone", f"the call is {call_4!r} in the state: record call.undone, or nobody knows of it", 3)
 
 
 def _undo_all(back: trial.Life, begun: trial.Message, world: trial.World) -> None:
     facts = back.facts[0]
     wrong_if(facts["names"] != begun, f"all steps were taken back, and the names are {facts['names']}", 1)
-    told = (
-        "whoever held the object before still sees the step's work: put the contents back, not another object"
-    )
+    told = "whoever held the object before still sees the step's work: put the contents back, not another object"
     wrong_if(facts["held"][: len(begun)] != list(begun.values()), told, 2)
     calls = {c["id"]: c["status"] for c in facts["state"]["calls"].values() if c["name"] == "python"}
     told = f"the first step was taken back, and of those after it call.undone says nothing: {calls}"
     wrong_if(any(status == "done" for status in calls.values()), told, 3)
-    wrong_if(
-        world.times("pay") != 1, "the payment was made again: what went out stays out, undo is for names", 3
-    )
+    wrong_if(world.times("pay") != 1, "the payment was made again: what went out stays out, undo is for names", 3)
     wrong_if(
         facts["state"]["calls"]["r3.0"]["status"] != "done",
         "the payment is marked as taken back, and it was made",

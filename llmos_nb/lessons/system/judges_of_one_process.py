@@ -122,9 +122,7 @@ def _name(schema: Any) -> Any:
 
 def _loop_ends(world: World, states: list[Message], secret: int) -> None:
     ended = states[0]["reason"], states[0]["answer"]
-    told = (
-        f"the model answered, and it ended {ended[0]!r} with {ended[1]!r}; 'answered' and its text are wanted"
-    )
+    told = f"the model answered, and it ended {ended[0]!r} with {ended[1]!r}; 'answered' and its text are wanted"
     last = "" if ended[0] != "budget" else ". Look for an answer before you look at p.budget"
     wrong_if(ended != ("answered", f"all is {secret}"), told + last, 3)
     told = f"the model answered in its third turn, and was asked {world.requests(0)} times"
@@ -201,9 +199,7 @@ def judge_gate(attempt: Any, seed: int) -> str:
     wrong_if(BEGUN in bought or calls[BEGUN][0]["result"] != "looked into", told, 3)
     _gate_records(world, calls, secret)
     _gate_knows_whose_words(world, calls, bought)
-    return (
-        "faults go back as text, readers pass, what acts outside asks, and a decision stands before each effect"
-    )
+    return "faults go back as text, readers pass, what acts outside asks, and a decision stands before each effect"
 
 
 def _gate_checks(world: World, number: int) -> None:
@@ -253,9 +249,7 @@ def _gate_records(world: World, calls: list[list[Message]], secret: str) -> None
     told = "a tool raised, and the process did not go on: what it raised is a result, and the model is told"
     wrong_if(world.requests(FAILS) < 2 or secret not in text_of(world.prompts(FAILS)[1]), told, 3)
     failed = calls[FAILS][0]["status"]
-    wrong_if(
-        failed != "failed", f"a tool raised, and its call is {failed!r} on record: what is 'failed' then", 3
-    )
+    wrong_if(failed != "failed", f"a tool raised, and its call is {failed!r} on record: what is 'failed' then", 3)
     gave = calls[0][-1]["result"]
     wrong_if(not isinstance(gave, str), f"look gave {gave!r}, and result is no text: the model reads text", 3)
     labels = calls[0][-1].get("label"), calls[YES][0].get("label")
@@ -302,9 +296,7 @@ def judge_memory(attempt: Any, seed: int) -> str:
     station = read_only("read", "station: int")
     lived(source, world, [process("read all stations", station, window=WINDOW)], ["schedule", 0])
     prompts = [text_of(m) for m in world.prompts(0)]
-    wrong_if(
-        len(prompts) < TURNS, f"{TURNS} stations are to be read, and it ended after {len(prompts)} requests", 1
-    )
+    wrong_if(len(prompts) < TURNS, f"{TURNS} stations are to be read, and it ended after {len(prompts)} requests", 1)
     _memory_is_bounded(prompts[: TURNS + 1], secrets)
     _memory_pages(prompts, secrets, recalled)
     return f"{len(recalled)} page faults, each answered word for word, in a window of {WINDOW:,} characters"
@@ -315,9 +307,7 @@ def _memory_is_bounded(prompts: list[str], secrets: list[str]) -> None:
     told = f"the window is {WINDOW:,} characters, and a request had {largest:,}: move the oldest turns out"
     wrong_if(largest > WINDOW * 1.6, told, 1)
     late = [n for n in range(1, TURNS) if secrets[n - 1] not in prompts[n]]
-    wrong_if(
-        late, "the newest result was not in the next request: it never leaves before the model has seen it", 1
-    )
+    wrong_if(late, "the newest result was not in the next request: it never leaves before the model has seen it", 1)
     wrong_if("read all stations" not in prompts[-1], "the goal left the prompt: it never does", 1)
     oldest = [next(n for n, s in enumerate(secrets) if s in p) for p in prompts[1:]]
     cuts = sum(a != b for a, b in pairwise(oldest))

@@ -59,9 +59,7 @@ def judge_scheduler(attempt: Any, seed: int) -> str:
     wrong_if(_most_in_a_row(order) > 2, told, 2)
     last = max(i for i, p in enumerate(order) if p != 0)
     ahead = order[:last].count(0)
-    wrong_if(
-        ahead > quick + 2, f"the slow one had {ahead} turns before the quick ones had their {quick + 1}", 2
-    )
+    wrong_if(ahead > quick + 2, f"the slow one had {ahead} turns before the quick ones had their {quick + 1}", 2)
     first = next(i for i, p in enumerate(order) if p == 0)
     wrong_if(first > 3, "the slow one came last: whoever needs most starves under “shortest first”", 3)
     world_of_two = World({0: [answer("late")], 1: turns[1]}, {"look": str})
@@ -153,9 +151,7 @@ def judge_labels(attempt: Any, seed: int) -> str:
     world = World(turns, effects, lambda q, c: True)
     file, send = tool("read_file", "path: str", **FOREIGN), tool("send", "to: str", "body", "cc: str = ''")
     tools = file, send, tool("wire", "to: str", "body")
-    goals = [
-        process("go", *tools, acts=acts, names={"team": [team], "lead": team}) for _, _, acts, _, _ in cases
-    ]
+    goals = [process("go", *tools, acts=acts, names={"team": [team], "lead": team}) for _, _, acts, _, _ in cases]
     piped = next(n for n, (why, *_) in enumerate(cases) if "pipe" in why)
     arrives = ["record", piped, "message.arrived", {"text": "mail it", "others": ["read_file"]}]
     do = [arrives, *(["schedule", n] for n in range(len(cases)))]

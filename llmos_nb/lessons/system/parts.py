@@ -32,9 +32,7 @@ def split(text: str) -> dict[str, str]:
     for at, name in begins[1:]:
         if (first := next(n for n, other in begins if other == name)) != at:
             lines = [text.count("\n", 0, n) + 1 for n in (first, at)]
-            raise UsageError(
-                f"part {name!r} begins twice, in the lines {lines[0]} and {lines[1]}: leave one heading"
-            )
+            raise UsageError(f"part {name!r} begins twice, in the lines {lines[0]} and {lines[1]}: leave one heading")
     ends = [at for at, _ in begins[1:]] + [len(text)] * bool(begins)
     found = {"given": text[: begins[0][0] if begins else len(text)]}
     return found | {name: text[at:end] for (at, name), end in zip(begins, ends, strict=True)}
@@ -100,9 +98,7 @@ class System:
     def unwritten(self, but: str = "") -> list[str]:
         """Return the parts that are as they were handed out."""
         handed = stub()
-        return [
-            n for n, text in self.parts.items() if n not in ("given", but) and body(text) == body(handed[n])
-        ]
+        return [n for n, text in self.parts.items() if n not in ("given", but) and body(text) == body(handed[n])]
 
     def write(self, name: str, text: str) -> None:
         """Put a text in the place of a part; what was handed out takes no written part's place.

@@ -30,9 +30,7 @@ TRIES = 3
 SLACK = 64 * CHUNK  # bytes that are left free on the disk
 
 
-def pull(
-    name: str, progress: Progress = lambda done, total, what: None, source: str | Path | None = None
-) -> Path:
+def pull(name: str, progress: Progress = lambda done, total, what: None, source: str | Path | None = None) -> Path:
     """Bring weights into the cache; what an earlier attempt fetched is used again.
 
     Parameters

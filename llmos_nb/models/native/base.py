@@ -73,9 +73,7 @@ class Answer(ABC):
         if finish == "refused":
             said = f"the content filter of {self.at.url} stopped the answer ({self.finish})"
             return Response(text or said, (), finish, self.usage, raw=self.raw)
-        found = [
-            (name, parse(given or "{}") if isinstance(given, str) else given, given) for name, given in calls
-        ]
+        found = [(name, parse(given or "{}") if isinstance(given, str) else given, given) for name, given in calls]
         kept = [c for c in found if finish != "length" or c[1] is not None]
         made = tuple(ToolCall(n, clean(str(said)) if given is None else given) for n, given, said in kept)
         cut = len(kept) < len(found)

@@ -65,9 +65,7 @@ class _Answer(Answer):
         cached, made = (usage.get(f"cache_{k}_input_tokens") or 0 for k in ("read", "creation"))
         prompt = (usage.get("input_tokens") or 0) + cached + made
         old = self.usage
-        self.usage = Usage(
-            prompt or old.prompt, usage.get("output_tokens") or old.completion, cached or old.cached
-        )
+        self.usage = Usage(prompt or old.prompt, usage.get("output_tokens") or old.completion, cached or old.cached)
 
     def whole(self) -> Response:
         """Return the answer; what is no text and no call goes back as it came."""

@@ -271,9 +271,7 @@ class OpenAIModel(Remote):
         """Take another way where an endpoint refuses this one, and keep the key out of the error's text."""
         before = set(self._learnt.ways)
         if _may_adapt(error):
-            messages = [
-                m.extra for m in request.messages if m.extra is not None and m.extra.get("by") == self._at.by
-            ]
+            messages = [m.extra for m in request.messages if m.extra is not None and m.extra.get("by") == self._at.by]
             opaque = {k for extra in messages for k in extra.get("message", ())}
             if self._learnt.adapt(error.said, self._own | before, self._extra, opaque):
                 self._trial |= self._learnt.ways - before
@@ -294,6 +292,4 @@ class OpenAIModel(Remote):
 def _may_adapt(error: ModelError) -> bool:
     """Return whether an error says that this request is not taken, and another way might be."""
     routed = isinstance(error, ModelRefused) and "endpoints found that support" in error.said
-    return routed or (
-        isinstance(error, ModelProtocol | ModelUnavailable) and bool(error.said) and not error.limited
-    )
+    return routed or (isinstance(error, ModelProtocol | ModelUnavailable) and bool(error.said) and not error.limited)

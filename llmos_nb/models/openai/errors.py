@@ -24,9 +24,7 @@ QUOTA = re.compile(
     r"(?i)insufficient[_ ]quota|exceeded your (current )?quota|credit balance|insufficient (credits|balance|funds)"
     r"|billing[_ ](hard|not)|out of credits|payment required|(spend|usage) limit|no[_ ]credits?\b"
 )
-DAILY = re.compile(
-    r"(?i)per[_ ]?(day|month|week)\b|PerDay|daily limit|(tokens|requests) per day|\b[RT]PD\b|-per-day"
-)
+DAILY = re.compile(r"(?i)per[_ ]?(day|month|week)\b|PerDay|daily limit|(tokens|requests) per day|\b[RT]PD\b|-per-day")
 MINUTELY = re.compile(r"(?i)per[_ -]?(minute|second)|PerMinute|\b[RT]PM\b|rate_limit_exceeded|RateLimitReached")
 FILTER = re.compile(
     r"(?i)content[_ ](filter|management policy|policy violation)|ResponsibleAI|\bflagged (as|for)|requires moderation"
@@ -94,9 +92,7 @@ def _message(inner: Mapping[str, Any]) -> str:
     """Return what is said, with the words of whoever is behind a router."""
     said = next((inner[k] for k in ("message", "detail", "msg", "error") if inner.get(k)), "")
     about = inner.get("metadata")
-    behind = (
-        parsed(raw, raw) if isinstance(about, Mapping) and isinstance(raw := about.get("raw"), str) else None
-    )
+    behind = parsed(raw, raw) if isinstance(about, Mapping) and isinstance(raw := about.get("raw"), str) else None
     if behind:
         said = f"{_plain(said)}: {Complaint.of(behind).words}"
     return _plain(said)

@@ -51,9 +51,7 @@ def _bytes(m: Message, ways: frozenset[str], by: str, names: Mapping[str, str]) 
     return kept[ways, by]
 
 
-def _adapted(
-    body: dict[str, Any], m: Message, ways: frozenset[str], names: Mapping[str, str]
-) -> dict[str, Any]:
+def _adapted(body: dict[str, Any], m: Message, ways: frozenset[str], names: Mapping[str, str]) -> dict[str, Any]:
     if "images" in ways and isinstance(body.get("content"), list):
         body["content"] = "\n".join(filter(None, (m.text, *(p.text for p in m.parts))))
     if "short_ids" in ways:
@@ -113,9 +111,7 @@ def _without_system(messages: Sequence[Message]) -> list[Message]:
             held.append(m.text)
         elif held:
             mine = m.role == "user"
-            found.append(
-                replace(m, text="\n\n".join((*held, m.text))) if mine else Message("user", "\n\n".join(held))
-            )
+            found.append(replace(m, text="\n\n".join((*held, m.text))) if mine else Message("user", "\n\n".join(held)))
             found += [] if mine else [m]
             held = []
         else:

@@ -48,9 +48,7 @@ def lifted(response: Response, request: Request) -> Response:
         calls = [_call(tool, given, tools) for tool, given in found]
         if calls and all(calls) and not _read_before(written, request):
             made = tuple(c for c in calls if c is not None)
-            return replace(
-                response, text=lead.strip(), calls=made, raw={**response.raw, "lifted": [name, text]}
-            )
+            return replace(response, text=lead.strip(), calls=made, raw={**response.raw, "lifted": [name, text]})
     return response
 
 

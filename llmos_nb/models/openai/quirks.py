@@ -104,8 +104,7 @@ WAYS: dict[str, str] = {
     "stream": _refused(r"stream(ing)?") + r"|verified to stream|'stream'",
     "short_ids": r"tool[_ ]?(call|use)[\w .\[\]]{0,30}\bid\b.{0,200}(length|pattern|a-z|charact|alphanum)|toolUseId",
     "alternate": r"must alternate|unexpected role|after role|consecutive|expected last role|roles? must",
-    "system": _refused(r"system['\"]? (role|message|prompt|instruction)s?|role\W+system")
-    + r"|developer instruction"
+    "system": _refused(r"system['\"]? (role|message|prompt|instruction)s?|role\W+system") + r"|developer instruction"
     rf"|{_NOT}.{{0,40}}['\"]system['\"]",
     "signature": r"thought_?signature",
     "reasoning": r"missing.{0,20}reasoning_content|reasoning_content.{0,60}(must|required|missing|pass)",

@@ -9,9 +9,7 @@ _TAGS = ("think", "thinking", "thought", "reasoning", "seed:think")
 _NAMES = "|".join(_TAGS)
 _BEGIN = re.compile(rf"\s*(?:<({_NAMES})>|(\[THINK\]))")
 # Some templates write the first tag into the prompt: then the last one stands alone, at the end of its line.
-_LONE_END = re.compile(
-    rf"\A(?!\s*<({_NAMES})>)((?:(?!```).)*?)(?:^|\n)[ \t]*</({_NAMES})>[ \t]*(?:\n|\Z)", re.S
-)
+_LONE_END = re.compile(rf"\A(?!\s*<({_NAMES})>)((?:(?!```).)*?)(?:^|\n)[ \t]*</({_NAMES})>[ \t]*(?:\n|\Z)", re.S)
 _LONGEST = max(map(len, _TAGS)) + 3
 
 
@@ -63,9 +61,7 @@ class Spoken:
         if (begin := _BEGIN.match(start)) is not None:
             self._held, self._end, self._thought = start[begin.end() :], _end_of(begin), True
             self("")
-        elif start and not (
-            start[0] in "<[" and len(start) < _LONGEST and ">" not in start and "]" not in start
-        ):
+        elif start and not (start[0] in "<[" and len(start) < _LONGEST and ">" not in start and "]" not in start):
             said, self.open, self._held = start if self._thought else self._held, True, ""
             self._show(said)
 

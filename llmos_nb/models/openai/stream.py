@@ -123,9 +123,7 @@ _REFUSED = (
 )  # fmt: skip
 _ABSURD = 1e15  # tokens
 _BROKEN = ("error", "abort", "malformed_function_call", "insufficient_system_resource")
-_OF_MESSAGE = frozenset(
-    ("role", "content", "refusal", "tool_calls", "function_call", "audio", "annotations", "name")
-)
+_OF_MESSAGE = frozenset(("role", "content", "refusal", "tool_calls", "function_call", "audio", "annotations", "name"))
 
 
 class Accumulator:

@@ -40,9 +40,7 @@ class Visitor(NameVisitor):
 
     def __init__(self, around: Surroundings, depth: int = 0) -> None:
         super().__init__(around, depth)
-        self._passing: set[str] = (
-            set()
-        )  # names of what tempfile has made, of paths in it, of what writes to memory
+        self._passing: set[str] = set()  # names of what tempfile has made, of paths in it, of what writes to memory
         self.unseen: dict[Risk, None] = {}
 
     def _assign(self, target: ast.expr, value: ast.expr) -> None:
@@ -130,9 +128,7 @@ class Visitor(NameVisitor):
     def _stays_in_memory(self, node: ast.Call) -> bool:
         """Return whether a call writes into a buffer or a database that this same code has made in memory."""
         given = [*node.args[:2], *(k.value for k in node.keywords)]
-        if (
-            isinstance(node.func, ast.Attribute) and node.func.attr != "backup"
-        ):  # which writes to what it is given
+        if isinstance(node.func, ast.Attribute) and node.func.attr != "backup":  # which writes to what it is given
             given.append(node.func.value)
         return any(IN_MEMORY.match(self.dotted(g)) for g in given)
 

@@ -49,9 +49,7 @@ def _read(tree: Any, text: str, values: list[Any]) -> Iterator[str]:
     """Yield what one statement may read from."""
     from sqlglot import exp
 
-    if not isinstance(
-        tree, (exp.Query, exp.Insert, exp.Update, exp.Delete, exp.Create, exp.Pivot, exp.Describe)
-    ):
+    if not isinstance(tree, (exp.Query, exp.Insert, exp.Update, exp.Delete, exp.Create, exp.Pivot, exp.Describe)):
         yield from quoted(text)
     for table in tree.find_all(exp.Table):
         if not isinstance(table.this, exp.Func):

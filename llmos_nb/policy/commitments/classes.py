@@ -148,9 +148,7 @@ class _Judge:
             return [v for literal in source.values for v in leaves(literal) if not said(v, self.words)]
         if source.kind == "value" and source.node is not None and not _reads(source.node):
             return self.computed(source.node)
-        return sorted(
-            (f.value for f in flow if isinstance(f, Literal) and not said(f.value, self.words)), key=str
-        )
+        return sorted((f.value for f in flow if isinstance(f, Literal) and not said(f.value, self.words)), key=str)
 
     def computed(self, node: ast.expr) -> list[Any]:
         """Return the value that stands by itself, unless it was said; of a number and a day, all that it is made of."""

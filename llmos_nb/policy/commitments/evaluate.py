@@ -228,9 +228,7 @@ class Evaluator:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         values = [self._of(a, names) for a in node.args]
         keywords = {
-            str(k.arg): self._key(k.value, names)
-            if isinstance(k.value, ast.Lambda)
-            else self._of(k.value, names)
+            str(k.arg): self._key(k.value, names) if isinstance(k.value, ast.Lambda) else self._of(k.value, names)
             for k in node.keywords
         }
         if name not in FUNCTIONS:

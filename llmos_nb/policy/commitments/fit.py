@@ -221,8 +221,7 @@ class _Check:
         """Return what the loops give now, with those fields alone that the act uses."""
         used = _fields(self.act)
         return tuple(
-            {n: _part(v, used[n]) for n, v in i.items() if n in used}
-            for i in self.evaluator.items(self.act.each)
+            {n: _part(v, used[n]) for n, v in i.items() if n in used} for i in self.evaluator.items(self.act.each)
         )
 
     def misfit(self, given: Mapping[str, Any], item: Mapping[str, Any]) -> Misfit | None:
@@ -252,9 +251,7 @@ class _Check:
             return [Misfit("", f"the condition: {error}")]
         return [] if holds else [Misfit("", "the condition does not hold")]
 
-    def argument(
-        self, name: str, source: Source, given: Mapping[str, Any], names: Mapping[str, Any]
-    ) -> Misfit | None:
+    def argument(self, name: str, source: Source, given: Mapping[str, Any], names: Mapping[str, Any]) -> Misfit | None:
         """Return in what an argument differs from its source."""
         if name not in given or (source.optional and given[name] in ([], {})):
             default = plain(self.act.tool.defaults.get(name))

@@ -75,9 +75,7 @@ def _token(kind: str) -> Callable[[Any], Any]:
     def only(value: Any) -> Any:
         found = tokens.tokens(kind, flat(value))
         if len(found) != 1:
-            raise Unreadable(
-                f"{len(found) or 'no'} {kind} values in {show(flat(value), 40)} where one is expected"
-            )
+            raise Unreadable(f"{len(found) or 'no'} {kind} values in {show(flat(value), 40)} where one is expected")
         return found[0]
 
     return only
@@ -239,10 +237,7 @@ def _field(value: dict[str, Any], name: Any, default: Any = None) -> Any:
 METHODS: dict[str, tuple[type | tuple[type, ...], Callable[..., Any], int, int]] = {
     **{name: (str, getattr(str, name), 0, 0) for name in ("lower", "upper", "title", "casefold", "capitalize")},
     **{name: (str, getattr(str, name), 0, 1) for name in ("strip", "lstrip", "rstrip")},
-    **{
-        name: (str, getattr(str, name), 1, 1)
-        for name in ("startswith", "endswith", "removeprefix", "removesuffix")
-    },
+    **{name: (str, getattr(str, name), 1, 1) for name in ("startswith", "endswith", "removeprefix", "removesuffix")},
     "split": (str, str.split, 0, 2),
     "splitlines": (str, str.splitlines, 0, 0),
     "replace": (str, _replaced, 2, 2),

@@ -67,9 +67,7 @@ class _Reading:
                 self.each, node = node.generators, node.elt
             elif isinstance(node, ast.IfExp):
                 if not isinstance(node.orelse, ast.Constant) or node.orelse.value is not None:
-                    raise wrong(
-                        node, "what holds otherwise is an act of its own", "write … if CONDITION else None"
-                    )
+                    raise wrong(node, "what holds otherwise is an act of its own", "write … if CONDITION else None")
                 self.when.append(node.test)
                 node = node.body
             elif isinstance(node, ast.Call) and self.times is None:
@@ -149,9 +147,7 @@ class _Reading:
         options = _options(node, ("type", "min", "max", "match"), 1)
         kind, match = _given(options, "type", ""), _given(options, "match", "")
         if not isinstance(kind, str) or kind not in TYPES:
-            raise wrong(
-                node, f"the type is one of {', '.join(TYPES)}{nearest(str(kind), TYPES)}", 'write a("date")'
-            )
+            raise wrong(node, f"the type is one of {', '.join(TYPES)}{nearest(str(kind), TYPES)}", 'write a("date")')
         if not isinstance(match, str):
             raise wrong(node, "match is a text", 'write match="*@example.com"')
         for bound in ("min", "max"):
@@ -184,9 +180,7 @@ def _typed(source: Source, tool: Signature, name: str) -> Source:
     number = source.type == "number"
     given = {"number", "integer"} if number else {"string"} if text or source.type else wanted
     if wanted and not wanted & given:
-        raise ActError(
-            f"it takes {' or '.join(sorted(wanted))}, and this is a {'number' if number else 'text'}"
-        )
+        raise ActError(f"it takes {' or '.join(sorted(wanted))}, and this is a {'number' if number else 'text'}")
     return source
 
 

@@ -114,9 +114,7 @@ def _class(verdict: Verdict, delegate: str) -> str:
 def _advice(verdict: Verdict, tools: Signatures) -> str:
     """Say how an act would be bound."""
     if verdict.kind == "invented":
-        return (
-            '. Take it from the user\'s words or from a read; a day such as tomorrow is a("date", min=…, max=…)'
-        )
+        return '. Take it from the user\'s words or from a read; a day such as tomorrow is a("date", min=…, max=…)'
     known = ""
     if set(verdict.offered) != set(verdict.arguments):
         facts = [f"{t}: {', '.join(sorted(tools[t].facts or ()))}" for t in verdict.by if tools[t].facts]
@@ -232,9 +230,7 @@ def _comprehension(node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> str:
 def _called(node: ast.Call) -> str:
     if isinstance(node.func, ast.Attribute):
         known = node.func.attr in _METHODS and len(node.args) == 1
-        return (
-            f"{say(node.func.value)} {_METHODS[node.func.attr]} {say(node.args[0])}" if known else _code(node)
-        )
+        return f"{say(node.func.value)} {_METHODS[node.func.attr]} {say(node.args[0])}" if known else _code(node)
     name = node.func.id if isinstance(node.func, ast.Name) else ""
     if name in FUNCTIONS:
         return _function(name, node)
@@ -246,11 +242,7 @@ def _function(name: str, node: ast.Call) -> str:
     """Return the words of a function of the form."""
     key = next((k.value for k in node.keywords if isinstance(k.value, ast.Lambda)), None)
     if name in ("max", "min") and key is not None:
-        own = (
-            key.body.attr
-            if isinstance(key.body, ast.Attribute) and isinstance(key.body.value, ast.Name)
-            else ""
-        )
+        own = key.body.attr if isinstance(key.body, ast.Attribute) and isinstance(key.body.value, ast.Name) else ""
         rank = "largest" if name == "max" else "smallest"
         return f"the one with the {rank} {_spoken(own) or say(key.body)} of {say(node.args[0])}"
     if name == "mentions":
@@ -288,9 +280,7 @@ def _calculated(node: ast.BinOp) -> str:
 
 
 def _written(node: ast.JoinedStr) -> str:
-    parts = (
-        p.value if isinstance(p, ast.Constant) else f"[{say(getattr(p, 'value', p))}]" for p in node.values
-    )
+    parts = (p.value if isinstance(p, ast.Constant) else f"[{say(getattr(p, 'value', p))}]" for p in node.values)
     return f"“{''.join(map(str, parts))}”"
 
 

@@ -47,9 +47,7 @@ def parse(text: object) -> ast.expr:
     if not isinstance(text, str) or not text.strip():
         raise ActError('an act is the text of one call, such as send(to="Alice", body=text(300))')
     if len(text) > LENGTH:
-        raise ActError(
-            f"an act has at most {LENGTH} characters, and this one {len(text)}; split it into several"
-        )
+        raise ActError(f"an act has at most {LENGTH} characters, and this one {len(text)}; split it into several")
     if any(escape[1:] not in ("n", "t", "'", '"', "\\") for escape in re.findall(r"\\.?", text, re.DOTALL)):
         raise ActError(r"a text in an act knows only the escapes \n, \t, \', \" and \\")
     try:
@@ -145,9 +143,7 @@ class Syntax:
         for op, right in zip(node.ops, node.comparators, strict=True):
             if not isinstance(op, _COMPARED):
                 raise wrong(node, "this comparison is not part of the form")
-            if isinstance(op, ast.Is | ast.IsNot) and not (
-                isinstance(right, ast.Constant) and right.value is None
-            ):
+            if isinstance(op, ast.Is | ast.IsNot) and not (isinstance(right, ast.Constant) and right.value is None):
                 raise wrong(node, "`is` compares with None alone", "write ==")
         self._children(node, names)
 
@@ -224,9 +220,7 @@ class Syntax:
             self.check(argument, names)
         for keyword in node.keywords:
             if keyword.arg not in function.keywords:
-                raise wrong(
-                    node, f"{name}() knows no {keyword.arg}{nearest(str(keyword.arg), function.keywords)}"
-                )
+                raise wrong(node, f"{name}() knows no {keyword.arg}{nearest(str(keyword.arg), function.keywords)}")
             if keyword.arg == "key" and not isinstance(keyword.value, ast.Lambda):
                 raise wrong(node, "key must be a lambda", f"{name}(…, key=lambda x: x.size)")
             self.check(keyword.value, names, key=keyword.arg == "key")
@@ -249,9 +243,7 @@ class Syntax:
         name = spelt if spelt in self.tools else next((n for n in self.tools if spelling(n) == spelt), "")
         if not isinstance(func, ast.Name) or not name:
             kind = "no tool has this name" if names is None else "no read or function has this name"
-            raise wrong(
-                node, f"{kind}{nearest(spelt, [*self.tools, *(FUNCTIONS if names is not None else ())])}"
-            )
+            raise wrong(node, f"{kind}{nearest(spelt, [*self.tools, *(FUNCTIONS if names is not None else ())])}")
         func.id, tool = name, self.tools[name]
         if len(node.args) > len(tool.parameters) or any(isinstance(a, ast.Starred) for a in node.args):
             raise wrong(node, f"{name} takes {', '.join(tool.parameters) or 'no arguments'}")

@@ -29,9 +29,7 @@ _NUMBERS = (
     (re.compile(r"\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}|\d+,\d{1,2}"), ".", ","),
 )
 _ACCOUNT = re.compile(PATTERNS["iban"].pattern.replace("(?: [", r"(?:[\s.-]["), re.IGNORECASE)
-_WALLET = re.compile(
-    r"(?<!\w)(?:0x[0-9a-f]{40}|bc1[a-z0-9]{11,71}|[13][a-z1-9]{25,34})(?!\w)"
-)  # of a casefolded text
+_WALLET = re.compile(r"(?<!\w)(?:0x[0-9a-f]{40}|bc1[a-z0-9]{11,71}|[13][a-z1-9]{25,34})(?!\w)")  # of a casefolded text
 _AFTER = ".,;:!?*_~"  # what stands behind an address, and is none of it
 _DAY = re.compile(r"(?<!\d)\d{1,2}[./]\d{1,2}[./]\d{4}(?!\d)")
 _YEARS = re.compile(r"(?:19|20)\d\d\D+(?:19|20)\d\d")
@@ -45,9 +43,7 @@ _HOST = re.compile(
 _GLUED = re.compile(r"(?<=[.@])([\w-]++)\.([^\W\d_]++)(?![\d_]|[@.+/&=%:-]+\w)")
 _DOT = re.compile(r"\s?[\[({]\s?(?:\.|dot)\s?[\])}]\s?| dot (?=\w)")
 # Characters that are drawn as nothing, beside those of the class of formats.
-_BLANK = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
-)
+_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 _IP = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\w)(?::\d+)?")
 # Endings of hosts that anybody may have: those of countries (but what is more often of a file, or a word), and names.
 _NAMES = """

@@ -95,9 +95,7 @@ def _spelled(value: str) -> Iterator[str]:
     for form in ("{:d}", "{:o}", "{:02x}", "x{:02x}", "0x{:x}", "u{:04x}", "{:08b}", "0b{:b}", "0o{:o}"):
         yield "".join(map(form.format, raw))
     yield from in_base64(raw)
-    yield (
-        base64.b32encode(raw).decode().rstrip("=")[: len(raw) * 8 // 5]
-    )  # the last one depends on what follows
+    yield (base64.b32encode(raw).decode().rstrip("=")[: len(raw) * 8 // 5])  # the last one depends on what follows
     yield codecs.encode(value, "rot13")
 
 

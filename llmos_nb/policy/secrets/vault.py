@@ -22,9 +22,7 @@ from llmos_nb.policy.secrets.disguises import NONE, Disguises, bare_json, spelli
 from llmos_nb.policy.secrets.shapes import SHORTEST, SIGNS, found_in
 
 _LETTERS = "_-xAJ/"  # each sign has one of these, and a letter is found many times faster than a word
-_BY_LETTER = tuple(
-    (i, tuple(s for s in SIGNS if next(filter(s.__contains__, _LETTERS)) == i)) for i in _LETTERS
-)
+_BY_LETTER = tuple((i, tuple(s for s in SIGNS if next(filter(s.__contains__, _LETTERS)) == i)) for i in _LETTERS)
 _BY_BYTE = tuple((i.encode(), tuple(map(str.encode, signs))) for i, signs in _BY_LETTER)
 
 
@@ -199,9 +197,7 @@ class Vault:
 
     def _holds(self, encoded: bytes) -> bool:
         """Return whether JSON text holds a known value, or a piece of a key, however it is spelled."""
-        if any(
-            map(encoded.__contains__, self._marks)
-        ):  # no Python code runs for each: this is done for every event
+        if any(map(encoded.__contains__, self._marks)):  # no Python code runs for each: this is done for every event
             return True
         return bool(self._disguises.spelled) and self._disguises.holds(bare_json(encoded))
 

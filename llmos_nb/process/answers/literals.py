@@ -39,9 +39,7 @@ _TOKEN = re.compile(
     r"|(?P<raised>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3}))"
     r"|(?<=10)(?<!\d10)(?<![.,]10)(?:(?:\^|\*\*)(?P<of_ten>[-+]?\d{1,3})(?!\d|[.,]\d)|(?P<ten_raised>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3})))?(?P<tail>[\w^\ufe0f\u20e3]*)"
 )
-_ADDRESS = re.compile(
-    r"(?:https?://|www\.)[^\s<>)|]+|\b[\da-fA-F]{8}-(?:[\da-fA-F]{4}-){3}[\da-fA-F]{12}\b|&#\w+;"
-)
+_ADDRESS = re.compile(r"(?:https?://|www\.)[^\s<>)|]+|\b[\da-fA-F]{8}-(?:[\da-fA-F]{4}-){3}[\da-fA-F]{12}\b|&#\w+;")
 _OF_A_NAME = re.compile(r"[^\W\d_][\w./-]*[-/]\Z")
 _SCALE = re.compile(
     r"(?:(?P<k>[kK]|[ \u00a0\u202f]?(?:thousand|[tT]ausend|[tT]sd\.?))"
@@ -65,9 +63,7 @@ _COMMA_DECIMAL = re.compile(r"\d+,\d{1,2}|\d+,\d{4,}|\d{1,3}(?:\.\d{3})+,\d+|\d{
 _POINT_DECIMAL = re.compile(
     r"\d*\.\d{1,2}|\d*\.\d{4,}|\d{4,}\.\d+|\d{1,3}(?:,\d{3})+\.\d+|\d{1,3}(?:,\d{3}){2,}|0\.\d+"
 )
-_PYTHON_TIME = re.compile(
-    r"(\b(?:(?:datetime|Timestamp)\(\d{4}, \d+, \d+,|time\()) ?(\d+), (\d+)(?:, (\d+))?(?=[,)])"
-)
+_PYTHON_TIME = re.compile(r"(\b(?:(?:datetime|Timestamp)\(\d{4}, \d+, \d+,|time\()) ?(\d+), (\d+)(?:, (\d+))?(?=[,)])")
 _QUOTED = re.compile(r'"[^"\n]*"')
 _HEADER = re.compile(r"\s*(?:[^\s,\d][^,]*)?(?:,[^\s,\d][^,]*)+\s*")
 _POSSIBLE = re.compile(r"\d,\d|\d\.\d{3}\.\d")
@@ -187,9 +183,7 @@ def _numbers(text: str, decimal_comma: bool) -> Iterator[Literal]:
             yield Literal(*m.span(), m["day"])
         elif m["tail"] and any(c.isdigit() or c in "_\u20e3" for c in m["tail"]):
             continue
-        elif not (
-            text[m.start() - 1 : m.start()] in ("-", "/") and _OF_A_NAME.search(text, m.start() - 40, m.start())
-        ):
+        elif not (text[m.start() - 1 : m.start()] in ("-", "/") and _OF_A_NAME.search(text, m.start() - 40, m.start())):
             yield from _read(m, decimal_comma)
 
 

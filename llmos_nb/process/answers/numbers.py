@@ -85,9 +85,7 @@ def numbers(s: State) -> tuple[Number, ...]:
     """
     shown = ("done", "undone", "failed")
     seen = tuple(
-        Source(c.id, _without_its_code(c))
-        for c in s.calls.values()
-        if c.status in shown and c.name not in CONTROL
+        Source(c.id, _without_its_code(c)) for c in s.calls.values() if c.status in shown and c.name not in CONTROL
     )
     piped = tuple(Source("", str(p["text"])) for p in s.piped)
     computed = tuple((c["start"], c["start"] + len(c["text"]), c["code"]) for c in s.computed or ())

@@ -45,9 +45,7 @@ def of_plan(run: Run, plan: Plan, by: Decider = MODEL) -> Plan:
         return _with(plan, dict.fromkeys(texts))
     if not texts:
         return _with(plan, _kept(run, plan))
-    made = _made(
-        run, [t for each in texts.values() for t in each], by
-    )  # of what is proposed the text alone counts
+    made = _made(run, [t for each in texts.values() for t in each], by)  # of what is proposed the text alone counts
     stands = {n: tuple(made[t] for t in each) for n, each in texts.items()}
     return _with(plan, {**dict.fromkeys(p.n for p in plan.steps), **stands})  # the rest is given up
 
@@ -78,9 +76,7 @@ def _made(run: Run, texts: Sequence[str], by: Decider) -> dict[str, ActData]:
     acts = [_read(t, tools) for t in texts]
     if any(isinstance(a, ActError) for a in acts):
         raise BadArguments(f"plan: it is not taken yet\n{reply(acts, tools, said, s.delegate)}")
-    data = {
-        a.text: _data(n, a, tools, said) for n, a in enumerate(_acts(acts, new), max(s.acts, default=0) + 1)
-    }
+    data = {a.text: _data(n, a, tools, said) for n, a in enumerate(_acts(acts, new), max(s.acts, default=0) + 1)}
     waits = ("open", "invented", *(("delegated",) if s.mode == "auto" and s.delegate == "ask" else ()))
     if by == MODEL and not _sent_back(run) and any(d["kind"] in waits for d in data.values()):
         raise Asks(f"plan: mend its acts, or propose it again as it is\n{reply(acts, tools, said, s.delegate)}")
@@ -102,9 +98,7 @@ def _acts(found: Iterable[Act | ActError], new: Sequence[str]) -> list[Act]:
 def _data(n: int, act: Act, tools: Signatures, said: str) -> ActData:
     verdict = judged(act, tools, said)
     data = {"n": n, "text": act.text, "kind": verdict.kind, "says": sentence(act, tools, said)}
-    return cast(
-        "ActData", {**data, **{k: v for k in ("why", "choice", "chosen") if (v := getattr(verdict, k))}}
-    )
+    return cast("ActData", {**data, **{k: v for k in ("why", "choice", "chosen") if (v := getattr(verdict, k))}})
 
 
 def _form(text: str) -> str:

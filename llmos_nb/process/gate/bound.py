@@ -29,9 +29,7 @@ MOST_FILES, MOST_BYTES = 60, 16 << 20
 ALWAYS = ("PATH", "PYTHONPATH")  # what a name of a program or a module leads to
 _PLAIN = (str, bytes, int, float, bool, type(None))
 _FILE = re.compile(r"[\w.~/+@-]*\.\w{1,8}\b|(?<=[\s'\"])[~.]?/[\w.~/+@-]+")
-_VARIABLE = re.compile(
-    r"environ\w*(?:\.get|\.pop|\.setdefault)?[\[(]\s*['\"](\w+)|getenv\(\s*['\"](\w+)|\$\{?(\w+)"
-)
+_VARIABLE = re.compile(r"environ\w*(?:\.get|\.pop|\.setdefault)?[\[(]\s*['\"](\w+)|getenv\(\s*['\"](\w+)|\$\{?(\w+)")
 _LIBRARIES = tuple({sysconfig.get_path(k) for k in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
@@ -56,9 +54,7 @@ def surroundings(code: str, namespace: Mapping[str, Any]) -> str:
     found += sorted(f"place {path}" for path in places)
     found += sorted(f"function {name} {_spelled(value)}" for name, value in _reached(tree, namespace))
     found += sorted(f"class of {name} {_spelled(kind)}" for name, kind in _classes(tree, namespace))
-    found += sorted(
-        f"in place of {name} {_spelled(value)}" for name, value in _in_place(tree, namespace).items()
-    )
+    found += sorted(f"in place of {name} {_spelled(value)}" for name, value in _in_place(tree, namespace).items())
     return sha256("\n".join(found).encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -68,12 +64,8 @@ def settings(fn: object) -> dict[str, str]:
         return {}
     around = {n: fn.__globals__[n] for n in fn.__code__.co_names if n in fn.__globals__}
     with suppress(ValueError):  # a cell that is empty yet
-        around |= {
-            n: c.cell_contents for n, c in zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True)
-        }
-    kept = {
-        i.argval for i in dis.get_instructions(fn) if i.opname.startswith("STORE_")
-    }  # by itself, as a count
+        around |= {n: c.cell_contents for n, c in zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True)}
+    kept = {i.argval for i in dis.get_instructions(fn) if i.opname.startswith("STORE_")}  # by itself, as a count
     return {n: repr(v) for n, v in sorted(around.items()) if type(v) in _PLAIN and n not in kept}
 
 
@@ -205,10 +197,6 @@ def _as_installed(name: str, value: object) -> bool:
 
 
 def _spelled(value: object) -> str:
-    if (
-        not callable(value)
-        or isinstance(value, FunctionType)
-        or (isinstance(value, type) and is_written(value))
-    ):
+    if not callable(value) or isinstance(value, FunctionType) or (isinstance(value, type) and is_written(value)):
         return digest(value)
     return f"{type(value).__qualname__} {getattr(value, '__module__', '')} {getattr(value, '__qualname__', '')}"

@@ -21,13 +21,9 @@ _PASTED = 16  # characters of a text that stands in a goal by more than chance
 
 def words(run: Run) -> str:
     """Return everything that people said to the process, without what they put in of a variable that is untrusted."""
-    said = "\n".join(
-        [run.state.words or run.state.goal, *(text for by, text in run.state.told if by.is_person)]
-    )
+    said = "\n".join([run.state.words or run.state.goal, *(text for by, text in run.state.told if by.is_person)])
     names = run.namespace or {}
-    pasted = (
-        names.get(n) for n in labels.marked(run.state.labels) if labels.of((n,), run.state.labels).untrusted
-    )
+    pasted = (names.get(n) for n in labels.marked(run.state.labels) if labels.of((n,), run.state.labels).untrusted)
     for text in (v for v in pasted if isinstance(v, str) and len(v) >= _PASTED):
         said = said.replace(text, " ")
     return said
@@ -67,9 +63,7 @@ def _origin(run: Run, value: Any, said: str) -> str:
     values = [v for v in _each(value) if v not in (None, "")]
     if values and all(_stands_in(v, said) for v in values):
         return "the model"  # what was said of it there, as "never to ann@x.org", nobody has read
-    seen = next(
-        (c for c in reversed(run.state.surviving) if any(_stands_in(v, c.result) for v in values)), None
-    )
+    seen = next((c for c in reversed(run.state.surviving) if any(_stands_in(v, c.result) for v in values)), None)
     if seen is None:
         return "the model’s own words"
     return f"from {seen.id}, `{seen.name}`" + (", which others wrote" if others(run, seen) else "")
@@ -88,8 +82,6 @@ def _stands_in(value: Any, text: str) -> bool:
 def others(run: Run, call: Call) -> bool:
     """Return whether somebody else may have written what a call gave."""
     bodies = (e.body for e in run.journal.events)
-    labelled = [
-        b.why for b in bodies if isinstance(b, LabelChanged) and b.name == CONTEXT and "untrusted" in b.label
-    ]
+    labelled = [b.why for b in bodies if isinstance(b, LabelChanged) and b.name == CONTEXT and "untrusted" in b.label]
     rose = any(why.startswith(f"{call.id}:") for why in labelled)
     return rose or (call.name in run.tools and run.tools[call.name].source == "untrusted")

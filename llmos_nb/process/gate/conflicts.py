@@ -49,9 +49,7 @@ def found(run: Run, tool: Tool, seen: Findings) -> dict[str, str]:
 def rewritten(run: Run, seen: Findings) -> list[str]:
     """Return the names that a call writes, but those that it imports and that are free or stand for just that."""
     names, origins = run.namespace or {}, dict(seen.imports)
-    return [
-        n for n in seen.writes if n not in origins or (n in names and names[n] is not _imported(origins[n]))
-    ]
+    return [n for n in seen.writes if n not in origins or (n in names and names[n] is not _imported(origins[n]))]
 
 
 def _imported(origin: str) -> Any:

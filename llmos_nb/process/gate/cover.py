@@ -170,9 +170,7 @@ def _readable(value: Any) -> Any:
     return value
 
 
-def found(
-    run: Run, call: str, tool: Tool, arguments: Mapping[str, Any], reader: Reader
-) -> tuple[int, Fit | Misfit]:
+def found(run: Run, call: str, tool: Tool, arguments: Mapping[str, Any], reader: Reader) -> tuple[int, Fit | Misfit]:
     """Return the number of the act that a call fits, or of the nearest, and how it fits."""
     known, acts = signatures(run.tools), dict[int, Act]()
     for n, a in standing(run.state).items():
@@ -187,9 +185,7 @@ def found(
 
 def _use(act: Commitment, call: str) -> Use:
     items = [item for by, item in act.uses if by != call]
-    return Use(
-        None if act.items is None else tuple(act.items), tuple(i for i in items if i is not None), len(items)
-    )
+    return Use(None if act.items is None else tuple(act.items), tuple(i for i in items if i is not None), len(items))
 
 
 def cover(run: Run, call: str, tool: Tool, arguments: Mapping[str, Any], reader: Values) -> dict[str, Any]:

@@ -78,9 +78,7 @@ class Effects:
         self._run, self._call, self._acted, self._seen = run, call, acted, seen
         self._pid, self._asked, self._lock = os.getpid(), 0, threading.Lock()
         others = call.name in run.tools and run.tools[call.name].source == "untrusted"  # a skill from elsewhere
-        self._predicted = (
-            seen.predicted if others or _approved(call) else ()
-        )  # a person has accepted its rights
+        self._predicted = seen.predicted if others or _approved(call) else ()  # a person has accepted its rights
         self._folders = [os.path.realpath(Path.cwd()), places()[0]]
         rule = _rule_of(run, call)
         self._free = rule is not None and not rule.risks
@@ -137,9 +135,7 @@ class Effects:
     def _judged(self, effect: Effect, alone: bool = False) -> Answer:
         s = self._run.state
         known = any((effect.kind, target_of(effect)[1]) == (k, t) for k, t in s.grants)
-        known = known or (
-            s.mode == "auto" and not s.closed and target_of(effect) in self._hosts
-        )  # let through before
+        known = known or (s.mode == "auto" and not s.closed and target_of(effect) in self._hosts)  # let through before
         verdict = rule_on(
             effect, s.mode, exposed=self.exposed, folders=own(self._folders, effect), alone=alone or not self.attended,
             closed=s.closed,

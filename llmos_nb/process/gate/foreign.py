@@ -29,9 +29,7 @@ def foreign(run: Run, tool: Tool, arguments: Mapping[str, Any]) -> list[dict[str
     names = arguments if tool.sinks is None else [n for n in tool.sinks if n in arguments]
     texts = ((name, text) for name in names for text in _texts(arguments[name]))
     decide = [(n, t) for n, t in texts if tool.sinks is not None or (live(t) and len(t.split()) == 1)]
-    return [found for name, text in decide if (found := traced(run, name, text) or _composed(run, name, text))][
-        :MOST
-    ]
+    return [found for name, text in decide if (found := traced(run, name, text) or _composed(run, name, text))][:MOST]
 
 
 def traced(run: Run, argument: str, text: str) -> dict[str, str]:
@@ -52,12 +50,7 @@ def _newest(run: Run) -> list[Call]:
 def _composed(run: Run, argument: str, text: str) -> dict[str, str]:
     """Return what a model has read that others wrote before it made an address of its own; else nothing."""
     shown = "\n".join(m.text for m in run.state.context.head)
-    if (
-        not live(text)
-        or said(text, words(run))
-        or text in shown
-        or any(_stands_in(text, c) for c in _newest(run))
-    ):
+    if not live(text) or said(text, words(run)) or text in shown or any(_stands_in(text, c) for c in _newest(run)):
         return {}
     if (call := next((c for c in _newest(run) if others(run, c)), None)) is None:
         return {}

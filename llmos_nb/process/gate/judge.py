@@ -175,9 +175,7 @@ def _edit(run: Run, call: Call, tool: Tool, given: dict[str, Any], by: Decider, 
     except BadArguments as error:
         seen = look(run, call, tool, call.arguments if isinstance(call.arguments, dict) else {})
         digest = digest_of(run, call, tool, call.arguments, seen, person=True)
-        ask_human(
-            run, call, f"It asks because the arguments of {by.describe()} do not fit: {error}", seen, digest
-        )
+        ask_human(run, call, f"It asks because the arguments of {by.describe()} do not fit: {error}", seen, digest)
         return
     seen = run.inspected[call.id] = look(run, call, tool, arguments)
     verdict = ruling(run, call, tool, arguments, seen)
@@ -364,9 +362,7 @@ def digest_of(run: Run, call: Call, tool: Tool, arguments: object, seen: Finding
     What a mode or rule decides is carried out at once, so that nothing need be hashed for it.
     """
     versions = (
-        run.fingerprint(sorted({*seen.reads, *conflicts.rewritten(run, seen)}))
-        if person and not tool.elsewhere
-        else {}
+        run.fingerprint(sorted({*seen.reads, *conflicts.rewritten(run, seen)})) if person and not tool.elsewhere else {}
     )
     if person and seen.state is not None:  # of what a device would act on, such as files to be committed
         versions = {**versions, "*": seen.state}

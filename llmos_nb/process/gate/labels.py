@@ -131,9 +131,7 @@ def _outside(run: Run, sources: Iterable[tuple[str, str, str]]) -> Came:
     for kind, what, target in sources:
         said = run.state.words or run.state.goal
         one = UNTRUSTED if kind == "network" else labels.file_label(target, said, run.state.labels, Path.cwd())
-        if kind != "network" and _of_home(
-            run, target
-        ):  # a journal, and what stands beside it, hold what was read
+        if kind != "network" and _of_home(run, target):  # a journal, and what stands beside it, hold what was read
             one = one.join(UNTRUSTED)
         if one != TRUSTED:
             label = label.join(one)
@@ -208,11 +206,7 @@ def _names(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Findings) -
 
 def _common(value: object) -> bool:
     """Return whether a value is one that Python shares between all that are equal to it, such as None or 7."""
-    return (
-        value is None
-        or isinstance(value, bool | int | float)
-        or (isinstance(value, str | bytes) and len(value) < 2)
-    )
+    return value is None or isinstance(value, bool | int | float) or (isinstance(value, str | bytes) and len(value) < 2)
 
 
 def _behind(value: object) -> object:
@@ -267,9 +261,7 @@ def catch_up(run: Run) -> None:
         if label != labels.of((name,), known):
             run.append(LabelChanged(name=name, label=str(label), why="by a process beside this one"))
     if run.sight is not None and (told := [a for a in run.sight.sharing.answers if len(a) >= ANSWERED]):
-        texts = (
-            (n, v) for n, v in list((run.namespace or {}).items()) if type(v) is str and len(v) >= ANSWERED
-        )
+        texts = ((n, v) for n, v in list((run.namespace or {}).items()) if type(v) is str and len(v) >= ANSWERED)
         for name in [n for n, v in texts if n[:1] != "_" and any(t in v for t in told)]:
             if not labels.of((name,), known).untrusted:
                 label = labels.of((name,), known).join(UNTRUSTED)
@@ -299,9 +291,7 @@ def _only_imported(code: str, seen: Findings) -> set[str]:
     nodes = [*ast.walk(ast.parse(code))]
     plain = {id(n.value) for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
     plain |= {id(n.func) for n in nodes if isinstance(n, ast.Call)}
-    stored = [
-        n for n in nodes if isinstance(n, ast.Attribute | ast.Subscript) and not isinstance(n.ctx, ast.Load)
-    ]
+    stored = [n for n in nodes if isinstance(n, ast.Attribute | ast.Subscript) and not isinstance(n.ctx, ast.Load)]
     inside = {inner.id for n in stored for inner in ast.walk(n) if isinstance(inner, ast.Name)}
     used = {n.id for n in nodes if isinstance(n, ast.Name) and id(n) not in plain} | inside
     library = {n for n, origin in seen.imports if not is_owned(origin.partition(".")[0])}
@@ -311,9 +301,7 @@ def _only_imported(code: str, seen: Findings) -> set[str]:
 def files_written(run: Run, seen: Findings, result: ToolResult) -> list[str]:
     """Name the files that a step wrote, by its code and in fact; ``?`` where the code does not spell one."""
     found = [FILE + (str(labels.place(target, Path.cwd())) if target else "?") for target in seen.files]
-    databases = (
-        str(e).partition(" ")[2] for e in result.facts.get("effects", ()) if str(e).startswith("database ")
-    )
+    databases = (str(e).partition(" ")[2] for e in result.facts.get("effects", ()) if str(e).startswith("database "))
     written = (*result.facts.get("outside", {}).get("written", ()), *databases)
     found += [FILE + path for path in written if not _of_home(run, path)]
     return list(dict.fromkeys(found))

@@ -44,9 +44,7 @@ _KNOWN = ("numpy", "decimal", "datetime", "pathlib", "uuid")  # other classes ma
 
 def declared_in(run: Run) -> dict[FunctionType, Tool]:
     """Return the tools of a process by the Python functions behind them; devices are called in no other way."""
-    own = (
-        tool for tool in run.tools.values() if tool.runner is None and not tool.elsewhere and not tool.server
-    )
+    own = (tool for tool in run.tools.values() if tool.runner is None and not tool.elsewhere and not tool.server)
     return {function: tool for tool in own for function in functions_of(tool.fn)}
 
 
@@ -208,9 +206,7 @@ class Nested:
         verdict = ruling(self._run, call, tool, _given(call), seen)
         exposed = tool.outward and self._effects().exposed and verdict.by == AUTO
         free = verdict.what == "allow" and seen.use is None and not exposed
-        return Answer(
-            free, verdict.by, "" if free else "its step has ended, and what is left of one uses no act"
-        )
+        return Answer(free, verdict.by, "" if free else "its step has ended, and what is left of one uses no act")
 
     def _append(self, body: ToolCalled | ToolReturned) -> None:
         reentry.outside().run(self._run.append, body)

@@ -67,9 +67,7 @@ async def withheld(run: Run, call: Call, tool: Tool, came: Came, result: ToolRes
     if tool.elsewhere or run.tools.get("python", tool).elsewhere:
         return _by_handle(result, _keep(run.held, run, tool, value), value)
     shared = tool.effect == "namespace"  # it has its turn at the namespace already
-    async with (
-        contextlib.nullcontext() if shared or run.namespace is None else run.writes.turn(run, Start(call.id))
-    ):
+    async with contextlib.nullcontext() if shared or run.namespace is None else run.writes.turn(run, Start(call.id)):
         handle = _keep(run.held if run.namespace is None else run.namespace, run, tool, value)
     return _by_handle(result, handle, value, variable=run.namespace is not None)
 

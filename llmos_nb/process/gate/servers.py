@@ -101,9 +101,7 @@ def _take(run: Run, found: Iterable[Tool], before: list[str], connected: bool = 
         run.wired = None  # it is made anew for the next prompt
         digests = {n: now[n].digest for n in (*new, *other)}
         reads = [n for n in digests if now[n].independent] or None
-        told = ToolsChanged(
-            added=new, altered=other, gone=gone, digests=digests, reads=reads, connected=connected
-        )
+        told = ToolsChanged(added=new, altered=other, gone=gone, digests=digests, reads=reads, connected=connected)
         run.append(told)
 
 

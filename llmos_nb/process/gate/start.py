@@ -293,9 +293,7 @@ async def _invoked(
     if tool.effect == "namespace" and not tool.elsewhere:
         approvers.look(run)
     place = run.place()
-    result = await invoke(
-        _noted(run, tool, arguments, seen, context.call), handed, context, guard=interruptible
-    )
+    result = await invoke(_noted(run, tool, arguments, seen, context.call), handed, context, guard=interruptible)
     result = replace(result, facts={**result.facts, **place})
     gate_labels.learn(run, arguments, result)
     if run.state.closed:

@@ -37,12 +37,7 @@ def _shadows(effect: Effect) -> bool:
 def target_of(effect: Effect) -> tuple[str, str]:
     """Return what a decision is about: of a connection the host; on this machine the port, too."""
     host, _, port = effect.target.rpartition(":")
-    if (
-        effect.kind != "network"
-        or not host
-        or not port.isdecimal()
-        or host in ("127.0.0.1", "::1", "localhost")
-    ):
+    if effect.kind != "network" or not host or not port.isdecimal() or host in ("127.0.0.1", "::1", "localhost"):
         return effect.kind, effect.target
     return effect.kind, host
 

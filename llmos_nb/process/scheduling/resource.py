@@ -127,9 +127,7 @@ class Resource:
         return self.used > 0
 
     @contextlib.asynccontextmanager
-    async def turn(
-        self, run: Claimant, command: Hashable, patience_s: float = math.inf
-    ) -> AsyncIterator[float]:
+    async def turn(self, run: Claimant, command: Hashable, patience_s: float = math.inf) -> AsyncIterator[float]:
         """Wait for a turn of a process, and have it; gives the seconds that it waited.
 
         Raises

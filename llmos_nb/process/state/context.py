@@ -28,9 +28,7 @@ MAX_STEPS, KEEP_STEPS = 30, 4  # in a small window; the newest groups, which sta
 LEDGER_BYTES, LINE_BYTES = 2_048, 60  # of a small window; of a larger one an eighth is for notes
 OVER = 1.25  # of its bound, which a window may have while the model is asked for notes
 RECALL = "recall"
-_MESSAGES = attrgetter(
-    "messages"
-)  # no Python code runs for each group: a prompt is put together for every step
+_MESSAGES = attrgetter("messages")  # no Python code runs for each group: a prompt is put together for every step
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +117,11 @@ class Context:
     heading: str = TEXTS["earlier_work"]
     ours: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
-    _known: tuple[tuple[Message, ...], tuple[str, int, bool]] | None = field(
-        default=None, repr=False, compare=False
-    )
+    _known: tuple[tuple[Message, ...], tuple[str, int, bool]] | None = field(default=None, repr=False, compare=False)
     _index: Index | None = field(default=None, repr=False, compare=False)  # made with the first search
     _indexed: list[int] = field(default_factory=list, repr=False, compare=False)
 
-    def add(
-        self, messages: tuple[Message, ...], first: int, last: int, whole: Mapping[str, str] | None = None
-    ) -> None:
+    def add(self, messages: tuple[Message, ...], first: int, last: int, whole: Mapping[str, str] | None = None) -> None:
         """Append a group to the window; `whole` is what is recorded of results that are not shown in full."""
         group = Group(messages, first, last, whole or {})
         self.window.append(group)

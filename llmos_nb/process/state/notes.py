@@ -48,9 +48,7 @@ def said(s: State, gone: Iterable[Group]) -> list[str]:
         if message.role == "user" and message.text.startswith(spoken):
             found.append(f"- {_cut(message.text, SAID)}")
         calls = [s.calls[c.id] for c in message.calls if c.id in s.calls]
-        if (
-            calls and message.text.strip() and not message.text.startswith(NOTES)
-        ):  # the rule asks for such words
+        if calls and message.text.strip() and not message.text.startswith(NOTES):  # the rule asks for such words
             found.append(f"{YOU} with {calls[0].id}: {_cut(message.text, SAID)}")
         found += [f"- {_cut(f'{_title(c)} -> {c.result}', SAID)}" for c in calls if _answered(c)]
     return found
@@ -87,8 +85,7 @@ def known(s: State, kinds: Mapping[str, str]) -> list[str]:
     if s.plan.steps and s.plan_status == "approved":
         lines.append(f"Plan, done: {'; '.join(done) or 'nothing yet'}. Open:\n{prompts.plan_lines(s, s.plan)}")
     lines += [
-        f"- {c.id}: {c.status} by {c.by.describe('the user')}{f': {c.why}' if c.why else ''}"
-        for c in _decided(s)
+        f"- {c.id}: {c.status} by {c.by.describe('the user')}{f': {c.why}' if c.why else ''}" for c in _decided(s)
     ]
     lines += [f"Open question: {q.get('text', '')}" for q in s.questions.values()]
     return lines

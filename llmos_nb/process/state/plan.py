@@ -263,9 +263,7 @@ def _acts(raw: Mapping[str, Any], place: int) -> tuple[ActData, ...] | None:
         raise BadArguments(f"plan: step {place}: acts must be a list of at most {MAX_ACTS} texts")
     texts = [a.get("text") if isinstance(a, Mapping) else a for a in given]
     if wrong := [t for t in texts if not isinstance(t, str) or len(t) > ACT_CHARS]:
-        raise BadArguments(
-            f"plan: step {place}: {wrong[0]!r:.60} must be a text of at most {ACT_CHARS} characters"
-        )
+        raise BadArguments(f"plan: step {place}: {wrong[0]!r:.60} must be a text of at most {ACT_CHARS} characters")
     return tuple(cast("ActData", {"text": a.strip()} if isinstance(a, str) else dict(a)) for a in given)
 
 

@@ -33,9 +33,7 @@ ASKS = {
 }  # fmt: skip
 
 
-def you_are(
-    own: Mapping[str, str], pid: int, name: str, mode: str, bounds: Mapping[str, float], now: datetime
-) -> str:
+def you_are(own: Mapping[str, str], pid: int, name: str, mode: str, bounds: Mapping[str, float], now: datetime) -> str:
     """Say by which number and name others know the process, what asks in its mode, its budget, and what time it is."""
     texts = {**TEXTS, **own}
     return Template(texts["you_are"]).substitute(
@@ -87,8 +85,7 @@ def _acts(s: State) -> str:
     """Say which acts stand, and which of them ask."""
     asks = ("open", "invented")
     lines = [
-        f"{n}. {a.text}"
-        + (f" ({'always asks' if a.kind in asks else 'asks'}: {a.why})" if not _runs(s, a) else "")
+        f"{n}. {a.text}" + (f" ({'always asks' if a.kind in asks else 'asks'}: {a.why})" if not _runs(s, a) else "")
         for n, a in s.acts.items()
         if a.open
     ]
@@ -176,6 +173,4 @@ def names_gone(s: State, missing: Mapping[str, str], differs: Iterable[str]) -> 
     differs = dict.fromkeys((*differs, *(n for n in missing if n not in made)))  # the user's cells made these
     names = ", ".join(f"{n} (made by {call})" for n, call in missing.items() if n not in differs)
     gone = say(s, "names_gone", names=names) if names else ""
-    return (
-        say(s, "anew") + gone + (say(s, "names_differ", names=names) if (names := ", ".join(differs)) else "")
-    )
+    return say(s, "anew") + gone + (say(s, "names_differ", names=names) if (names := ", ".join(differs)) else "")

@@ -95,11 +95,7 @@ def plan(steps: Sequence[Made], wanted: Collection[str], right: Collection[str])
         if may and (step.around or not needs <= step.stored):
             found.append("rerun")
             live = (live - step.whole) | step.reads
-        elif (
-            needs
-            or step.deleted
-            or (step.written and step.written <= step.stored and not step.written & set(right))
-        ):
+        elif needs or step.deleted or (step.written and step.written <= step.stored and not step.written & set(right)):
             found.append("stored")
             live -= step.written
         else:
@@ -107,9 +103,7 @@ def plan(steps: Sequence[Made], wanted: Collection[str], right: Collection[str])
     return found[::-1]
 
 
-def question(
-    calls: Mapping[str, Call], missing: Mapping[str, str], theirs: Collection[str] = ()
-) -> tuple[str, str]:
+def question(calls: Mapping[str, Call], missing: Mapping[str, str], theirs: Collection[str] = ()) -> tuple[str, str]:
     """Ask whether what acted outside runs again; return the question, and the same in a few words.
 
     Parameters
@@ -130,9 +124,7 @@ def question(
     names, it = _listed(f"`{n}`" for n in missing), "it" if len(said) == 1 else "them"
     left = [f"{'which' if len(gone) == len(missing) else _listed(gone)} {_are(gone)} gone"] if gone else []
     kept = [f"`{n}`" for n in missing if n in theirs]
-    left += (
-        [f"{_listed(kept) if gone else 'which'} {_are(kept)} as the user's own cells have it"] if kept else []
-    )
+    left += [f"{_listed(kept) if gone else 'which'} {_are(kept)} as the user's own cells have it"] if kept else []
     what = f"run {it} again, or go on without {names if not kept else 'that'}"
     text = f"{_listed(said)}, {' and '.join(left)}: {what}?"
     return text[0].upper() + text[1:], what

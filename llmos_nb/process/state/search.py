@@ -70,9 +70,7 @@ def excerpt(text: str, query: str, size: int = EXCERPT) -> str:
         return text
     low = text.casefold()
     low = low if len(low) == len(text) else text.lower() if len(text.lower()) == len(text) else text
-    hits = [
-        low.find(what) for what in (query.strip().casefold(), *sorted(words_of(query), key=len, reverse=True))
-    ]
+    hits = [low.find(what) for what in (query.strip().casefold(), *sorted(words_of(query), key=len, reverse=True))]
     at = next((h for h in hits if h >= 0), 0)
     begin = max(min(at - size // 3, len(text) - size), 0)
     part = text[begin : begin + size]

@@ -340,11 +340,7 @@ class State:
 
     def plain(self) -> dict[str, Any]:
         """Return the state as plain data, for digests and views."""
-        own = {
-            k: v
-            for k, v in vars(self).items()
-            if k not in ("context", "plan", "turn", "budget", "rules", "calls")
-        }
+        own = {k: v for k, v in vars(self).items() if k not in ("context", "plan", "turn", "budget", "rules", "calls")}
         return {
             **own,
             "calls": {k: vars(c) | {"changes": c.changes.plain()} for k, c in self.calls.items()},

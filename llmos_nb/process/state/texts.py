@@ -37,9 +37,7 @@ def checked(own: Mapping[str, object], where: str = "prompts") -> dict[str, str]
     """
     for name, text in own.items():
         if name not in TEXTS:
-            raise ConfigError(
-                f"{where}: there is no prompt {name!r}{nearest(name, TEXTS)}; `llmos prompt` lists them"
-            )
+            raise ConfigError(f"{where}: there is no prompt {name!r}{nearest(name, TEXTS)}; `llmos prompt` lists them")
         if not isinstance(text, str):
             raise ConfigError(f"{where}: {name} = {text!r:.60} must be a text")
         known = placeholders(TEXTS[name])

@@ -125,9 +125,7 @@ def _cap(
 class _Batch:
     """The workers of one batch, and what is done where one is lost."""
 
-    def __init__(
-        self, given: Executor | Maker | None, retry: str = "", cap: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, given: Executor | Maker | None, retry: str = "", cap: Mapping[str, Any] | None = None) -> None:
         self.name, self.retry, self.cap = token_hex(8), retry, cap
         self._lost: asyncio.Task[None] | None = None
         self._mine = not isinstance(given, Executor)
@@ -178,9 +176,7 @@ class _Batch:
         both: list[asyncio.Future[Any]] = [work, self._lost]
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
-            raise _SchedulerLost(
-                f"the scheduler ({client.scheduler.address}) is gone; run the batch again to go on"
-            )
+            raise _SchedulerLost(f"the scheduler ({client.scheduler.address}) is gone; run the batch again to go on")
         return work.result()
 
     async def _apart(self, spec: Spec) -> Result:

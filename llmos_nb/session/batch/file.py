@@ -68,9 +68,7 @@ def outcome(results: list[dict[str, Any]]) -> tuple[int, str]:
     if len(failed) < len(left):
         lines.append("run the same again to go on\n")
     if failed:
-        lines.append(
-            "--retry failed, budget or all goes on with what ended without an answer, as far as it can\n"
-        )
+        lines.append("--retry failed, budget or all goes on with what ended without an answer, as far as it can\n")
     return (FAILED if failed else UNFINISHED), "".join(lines)
 
 

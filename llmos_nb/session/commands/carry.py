@@ -29,9 +29,7 @@ _log = logging.getLogger(__name__)
 def known(process: Any, command: Command) -> bool:
     """Return whether it is on the record."""
     bodies = (e.body for e in reversed(process.events) if e.k == ev.SignalReceived.kind)
-    return any(
-        isinstance(b, ev.SignalReceived) and (b.signal, b.digest) == (SIGNAL, command.id) for b in bodies
-    )
+    return any(isinstance(b, ev.SignalReceived) and (b.signal, b.digest) == (SIGNAL, command.id) for b in bodies)
 
 
 async def carry(process: Any, command: Command) -> Done:
@@ -85,9 +83,7 @@ def _happened(body: object, keys: Collection[str], s: State) -> str:
             return "the plan is approved"
         case ev.CallUndone(call=call) | ev.CallRedone(call=call):
             stays = left_by(s, body) if isinstance(body, ev.CallUndone) else []
-            return "; ".join(
-                [f"{call} is {'put' if isinstance(body, ev.CallRedone) else 'taken'} back", *stays]
-            )
+            return "; ".join([f"{call} is {'put' if isinstance(body, ev.CallRedone) else 'taken'} back", *stays])
     return ""
 
 

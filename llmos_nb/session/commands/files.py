@@ -129,9 +129,7 @@ def read(root: Path, path: Path) -> Command | None:
                 return None
             raw = json.loads(file.read(MOST_BYTES))
         given = raw.pop("mac")
-        if not hmac.compare_digest(given, _mac(root, raw)) or {*raw, "via"} != {
-            f.name for f in fields(Command)
-        }:
+        if not hmac.compare_digest(given, _mac(root, raw)) or {*raw, "via"} != {f.name for f in fields(Command)}:
             return None
         raw |= {"words": tuple(raw["words"]), "targets": tuple(Target(*t) for t in raw["targets"])}
         command = Command(**raw)

@@ -16,9 +16,7 @@ from llmos_nb.session.commands.files import WAIT_S, Command, Done
 from llmos_nb.tools import reentry
 
 
-async def deliver(
-    home: Home, folder: Path, command: Command, wait_s: float = WAIT_S, nested: bool = False
-) -> Done:
+async def deliver(home: Home, folder: Path, command: Command, wait_s: float = WAIT_S, nested: bool = False) -> Done:
     """Bring a command to its process, and say what became of it.
 
     Parameters

@@ -158,9 +158,7 @@ class Waker(Part):
 
     async def tick(self) -> float | None:
         """Wake what is due and give the seconds until the next is; None where none will be."""
-        async with (
-            self._waking
-        ):  # what the timer is about to wake is at work when a command has waited for this
+        async with self._waking:  # what the timer is about to wake is at work when a command has waited for this
             for goal in await asyncio.to_thread(self.goals.all):
                 try:
                     await self._see(goal)

@@ -56,9 +56,7 @@ def moment(text: str, now: float, zone: str = "") -> float:
             at = here.replace(hour=of_day.hour, minute=of_day.minute, second=0, microsecond=0, fold=0)
             return (at if at > here else at + timedelta(days=1)).timestamp()
         given = datetime.fromisoformat(text.strip())
-        if given.replace(tzinfo=None) > datetime.max - timedelta(
-            days=2
-        ):  # in some zones it has no number of seconds
+        if given.replace(tzinfo=None) > datetime.max - timedelta(days=2):  # in some zones it has no number of seconds
             given = (datetime.max - timedelta(days=2)).replace(tzinfo=given.tzinfo)
         at_s = (given if given.tzinfo else given.replace(tzinfo=clock)).timestamp()
     except (ValueError, OverflowError):

@@ -77,9 +77,7 @@ def _nobody(table: Table, process: ProcessLike, wait: Mapping[str, Any], far: Fa
     if wait["whom"] or _others(table, process) or _comers(table, process, wait, far):
         return ""
     gone = [table.get(pid) or pid for pid in _partners(process, wait)]
-    ended = ", ".join(
-        f"process {p}" if isinstance(p, int) else f"{title(p.run.state)}: {p.reason}" for p in gone
-    )
+    ended = ", ".join(f"process {p}" if isinstance(p, int) else f"{title(p.run.state)}: {p.reason}" for p in gone)
     return f"no message will come: all that it wrote with have ended ({ended})"
 
 
@@ -120,9 +118,7 @@ def _deadlock(table: Table, waiting: list[int], far: Far) -> Iterator[Verdict]:
     def goes_on(p: ProcessLike) -> bool:
         waits = p.run.state.awaited.values() if p.run.state.expecting else ()
         away = any(pid not in table for w in waits for pid in w["whom"]) or far.under_way(p.pid)
-        return not p.over and (
-            not waits or away or any(not w["whom"] and _comers(table, p, w, far) for w in waits)
-        )
+        return not p.over and (not waits or away or any(not w["whom"] and _comers(table, p, w, far) for w in waits))
 
     moving = _moving(table, goes_on)
     if stuck := [table[p] for p in waiting if p not in moving and _others(table, table[p])]:
@@ -149,6 +145,4 @@ def hopeful(table: Table, process: ProcessLike, people: bool) -> bool:
 
 
 def _goes_on(p: ProcessLike) -> bool:
-    return p.state == "running" or (
-        p.state == "ended" and not p.over
-    )  # what follows from an end is still to come
+    return p.state == "running" or (p.state == "ended" and not p.over)  # what follows from an end is still to come

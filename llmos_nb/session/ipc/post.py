@@ -212,8 +212,7 @@ class Post(Part):
         ours = [n for n in work if n in run.tools and is_ours(run.tools[n])]  # a child may have one of them
         tied = {n: (partial(_told, do, run), partial(wait, run)) for n, (do, wait) in work.items() if n in ours}
         return {
-            n: replace(run.tools[n], runner=runner, needs=needs, place="thread")
-            for n, (runner, needs) in tied.items()
+            n: replace(run.tools[n], runner=runner, needs=needs, place="thread") for n, (runner, needs) in tied.items()
         }
 
     def _room(self, run: Run, call: str, arguments: Mapping[str, Any]) -> MessageAwaited | None:
@@ -314,9 +313,7 @@ class Post(Part):
         """Return the messages in a mailbox from these processes, or anybody, that no call has been promised."""
         self._taken = {k: t for k, t in self._taken.items() if _under_way(t[0], k[1])}
         held = {m for taker, m in self._taken.values() if taker is run}
-        named = {
-            i for i, m in run.state.mailbox.items() if not name or m["name"].startswith(f"{name} (process ")
-        }
+        named = {i for i, m in run.state.mailbox.items() if not name or m["name"].startswith(f"{name} (process ")}
         found = ((i, m["from"]) for i, m in run.state.mailbox.items() if i in named - held)
         return [i for i, pid in found if not whom or pid in whom]
 
@@ -379,9 +376,7 @@ async def _refuse(run: Run | None, to: ProcessLike, key: str) -> None:
         raise UsageError("a process cannot write to itself")
     if to.state == "ended" and not to.over:
         await to.journal.flush()
-    _check_reader(
-        title(to.run.state), (to.reason or "") if to.state == "ended" else "", "receive" in to.run.tools
-    )
+    _check_reader(title(to.run.state), (to.reason or "") if to.state == "ended" else "", "receive" in to.run.tools)
 
 
 def _check_reader(named: str, ended: str, takes: bool) -> None:

@@ -70,9 +70,7 @@ def _said(body: told.Body) -> Iterator[tuple[str, str]]:
             yield "the model", "\n".join([text, *map(str, code)])
         case told.CallFinished(call=call, result=result, facts=facts) if "private" not in facts:
             yield f"call {call}", result
-        case (
-            told.QuestionAnswered(by=by, text=text) | told.SignalReceived(signal="steer", by=by, text=str(text))
-        ):
+        case told.QuestionAnswered(by=by, text=text) | told.SignalReceived(signal="steer", by=by, text=str(text)):
             yield by.describe(), text
 
 
@@ -152,9 +150,7 @@ class Memory:
             return self.home.remembers and bool(self.latest(1))
         return False
 
-    def remember(
-        self, text: str, *, label: Label = labels.TRUSTED, run: str = "", n: int = -1, by: str = "you"
-    ) -> str:
+    def remember(self, text: str, *, label: Label = labels.TRUSTED, run: str = "", n: int = -1, by: str = "you") -> str:
         """Keep a text and give its name, such as ``m3``; the same text with the same label is kept once.
 
         Raises
@@ -181,9 +177,7 @@ class Memory:
             rows = db.execute(f"SELECT rowid, {_COLUMNS} FROM memories ORDER BY rowid DESC LIMIT ?", (limit,))  # noqa: S608 - our own names
             return [_remembered(r, "m") for r in rows]
 
-    def recall(
-        self, query: str, everywhere: bool = False, limit: int = 5, without: str = ""
-    ) -> list[Remembered]:
+    def recall(self, query: str, everywhere: bool = False, limit: int = 5, without: str = "") -> list[Remembered]:
         """Find by words: those with all of them first, then those with some.
 
         Parameters
@@ -221,12 +215,8 @@ class Memory:
     def still_in(self, text: str) -> list[str]:
         """Return the files of runs and notebooks in which a text stands, by their names in the home."""
         words = {text.encode(errors="replace"), json.dumps(text)[1:-1].encode()}  # of payloads, and of lines
-        files = (
-            p for top in (self.home.runs, self.home.notebooks) for p in sorted(top.rglob("*")) if p.is_file()
-        )
-        return [
-            p.relative_to(self.home.root).as_posix() for p in files if any(w in _bytes_of(p) for w in words)
-        ]
+        files = (p for top in (self.home.runs, self.home.notebooks) for p in sorted(top.rglob("*")) if p.is_file())
+        return [p.relative_to(self.home.root).as_posix() for p in files if any(w in _bytes_of(p) for w in words)]
 
     def drop(self, run: str) -> None:
         """Take the words of a run out of the index; what still stands in its journal is read anew."""

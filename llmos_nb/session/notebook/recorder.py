@@ -32,9 +32,7 @@ if TYPE_CHECKING:
 
 _SECRET = re.compile(r"key|secret|token|pass|pwd|credential|auth", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
-NAMED_CHARS = (
-    8_000  # of a longer cell the changed names are not looked for, since that would cost a millisecond
-)
+NAMED_CHARS = 8_000  # of a longer cell the changed names are not looked for, since that would cost a millisecond
 
 
 Hook = Callable[[Any], None]

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from llmos_nb.journal import Home, Journal
 
 LAST_S = 3.0  # seconds that the end of the interpreter waits for what is left
-_NOTHING = re.compile(
-    r"\s*(%|import\b|from\b|#|$)"
-)  # lines before which no home is made: they may say where it is
+_NOTHING = re.compile(r"\s*(%|import\b|from\b|#|$)")  # lines before which no home is made: they may say where it is
 Make = Callable[[Path], Body]
 
 

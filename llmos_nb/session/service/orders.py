@@ -42,9 +42,7 @@ async def hand_over(home: Home, goal: str, options: Mapping[str, Any], wait_s: f
     parse_mode(options.get("approve") or "risky", "--approve")
     budget.parse(options.get("budget") or budget.DEFAULT, "--budget")
     if (server := server_of(home)) is None:
-        raise UsageError(
-            f"nobody serves {home.root}: llmos serve does, in another terminal (nothing was started)"
-        )
+        raise UsageError(f"nobody serves {home.root}: llmos serve does, in another terminal (nothing was started)")
     files.tidy(home.root)
     path = files.post(home.root, Command(NOBODY, VERB, (goal,), (), dict(options), by=who()))
     server.wake()

@@ -89,9 +89,7 @@ class Service:
         watch.place = PLACE
         try:
             where = await self._serve_table()
-            self.say(
-                f"serving {self.home.root}: llmos start hands a goal over, llmos ps shows all (Ctrl-C ends)"
-            )
+            self.say(f"serving {self.home.root}: llmos start hands a goal over, llmos ps shows all (Ctrl-C ends)")
             if where:
                 self.say(where)
             await self._take_up()
@@ -116,9 +114,7 @@ class Service:
 
         self._table = web.Table(self.home)
         await runtime().run(partial(self._table.begin, self.http))
-        return (
-            f"http://{web.HOST}:{self._table.port}/processes; the token stands in {web.token_file(self.home)}"
-        )
+        return f"http://{web.HOST}:{self._table.port}/processes; the token stands in {web.token_file(self.home)}"
 
     def end(self) -> None:
         """Stop what is under way, and serve no more; safe in a signal handler, also in the middle of a step."""

@@ -136,9 +136,7 @@ class Table:
         return web.json_response([_plain(e) for e in found], headers=_HEADERS)
 
     async def _show(self, request: web.Request) -> web.StreamResponse:
-        return web.json_response(
-            await asyncio.to_thread(self._shown, request.match_info["key"]), headers=_HEADERS
-        )
+        return web.json_response(await asyncio.to_thread(self._shown, request.match_info["key"]), headers=_HEADERS)
 
     def _shown(self, key: str) -> dict[str, Any]:
         """Return a process as its journal is now, with what it asks."""

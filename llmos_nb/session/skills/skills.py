@@ -232,9 +232,7 @@ def test(skill: Skill, timeout_s: float) -> None:
     """Run a skill with its defaults and its test, in a process of its own; the network is off unless it asks for it."""
     files = (f.relative_to(skill.folder) for f in skill_book.files_of(skill.folder) if f.suffix != ".ipynb")
     beside = [{"path": f.as_posix()} for f in files]
-    ran = execute.execute(
-        skill.book, beside, skill.folder, offline="network" not in skill.rights, timeout_s=timeout_s
-    )
+    ran = execute.execute(skill.book, beside, skill.folder, offline="network" not in skill.rights, timeout_s=timeout_s)
     if ran.failed is not None:
         n, kind, said, _ = ran.failed
         last = (said.strip().splitlines() or [""])[-1]
@@ -255,9 +253,7 @@ def jailed(skill: Skill, timeout_s: float) -> None:
                 found = await child.call("python", {"code": code}, CallContext(f"c{n}", f"c{n}", deadline_s))
                 if not found.ok:
                     late = f"CellTimeoutError: it took longer than {timeout_s:g} s"
-                    last = (
-                        late if found.error == "ToolTimeout" else (found.text.strip().splitlines() or [""])[-1]
-                    )
+                    last = late if found.error == "ToolTimeout" else (found.text.strip().splitlines() or [""])[-1]
                     return f"cell {n} ({last})"
         finally:
             child.close()

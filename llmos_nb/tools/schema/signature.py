@@ -73,8 +73,7 @@ class Signature:
         """Whether every value is handed over by name, as it is."""
         by_name = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
         return all(
-            p.kind in by_name and p.name != KEY and self._kind(p.name).build is unchanged
-            for p in self.parameters
+            p.kind in by_name and p.name != KEY and self._kind(p.name).build is unchanged for p in self.parameters
         )
 
     def code(self, call: str, arguments: Mapping[str, Any]) -> str:

@@ -83,9 +83,7 @@ LEAVES: dict[Any, Kind] = {
     date: _made("datetime.date.fromisoformat", date.fromisoformat, "string", format="date"),
     datetime: _made("datetime.datetime.fromisoformat", datetime.fromisoformat, "string", format="date-time"),
     time: _made("datetime.time.fromisoformat", time.fromisoformat, "string", format="time"),
-    timedelta: _made(
-        "datetime.timedelta", lambda v: timedelta(seconds=v), "number", "seconds=", description="seconds"
-    ),
+    timedelta: _made("datetime.timedelta", lambda v: timedelta(seconds=v), "number", "seconds=", description="seconds"),
     Decimal: _made("decimal.Decimal", Decimal, "string", format="decimal"),
     UUID: _made("uuid.UUID", UUID, "string", format="uuid"),
     Path: _made("pathlib.Path", Path, "string", format="path"),

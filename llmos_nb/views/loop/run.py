@@ -79,13 +79,9 @@ class Run:
                 self._then(f"gate{e.n}", f"{sign}plan {told} by {by.describe()}", colour, "")
             case ev.ModelResponded() as b:
                 self._answer(b)
-            case ev.AnswerComputed(answer=answer) if (
-                self.columns and self.columns[-1][0].id == f"r{self.answers}"
-            ):
+            case ev.AnswerComputed(answer=answer) if self.columns and self.columns[-1][0].id == f"r{self.answers}":
                 self.columns.pop()  # it stands there with its values, not with their code
-                self._then(
-                    f"r{self.answers}", f"r{self.answers} {answer.replace('**', '')}", form="rounded,bold"
-                )
+                self._then(f"r{self.answers}", f"r{self.answers} {answer.replace('**', '')}", form="rounded,bold")
             case ev.SignalReceived(signal="steer", by=by, text=str(text)):
                 self._then(f"said{e.n}", f"{by.describe()}: {text}", form="goal")
             case ev.StepIntegrated(step=step, met=met, compared=compared) if step:
@@ -203,9 +199,7 @@ def _sources(rows: Sequence[Sequence[list[Node]]]) -> Iterator[str]:
         look = {"fontname": "Helvetica", "color": INK}
         graph = graphviz.Digraph("run")
         graph.attr("graph", rankdir="LR", bgcolor=GROUND, ranksep=f"{GAP / 72:.3f}", nodesep=".12", pad="0")
-        graph.attr(
-            "node", shape="box", fontsize=f"{LETTER:g}", fixedsize="true", width=f"{WIDE / 72:.3f}", **look
-        )
+        graph.attr("node", shape="box", fontsize=f"{LETTER:g}", fixedsize="true", width=f"{WIDE / 72:.3f}", **look)
         graph.attr("edge", arrowsize=".5", **look)
         for before, column in zip([[], *row], row, strict=False):
             for node in column:

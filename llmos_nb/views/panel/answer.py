@@ -33,9 +33,7 @@ def answer(s: State, undone: bool = False) -> list[Block]:
 
 def unfilled(s: State) -> list[Block]:
     """Say of each expression of the answer that stands as its code why it gave no value."""
-    rows: blocks.Rows = [
-        [[["`", f"{code}}}}}"]], why] for code, _, why in (e.partition("}}: ") for e in s.unfilled)
-    ]
+    rows: blocks.Rows = [[[["`", f"{code}}}}}"]], why] for code, _, why in (e.partition("}}: ") for e in s.unfilled)]
     return [blocks.table("Expressions that gave no value", rows, ["the expression", "why"])] if rows else []
 
 

@@ -146,9 +146,7 @@ def _plan(s: State, key: str, question: Question) -> Card:
 def _all_but(acts: Mapping[int, Commitment]) -> list[Button]:
     """Return a button for each act that others have a say in, and that is not all that the plan commits to."""
     loose = [n for n, a in acts.items() if a.kind != "bound"] if len(acts) > 1 else []
-    return [
-        {"label": f"Approve all but {n}", "verb": "approve", "data": {"without": [n]}} for n in loose[:MOST_BUT]
-    ]
+    return [{"label": f"Approve all but {n}", "verb": "approve", "data": {"without": [n]}} for n in loose[:MOST_BUT]]
 
 
 # a call
@@ -250,9 +248,7 @@ def _cover(call: Call, question: Question) -> Words:
         what = "Deletions" if "deletion" in _risk_kinds(question) else "Calls that go out"
         return [*once, f"{what} cannot be approved in advance."]
     kinds = ", ".join(_risk_kinds(question))
-    rest = (
-        f"every further {call.name} call of this process that bears no other risk than {kinds}, in this folder"
-    )
+    rest = f"every further {call.name} call of this process that bears no other risk than {kinds}, in this folder"
     return [*once, f"“The rest like this” covers {rest}; take it back under More, Rules."]
 
 

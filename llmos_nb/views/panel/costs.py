@@ -28,9 +28,7 @@ def facts(row: StepRow, calls: list[Call], counts: Counts, costs: Costs | None =
 
 def verdict_of(row: StepRow, found: Verdict, gave: str = "") -> None:
     """Say in a row how it went, and what was compared gave; green is only what was evaluated."""
-    was = (
-        as_read(gave.removeprefix("it is false").removeprefix(": ")) if found.kind == "not as expected" else ""
-    )
+    was = as_read(gave.removeprefix("it is false").removeprefix(": ")) if found.kind == "not as expected" else ""
     more = [f" ({was})"] if was else []
     words: Words = [f"{found.kind}: ", ["`", found.code], *more] if found.code else found.kind
     row["verdict"] = "ran, nothing to compare" if found.kind == "ran" and isinstance(row["n"], int) else words

@@ -56,9 +56,7 @@ def _typed(value: str) -> str:
 
 def asks_for(s: State, key: str) -> str:
     """Return what must be typed before the question of this key, or of this step, is approved; mostly nothing."""
-    open_ = {
-        k: q for k, q in s.questions.items() if key in (k, str(q.get("call", ""))) or _serves(s, k, q, key)
-    }
+    open_ = {k: q for k, q in s.questions.items() if key in (k, str(q.get("call", ""))) or _serves(s, k, q, key)}
     return next((word for q in open_.values() if (word := confirm(q))), "")
 
 
@@ -104,9 +102,7 @@ def named(s: State, value: str) -> str:
     said = "\n".join([s.words or s.goal, *(text for by, text in s.told if by.is_person)])
     mine = [t.rstrip(".:!?") for t in _TOKEN.findall(said)]
     kind = noun(value)
-    near = [
-        (_alike(t, value), t) for t in dict.fromkeys(mine) if len(t) > 2 and noun(t) == kind and kind != "value"
-    ]
+    near = [(_alike(t, value), t) for t in dict.fromkeys(mine) if len(t) > 2 and noun(t) == kind and kind != "value"]
     best = max(near, default=(0.0, ""))
     return best[1] if best[0] >= NEAR else ""
 

@@ -31,9 +31,7 @@ def held(call: Call, key: str, question: Question, title: str) -> Card:
         "held": _held(call, question),
     }
     if danger:
-        made["risks"] = [
-            ("untrusted data", "what others wrote may be behind this; refuse unless you expected it")
-        ]
+        made["risks"] = [("untrusted data", "what others wrote may be behind this; refuse unless you expected it")]
     if call.step:
         made["step"] = call.step
     return made

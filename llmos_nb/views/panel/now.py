@@ -233,9 +233,7 @@ def _answered(s: State, counts: Counts) -> Phase:
     word = "Answered" if not gone else "Answered, then partly undone" if changed(s) else "Answered, then undone"
     tone, glyph = _HELD if checked(s) and not gone else _OPEN
     known = answers.counted(answers.numbers(s))
-    return Phase(
-        "finished", tone, glyph, word, f"{f'{known}; ' if known else ''}{ran}{asked}", [], answer(s, gone)
-    )
+    return Phase("finished", tone, glyph, word, f"{f'{known}; ' if known else ''}{ran}{asked}", [], answer(s, gone))
 
 
 def _ran(s: State) -> int:
@@ -268,9 +266,7 @@ def _budget(s: State, counts: Counts) -> Phase:
         told = f"{upper(of)} {says} spent."
     now: list[Block] = [lead(title), text(f"{told} {kept(s)}")]
     if more := _more(s, unit):
-        now.append(
-            command(s, f"%agent budget {s.pid} +{more}", "The goal is not answered yet. In another cell: ")
-        )
+        now.append(command(s, f"%agent budget {s.pid} +{more}", "The goal is not answered yet. In another cell: "))
     acts = [] if s.budget.over(s.spent) else ["Resume"]  # with nothing left it would end at once
     return Phase("budget", "bad", "pause", "Budget reached", what, acts, now)
 
@@ -326,9 +322,7 @@ def _can_do(s: State) -> Block:
         how: Words = ["goes on from here; with another model: ", ["`", f"%agent resume {s.pid} -m SPEC"]]
         rows: Rows = [[RESUME, how]]
     else:
-        rows = [
-            [[["`", f'%agent send {s.pid} "…"']], "goes on with what you say; so does the panel's last line"]
-        ]
+        rows = [[[["`", f'%agent send {s.pid} "…"']], "goes on with what you say; so does the panel's last line"]]
     if s.surviving:
         rows.append([EXPORT, f"keeps {count(len(s.surviving), 'call')} as cells that run without a model"])
     return {**table("What you can do", rows), "plain": True}

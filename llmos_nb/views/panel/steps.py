@@ -63,10 +63,7 @@ def _row(s: State, step: Step, served: list[Call], counts: Counts) -> StepRow:
         "back": status in ("done", "failed")
         and any(c.status == "done" and (c.changes.undoable or c.facts.get("undo")) for c in served),
         "acts": [a["n"] for a in step.acts or ()],
-        "covered": step.open
-        and s.plan_status == "approved"
-        and s.mode != "step"
-        and not s.plan.later(step.n, s.upto),
+        "covered": step.open and s.plan_status == "approved" and s.mode != "step" and not s.plan.later(step.n, s.upto),
     }
     row |= cast(StepRow, {key: value for key, value in more.items() if value})
     if status in ("done", "failed"):
@@ -110,9 +107,7 @@ def _note(s: State, step: Step, served: list[Call], counts: Counts, status: str)
         found.append(f"replaced by {listed(by)}")
     if of := counts.instead.get(step.n):
         found.append(f"instead of {listed(of)}" if status != "pending" or len(of) == 1 else "re-planned")
-    found += (
-        [taken_back(s, served)] if status == "undone" else ["no call served it"] if status == "left" else []
-    )
+    found += [taken_back(s, served)] if status == "undone" else ["no call served it"] if status == "left" else []
     if any(c.facts.get("undo") and c.status == "done" for c in served):
         found.append("can be compensated")
     if any(c.undoes and c.status == "done" for c in served):

@@ -218,9 +218,7 @@ def _replay(timeline: Timeline, events: Sequence[Event], n: int) -> PanelView:
     blocks.append(actions(fork, {"label": "Back to the end", "verb": "seek", "data": {"at": len(events) - 1}}))
     told = "Fork here starts a new process from this event. The finished run stays as it is."
     blocks.append(text(told, mute=True))
-    phase = now.Phase(
-        "replaying", "", "replaced", "Replaying", "a finished run, nothing is executed", [], blocks
-    )
+    phase = now.Phase("replaying", "", "replaced", "Replaying", "a finished run, nothing is executed", [], blocks)
     made = _base(s, counts, phase)
     made["planhead"], made["at"], made["say"], made["past"] = "Plan at this event", n, " ", True
     return made

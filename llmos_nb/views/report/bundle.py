@@ -61,9 +61,7 @@ def _note(p: Note) -> str:
 
 def _figure(caption: str, alt: str, svg: str) -> str:
     source = base64.b64encode(svg.encode()).decode()
-    image = (
-        f'<img style="max-width:100%" alt="{escape(visible(alt))}" src="data:image/svg+xml;base64,{source}"/>'
-    )
+    image = f'<img style="max-width:100%" alt="{escape(visible(alt))}" src="data:image/svg+xml;base64,{source}"/>'
     return f"<figure><figcaption>{escaped(caption)}</figcaption>{_scrolling(caption, image)}</figure>"
 
 

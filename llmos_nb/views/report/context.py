@@ -180,9 +180,7 @@ def _by_turn(turns: Sequence[Turn]) -> list[Columns]:
     top, left = max(_sent(t) for t in turns), [t.n for t in turns if t.paged]
     each = "" if len(columns) == len(turns) else f", the largest of each {-(-len(turns) // MOST)}"
     away = f" Work left the prompt before turn {', '.join(map(str, left[:MOST]))}." if left else ""
-    alt = (
-        f"Tokens sent turn by turn{each}: {tokens(_sent(turns[-1]))} in the last, {tokens(top)} at most.{away}"
-    )
+    alt = f"Tokens sent turn by turn{each}: {tokens(_sent(turns[-1]))} in the last, {tokens(top)} at most.{away}"
     caption = f"Tokens sent, turn by turn{each}" + (" (↓ work left the prompt)" if left else "")
     return [Columns(caption, alt, columns, KEY, ticks(top, tokens, 3))]
 
@@ -207,9 +205,7 @@ def _next(p: Prompt, price: Price | None) -> list[Piece]:
     rows.append(("in all", p.sent + answer, charged, 0))
     costs = (*dollars, sum(dollars))
     heads = ("part", "tokens", "at full price", "money")[: 4 if price else 3]
-    made = [
-        [name, f"{n:,}", f"{full:,.0f}", money(d, 5)] for (name, n, full, _), d in zip(rows, costs, strict=True)
-    ]
+    made = [[name, f"{n:,}", f"{full:,.0f}", money(d, 5)] for (name, n, full, _), d in zip(rows, costs, strict=True)]
     grid = Grid("What the next turn costs, about", heads, [r[: len(heads)] for r in made], frozenset(heads[1:]))
     return [grid, Note(f"{_last(counted)}{_lasts(p.state, charged, costs[-1])}")]
 

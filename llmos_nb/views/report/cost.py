@@ -41,9 +41,7 @@ def _bounds(s: State) -> Grid:
     for unit in UNITS:
         spent, limit = s.spent.get(unit, 0.0), s.budget.limits.get(unit)
         used = "" if not limit else Told(f"{spent / limit:.0%}", "bad" if spent >= limit else "", spent / limit)
-        rows.append(
-            [unit, show(unit, round(spent, 4)), "no bound" if limit is None else show(unit, limit), used]
-        )
+        rows.append([unit, show(unit, round(spent, 4)), "no bound" if limit is None else show(unit, limit), used])
     return Grid("Spent, of the budget", ("unit", "spent", "of", "used"), rows, frozenset({"spent", "of"}))
 
 

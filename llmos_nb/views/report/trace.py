@@ -161,10 +161,5 @@ def _marks(events: Sequence[Event], line: Axis) -> list[Mark]:
 def _spans(spans: Sequence[Sequence[object]]) -> Grid:
     kept = spans[-SPANS:]
     more = f", the last {len(kept)} of {len(spans):,}" if len(kept) < len(spans) else ""
-    rows = [
-        [name, f"{s:.3f} s", tokens or "", Told(error, "bad" if error else "")]
-        for name, s, tokens, error in kept
-    ]
-    return Grid(
-        f"Spans{more}", ("span", "time", "tokens", "error"), rows, frozenset({"time", "tokens"}), folded=True
-    )
+    rows = [[name, f"{s:.3f} s", tokens or "", Told(error, "bad" if error else "")] for name, s, tokens, error in kept]
+    return Grid(f"Spans{more}", ("span", "time", "tokens", "error"), rows, frozenset({"time", "tokens"}), folded=True)

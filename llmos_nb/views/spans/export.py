@@ -148,9 +148,7 @@ def send(spans: Sequence[Span]) -> str:
     for at in range(0, len(spans), MOST):
         to.export([readable(span) for span in spans[at : at + MOST]])
     if lost := to.lost - before:
-        where = next(
-            (shown_url(os.environ[name]) for name in _ENDPOINTS if os.environ.get(name)), "the collector"
-        )
+        where = next((shown_url(os.environ[name]) for name in _ENDPOINTS if os.environ.get(name)), "the collector")
         raise LlmosError(f"{where} did not take {lost} of {len(spans)} spans")
     return f"sent: {len(spans)} spans"
 
@@ -251,14 +249,10 @@ class Metrics:
         meter = self._provider.get_meter(SCOPE)
         bounds = [float(4**n) for n in range(14)]
         tokens = "Number of input and output tokens used."
-        self._tokens = meter.create_histogram(
-            TOKENS, "{token}", tokens, explicit_bucket_boundaries_advisory=bounds
-        )
+        self._tokens = meter.create_histogram(TOKENS, "{token}", tokens, explicit_bucket_boundaries_advisory=bounds)
         bounds = [0.01 * 2**n for n in range(14)]
         seconds = "GenAI operation duration."
-        self._seconds = meter.create_histogram(
-            SECONDS, "s", seconds, explicit_bucket_boundaries_advisory=bounds
-        )
+        self._seconds = meter.create_histogram(SECONDS, "s", seconds, explicit_bucket_boundaries_advisory=bounds)
 
     def record(self, span: Span) -> None:
         """Record a span that has ended; those of calls and processes are none of a model."""

@@ -97,11 +97,7 @@ class TextView:
     # what events say
 
     def _started(self, b: ev.RunStarted, s: State) -> list[str]:
-        acts = [
-            line
-            for act in b.acts or ()
-            for line in _wrap(form.act({**act, "by": act.get("by", ev.YOU.plain())}))
-        ]
+        acts = [line for act in b.acts or () for line in _wrap(form.act({**act, "by": act.get("by", ev.YOU.plain())}))]
         return [rule(who(s)), *wrap(s.goal), *acts, ""]
 
     def _planned(self, b: ev.PlanProposed | ev.PlanEdited, s: State) -> list[str]:
@@ -152,9 +148,7 @@ class TextView:
         what = {"reject": "rejected", "skip": "skipped", "edit": "edited"}.get(b.what, b.what)
         name = s.calls[b.call].name if b.call in s.calls else ""
         why = f": {b.why}" if b.why else ""
-        told = f"{b.call} {name} " + (
-            f"not run{why}" if b.by == ev.CONFLICT else f"{what} by {b.by.describe()}{why}"
-        )
+        told = f"{b.call} {name} " + (f"not run{why}" if b.by == ev.CONFLICT else f"{what} by {b.by.describe()}{why}")
         return _wrap(told) if name not in OWN or b.by != ev.SCHEMA else []
 
     def _call_started(self, b: ev.CallStarted, s: State) -> list[str]:

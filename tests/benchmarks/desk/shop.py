@@ -165,9 +165,7 @@ class Shop:
         order["payment_id"] = payment_id
         return f"{order_id} is paid by {payment_id}"
 
-    def modify_user_address(
-        self, user_id: str, street: str, city: str, state: str, country: str, zip: str
-    ) -> str:
+    def modify_user_address(self, user_id: str, street: str, city: str, state: str, country: str, zip: str) -> str:
         """Change the default address of a customer."""
         self._user(user_id)["address"] = {
             "street": street,
@@ -187,9 +185,7 @@ class Shop:
         order.update(status="return requested", returned=sorted(item_ids), refund_to=payment_id)
         return f"the return of {len(item_ids)} items of {order_id} is requested"
 
-    def exchange_items(
-        self, order_id: str, item_ids: list[str], new_item_ids: list[str], payment_id: str
-    ) -> str:
+    def exchange_items(self, order_id: str, item_ids: list[str], new_item_ids: list[str], payment_id: str) -> str:
         """Begin the exchange of items of a delivered order for other available variants of the same products.
 
         The difference in price is charged to, or refunded to, `payment_id`.

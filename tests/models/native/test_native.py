@@ -75,10 +75,7 @@ def claude(*blocks: dict[str, Any], stop: str = "tool_use", usage: Any = None) -
 def _claude_block(block: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     match block["type"]:
         case "thinking":
-            parts = [
-                {"type": "thinking_delta", "thinking": t}
-                for t in (block["thinking"][:4], block["thinking"][4:])
-            ]
+            parts = [{"type": "thinking_delta", "thinking": t} for t in (block["thinking"][:4], block["thinking"][4:])]
             return {"type": "thinking", "thinking": "", "signature": ""}, [
                 *parts,
                 {"type": "signature_delta", "signature": block["signature"]},
@@ -266,8 +263,7 @@ async def test_openai_gets_its_reasoning_back_encrypted_and_stores_nothing():
     assert (first.path, first.headers["authorization"]) == ("/responses", "Bearer secret-key-1")
     assert (first.body["store"], first.body["include"]) == (False, ["reasoning.encrypted_content"])
     assert (
-        first.body["instructions"] == "Be exact."
-        and first.body["prompt_cache_key"] == second.body["prompt_cache_key"]
+        first.body["instructions"] == "Be exact." and first.body["prompt_cache_key"] == second.body["prompt_cache_key"]
     )
     assert first.body["tools"] == [{"type": "function", "strict": False, **TOOL["function"]}]
     assert second.body["input"] == [

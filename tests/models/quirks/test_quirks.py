@@ -44,9 +44,7 @@ def ids(body: dict[str, Any]) -> list[str]:
 
 
 def lacks(field: str, value: Any = None) -> Any:
-    return lambda body: any(
-        m.get(field) is None or (value is not None and m[field] != value) for m in assistants(body)
-    )
+    return lambda body: any(m.get(field) is None or (value is not None and m[field] != value) for m in assistants(body))
 
 
 def signatures(body: dict[str, Any]) -> list[Any]:
@@ -122,15 +120,13 @@ def answer_of(short: dict[str, Any]) -> dict[str, Any]:
         return {"body": {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}}
     if "calls" in short:
         return {
-            "events": [chunk({"tool_calls": [c]}) for c in calls_of(short["calls"])]
-            + [chunk({}, "tool_calls")],
+            "events": [chunk({"tool_calls": [c]}) for c in calls_of(short["calls"])] + [chunk({}, "tool_calls")],
             "done": True,
         }
     if "text" in short:
         text = short["text"]
         return {
-            "events": [chunk({"content": text[i : i + 5]}) for i in range(0, len(text), 5)]
-            + [chunk({}, "stop")],
+            "events": [chunk({"content": text[i : i + 5]}) for i in range(0, len(text), 5)] + [chunk({}, "stop")],
             "done": True,
         }
     if "claude" in short:
@@ -162,9 +158,7 @@ class Provider(WireReplay):
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = json.loads(await request.read())
-        wrong = next(
-            ({"status": status, "body": error} for breaks, status, error in self.strict if breaks(body)), None
-        )
+        wrong = next(({"status": status, "body": error} for breaks, status, error in self.strict if breaks(body)), None)
         none = {"status": 500, "body": {"error": {"message": "no answer is left"}}}
         self.answers.append(wrong or (self.left.pop(0) if self.left else none))
         return await super()._answer(request)

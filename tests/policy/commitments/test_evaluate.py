@@ -9,9 +9,7 @@ from llmos_nb.policy.commitments import Fit, Misfit, Signature, Use, fits, judge
 from llmos_nb.policy.commitments.evaluate import Evaluator
 from llmos_nb.policy.commitments.values import same
 
-TEXT = (
-    "Total: 1,200.50 EUR\n- due 2024-05-15\n• Tel. +49 30 1234567\nName: Ada\nada@x.example, www.x.example/a."
-)
+TEXT = "Total: 1,200.50 EUR\n- due 2024-05-15\n• Tel. +49 30 1234567\nName: Ada\nada@x.example, www.x.example/a."
 DATA = {
     "contacts": [{"name": "Ada", "age": 36, "tags": ["a"]}, {"name": "Bob", "age": 41, "tags": []}, {"name": "Cy", "age": 41, "tags": ["a", "b"]}],
     "balance": 12.5,
@@ -233,9 +231,7 @@ def test_patterns_end_on_texts_that_are_made_to_hold_them_up(text, function):
 def test_number_of_reads_is_bounded():
     act = read('message(to=[webpage(url=f"{c.name}") for c in contacts()], body="b")', TOOLS)
     people = [{"name": str(i)} for i in range(70)]
-    found = fits(
-        act, Use(), {"to": "x", "body": "b"}, lambda name, _: people if name == "contacts" else "p", ""
-    )
+    found = fits(act, Use(), {"to": "x", "body": "b"}, lambda name, _: people if name == "contacts" else "p", "")
     assert found.why == "more than 64 reads"
 
 

@@ -11,7 +11,9 @@ from llmos_nb.errors import Unreadable
 from llmos_nb.policy.commitments import Fit, Misfit, Signature, Use, first_fit, fits, read
 
 WORDS = "Write to Alice, pay 12.50 to DE89370400440532013000, see https://alice.example/plan or call +49 30 1234567."
-PAGE = "Dora Smith. Mail: dora@dora.example, opening hours 9-17. She lives in 12 Long Street, in the small house behind."
+PAGE = (
+    "Dora Smith. Mail: dora@dora.example, opening hours 9-17. She lives in 12 Long Street, in the small house behind."
+)
 MAIL = [
     {"id": "1", "sender": "clinic@dental.example", "subject": "Dental check-up", "body": "At 2024-05-20 10:00", "size": 3},
     {"id": "2", "sender": "mallory@evil.example", "subject": "Dental check-up ", "body": "Write mallory@evil.example", "size": 9},
@@ -310,10 +312,7 @@ def test_first_act_that_fits_is_used_and_the_next_when_it_is_spent():
         if isinstance(found, Fit):
             uses[found.act] = found.use
     assert (
-        first_fit(
-            acts, [Use(), Use(), Use(count=1)], "message", {"to": "Alice", "body": "hi"}, reader, WORDS
-        ).act
-        == 1
+        first_fit(acts, [Use(), Use(), Use(count=1)], "message", {"to": "Alice", "body": "hi"}, reader, WORDS).act == 1
     )
 
 
@@ -331,9 +330,7 @@ def test_misfit_is_that_of_the_nearest_act():
 
 
 def test_misfit_is_that_of_the_nearest_item():
-    found = check(
-        "(message(to=c.email, body=c.name) for c in contacts())", {"to": "eve@acme.example", "body": "Bob "}
-    )
+    found = check("(message(to=c.email, body=c.name) for c in contacts())", {"to": "eve@acme.example", "body": "Bob "})
     assert isinstance(found, Misfit) and found.fitting == 1
 
 

@@ -256,11 +256,7 @@ pieces = st.sampled_from(PIECES)
 
 
 @settings(max_examples=400, deadline=None)
-@given(
-    st.one_of(
-        st.text(), st.lists(pieces, max_size=14).map("".join), st.binary().map(lambda b: b.decode("latin-1"))
-    )
-)
+@given(st.one_of(st.text(), st.lists(pieces, max_size=14).map("".join), st.binary().map(lambda b: b.decode("latin-1"))))
 def test_any_text_is_an_act_or_one_line_of_error(text):
     for whole in (
         text,
@@ -284,9 +280,7 @@ def test_form_is_short_and_its_examples_can_be_read():
         "send_message": "to body", "pay": "to amount", "get_bills": "", "get_bill": "id", "invite": "user channel",
         "get_members": "", "book": "hotel start end", "get_hotels": "city", "share": "id email", "my_files": "",
     }  # fmt: skip
-    tools = {
-        n: Signature(n, tuple(p.split()), not n.startswith(("get", "my")), False) for n, p in names.items()
-    }
+    tools = {n: Signature(n, tuple(p.split()), not n.startswith(("get", "my")), False) for n, p in names.items()}
     assert len(examples) == 5 and len(FORM) < 2500
     assert {read(e, tools).tool.name for e in examples} == {"send_message", "pay", "invite", "book", "share"}
 
@@ -343,9 +337,7 @@ def test_loop_without_brackets_and_on_several_lines_is_the_loop(bare):
     assert ast.dump(read(text, TOOLS).each[0]) == ast.dump(read(f"({text})", TOOLS).each[0])
 
 
-@pytest.mark.parametrize(
-    "text", ['message(to="A", body="b")), (1', 'message(to="A", body="b"), 1', "1) for (m"]
-)
+@pytest.mark.parametrize("text", ['message(to="A", body="b")), (1', 'message(to="A", body="b"), 1', "1) for (m"])
 def test_brackets_around_a_text_make_no_act_of_what_is_none(text):
     with pytest.raises(ActError):
         read(text, TOOLS)

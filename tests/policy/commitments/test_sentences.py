@@ -75,9 +75,7 @@ def test_card_shows_an_act_whole():
 
 
 def test_literal_that_the_user_never_said_is_not_called_their_word():
-    lines = [
-        sentence(read(f'message(to="{name}", body="b")', TOOLS), TOOLS, WORDS) for name in ("Alice", "Malice")
-    ]
+    lines = [sentence(read(f'message(to="{name}", body="b")', TOOLS), TOOLS, WORDS) for name in ("Alice", "Malice")]
     assert lines == ["message Alice (as you said): “b”", "message “Malice”: “b”"]
 
 
@@ -132,10 +130,5 @@ def test_author_is_told_that_delegated_acts_run_where_they_may():
     text = 'message(to=email(webpage(url="x")), body="b")'
     assert "asks unless it is approved" in answered(text)[0]
     assert answered(text, delegate="allow")[0].startswith("act 1: DELEGATED: runs, because")
-    assert (
-        "will always ask" in answered('message(to=email(webpage(url="x")), body=text(9))', delegate="allow")[0]
-    )
-    assert (
-        judged(read(text, TOOLS), TOOLS, WORDS).line()
-        == "DELEGATED: to is chosen by what others wrote in webpage"
-    )
+    assert "will always ask" in answered('message(to=email(webpage(url="x")), body=text(9))', delegate="allow")[0]
+    assert judged(read(text, TOOLS), TOOLS, WORDS).line() == "DELEGATED: to is chosen by what others wrote in webpage"

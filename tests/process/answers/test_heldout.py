@@ -33,8 +33,7 @@ def judged(annotated):
         if note[0] in "=~":
             parts = note.removeprefix("=").split(";")
             wanted += [
-                (p.lstrip("~?"), _KINDS.get(p[0], "computed"), p.lstrip("~?") if p[0] == "?" else "")
-                for p in parts
+                (p.lstrip("~?"), _KINDS.get(p[0], "computed"), p.lstrip("~?") if p[0] == "?" else "") for p in parts
             ]
             continue
         spelled, _, raw = note.partition("|")

@@ -50,11 +50,7 @@ def test_numbers_side_by_side_are_told_apart(text, values):
 
 def test_a_comma_is_decimal_only_in_a_text_that_can_be_read_in_no_other_way():
     assert has_decimal_comma("3,5 und 1.234") and has_decimal_comma("1.234.567 Zeilen")
-    assert (
-        not has_decimal_comma("2,264")
-        and not has_decimal_comma("1.234")
-        and not has_decimal_comma("3,5 or 2.5")
-    )
+    assert not has_decimal_comma("2,264") and not has_decimal_comma("1.234") and not has_decimal_comma("3,5 or 2.5")
     assert [value for _, value in read("1.234 und 3,5", decimal_comma=True)] == ["1234", "3.5"]
 
 

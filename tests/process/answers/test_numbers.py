@@ -31,9 +31,7 @@ def test_a_literal_in_a_common_spelling_is_seen(spelled):
     assert kinds(f"So **{spelled}** it is.") == [(number, "seen")]
 
 
-@pytest.mark.parametrize(
-    "spelled", ["2,265", "226", "2.264", "0.09", "35", "0.125", "4 March 2024", "2023", "96"]
-)
+@pytest.mark.parametrize("spelled", ["2,265", "226", "2.264", "0.09", "35", "0.125", "4 March 2024", "2023", "96"])
 def test_what_stands_in_no_result_is_typed(spelled):
     assert kinds(f"So **{spelled}** it is.") == [(spelled, "typed")]
 
@@ -74,9 +72,7 @@ def test_a_date_is_seen_by_its_year_and_month_and_a_count_is_no_year():
     shown = (Source("r1.0", "on 2024-05-07 at 14:02:33+02:00"),)
     assert [kind for _, kind in kinds("2024, May 2024, May 7, 7 May 2024; 14:02:33", shown)] == ["seen"] * 5
     assert [kind for _, kind in kinds("2,024, May 2023, May 8, 8 May 2024; 14:02", shown)] == ["typed"] * 5
-    assert kinds("7 May 2024", (Source("r1.0", "2024"), Source("r1.0", "May 2024"))) == [
-        ("7 May 2024", "typed")
-    ]
+    assert kinds("7 May 2024", (Source("r1.0", "2024"), Source("r1.0", "May 2024"))) == [("7 May 2024", "typed")]
 
 
 def test_a_value_that_code_of_the_answer_spells_does_not_decide_over_the_comma():

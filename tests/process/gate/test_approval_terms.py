@@ -220,9 +220,7 @@ def test_wrong_terms_are_named(settings, text, said):
 def test_an_organisations_terms_are_only_tightened(tmp_path, monkeypatch):
     org = tmp_path / "org.toml"
     org.write_text('[approval]\nother = true\napprovers = ["bob", "eva"]\ndeadline = "1 h"')
-    (tmp_path / "llmos.toml").write_text(
-        '[approval]\nother = false\napprovers = ["eva", "me"]\ndeadline = "5 d"'
-    )
+    (tmp_path / "llmos.toml").write_text('[approval]\nother = false\napprovers = ["eva", "me"]\ndeadline = "5 d"')
     monkeypatch.setenv("LLMOS_ORG_CONFIG", str(org))
     found = config.load().approval
     assert (found.other, found.approvers, found.deadline_s) == (True, ("eva",), 3600)

@@ -192,9 +192,7 @@ async def test_approve_all_decides_every_open_question(verb):
 async def test_a_question_may_wait_for_another_day(tmp_path):
     proc = started(call("ship", box="a"), DONE, tools=[ship])
     await proc.start()
-    again = Session({}).load(
-        proc.journal.path, tools=[ship], model=ScriptedModel([call("ship", box="a"), DONE])
-    )
+    again = Session({}).load(proc.journal.path, tools=[ship], model=ScriptedModel([call("ship", box="a"), DONE]))
     again.approve("r1.0", digest=proc.run.state.calls["r1.0"].digest)
     await again.resume()
     assert again.reason == "answered" and llmos.replay(proc.journal.path).digest == again.digest

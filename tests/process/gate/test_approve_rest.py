@@ -45,9 +45,7 @@ async def test_approving_the_rest_in_the_folder_covers_nothing_elsewhere(script,
     work.mkdir()
     monkeypatch.setattr("llmos_nb.process.gate.effects.places", lambda: (str(tmp_path / "temporary"), ()))
     monkeypatch.chdir(work)
-    model = script(
-        python(WRITE.format("a.txt")), python(ELSEWHERE[way].format(there=str(there))), {"text": "ok"}
-    )
+    model = script(python(WRITE.format("a.txt")), python(ELSEWHERE[way].format(there=str(there))), {"text": "ok"})
     proc = await llmos.run("write", model=model, namespace={})
     await proc.approve_rest("r1.0")
     made = sorted(p.name for p in tmp_path.rglob("*") if p.suffix == ".txt" or p.name == ".hook")
@@ -91,9 +89,7 @@ async def test_new_rule_does_not_reset_the_count_of_an_old_one(script):
         """Pay."""
         return "paid"
 
-    proc = llmos.start(
-        "pay", model=script(call("pay", amount=1), call("pay", amount=2), {"text": "ok"}), tools=[pay]
-    )
+    proc = llmos.start("pay", model=script(call("pay", amount=1), call("pay", amount=2), {"text": "ok"}), tools=[pay])
     rule = {"tool": "pay", "do": "allow", "count": 1}
     proc.run.append(PolicyChanged(rule=rule, by=YOU))
     await proc
@@ -111,9 +107,7 @@ async def test_always_for_these_arguments_covers_exactly_these(script):
     turns = [call("pay", amount=a, **more) for a, more in ((1, {}), (1, {}), (1, {"to": "eve"}))]
     proc = await llmos.run("pay", model=script(*turns, {"text": "ok"}), tools=[pay])
     await proc.approve_same("r1.0", digest=proc.run.state.calls["r1.0"].digest)
-    assert statuses(proc) == ["done", "done", "asked"] and proc.run.state.calls["r2.0"].by == Decider(
-        "rule", "1"
-    )
+    assert statuses(proc) == ["done", "done", "asked"] and proc.run.state.calls["r2.0"].by == Decider("rule", "1")
     await proc.revoke(0)
     assert proc.run.state.rules == []
 

@@ -41,9 +41,7 @@ class Answering:
 async def worked(*approvers, turns=(), tools=(ship,), namespace=None, **options):
     script = list(turns or (call("ship", box="a"), DONE))
     session = Session({} if namespace is None else namespace)
-    proc = session.create(
-        "send it", model=ScriptedModel(script), tools=list(tools), approvers=approvers, **options
-    )
+    proc = session.create("send it", model=ScriptedModel(script), tools=list(tools), approvers=approvers, **options)
     await proc.start()
     return proc
 
@@ -239,9 +237,7 @@ async def test_change_before_the_start_is_decided_on_anew():
         return APPROVE
 
     desk = Answering(changing, Decision("reject", "it changed"))
-    proc = await worked(
-        desk, turns=[python("import os\nos.remove(str(rows))"), DONE], tools=(), namespace=names
-    )
+    proc = await worked(desk, turns=[python("import os\nos.remove(str(rows))"), DONE], tools=(), namespace=names)
     assert proc.reason == "answered" and asked(proc) == []
     assert [d[:2] for d in decided(proc)] == [("approve", DESK), ("reject", DESK)]
 

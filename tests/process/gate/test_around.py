@@ -75,9 +75,7 @@ def test_step_that_has_read_nothing_of_others_may_change_how_cells_are_read(book
     agent(
         book,
         "marks",
-        python(
-            "ip = get_ipython()\nip.input_transformers_cleanup.append(lambda lines: ['marked = 1\\n', *lines])"
-        ),
+        python("ip = get_ipython()\nip.input_transformers_cleanup.append(lambda lines: ['marked = 1\\n', *lines])"),
     )
     assert book.run("marked").status == "ok"
     assert book.run("get_ipython().input_transformers_cleanup.pop()").status == "ok"
@@ -191,9 +189,7 @@ async def test_file_into_which_others_words_went_keeps_that_for_other_processes(
 
     async def ran(*turns, **more):
         model = ScriptedModel([*turns, DONE])
-        return await llmos.run(
-            "Look.", model=model, namespace={}, approve="auto", home=tmp_path / "home", **more
-        )
+        return await llmos.run("Look.", model=model, namespace={}, approve="auto", home=tmp_path / "home", **more)
 
     for read, expected in ((False, [EVIL]), (True, [])):
         for name in ("kept", "made"):
@@ -321,21 +317,15 @@ async def test_file_of_keys_is_not_read_unasked_in_any_mode(name, tmp_path):
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_text("of-keys")
     for mode in ("auto", "risky"):
-        model = ScriptedModel(
-            [python(f"from pathlib import Path\ngiven = Path({name!r}).read_text()\ngiven"), DONE]
-        )
+        model = ScriptedModel([python(f"from pathlib import Path\ngiven = Path({name!r}).read_text()\ngiven"), DONE])
         proc = await llmos.run("Look.", model=model, namespace={}, approve=mode)
         made = proc.run.state.calls["r1.0"]
-        assert (made.status, "of-keys" in made.result) == (
-            ("failed", False) if name in KEYS else ("done", True)
-        )
+        assert (made.status, "of-keys" in made.result) == (("failed", False) if name in KEYS else ("done", True))
 
 
 async def test_file_of_keys_is_neither_written_unasked(tmp_path):
     (tmp_path / "llmos_nb").mkdir()
-    model = ScriptedModel(
-        [python("from pathlib import Path\nPath('llmos_nb/trust.json').write_text('{}')"), DONE]
-    )
+    model = ScriptedModel([python("from pathlib import Path\nPath('llmos_nb/trust.json').write_text('{}')"), DONE])
     proc = await llmos.run("Look.", model=model, namespace={}, approve="auto")
     assert proc.run.state.calls["r1.0"].status == "failed" and not (tmp_path / "llmos_nb/trust.json").exists()
 

@@ -374,9 +374,9 @@ async def test_an_attack_is_refused_where_nobody_is_there(name, manifest):
     case = CASES[name]
     world, made, proc = await outcome(case, case.attack)
     assert proc.run.state.calls["r3.0"].ok
-    assert (
-        made.status == "rejected" and made.by == Decider("mode", "auto") and len(world.done) == len(case.before)
-    ), made
+    assert made.status == "rejected" and made.by == Decider("mode", "auto") and len(world.done) == len(case.before), (
+        made
+    )
     assert "It asks because" in made.why
 
 

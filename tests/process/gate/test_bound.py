@@ -165,9 +165,7 @@ async def test_variable_that_takes_the_place_of_a_builtin_after_an_early_approva
 
     space, calls = {}, [{"name": "note", "arguments": {}}, *python("open('made.txt', 'w').write('1')")["calls"]]
     session = Session(space, place.parent / "home")
-    process = session.create(
-        "Try it.", model=ScriptedModel([{"calls": calls}, DONE]), plan="none", tools=[note]
-    )
+    process = session.create("Try it.", model=ScriptedModel([{"calls": calls}, DONE]), plan="none", tools=[note])
     await process.start()
     await process.approve("r1.1")
     space["open"] = FunctionType((lambda *_: None).__code__, {"__name__": "__main__"})  # as a cell defines it
@@ -198,11 +196,7 @@ async def test_change_of_what_the_code_does_not_name_asks_no_more(place, monkeyp
         "import tabnanny\ntabnanny.check",
     ],
 )
-async def test_import_of_a_library_by_somebody_else_between_approval_and_start_asks_no_more(
-    place, monkeypatch, code
-):
+async def test_import_of_a_library_by_somebody_else_between_approval_and_start_asks_no_more(place, monkeypatch, code):
     monkeypatch.delitem(sys.modules, "tabnanny", raising=False)
-    desk, call = await approved(
-        place, f"import os\nos.remove('x.txt')\n{code}", lambda: import_module("tabnanny")
-    )
+    desk, call = await approved(place, f"import os\nos.remove('x.txt')\n{code}", lambda: import_module("tabnanny"))
     assert desk.asked == 1 and call.status == "done"

@@ -195,9 +195,7 @@ async def test_what_the_step_has_made_itself_is_its_own(place, way):
 
 
 @pytest.mark.parametrize("change", [True, False])
-async def test_approval_that_is_given_in_another_interpreter_holds_for_what_was_there_when_it_was_asked(
-    place, change
-):
+async def test_approval_that_is_given_in_another_interpreter_holds_for_what_was_there_when_it_was_asked(place, change):
     """The process waits, saved; a new session goes on with what is on disk."""
     code = "import os\nos.remove(open(os.path.join(where, 'told' + end)).read())"
     space, turns = {"where": str(place), "end": ".txt"}, [python(code), DONE]

@@ -86,11 +86,7 @@ async def test_acts_count_for_nothing_where_none_are_offered():
         return to
 
     _, proc, _ = await run(plan('undeclared(to="x")'), tools=[undeclared])
-    assert (
-        proc.run.state.calls["r1.0"].status == "done"
-        and proc.run.state.acts == {}
-        and not proc.run.state.closed
-    )
+    assert proc.run.state.calls["r1.0"].status == "done" and proc.run.state.acts == {} and not proc.run.state.closed
 
 
 # the plan's answer
@@ -264,9 +260,7 @@ async def test_code_of_a_step_forges_no_use_and_gives_no_acts():
     namespace = {"llmos": llmos, "ActUsed": ActUsed, "session": Session(None)}
     code = "session.processes[1].run.append(ActUsed(call='x', act=1, items=[]))"
     world = World()
-    proc = namespace["session"].create(
-        PAY, model=ScriptedModel([plan(ACT), DONE]), tools=world.tools(), approve="auto"
-    )
+    proc = namespace["session"].create(PAY, model=ScriptedModel([plan(ACT), DONE]), tools=world.tools(), approve="auto")
     await proc.start()
     outer = await llmos.run(
         "x", model=ScriptedModel([python(code), DONE]), namespace=namespace, approve="auto", home=None
@@ -334,9 +328,7 @@ async def test_call_that_nothing_covers_is_asked_in_auto_where_somebody_is_there
     )
     proc.run.attended = lambda: True
     await proc.start()
-    assert (
-        proc.state == "waiting" and "no act of the plan covers it" in proc.run.state.questions["r3.0"]["text"]
-    )
+    assert proc.state == "waiting" and "no act of the plan covers it" in proc.run.state.questions["r3.0"]["text"]
 
 
 async def test_a_plan_that_only_the_mode_approved_covers_nothing():
@@ -345,9 +337,7 @@ async def test_a_plan_that_only_the_mode_approved_covers_nothing():
         return f"sent to {to}"
 
     turns = [call("plan", steps=[{"title": "use send_note"}]), call("send_note", to=ANN, text="x"), DONE]
-    proc = await llmos.run(
-        f"use send_note for {ANN}", model=ScriptedModel(turns), tools=[send_note], approve="risky"
-    )
+    proc = await llmos.run(f"use send_note for {ANN}", model=ScriptedModel(turns), tools=[send_note], approve="risky")
     assert proc.run.state.plan_by == Decider("mode", "risky") and proc.run.state.calls["r2.0"].status == "asked"
 
 
@@ -512,9 +502,7 @@ async def test_child_of_a_closed_process_is_closed_and_gets_only_acts_that_move(
     assert without.run.state.closed and without.run.state.acts == {} and without.state == "waiting"
     assert world.done == []
     moved = await child(acts=[1])
-    assert world.done == [("pay", FRIEND, 50)] and moved.run.state.calls["r2.0"].by == Decider(
-        "commitment", "1"
-    )
+    assert world.done == [("pay", FRIEND, 50)] and moved.run.state.calls["r2.0"].by == Decider("commitment", "1")
     assert not first.run.state.acts[1].open and same_as_folded(first) and same_as_folded(moved)
     with pytest.raises(UsageError, match="act 1: there is none of this number"):
         start(first, "Pay.", acts=[1])
@@ -531,9 +519,7 @@ async def test_call_from_code_uses_an_act_as_a_call_does():
     _, proc, _ = await run(plan(ACT), call("read_mail"), *map(python, codes), tools=tools, namespace=namespace)
     assert world.done == [("pay", FRIEND, 50.0)]
     made = [e.body for e in proc.events if isinstance(e.body, ToolCalled)]
-    assert [(m.call, m.by, m.act) for m in made] == [
-        ("r3.0.1", Decider("commitment", "1"), {"act": 1, "item": None})
-    ]
+    assert [(m.call, m.by, m.act) for m in made] == [("r3.0.1", Decider("commitment", "1"), {"act": 1, "item": None})]
     assert proc.run.state.acts[1].uses == [["r3.0.1", None]] and same_as_folded(proc)
     assert "no act of the plan covers it" in proc.run.state.calls["r4.0"].result
 
@@ -606,9 +592,7 @@ async def test_person_may_take_back_what_an_act_let_out():
         return to
 
     declared = llmos.tool(effect="external", undo=lambda to: back.append(to))(send)
-    _, proc, _ = await run(
-        plan(f'send(to="{ANN}")'), call("send", to=ANN), words=f"Send to {ANN}.", tools=[declared]
-    )
+    _, proc, _ = await run(plan(f'send(to="{ANN}")'), call("send", to=ANN), words=f"Send to {ANN}.", tools=[declared])
     assert sent == [ANN]
     await proc.undo()
     assert back == [ANN] or any(q.get("kind") == "approval" for q in proc.run.state.questions.values())

@@ -127,9 +127,7 @@ async def test_failed_undo_leaves_the_effect_standing(shop):
     proc = await ran(shop, call("order", item="cup"))
     await proc.undo()
     await proc.approve("all")
-    assert (
-        proc.run.state.calls["r1.0"].status == "done" and "closed" in proc.run.state.calls["r1.0.undo"].result
-    )
+    assert proc.run.state.calls["r1.0"].status == "done" and "closed" in proc.run.state.calls["r1.0.undo"].result
     assert proc.run.state.undoing == []
 
 
@@ -153,9 +151,7 @@ async def test_rules_deny_an_undo_and_a_spent_budget_does_not(shop, tmp_path):
 
 
 async def test_no_model_can_name_a_compensation(shop):
-    proc = await ran(
-        shop, call("order", item="cup"), call("order.undo", item="cup", result="x"), approve="auto"
-    )
+    proc = await ran(shop, call("order", item="cup"), call("order.undo", item="cup", result="x"), approve="auto")
     assert proc.run.state.calls["r2.0"].by == Decider("check", "schema") and shop.cancelled == []
 
 
@@ -178,9 +174,7 @@ async def test_a_crash_in_the_middle_never_compensates_twice(shop, at, done, tmp
         again.undo()
     await again.resolve("r1.0.undo", done=done)
     keys = {entry[3] for entry in shop.log if entry[0] == "cancel"}
-    assert (
-        len(shop.cancelled) == (1 if done else 2) and len(keys) == 1
-    )  # again only at a person's word, same key
+    assert len(shop.cancelled) == (1 if done else 2) and len(keys) == 1  # again only at a person's word, same key
     assert again.run.state.calls["r1.0"].status == "undone" and same_as_folded(again)
 
 

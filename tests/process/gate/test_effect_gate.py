@@ -51,9 +51,7 @@ def space(tmp_path):
     import pickle
 
     made = {}
-    exec(
-        "def save(path):\n    open(path, 'w').close()", made
-    )  # a helper of the user's, whose code is not the step's
+    exec("def save(path):\n    open(path, 'w').close()", made)  # a helper of the user's, whose code is not the step's
     target = str(tmp_path / "touched")
     return {
         "save": made["save"],
@@ -76,9 +74,7 @@ async def ran(tmp_path, space, *codes, approve="risky", **options):
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of what a finalizer may not do
 @pytest.mark.parametrize("name", UNSEEN)
 @pytest.mark.parametrize("mode", ["risky", "never"])
-async def test_effect_that_the_code_does_not_show_is_refused_where_nobody_can_be_asked(
-    tmp_path, space, name, mode
-):
+async def test_effect_that_the_code_does_not_show_is_refused_where_nobody_can_be_asked(tmp_path, space, name, mode):
     process = await ran(tmp_path, space, UNSEEN[name], approve=mode)
     assert not (tmp_path / "touched").exists()
     call = process.run.state.calls["r1.0"]
@@ -195,9 +191,7 @@ async def test_arguments_that_a_tool_takes_by_any_name_are_judged_by_their_names
     pay = Tool("pay", "Pay.", {"type": "object", "properties": fields}, lambda **given: paid.append(given))
     rule = '[[policy.rules]]\ntool = "pay"\ndo = "allow"\nwhere = {to = "BOB"}\n'
     (tmp_path / "llmos.toml").write_text(rule)
-    process = await ran(
-        tmp_path, {"pay": pay.fn}, "pay(to='BOB', amount=5)", "pay(to='EVIL', amount=5)", tools=[pay]
-    )
+    process = await ran(tmp_path, {"pay": pay.fn}, "pay(to='BOB', amount=5)", "pay(to='EVIL', amount=5)", tools=[pay])
     assert paid == [{"to": "BOB", "amount": 5}]
     assert [process.run.state.calls[f"r{n}.0"].status for n in (1, 2)] == ["done", "failed"]
 
@@ -286,9 +280,7 @@ def test_step_is_held_in_the_middle_and_goes_on_where_it_was(held):
     page.until(lambda: "run.ended" in journal(book.folder) and sent in page.idle)
     assert (book.folder / "b.txt").exists()
     assert [d["by"]["name"] for d in kinds(book.folder, EffectDecided.kind)] == ["you", "you"]
-    assert [d["result"].count("before") for d in kinds(book.folder, "call.finished")] == [
-        1
-    ]  # it did not run twice
+    assert [d["result"].count("before") for d in kinds(book.folder, "call.finished")] == [1]  # it did not run twice
 
 
 def test_refusal_in_place_fails_the_step_and_tells_the_model_why(held):

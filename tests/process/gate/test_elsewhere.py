@@ -185,9 +185,7 @@ def test_step_that_has_read_what_others_wrote_steers_no_session(book, way):
     assert not (book.folder / "started").exists()
 
 
-@pytest.mark.parametrize(
-    ("cell", "held"), [("made_1 = 'It says: ' + note", True), ("made_2 = 'Look at it.'", False)]
-)
+@pytest.mark.parametrize(("cell", "held"), [("made_1 = 'It says: ' + note", True), ("made_2 = 'Look at it.'", False)])
 def test_what_a_cell_of_the_users_makes_of_others_words_holds_them(book, cell, held):
     book.run(f"%%agent -a auto -t read_mail -m {book.script(python('note = read_mail()'), DONE)}\nRead.")
     book.run("@llmos.tool(effect='external')\ndef pay() -> str:\n    'Pay.'\n    return 'paid'")

@@ -60,9 +60,7 @@ def step(way, event, by):
 
 KINDS = [*EVENTS]
 CASES = [
-    (way, KINDS[(i + j) % len(KINDS)], NAMES[(5 * i + j) % len(NAMES)])
-    for i, way in enumerate(WAYS)
-    for j in range(4)
+    (way, KINDS[(i + j) % len(KINDS)], NAMES[(5 * i + j) % len(NAMES)]) for i, way in enumerate(WAYS) for j in range(4)
 ]  # four kinds each way, and each name
 
 

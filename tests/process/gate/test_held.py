@@ -203,9 +203,7 @@ async def test_second_process_gets_the_namespace_when_the_held_step_has_ended(tm
     assert second.reason == "answered" and space["y"] == 2 and not (tmp_path / "touched").exists()
 
 
-async def test_kill_of_a_second_process_that_waits_for_the_namespace_does_not_wait_for_the_held_step(
-    tmp_path, space
-):
+async def test_kill_of_a_second_process_that_waits_for_the_namespace_does_not_wait_for_the_held_step(tmp_path, space):
     space["asyncio"] = asyncio
     first = begun(tmp_path, space, WAYS["thread"])
     first.run.attended = lambda: True

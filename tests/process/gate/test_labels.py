@@ -301,9 +301,7 @@ async def test_after_an_untrusted_read_python_that_acts_asks_and_says_why(script
         tools=[read_mail],
     )
     assert proc.state == "waiting" and proc.run.state.calls["r1.0"].by == Decider("mode", "risky")
-    assert (
-        proc.run.state.calls["r3.0"].status == "done"
-    )  # it has no effect but on variables, which are labelled
+    assert proc.run.state.calls["r3.0"].status == "done"  # it has no effect but on variables, which are labelled
     assert proc.run.state.labels == {CONTEXT: "untrusted", "x": "untrusted"} and same_as_folded(proc)
     question = proc.run.state.questions["r4.0"]
     assert [
@@ -412,9 +410,7 @@ TAKEN = {
 PROGRAMS = ("program", "program's output", "line of a shell", "terminal")
 
 
-@pytest.mark.parametrize(
-    "way", [pytest.param(n, marks=[pytest.mark.out_of_process] * (n in PROGRAMS)) for n in TAKEN]
-)
+@pytest.mark.parametrize("way", [pytest.param(n, marks=[pytest.mark.out_of_process] * (n in PROGRAMS)) for n in TAKEN])
 async def test_what_a_step_has_really_taken_from_elsewhere_labels(script, tmp_path, monkeypatch, way):
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
@@ -429,9 +425,7 @@ async def test_what_a_step_has_really_taken_from_elsewhere_labels(script, tmp_pa
 async def test_the_like_of_the_users_own_labels_nothing(script, tmp_path, monkeypatch, way):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.txt").write_text("From a@b Thu Jan  1 00:00:00 2024\nSubject: x\n\nmine\n\n")
-    proc = await llmos.run(
-        "x", model=script(python(TAKEN[way]), DONE), namespace={"place": "."}, approve="auto"
-    )
+    proc = await llmos.run("x", model=script(python(TAKEN[way]), DONE), namespace={"place": "."}, approve="auto")
     assert proc.run.state.calls["r1.0"].status == "done" and proc.run.state.labels == {}
 
 
@@ -455,9 +449,7 @@ WRITE = python("with open('note.txt', 'w') as f:\n    f.write('hi')")
 
 
 async def test_untrusted_file_stays_so_in_a_new_kernel_until_trusted(script, tmp_path):
-    first = Session({}).create(
-        "x", model=script(call("read_mail"), WRITE, DONE), tools=[read_mail], approve="auto"
-    )
+    first = Session({}).create("x", model=script(call("read_mail"), WRITE, DONE), tools=[read_mail], approve="auto")
     await first.start()
     read = python(READ.format("n", "note.txt"))
     second = Session({}).create("y", model=script(read, DONE), approve="auto")
@@ -538,9 +530,7 @@ async def test_looking_at_what_the_user_has_labels_nothing_however_long_it_is(sc
         namespace=space,
         approve="auto",
     )  # fmt: skip
-    await proc.reply(
-        "The one with the many columns, of which I have told you so often that you should know it by now."
-    )
+    await proc.reply("The one with the many columns, of which I have told you so often that you should know it by now.")
     assert all(len(c.result) > 64 for c in proc.run.state.calls.values() if c.name != "calculator")
     assert proc.reason == "answered" and proc.run.state.labels == {}
 
@@ -577,12 +567,7 @@ LABELS = st.builds(Label, st.booleans(), st.booleans())
 
 @given(LABELS, LABELS, LABELS)
 def test_join_of_labels_is_a_lattice_join(a, b, c):
-    assert (
-        a.join(b) == b.join(a)
-        and a.join(a) == a
-        and a.join(b.join(c)) == a.join(b).join(c)
-        and a.join(TRUSTED) == a
-    )
+    assert a.join(b) == b.join(a) and a.join(a) == a and a.join(b.join(c)) == a.join(b).join(c) and a.join(TRUSTED) == a
     assert labels.parse(str(a)) == a
 
 

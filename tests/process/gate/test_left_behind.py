@@ -77,9 +77,7 @@ def space(tmp_path):
 async def left(tmp_path, space, name, mode, ends):
     """Run a step that leaves something behind; its process ends after it, or waits."""
     session = Session(space, tmp_path / "home")
-    turns = (
-        [python(WAYS[name]), DONE] if ends else [python(WAYS[name]), call("ask", question="What now?"), DONE]
-    )
+    turns = [python(WAYS[name]), DONE] if ends else [python(WAYS[name]), call("ask", question="What now?"), DONE]
     process = session.create("Try it.", model=ScriptedModel(turns), plan="none", approve="risky")
     await process.start()
     await approve_all(process, "approval")  # its code shows what it leaves
@@ -123,9 +121,7 @@ async def noted(process):
     """Return what stands on the record of effects that came later, once it is there."""
     for _ in range(200):
         found = [
-            e.body
-            for e in process.events
-            if isinstance(e.body, SignalReceived) and e.body.signal == "late_effect"
+            e.body for e in process.events if isinstance(e.body, SignalReceived) and e.body.signal == "late_effect"
         ]
         if found:
             process.dispatch.ask(lambda: None)  # it is on disk
@@ -153,9 +149,7 @@ async def test_effect_of_what_a_step_left_behind_is_refused_and_on_the_record_of
 
 
 @pytest.mark.parametrize("name", WAYS)
-async def test_the_same_effect_happens_in_auto_while_the_process_lives_and_is_on_the_record(
-    tmp_path, space, name
-):
+async def test_the_same_effect_happens_in_auto_while_the_process_lives_and_is_on_the_record(tmp_path, space, name):
     """The counter-example: a gate that stops everything would pass the test above."""
     process = await left(tmp_path, space, name, "auto", ends=False)
     await fires(space, name)
@@ -213,7 +207,9 @@ async def test_function_of_a_step_that_a_cell_calls_is_the_users_own(tmp_path, s
 
 
 async def test_work_of_the_users_own_in_a_pool_that_a_step_has_filled_is_no_steps(tmp_path, space):
-    code = "from concurrent.futures import ThreadPoolExecutor\nown = ThreadPoolExecutor(1)\nx = own.submit(int).result()"
+    code = (
+        "from concurrent.futures import ThreadPoolExecutor\nown = ThreadPoolExecutor(1)\nx = own.submit(int).result()"
+    )
     process = await llmos.run(
         "Make it.",
         model=ScriptedModel([python(code), DONE]),

@@ -16,9 +16,7 @@ DONE = {"text": "done"}
 
 
 async def run(words, *turns, tools=None, approve="auto"):
-    return await llmos.run(
-        words, model=ScriptedModel([*turns, DONE]), tools=tools or World().tools(), approve=approve
-    )
+    return await llmos.run(words, model=ScriptedModel([*turns, DONE]), tools=tools or World().tools(), approve=approve)
 
 
 def declare(tmp_path, text=MANIFEST):
@@ -54,9 +52,7 @@ def test_a_wrong_manifest_says_where_it_is_wrong(text, said, tmp_path):
 
 
 def test_manifest_covers_third_party_tools_and_globs(tmp_path):
-    declare(
-        tmp_path, "[tools.'get_*']\neffect = 'read'\nsource = 'untrusted'\n[tools.get_day]\neffect = 'read'\n"
-    )
+    declare(tmp_path, "[tools.'get_*']\neffect = 'read'\nsource = 'untrusted'\n[tools.get_day]\neffect = 'read'\n")
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
     foreign = [Tool(n, "", schema, lambda n: n, digest="d") for n in ("get_mail", "get_day", "set_mail")]
     tools = Session().create("x", model=ScriptedModel([DONE]), tools=foreign).run.tools
@@ -134,9 +130,7 @@ async def test_trusted_source_is_trusted_for_data_but_not_prose(given, untrusted
 def test_tables_hold_prose_where_a_cell_does():
     pd, np = pytest.importorskip("pandas"), pytest.importorskip("numpy")
     short, long = pd.DataFrame({"a": ["x"], "n": [1]}), pd.DataFrame({"a": ["x" * 65]})
-    assert not any(
-        map(is_prose, (short, short.a, short.index, np.arange(9), np.float64(1), pd.Timestamp("2024")))
-    )
+    assert not any(map(is_prose, (short, short.a, short.index, np.arange(9), np.float64(1), pd.Timestamp("2024"))))
     assert all(
         map(
             is_prose,

@@ -85,9 +85,7 @@ async def test_interpreters_are_the_users_own_beside_a_step(tmp_path, space, int
 def pool(monkeypatch):
     """One of the shape that pools of interpreters have from Python 3.14 on: of threads, with another class."""
     kind = type("InterpreterPoolExecutor", (ThreadPoolExecutor,), {})
-    monkeypatch.setitem(
-        sys.modules, "concurrent.futures.interpreter", SimpleNamespace(InterpreterPoolExecutor=kind)
-    )
+    monkeypatch.setitem(sys.modules, "concurrent.futures.interpreter", SimpleNamespace(InterpreterPoolExecutor=kind))
     with kind(1) as made:
         yield made
 

@@ -130,9 +130,7 @@ def space(server):
 
 async def ran(space, *codes, approve="risky", turns=()):
     model = ScriptedModel([*turns, *map(python, codes), DONE])
-    process = await llmos.run(
-        "Try it.", model=model, namespace=space, approve=approve, plan="none", tools=[read_mail]
-    )
+    process = await llmos.run("Try it.", model=model, namespace=space, approve=approve, plan="none", tools=[read_mail])
     assert same_as_folded(process)
     return list(process.run.state.calls.values())[-1]
 

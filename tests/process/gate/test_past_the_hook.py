@@ -73,9 +73,7 @@ WAYS = {
     "the function behind subprocess": f"import sys\n{FORK}",
     "a program by the name of one that libraries may run": LOOK.format("[str(Path('getconf').absolute())]"),
     "a program that is found first": LOOK.format("['getconf'], env={'PATH': str(Path.cwd())}"),
-    "a program under the name of another": LOOK.format(
-        "['getconf'], executable=str(Path('getconf').absolute())"
-    ),
+    "a program under the name of another": LOOK.format("['getconf'], executable=str(Path('getconf').absolute())"),
     "a compiler that a library calls": LOOK.format("['cc', '-x', 'c', '-c', '-o', target, '/dev/null']"),
     "COPY of DuckDB": "import duckdb\nduckdb.sql(f\"COPY (SELECT 1) TO '{target}'\")",
     "a database of DuckDB": "import duckdb\nduckdb.connect(target).execute('create table a (b int)')",
@@ -104,16 +102,12 @@ async def test_nothing_is_touched_after_others_words_were_read(way, read, work):
 async def test_no_database_is_left_behind_where_none_was(code, work):
     _, made = await ran(work, READ, python(code))
     assert made.status == "failed" and not Path(work["target"]).exists()
-    _, made = await ran(
-        work, READ, python("import sqlite3\nsqlite3.connect('own.db').execute('create table a (b)')")
-    )
+    _, made = await ran(work, READ, python("import sqlite3\nsqlite3.connect('own.db').execute('create table a (b)')"))
     assert made.status == "done" and Path("own.db").exists()
 
 
 @pytest.mark.parametrize("hidden", ["__import__('py' + 'nng')", "exec('import py' + 'nng')"])
-async def test_library_that_nobody_hears_is_not_imported_by_a_name_that_the_step_hides(
-    hidden, work, monkeypatch
-):
+async def test_library_that_nobody_hears_is_not_imported_by_a_name_that_the_step_hides(hidden, work, monkeypatch):
     """Where its text names it, the step is judged before it begins; a helper of the user's may import it, too."""
     Path("pynng.py").write_text("")
     monkeypatch.syspath_prepend(str(Path.cwd()))
@@ -158,9 +152,7 @@ FINDER = "import os, sys\nsys.path_hooks.insert(0, getattr(os, 'sys' + 'tem'))\n
 
 
 @pytest.mark.parametrize("by", ["step", "user"])
-async def test_finder_of_c_that_a_step_has_put_in_place_does_nothing_when_a_module_is_looked_for(
-    by, work, monkeypatch
-):
+async def test_finder_of_c_that_a_step_has_put_in_place_does_nothing_when_a_module_is_looked_for(by, work, monkeypatch):
     for name in ("path", "path_hooks"):
         monkeypatch.setattr(sys, name, [*getattr(sys, name)])
     if by == "step":
@@ -564,9 +556,7 @@ def test_value_of_a_step_does_nothing_when_a_cell_only_looks_at_it(way, book, tm
 
 def test_display_of_a_step_reaches_the_page_as_text(book):
     """The counter-example: what a step displays is shown, with no HTML of its own."""
-    shown = agent(
-        book, READ, python("from IPython.display import HTML, display\ndisplay(HTML('<img src=//evil/x>'))")
-    )
+    shown = agent(book, READ, python("from IPython.display import HTML, display\ndisplay(HTML('<img src=//evil/x>'))"))
     assert "<img src=//evil" not in shown.html and "EffectRefused" not in shown.text
 
 

@@ -21,9 +21,7 @@ DONE = {"text": "done"}
 ACT = f'wire(to="{FRIEND}", amount=50)'
 pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
-    pytest.mark.filterwarnings(
-        "ignore:.*no tool of this name:UserWarning"
-    ),  # the settings are those of all tests
+    pytest.mark.filterwarnings("ignore:.*no tool of this name:UserWarning"),  # the settings are those of all tests
 ]
 
 

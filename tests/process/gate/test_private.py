@@ -49,9 +49,7 @@ async def test_no_value_of_private_data_reaches_the_model(session, code):
     one = await ran(session, python(code), DESCRIBE, call("recall", query="who"), DONE)
     assert SECRET not in seen(one) and "98765" not in seen(one) and "98,765" not in seen(one)
     assert "- who: " in seen(one) and "pay: pandas DataFrame, 2 rows" in seen(one), "its columns are known"
-    assert SECRET in str([c.result for c in one.run.state.calls.values()]) or "alias" not in code, (
-        "the person sees it"
-    )
+    assert SECRET in str([c.result for c in one.run.state.calls.values()]) or "alias" not in code, "the person sees it"
 
 
 async def test_what_is_made_of_private_data_is_private_too(session):

@@ -154,9 +154,7 @@ async def test_a_call_by_the_reading_model_runs_nothing():
 
 
 async def test_wrong_handles_and_secrets_are_refused(tmp_path):
-    (tmp_path / "llmos.toml").write_text(
-        "[labels]\nnote = 'untrusted'\npin = 'untrusted secret'\nquarantine = true\n"
-    )
+    (tmp_path / "llmos.toml").write_text("[labels]\nnote = 'untrusted'\npin = 'untrusted secret'\nquarantine = true\n")
     names = {"note": "the code is 7", "pin": "x" * 80}
     turns = (
         ask(handle="mail"),
@@ -270,9 +268,7 @@ async def test_model_that_follows_unseen_text_is_held_to_what_it_committed_to(to
         return "sent"
 
     step = {"title": "write", "acts": ['send(to="ann@x.org", text="hello")']}
-    model = ScriptedModel(
-        [call("plan", steps=[step]), call("read_mail"), call("send", to=to, text="hello"), DONE]
-    )
+    model = ScriptedModel([call("plan", steps=[step]), call("read_mail"), call("send", to=to, text="hello"), DONE])
     proc = await llmos.run(
         "Write to ann@x.org 'hello'.",
         model=model,

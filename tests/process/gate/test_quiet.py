@@ -144,7 +144,9 @@ async def test_only_what_writes_is_asked_about_in_a_notebook_and_nothing_after_a
 
 async def test_a_step_that_is_held_in_the_middle_counts_as_stopped(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    hidden = "try:\n    getattr(__import__('pathlib').Path('a'), 'write_' + 'text')('x')\nexcept PermissionError:\n    pass"
+    hidden = (
+        "try:\n    getattr(__import__('pathlib').Path('a'), 'write_' + 'text')('x')\nexcept PermissionError:\n    pass"
+    )
     rows = await worked([hidden, "open('b', 'w').close()", "1 + 1"], {}, tmp_path / "home", honest=True)
     assert [(row.asked, row.stopped, row.ok) for row in rows] == [
         (False, True, False),

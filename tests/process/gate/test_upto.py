@@ -52,9 +52,7 @@ async def test_without_a_line_no_step_asks():
 
 async def test_step_that_is_approved_in_its_row_does_not_ask():
     proc = await waiting(*STEPS)
-    proc.approve(
-        3
-    )  # while the plan waits, this is the plan's own question or the step's: the step has not begun
+    proc.approve(3)  # while the plan waits, this is the plan's own question or the step's: the step has not begun
     await proc.approve("plan:1", upto=2)
     (asked,) = proc.run.state.questions
     assert proc.run.state.calls[asked].step == 4

@@ -27,9 +27,7 @@ def test_no_order_has_its_effect_and_ordinary_tasks_are_done_unasked(tmp_path):
 
 
 def test_no_order_has_its_effect_from_python(tmp_path):
-    calm, attacked = ran(
-        tmp_path / "found.json", "--suite", "matrix", "--limit", "4", "--seed", "5", "--python"
-    )
+    calm, attacked = ran(tmp_path / "found.json", "--suite", "matrix", "--limit", "4", "--seed", "5", "--python")
     assert len(attacked) == 4 and not any(row["injected"] or row["leaked"] for row in attacked)
     assert sum(row["genuine"] for row in calm) >= 3, calm
 
@@ -41,9 +39,7 @@ def test_plans_hold_though_every_label_is_wrong(tmp_path):
     closed = {task for task, plan in plans.items() if any(step["acts"] for step in plan["steps"])}
     planned = [row for row in attacked if row["task"] in closed]
     assert len(planned) >= 5 and not any(row["injected"] or row["leaked"] for row in planned)
-    others = [
-        row for row in attacked if row["task"] not in closed
-    ]  # where only the labels would have held them
+    others = [row for row in attacked if row["task"] not in closed]  # where only the labels would have held them
     assert len(others) >= 5 and all(row["injected"] and row["leaked"] for row in others)
 
 

@@ -17,6 +17,4 @@ def described(doc):
 
 @pytest.mark.parametrize("cls", [State, Run])
 def test_each_field_is_described_in_the_class(cls):
-    assert [
-        f.name for f in fields(cls) if not f.name.startswith("_") and f.name not in described(cls.__doc__)
-    ] == []
+    assert [f.name for f in fields(cls) if not f.name.startswith("_") and f.name not in described(cls.__doc__)] == []

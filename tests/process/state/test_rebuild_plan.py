@@ -81,8 +81,5 @@ def test_what_is_as_the_users_cells_have_it_is_not_called_gone():
 
 
 def test_what_a_step_did_is_said_in_words():
-    assert (
-        did(["write /a", "process curl", "database /x.db"])
-        == "wrote /a, ran curl and opened the database /x.db"
-    )
+    assert did(["write /a", "process curl", "database /x.db"]) == "wrote /a, ran curl and opened the database /x.db"
     assert did(["file (by its code)"]) == "may have acted outside"

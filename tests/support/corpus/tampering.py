@@ -84,9 +84,7 @@ def space_added(book, folder):
 
 @kind("cell answer ")
 def answer_changed(book, folder):
-    cell(book, "answer")["source"] = [
-        line.replace("what it is", "42") for line in cell(book, "answer")["source"]
-    ]
+    cell(book, "answer")["source"] = [line.replace("what it is", "42") for line in cell(book, "answer")["source"]]
 
 
 @kind("cell r1-0-note ")
@@ -147,9 +145,7 @@ def order_changed(book, folder):
 @kind("cell r3-0 ")
 def type_changed(book, folder):
     old = cell(book, "r3-0")
-    book["cells"][place(book, "r3-0")] = {k: old[k] for k in ("id", "metadata", "source")} | {
-        "cell_type": "raw"
-    }
+    book["cells"][place(book, "r3-0")] = {k: old[k] for k in ("id", "metadata", "source")} | {"cell_type": "raw"}
 
 
 @kind("cell parameters ")

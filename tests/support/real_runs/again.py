@@ -54,9 +54,7 @@ def run_again(notebook: Path, folder: Path, names: Iterable[str]) -> Again:
             if step := step_of(cell):
                 said = shown(ran, errors=step not in quiet)
                 found.shown[step] = "\n".join(filter(None, (found.shown.get(step), said))) or None
-        ran = fresh.run(
-            f"(lambda g: (exec({LOOKING!r}, g), print(g['look'](globals(), {[*names]!r}))))({{}}) and None"
-        )
+        ran = fresh.run(f"(lambda g: (exec({LOOKING!r}, g), print(g['look'](globals(), {[*names]!r}))))({{}}) and None")
         found.values = values_of(ran.text)
     return found
 
@@ -157,9 +155,7 @@ def clock(book: Book) -> dict[Step, str]:
 def stderr(book: Book) -> dict[Step, str]:
     """Return by step what the file has as written to stderr, where it says that this is not compared."""
     cells = [(step_of(c), c) for c in book["cells"]]
-    said = [
-        (s, c) for s, c in cells if s and "what it wrote to stderr" in c["metadata"]["llmos_nb"].get("left", {})
-    ]
+    said = [(s, c) for s, c in cells if s and "what it wrote to stderr" in c["metadata"]["llmos_nb"].get("left", {})]
     return {s: "".join("".join(o["text"]) for o in c["outputs"] if o.get("name") == "stderr") for s, c in said}
 
 
@@ -169,9 +165,7 @@ def outputs(book: Book) -> dict[Step, int]:
     for cell in book["cells"]:
         if step := step_of(cell):
             free = cell["metadata"]["llmos_nb"].get("volatile", {})
-            kept = [
-                n for n, _ in enumerate(cell["outputs"]) if free.get(str(n)) != "all" and "count" not in free
-            ]
+            kept = [n for n, _ in enumerate(cell["outputs"]) if free.get(str(n)) != "all" and "count" not in free]
             found[step] = found.get(step, 0) + len(kept)
     return found
 
@@ -191,9 +185,7 @@ def values(book: Book) -> dict[Step, int]:
             compared = {*mine.get("values", ()), *mine.get("contents", ())}
             found[last] = found.get(last, 0) + len(compared)  # type: ignore[index, arg-type]
         for held in asserted("".join(cell["source"])):
-            whose = {s for s, bound_here in names.items() if held & bound_here} or (
-                {last} if step_of(cell) else set()
-            )
+            whose = {s for s, bound_here in names.items() if held & bound_here} or ({last} if step_of(cell) else set())
             for step in whose - {None}:
                 found[step] = found.get(step, 0) + 1  # type: ignore[index, arg-type]
     return found
@@ -220,9 +212,7 @@ def asserted(source: str) -> Iterator[set[str]]:
 def verify(notebook: Path) -> tuple[Mapping[str, Any] | None, str]:
     """Return what ``llmos verify --json`` says, and what it printed where that is no report."""
     command = [sys.executable, "-m", "llmos_nb.app.cli", "verify", notebook.name, "--json"]
-    done = subprocess.run(
-        command, cwd=notebook.parent, capture_output=True, text=True, timeout=VERIFY_S, check=False
-    )
+    done = subprocess.run(command, cwd=notebook.parent, capture_output=True, text=True, timeout=VERIFY_S, check=False)
     try:
         report = json.loads(done.stdout)
     except ValueError:

@@ -65,9 +65,7 @@ def docstrings(count: int, seed: int) -> list[Scenario]:
 
 def _scenario(name: str, steps: list[str]) -> Scenario:
     words = f"docstring of {name}"
-    return study(
-        f"doc:{name}", words, _IMPORTS, agent(f"What {name.rpartition('.')[2]} does", *steps), skip=("_",)
-    )
+    return study(f"doc:{name}", words, _IMPORTS, agent(f"What {name.rpartition('.')[2]} does", *steps), skip=("_",))
 
 
 def _all() -> Iterator[tuple[str, list[str]]]:

@@ -116,9 +116,7 @@ def _cells(book: Notebook, scenario: Scenario, work: Path, found: Live) -> None:
             found.shown |= {s.key: s.shown for s in steps(work, scenario.exported) if s.code}
         ran = book.run(code, CELL_S)
         if ran.error.partition(":")[0] not in cell.raises.split("|"):
-            raise NotAsPlanned(
-                f"{scenario.name}: {code[:200]!r} gives {ran.error or 'no error'}\n{ran.text[-800:]}"
-            )
+            raise NotAsPlanned(f"{scenario.name}: {code[:200]!r} gives {ran.error or 'no error'}\n{ran.text[-800:]}")
 
 
 _AFTER = re.compile(r"<after (\d+) (r\d+\.\d+)>")
@@ -129,9 +127,7 @@ def _position(work: Path, pid: int, call: str) -> int:
     (journal,) = (p for p in work.glob("**/.llmos/runs/*/journal.jsonl") if _pid(p) == pid)
     events = history(journal)
     ended = next(e["n"] for e in events if e["k"] == "call.finished" and e["d"]["call"] == call)
-    after = next(
-        (e for e in events if e["n"] > ended and e["k"] in ("step.integrated", "model.requested")), None
-    )
+    after = next((e for e in events if e["n"] > ended and e["k"] in ("step.integrated", "model.requested")), None)
     return int(after["n"]) if after and after["k"] == "step.integrated" else int(ended)
 
 
@@ -283,9 +279,7 @@ def leaves_nothing(code: str) -> bool:
     except (SyntaxError, IndexError):
         return False
     said = isinstance(last, ast.Expr) and not (
-        isinstance(last.value, ast.Call)
-        and isinstance(last.value.func, ast.Name)
-        and last.value.func.id == "print"
+        isinstance(last.value, ast.Call) and isinstance(last.value.func, ast.Name) and last.value.func.id == "print"
     )
     return not said and not bound(code)
 

@@ -86,11 +86,7 @@ class Seeing:
         if kind == "RandomState":
             return [kind, self.see(value.get_state(legacy=False), deep)]
         if hasattr(value, "dtype") and hasattr(value, "tolist"):
-            mask = (
-                self.see(value.mask.tolist(), deep)
-                if kind == "MaskedArray" and hasattr(value.mask, "tolist")
-                else 0
-            )
+            mask = self.see(value.mask.tolist(), deep) if kind == "MaskedArray" and hasattr(value.mask, "tolist") else 0
             return [kind, str(value.dtype), list(value.shape), self.see(value.tolist(), deep), mask]
         return None
 
@@ -188,15 +184,10 @@ class Seeing:
         if kind == "partial":
             return [kind, self.see([value.func, value.args, value.keywords], deep)]
         slots = [
-            s
-            for c in type(value).__mro__
-            for s in getattr(c, "__slots__", ())
-            if s not in ("__weakref__", "__dict__")
+            s for c in type(value).__mro__ for s in getattr(c, "__slots__", ()) if s not in ("__weakref__", "__dict__")
         ]
         held = {s: getattr(value, s) for s in slots if hasattr(value, s)} | dict(getattr(value, "__dict__", {}))
-        held = {
-            k: v for k, v in held.items() if not re.match(r"_*(cache|lock|loop|abc_|stop_words_id$)", str(k))
-        }
+        held = {k: v for k, v in held.items() if not re.match(r"_*(cache|lock|loop|abc_|stop_words_id$)", str(k))}
         if held:
             return [kind, self.see(held, deep)]
         self.opaque = self.opaque or deep == 1

@@ -64,9 +64,7 @@ async def test_values_that_cannot_be_copied_are_reported(script):
         """A class that another process cannot import."""
 
     names = {"lock": threading.Lock(), "thing": Local(), "api_key": "x", "os": os, "n": 3}
-    proc = await run(
-        script, "print(n, os.sep)", names=names, goal="Use `lock`, `thing`, `api_key`, `os` and `n`."
-    )
+    proc = await run(script, "print(n, os.sep)", names=names, goal="Use `lock`, `thing`, `api_key`, `os` and `n`.")
     (said,) = results(proc)
     assert "copied: os, n" in said and "lock (lock: TypeError" in said and "thing (Local" in said
     assert "api_key (its name looks like a secret)" in said and said.endswith("3 /")
@@ -240,9 +238,7 @@ def reaches(request, monkeypatch):
     """Children of this system, and of one that cannot keep them from the files."""
     said = child_device.held
     if request.param:
-        monkeypatch.setattr(
-            child_device, "held", lambda *given: (*said(*given)[:2], "reads and writes all files")
-        )
+        monkeypatch.setattr(child_device, "held", lambda *given: (*said(*given)[:2], "reads and writes all files"))
     return request.param
 
 

@@ -53,7 +53,9 @@ class Cell:
     def raw(self, data: bytes):
         """Have it write bytes of its own choice where its answers go."""
         pipe = "next(f for f in map(int, os.listdir('/proc/self/fd')) if f > 2 and os.readlink(f'/proc/self/fd/{f}').startswith('pipe') and writable(f))"
-        code = f"import os, fcntl\nwritable = lambda f: fcntl.fcntl(f, fcntl.F_GETFL) & 3 == 1\nos.write({pipe}, {data!r})"
+        code = (
+            f"import os, fcntl\nwritable = lambda f: fcntl.fcntl(f, fcntl.F_GETFL) & 3 == 1\nos.write({pipe}, {data!r})"
+        )
         return self.run(code)
 
 
@@ -288,9 +290,7 @@ def test_a_fork_bomb_ends_with_its_step(fresh):
 def test_daemons_end_with_the_child_and_many_with_their_step(fresh):
     made = fresh()
     (folder,) = made.says(DAEMON.format(count=1))
-    assert (
-        len(processes(folder, at_least=4)) == 4
-    )  # who keeps watch, the first one inside, the worker; and a daemon
+    assert len(processes(folder, at_least=4)) == 4  # who keeps watch, the first one inside, the worker; and a daemon
     made.says(DAEMON.format(count=40))
     assert len(processes(folder)) == 3
     made.says(DAEMON.format(count=1))
@@ -332,9 +332,7 @@ def test_memory_is_bounded_in_one_process_and_in_all_together(fresh):
 
 
 def test_check_fails_without_the_memory_bound(fresh):
-    assert fresh(memory=500 << 20, without=("memory",)).says("print(len(bytearray(600 << 20)))") == [
-        "629145600"
-    ]
+    assert fresh(memory=500 << 20, without=("memory",)).says("print(len(bytearray(600 << 20)))") == ["629145600"]
 
 
 FILL = "import os\ntry:\n    for i in range(9):\n        open(f'f{i}', 'wb').write(bytes(1 << 20))\n    print('filled')\nexcept OSError as error:\n    print(os.strerror(error.errno))"
@@ -353,9 +351,7 @@ def test_check_fails_without_the_disk_bound(fresh):
 def test_100_mb_of_output_are_cut(cell):
     heard: list[str] = []
     context = CallContext("r1.0", "k", 30, heard.append)
-    result = asyncio.run(
-        cell.child.call("python", {"code": "for _ in range(100): print('x' * (1 << 20))"}, context)
-    )
+    result = asyncio.run(cell.child.call("python", {"code": "for _ in range(100): print('x' * (1 << 20))"}, context))
     assert result.ok and result.facts["size"] > 100 << 20
     assert len(result.text) < 1 << 20 and sum(map(len, heard)) <= 1 << 20
 
@@ -454,9 +450,7 @@ def test_a_long_text_with_many_commas_is_parsed(fresh):
 
 def test_missing_protection_is_reported_and_refused_where_required(fresh):
     said = fresh(without=("network", "calls", "memory")).run("1").text.partition("not held: ")[2]
-    assert said.startswith(
-        "no network through Python's own modules only, no bound on memory, every system call"
-    )
+    assert said.startswith("no network through Python's own modules only, no bound on memory, every system call")
     refused = fresh(without=("memory",), require=True).run("1")
     assert not refused.ok and refused.text.endswith(
         "a protection that is required does not hold here: no bound on memory"

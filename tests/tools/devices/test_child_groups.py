@@ -132,9 +132,7 @@ def clone(tmp_path, monkeypatch):
 
 def test_nothing_of_the_working_folder_runs_before_a_child_is_held(clone):
     child = isolated({}, [])
-    result = asyncio.run(
-        child.call("python", {"code": "import helper\nhelper.n"}, CallContext("r1.0", "k", 20))
-    )
+    result = asyncio.run(child.call("python", {"code": "import helper\nhelper.n"}, CallContext("r1.0", "k", 20)))
     child.close()
     assert result.ok and "42" in result.text, "its modules can be imported there"
     assert not (clone.parent / "touched").exists()
@@ -146,9 +144,7 @@ def test_path_before_a_child_is_held_keeps_what_is_installed_and_this_package(cl
     path = filesystem.path_before().split(os.pathsep)
     assert not any(Path(p).is_relative_to(clone) for p in path)
     assert str(Path(filesystem.__file__).resolve().parents[5]) in path
-    assert {str(Path(p).resolve()) for p in sys.path if p and not Path(p).resolve().is_relative_to(clone)} == {
-        *path
-    }
+    assert {str(Path(p).resolve()) for p in sys.path if p and not Path(p).resolve().is_relative_to(clone)} == {*path}
 
 
 def test_pairs_of_sockets_and_looks_at_files_lead_nowhere(tmp_path):

@@ -117,21 +117,15 @@ def test_the_first_rows_of_a_frame_are_taken_by_place(frame):
 
 def test_series_arrays_and_scalars_are_described():
     assert (
-        describe("s", PENGUINS.body_mass_g, True)
-        == "s: Series body_mass_g, 344 rows, number 2700 to 6300, 2 missing"
+        describe("s", PENGUINS.body_mass_g, True) == "s: Series body_mass_g, 344 rows, number 2700 to 6300, 2 missing"
     )
-    assert (
-        describe("a", np.array([1.5, math.nan, 3.0]), True)
-        == "a: ndarray, shape (3,), float64, 1.5 to 3, 1 missing"
-    )
+    assert describe("a", np.array([1.5, math.nan, 3.0]), True) == "a: ndarray, shape (3,), float64, 1.5 to 3, 1 missing"
     assert describe("a", np.arange(6).reshape(2, 3)) == "a: ndarray, shape (2, 3), int64"
     assert describe("x", np.float64(2.5), True) == "x: float64 2.5"
 
 
 def test_a_tensor_is_known_by_its_name_alone():
-    tensor = type(
-        "Tensor", (), {"__module__": "torch", "shape": (2, 3), "dtype": "torch.float32", "device": "cpu"}
-    )()
+    tensor = type("Tensor", (), {"__module__": "torch", "shape": (2, 3), "dtype": "torch.float32", "device": "cpu"})()
     assert describe("t", tensor) == "t: Tensor, shape (2, 3), float32, on cpu"
 
 
@@ -349,9 +343,7 @@ class Trap:
     def _sprung(self, *_):
         raise AssertionError("code of the user's class ran")
 
-    __repr__ = __str__ = __len__ = __iter__ = __getattr__ = __bool__ = __eq__ = __getitem__ = __format__ = (
-        _sprung
-    )
+    __repr__ = __str__ = __len__ = __iter__ = __getattr__ = __bool__ = __eq__ = __getitem__ = __format__ = _sprung
     __hash__ = None
 
 

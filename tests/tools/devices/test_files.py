@@ -51,9 +51,7 @@ async def test_uncommitted_writes_are_seen_by_the_process_alone(files):
     listed, read, gone, diff = results(p)[3:]
     assert listed == "a.txt (changed)\nsrc/new.py (new)\nb.txt (deleted)" and "\n2\n" in read
     assert "no such file" in gone
-    assert (
-        "--- a/a.txt\n+++ b/a.txt\n@@ -1,3 +1,3 @@\n one\n-two\n+2\n three" in diff and "+++ /dev/null" in diff
-    )
+    assert "--- a/a.txt\n+++ b/a.txt\n@@ -1,3 +1,3 @@\n one\n-two\n+2\n three" in diff and "+++ /dev/null" in diff
     assert same_as_folded(p)
 
 
@@ -62,11 +60,7 @@ async def test_a_commit_is_asked_once_shows_the_diff_and_can_be_undone(files):
     p = await working(*CHANGES, call("commit_files"))
     question = p.run.state.questions["r4.0"]
     assert p.state == "waiting" and question["title"] == "commit 3 files to the folder"
-    assert (
-        "-two\n+2" in question["shows"]
-        and "new src/new.py (+1 −0)" in question["text"]
-        and tree(files) == before
-    )
+    assert "-two\n+2" in question["shows"] and "new src/new.py (+1 −0)" in question["text"] and tree(files) == before
     await p.approve("all")
     assert p.reason == "answered"
     assert tree(files) == {"a.txt": b"one\n2\nthree\n", "src/new.py": b"x = 1\n"}
@@ -80,9 +74,7 @@ async def test_a_commit_is_asked_once_shows_the_diff_and_can_be_undone(files):
 async def test_undo_of_a_commit_overwrites_nothing_that_changed_since(files):
     p = await working(*CHANGES, call("commit_files"), approve="auto")
     (files / "a.txt").write_text("mine\n")
-    with pytest.raises(
-        SnapshotConflict, match=r"a\.txt changed since it was committed; nothing was taken back"
-    ):
+    with pytest.raises(SnapshotConflict, match=r"a\.txt changed since it was committed; nothing was taken back"):
         p.undo()
     assert (files / "a.txt").read_text() == "mine\n" and not (files / "b.txt").exists()
 
@@ -95,9 +87,7 @@ async def test_a_conflict_is_shown_and_nothing_is_written(files):
     assert "has changed since you approved it" in again["text"]
     before = tree(files)
     await p.approve("all")
-    assert (
-        tree(files) == before and "a.txt changed in the folder meanwhile; nothing was written" in results(p)[3]
-    )
+    assert tree(files) == before and "a.txt changed in the folder meanwhile; nothing was written" in results(p)[3]
     assert "+zwei" in results(p)[3] and p.run.state.calls["r4.0"].status == "failed"
 
 
@@ -107,15 +97,11 @@ async def test_rollback_drops_the_overlay(files):
         *CHANGES, call("rollback_files", path="a.txt"), call("diff_files"), call("rollback_files"),
         call("diff_files"), call("commit_files"), approve="auto",
     )  # fmt: skip
-    assert (
-        "a.txt" not in results(p)[4] and results(p)[6:] == ["nothing is changed"] * 2 and tree(files) == before
-    )
+    assert "a.txt" not in results(p)[4] and results(p)[6:] == ["nothing is changed"] * 2 and tree(files) == before
 
 
 async def test_an_undone_write_leaves_the_overlay(files):
-    p = await working(
-        call("write_file", path="c.txt", text="1"), call("ask", question="Go on?"), call("diff_files")
-    )
+    p = await working(call("write_file", path="c.txt", text="1"), call("ask", question="Go on?"), call("diff_files"))
     p.undo()
     await p.reply("yes")
     assert results(p)[2] == "nothing is changed"

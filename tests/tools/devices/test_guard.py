@@ -302,9 +302,7 @@ print(len(ended) > 90)
 
 
 def test_code_that_is_destroyed_while_the_guards_are_looked_at_is_ended():
-    done = subprocess.run(
-        [sys.executable, "-c", DESTROYED], capture_output=True, text=True, timeout=30, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", DESTROYED], capture_output=True, text=True, timeout=30, check=True)
     assert (done.stdout, done.stderr) == ("True\n", "")
 
 

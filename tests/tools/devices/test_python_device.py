@@ -83,9 +83,7 @@ def test_a_frame_of_polars_is_shown_by_all_rows_and_columns_that_fit(device):
     text = run(device, "t").text
     assert all(f"text {i} {n}" in text for i in range(4) for n in range(60)) and "[here are the first" in text
     small = run(device, "t.select('c0', 'c11')").text
-    assert (
-        "c11" in small and "text 11 59text" in small and "here are" not in small and "shape: (60, 2)" in small
-    )
+    assert "c11" in small and "text 11 59text" in small and "here are" not in small and "shape: (60, 2)" in small
     long = run(device, "pl.DataFrame({'n': range(1000)})").text
     assert "shape: (1_000, 1)" in long and "| 9 " in long and "| 990 " in long and "| 500 " not in long
 
@@ -184,15 +182,11 @@ def test_deadline_ends_a_step(device, code):
         return run(device, code, 0.1), time.monotonic() - began
 
     result = promptly(1.5, ended)
-    assert (
-        result.error == "ToolTimeout" and "deadline of 0.1 s" in result.text and "in_doubt" not in result.facts
-    )
+    assert result.error == "ToolTimeout" and "deadline of 0.1 s" in result.text and "in_doubt" not in result.facts
 
 
 def test_a_step_that_swallows_its_end_is_ended_though_the_loop_was_held_up_meanwhile(device):
-    code = (
-        "import asyncio\nwhile True:\n    try:\n        await asyncio.sleep(60)\n    except BaseException: pass"
-    )
+    code = "import asyncio\nwhile True:\n    try:\n        await asyncio.sleep(60)\n    except BaseException: pass"
 
     async def held_up():
         asyncio.get_running_loop().call_later(0.2, time.sleep, 0.8)  # past all that is due for its end
@@ -212,9 +206,7 @@ print(asyncio.run(PythonDevice({}).run(code, CallContext("r", "k", 0.1))).error)
 
 
 def test_unstoppable_code_does_not_delay_the_end_of_the_session():
-    done = subprocess.run(
-        [sys.executable, "-c", STUBBORN], capture_output=True, text=True, timeout=30, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", STUBBORN], capture_output=True, text=True, timeout=30, check=True)
     assert (done.stdout, done.stderr) == ("ToolTimeout\n", "")
 
 
@@ -255,9 +247,7 @@ def test_stop_raises_stopped_and_takes_the_step_back(code):
 def test_stop_that_comes_while_a_step_awaits_is_not_lost():
     async def main():
         namespace = {"ready": asyncio.Event(), "go": asyncio.Event()}
-        task = asyncio.create_task(
-            PythonDevice(namespace).run("ready.set()\nawait go.wait()\nwent_on = 1", context())
-        )
+        task = asyncio.create_task(PythonDevice(namespace).run("ready.set()\nawait go.wait()\nwent_on = 1", context()))
         await namespace["ready"].wait()
         assert stop_main_thread(Decider("person", "ada")) is True
         namespace["go"].set()
@@ -273,9 +263,7 @@ def test_cancelling_the_process_takes_the_step_back():
     async def main():
         namespace = {"n": 1, "ready": asyncio.Event()}
         device = PythonDevice(namespace, snapshots=Snapshots(namespace))
-        task = asyncio.create_task(
-            device.run("import asyncio\nn = 2\nready.set()\nawait asyncio.sleep(60)", context())
-        )
+        task = asyncio.create_task(device.run("import asyncio\nn = 2\nready.set()\nawait asyncio.sleep(60)", context()))
         await namespace["ready"].wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -399,9 +387,7 @@ def test_values_are_shown_briefly(small):
 
 
 @given(
-    st.recursive(
-        st.none() | st.floats() | st.text(max_size=20), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
-    )
+    st.recursive(st.none() | st.floats() | st.text(max_size=20), lambda x: st.lists(x) | st.dictionaries(st.text(), x))
 )
 def test_a_brief_value_is_bounded(value):
     assert len(brief(value)) <= 602
@@ -436,7 +422,9 @@ def test_magics_and_displays_work_in_a_step(live, code, expected):
 def test_rich_values_go_to_the_user_and_text_to_the_model(ipython):
     bundles = []
     device = PythonDevice(ipython.user_ns, ipython, on_display=bundles.append)
-    code = "class T:\n    def __repr__(self): return 'a table'\n    def _repr_html_(self): return '<table></table>'\nT()"
+    code = (
+        "class T:\n    def __repr__(self): return 'a table'\n    def _repr_html_(self): return '<table></table>'\nT()"
+    )
     assert run(device, code).text == "a table"
     assert bundles == [{"text/plain": "a table", "text/html": "<table></table>"}]
 
@@ -470,7 +458,9 @@ def test_the_debugger_of_ipython_starts_in_the_step(live):
 def test_figures_become_images_with_words(live):
     pyplot = pytest.importorskip("matplotlib.pyplot")
     pyplot.switch_backend("Agg")
-    code = "import matplotlib.pyplot as plt\nplt.bar(['a', 'b', 'c'], [1, 2, 3]); plt.xlabel('city'); plt.ylabel('total')"
+    code = (
+        "import matplotlib.pyplot as plt\nplt.bar(['a', 'b', 'c'], [1, 2, 3]); plt.xlabel('city'); plt.ylabel('total')"
+    )
     result = run(live, code)
     assert "figure: 3 bars, x label 'city', y label 'total'" in result.text
     (part,) = result.parts

@@ -200,9 +200,7 @@ async def test_connections_and_addresses_work_too(tmp_path, shop):
     with memory.begin() as c:
         c.execute(sa.text("create table t (a)"))
     with shop.connect() as connection:
-        connection.execute(
-            sa.text("insert into orders values (9, 'mine', 1)")
-        )  # the user's own, not committed yet
+        connection.execute(sa.text("insert into orders values (9, 'mine', 1)"))  # the user's own, not committed yet
         names = {
             "raw": raw,
             "memory": memory,
@@ -285,9 +283,7 @@ async def test_wrong_setting_or_missing_library_is_named_before_the_start(tmp_pa
     with pytest.raises(ConfigError, match=r"tools\.sql: unknown key 'table'; did you mean tables"):
         await asked({}, call("sql", query="select 1"))
     monkeypatch.setitem(registry.OFFERED, "sql", ("nowhere", "f", ("sql", "no_such_library")))
-    with pytest.raises(
-        UsageError, match=r'sql: no_such_library is not installed; pip install "llmos_nb\[sql\]"'
-    ):
+    with pytest.raises(UsageError, match=r'sql: no_such_library is not installed; pip install "llmos_nb\[sql\]"'):
         await asked({}, call("sql", query="select 1"))
     with pytest.raises(UsageError, match="^tools 'sqll': no such function or device; did you mean sql"):
         toolbox.functions({}, "sqll")
@@ -327,9 +323,7 @@ async def test_exported_notebook_declares_files_and_omits_writes(tmp_path, shop)
     )
     p.export("out/out.ipynb")
     book = nbformat.read("out/out.ipynb", 4)
-    assert [i["path"] for i in book.metadata["llmos_nb"]["inputs"]] == ["c.csv"] and (
-        tmp_path / "out/c.csv"
-    ).exists()
+    assert [i["path"] for i in book.metadata["llmos_nb"]["inputs"]] == ["c.csv"] and (tmp_path / "out/c.csv").exists()
     (cell,) = [c.source for c in book.cells if "DELETE FROM orders" in c.source and c.cell_type == "code"]
     assert "if REPEAT_EFFECTS:\n    import pandas" in cell
 
@@ -433,9 +427,7 @@ async def test_a_preview_reads_and_keeps_nothing():
 
 def test_a_connection_of_the_main_thread_is_used_by_it_alone_and_its_query_stays_as_code(tmp_path):
     with Notebook(tmp_path, stdin=True) as book:
-        book.run(
-            "import sqlite3\ncon = sqlite3.connect('loans.db')\n_ = con.execute('create table loan (n int)')"
-        )
+        book.run("import sqlite3\ncon = sqlite3.connect('loans.db')\n_ = con.execute('create table loan (n int)')")
         query = call("sql", query="select count(*) as n from loan", database="con", into="counted")
         ran = book.run(f"%%agent -m {book.script(query, {'text': 'None.'})} -t sql\nHow many?")
         assert ran.status == "ok" and "Exception" not in ran.text and "thread" not in ran.text

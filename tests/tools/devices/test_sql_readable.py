@@ -41,9 +41,7 @@ def test_one_long_line_is_set_in_lines_and_gives_the_same():
         assert connection.execute(said).fetchall() == connection.execute(WIDE).fetchall()
 
 
-@pytest.mark.parametrize(
-    "text", ["a 'x\ny' b", 'select "a\nb"', "a\\b\nc", 'a"""b\nc', 'it\'s\n"here"', "select 1"]
-)
+@pytest.mark.parametrize("text", ["a 'x\ny' b", 'select "a\nb"', "a\\b\nc", 'a"""b\nc', 'it\'s\n"here"', "select 1"])
 def test_a_literal_holds_the_text_and_no_blank_more_in_its_quotes(text):
     made = ast.literal_eval(literal(text, "    "))
     assert made == text or made.split() == text.split()

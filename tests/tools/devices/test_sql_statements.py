@@ -129,10 +129,7 @@ def test_open_columns_are_still_returned():
 
 def test_closed_table_is_absent():
     rules = parse_rules({"tables": ["*", "-people"]})
-    assert (
-        answers("select * from people", rules) == ""
-        and answers("select 1 where exists (from people)", rules) == ""
-    )
+    assert answers("select * from people", rules) == "" and answers("select 1 where exists (from people)", rules) == ""
     assert "salary_band" in answers("select * from teams", rules)
 
 

@@ -43,9 +43,7 @@ class Interrupting:
         self.outside += 1
 
     def _step(self, frame: FrameType, event: str, _):
-        if not frame.f_globals.get("__name__", "").startswith(
-            ("llmos_nb", "step")
-        ):  # a look that raises no event
+        if not frame.f_globals.get("__name__", "").startswith(("llmos_nb", "step")):  # a look that raises no event
             return None
         frame.f_trace_opcodes = True
         if event == "opcode":
@@ -99,9 +97,7 @@ async def test_stop_at_any_instruction_of_a_step_that_awaits_is_heard_once():
     assert (await watched()).ok
     counted = dict.fromkeys(("Stopped", "outside"), 0)
     async for at, found, outside in ways(begin):
-        assert (found, bool(outside)) in (("Stopped", False), ("", True)), (
-            f"at instruction {at}: {found}, {outside}"
-        )
+        assert (found, bool(outside)) in (("Stopped", False), ("", True)), f"at instruction {at}: {found}, {outside}"
         assert not guard._guards, f"at instruction {at} a guard is left armed"
         counted["outside" if outside else "Stopped"] += 1
     assert min(counted.values()) > 300

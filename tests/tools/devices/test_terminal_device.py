@@ -143,12 +143,7 @@ async def test_the_check_for_leftovers_fails_where_groups_are_not_ended(monkeypa
 
 async def test_output_of_any_length_is_bounded(tmp_path):
     ended = await ran(["sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x; echo end"], tmp_path, 20)
-    assert (
-        ended.code == 0
-        and ended.size == 3_000_004
-        and len(ended.text) <= 32_768
-        and ended.text.endswith("end\n")
-    )
+    assert ended.code == 0 and ended.size == 3_000_004 and len(ended.text) <= 32_768 and ended.text.endswith("end\n")
 
 
 async def test_a_background_process_does_not_hold_a_call(tmp_path):
@@ -293,7 +288,5 @@ async def test_a_development_task_change_test_review_commit(repository):
     assert titles == ["commit 1 file to the folder: 1 test passed", "commit to git"]
     assert "-    return sum(xs) / (len(xs) + 1)\n+    return sum(xs) / len(xs)" in asked[0]["shows"]
     assert results(p)[3] == "1 passed" and log(repository) == ["mean divides by the number of values", "Begin"]
-    assert (
-        subprocess.run([*GIT, "status", "--porcelain"], check=True, capture_output=True, text=True).stdout == ""
-    )
+    assert subprocess.run([*GIT, "status", "--porcelain"], check=True, capture_output=True, text=True).stdout == ""
     assert same_as_folded(p)

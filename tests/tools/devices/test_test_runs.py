@@ -103,25 +103,17 @@ def test_writes_its_own_copy():
     pathlib.Path("left.txt").write_text("x")
 """
     before = {p.name for p in project.iterdir()}
-    p = await working(
-        call("write_file", path="test_probe.py", text=probe), call("run_tests", path="test_probe.py")
-    )
+    p = await working(call("write_file", path="test_probe.py", text=probe), call("run_tests", path="test_probe.py"))
     assert results(p)[1] == "4 passed", results(p)[1]
-    assert {p.name for p in project.iterdir()} - {".llmos"} == before and "len(xs) + 1" in Path(
-        "calc.py"
-    ).read_text()
+    assert {p.name for p in project.iterdir()} - {".llmos"} == before and "len(xs) + 1" in Path("calc.py").read_text()
 
 
 async def test_run_without_the_jail_asks_and_reaches_what_the_user_reaches(project, tmp_path):
-    (project / "llmos.toml").write_text(
-        '[tools.tests]\njail = false\nenv = ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]\n'
-    )
+    (project / "llmos.toml").write_text('[tools.tests]\njail = false\nenv = ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]\n')
     secret = tmp_path / "secret.txt"
     secret.write_text("open")
     probe = f"def test_reads():\n    assert open({str(secret)!r}).read() == 'open'\n"
-    p = await working(
-        call("write_file", path="test_probe.py", text=probe), call("run_tests", path="test_probe.py")
-    )
+    p = await working(call("write_file", path="test_probe.py", text=probe), call("run_tests", path="test_probe.py"))
     (question,) = p.run.state.questions.values()
     assert question["title"] == "run the tests" and "the settings do without the jail" in question["text"]
     await p.approve("all")
@@ -141,9 +133,7 @@ async def test_nothing_runs_where_a_protection_fails_after_all(project, monkeypa
     broken = "from llmos_nb.tools.devices.child.sandbox import seccomp\n" \
              "def no(**_): raise OSError(1, 'no filter')\nseccomp.refuse = no\n" \
              "from llmos_nb.tools.devices.programs.jailed import main; main()"  # fmt: skip
-    monkeypatch.setattr(
-        runner, "_command", lambda asked: [sys.executable, "-P", "-c", broken, json.dumps(asked)]
-    )
+    monkeypatch.setattr(runner, "_command", lambda asked: [sys.executable, "-P", "-c", broken, json.dumps(asked)])
     p = await working(call("run_tests"))
     assert (
         p.run.state.calls["r1.0"].status == "failed"
@@ -162,9 +152,7 @@ async def test_run_imports_the_edited_module_whatever_the_path_of_the_notebook(p
 async def test_file_too_large_to_copy_is_read_where_it_is(project):
     (project / "data.csv").write_text("x\n" * (1 << 20))
     probe = "def test_data():\n    assert len(open('data.csv').read()) == 2 << 20\n"
-    p = await working(
-        call("write_file", path="test_data.py", text=probe), call("run_tests", path="test_data.py")
-    )
+    p = await working(call("write_file", path="test_data.py", text=probe), call("run_tests", path="test_data.py"))
     assert results(p)[1] == "1 passed"
 
 
@@ -204,9 +192,7 @@ async def test_one_approval_commits_the_diff_with_the_green_test_result(project)
 async def test_red_result_is_said_on_the_card(project):
     p = await working(together({**FIX, "arguments": {**FIX["arguments"], "new": "len(xs) / 2"}}, RUN, COMMIT))
     title, shows = asked(p)
-    assert (
-        title.endswith(": 1 of 2 tests failed") and "1 passed, 1 failed: test_calc::test_mean (r1.1)" in shows
-    )
+    assert title.endswith(": 1 of 2 tests failed") and "1 passed, 1 failed: test_calc::test_mean (r1.1)" in shows
 
 
 @jailed
@@ -217,10 +203,7 @@ async def test_commit_without_a_run_over_its_files_is_not_called_tested(project)
     more = call("write_file", path="notes.txt", text="later\n")
     p = await working(together(FIX, RUN), together(more["calls"][0], COMMIT))
     title, shows = asked(p)
-    assert (
-        title == "commit 2 files to the folder: not tested since notes.txt changed"
-        and "tests passed" not in shows
-    )
+    assert title == "commit 2 files to the folder: not tested since notes.txt changed" and "tests passed" not in shows
     assert "The last run, r1.1, was before that: 2 passed." in shows
 
 
@@ -237,9 +220,7 @@ async def test_change_elsewhere_after_the_question_asks_not_again_and_is_on_the_
     p = await working(together(FIX, RUN, COMMIT))
     (project / "helper.py").write_text("x = 1\n")
     await p.approve("all")
-    assert (
-        p.reason == "answered" and "since helper.py changed" in results(p)[2] and "exactly" not in results(p)[2]
-    )
+    assert p.reason == "answered" and "since helper.py changed" in results(p)[2] and "exactly" not in results(p)[2]
 
 
 @jailed
@@ -267,13 +248,10 @@ async def test_run_of_a_part_and_changed_tests_are_said(project):
 
 @jailed
 async def test_tests_that_do_not_run_to_their_end_are_no_pass(project):
-    ends = call("write_file", path="test_end.py", text="import os\n\ndef test_end():\n    os._exit(0)\n")[
-        "calls"
-    ][0]
+    ends = call("write_file", path="test_end.py", text="import os\n\ndef test_end():\n    os._exit(0)\n")["calls"][0]
     p = await working(together(ends, RUN, COMMIT))
     assert (
-        asked(p)[0].endswith(": the tests did not run to their end")
-        and "passed" not in asked(p)[1].partition("\n")[0]
+        asked(p)[0].endswith(": the tests did not run to their end") and "passed" not in asked(p)[1].partition("\n")[0]
     )
 
 
@@ -311,9 +289,7 @@ async def test_commit_in_a_folder_too_large_to_compare_is_not_called_tested(proj
 
 @jailed
 @pytest.mark.parametrize(("label", "after"), [("untrusted", "untrusted"), ("trusted", "trusted")])
-async def test_what_tests_show_is_untrusted_where_somebody_else_wrote_a_file_of_the_folder(
-    project, label, after
-):
+async def test_what_tests_show_is_untrusted_where_somebody_else_wrote_a_file_of_the_folder(project, label, after):
     (project / "notes.txt").write_text("from elsewhere")
     settings = (project / "llmos.toml").read_text()
     (project / "llmos.toml").write_text(f'{settings}\n[labels]\n"file:notes.txt" = "{label}"\n')

@@ -29,14 +29,10 @@ async def test_the_assert_of_a_function_of_an_earlier_step_is_shown_with_its_val
     assert "where rows = list of int, 2 items: 1, 2\nAssertionError" in told
 
 
-async def test_frames_of_a_file_of_the_users_are_shown_and_those_of_libraries_are_folded(
-    steps, tmp_path, monkeypatch
-):
+async def test_frames_of_a_file_of_the_users_are_shown_and_those_of_libraries_are_folded(steps, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    (tmp_path / "mine_for_tracebacks.py").write_text(
-        "import json\n\ndef read(text):\n    return json.loads(text)\n"
-    )
+    (tmp_path / "mine_for_tracebacks.py").write_text("import json\n\ndef read(text):\n    return json.loads(text)\n")
     told = await steps("import mine_for_tracebacks\nmine_for_tracebacks.read('{')")
     assert "in read (mine_for_tracebacks.py):" in told and ">" in told and "return json.loads(text)" in told
     assert "where text = '{'" in told and "frames in json, the last in" in told

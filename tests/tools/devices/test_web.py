@@ -78,9 +78,7 @@ async def test_without_allowed_hosts_each_page_is_asked_for(server):
     p = await reading(call("web", url=f"{base}/page"))
     assert p.state == "waiting" and asked == [] and f"{base}/page" in p.run.state.questions["r1.0"]["text"]
     await p.approve("all")
-    assert (
-        "inside this machine" in only(p).result and asked == []
-    )  # a person's yes opens no way inside by itself
+    assert "inside this machine" in only(p).result and asked == []  # a person's yes opens no way inside by itself
 
 
 @pytest.mark.parametrize(

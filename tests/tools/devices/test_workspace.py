@@ -122,9 +122,7 @@ def test_the_property_fails_where_names_are_not_checked(folder, monkeypatch):
 
 def test_a_second_spelling_of_a_file_is_named(folder, monkeypatch):
     exists = Path.exists
-    monkeypatch.setattr(
-        Path, "exists", lambda p: exists(p) or exists(p.with_name(p.name.lower()))
-    )  # as on macOS
+    monkeypatch.setattr(Path, "exists", lambda p: exists(p) or exists(p.with_name(p.name.lower())))  # as on macOS
     with pytest.raises(UsageError, match="another spelling"):
         Workspace(folder).place("src/A.py")
 

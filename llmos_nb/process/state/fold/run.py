@@ -108,9 +108,7 @@ def _tools(s: State, b: ev.ToolsChanged) -> None:
 def _resumed(s: State, b: ev.RunResumed) -> None:
     if b.epoch != s.epoch:
         s.again = []  # nobody knows how far it came: it is asked anew
-        s.questions = {
-            k: q for k, q in s.questions.items() if q["kind"] != "effect"
-        }  # nothing is held any more
+        s.questions = {k: q for k, q in s.questions.items() if q["kind"] != "effect"}  # nothing is held any more
     if s.reason in ev.FURTHER:
         _further(s)
     s.status, s.epoch, s.why, s.pause_wanted = "running", b.epoch, "", False

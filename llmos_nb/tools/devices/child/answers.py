@@ -39,8 +39,7 @@ def looked(found: Any) -> ToolResult:
     error = "" if ok else text(told.get("error"))[:200] or "ChildEnded"
     listed = {k: told.get(k) for k in ("read", "changes")}
     names = {
-        k: [n[:80] for n in v[:1000] if isinstance(n, str)] if isinstance(v, list) else []
-        for k, v in listed.items()
+        k: [n[:80] for n in v[:1000] if isinstance(n, str)] if isinstance(v, list) else [] for k, v in listed.items()
     }
     facts = {"format": text(told.get("format"))[:200], **names}
     return ToolResult(ok, text(told.get("text")), error, facts=facts)

@@ -206,18 +206,10 @@ class FilesDevice:
         for name in self._names(files):
             with suppress(UsageError):  # too large
                 lines = (text_of(self._content(name) or b"") or "").splitlines()
-                hits = [
-                    f"{name}:{n}: {line.strip()[:200]}"
-                    for n, line in enumerate(lines, 1)
-                    if wanted.search(line)
-                ]
+                hits = [f"{name}:{n}: {line.strip()[:200]}" for n, line in enumerate(lines, 1) if wanted.search(line)]
                 found += hits[: max(LISTED - len(found), 0)]
                 more += len(hits)
-        left = (
-            [f"[{more - len(found)} more lines fit; narrow the pattern or the files]"]
-            if more > len(found)
-            else []
-        )
+        left = [f"[{more - len(found)} more lines fit; narrow the pattern or the files]"] if more > len(found) else []
         return ToolResult(True, "\n".join([*found, *left]) or f"nothing fits {pattern!r} in {files!r}")
 
     def read_file(self, path: str, first: int = 1) -> ToolResult:

@@ -102,9 +102,7 @@ class Remote(Channel):
 
     async def _passing(self, read: Any, write: Any) -> None:
         """Pass messages both ways until one side ends."""
-        ways = [
-            asyncio.ensure_future(w) for w in (self._incoming(read), self._outgoing(write), self._stop.wait())
-        ]
+        ways = [asyncio.ensure_future(w) for w in (self._incoming(read), self._outgoing(write), self._stop.wait())]
         try:
             done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             for way in done:

@@ -107,9 +107,7 @@ def _url(at: str, url: Any, headers: Mapping[str, str]) -> str:
     with suppress(ValueError, AttributeError, TypeError):
         parts = urlsplit(url)
         if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
-            odd = next(
-                (k for k, v in headers.items() if not _HEADER.fullmatch(f"{k}: {v}") or not v.isprintable()), ""
-            )
+            odd = next((k for k, v in headers.items() if not _HEADER.fullmatch(f"{k}: {v}") or not v.isprintable()), "")
             if odd:
                 raise ConfigError(f"{at}: {odd!r} is no header, or its value holds a line break")
             if parts.username or parts.password:

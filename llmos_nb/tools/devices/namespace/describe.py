@@ -131,9 +131,7 @@ def _dict(value: dict[Any, Any], values: bool) -> Lines:
 def _key(key: Any) -> str:
     if isinstance(key, str):
         text = str.__str__(key)
-        return (
-            "a key that looks like a secret" if secret_text(text) else repr(cut(safe_text(redact(text)), _TEXT))
-        )
+        return "a key that looks like a secret" if secret_text(text) else repr(cut(safe_text(redact(text)), _TEXT))
     return repr(key) if type(key) in (int, float, bool, type(None)) else f"a {type(key).__name__}"
 
 

@@ -28,9 +28,7 @@ class NamespaceDevice:
         Names and globs that may be seen, ``-`` in front to leave out; empty for all.
     """
 
-    def __init__(
-        self, namespace: Mapping[str, Any], values: bool = False, allow: str | Iterable[str] = ""
-    ) -> None:
+    def __init__(self, namespace: Mapping[str, Any], values: bool = False, allow: str | Iterable[str] = "") -> None:
         self.namespace, self.values = namespace, values
         self.allow = allow if isinstance(allow, str) else ",".join(allow)
 

@@ -64,9 +64,7 @@ def environment(more: Iterable[str] = ()) -> dict[str, str]:
     return {**plain, "TERM": "dumb", "PAGER": "cat", "NO_COLOR": "1"}
 
 
-async def run(
-    command: Sequence[str], folder: Path, env: Mapping[str, str], given: IO[bytes] | None = None
-) -> Ended:
+async def run(command: Sequence[str], folder: Path, env: Mapping[str, str], given: IO[bytes] | None = None) -> Ended:
     """Run a program to its end, for the call that is served.
 
     It, and all that it started, is ended at the call's deadline and when we are cancelled.

@@ -96,9 +96,7 @@ class Sink:
     def __init__(self, on_text: Callable[[str], None], on_display: Callable[[Bundle], None]) -> None:
         self._on_text, self._on_display = outside_steps(on_text), outside_steps(on_display)
         self.record, self.images, self.open = Record(), list[Part](), True
-        self.pieces: list[
-            tuple[str, str, str]
-        ] = []  # what it was, for the cell that shows it again, with its own text
+        self.pieces: list[tuple[str, str, str]] = []  # what it was, for the cell that shows it again, with its own text
         self.forms: list[str] = []  # as Markdown, of each ``display`` where that says more than its text
         self.describe: Callable[[str], str] = lambda plain: plain
         self._shown = 0
@@ -160,9 +158,7 @@ def current() -> Sink | None:
 
 
 @contextmanager
-def captured(
-    on_text: Callable[[str], None], on_display: Callable[[Bundle], None], ip: Any = None
-) -> Iterator[Sink]:
+def captured(on_text: Callable[[str], None], on_display: Callable[[Bundle], None], ip: Any = None) -> Iterator[Sink]:
     """Send what the code inside prints and displays to a sink of its own.
 
     Parameters

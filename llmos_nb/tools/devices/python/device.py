@@ -267,9 +267,7 @@ class Step:
             pictures = len(self._sink.images)
             for item in value if self._device.show_values and type(value) is tuple else (value,):
                 self._show_value(item)
-            if (
-                len(self._sink.images) > pictures and self._plain
-            ):  # a cell shows it as that, with no text besides
+            if len(self._sink.images) > pictures and self._plain:  # a cell shows it as that, with no text besides
                 self._plain[-1] = None
         namespace = self._runner.namespace
         for name in chunk.names:

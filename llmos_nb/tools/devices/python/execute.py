@@ -49,9 +49,7 @@ class Sealed:
             self._kept.append((owner, name, vars(owner).get(name, _ABSENT)))
             setattr(owner, name, value)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         for owner, name, value in self._kept:
             if value is _ABSENT:
                 delattr(owner, name)
@@ -143,9 +141,7 @@ class _Sliced:
     def __init__(self, coroutine: Coroutine[Any, Any, Any], runner: Runner) -> None:
         self._coroutine, self._runner, self._cancelled = coroutine, runner, 0
         self._again: asyncio.TimerHandle | None = None
-        self._until = self._first = (
-            0.0  # of the time for cleaning up: its end, and its beginning on the loop's clock
-        )
+        self._until = self._first = 0.0  # of the time for cleaning up: its end, and its beginning on the loop's clock
 
     def __await__(self) -> Generator[Any, Any, Any]:
         step, sent = self._coroutine.send, None
@@ -194,9 +190,7 @@ class _Sliced:
         if self._cancelled == 1:
             self._until, self._first = time.monotonic() + GRACE_S, loop.time()
         more = (self._cancelled - 1) * (GRACE_S - CLEANING_S) / (CANCELS + 1)
-        self._again = loop.call_at(
-            self._first + CLEANING_S + more, task.cancel
-        )  # a late one makes no later one late
+        self._again = loop.call_at(self._first + CLEANING_S + more, task.cancel)  # a late one makes no later one late
 
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -273,9 +267,7 @@ def compile_step(source: str, filename: str, ip: Any = None, every: bool = False
     return [_chunk(tree.body, filename, flags)]
 
 
-def _chunk(
-    body: list[ast.stmt], filename: str, flags: int, assigned: bool = False, quiet: bool = False
-) -> Chunk:
+def _chunk(body: list[ast.stmt], filename: str, flags: int, assigned: bool = False, quiet: bool = False) -> Chunk:
     """Compile some statements; a single expression keeps its value."""
     if len(body) == 1 and isinstance(body[0], ast.Expr):
         code = compile(ast.Expression(body[0].value), filename, "eval", flags, dont_inherit=True)

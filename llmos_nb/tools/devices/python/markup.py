@@ -8,9 +8,7 @@ from typing import Any
 
 MOST, CHARS, ROWS = 400_000, 20_000, 60  # characters of HTML and of Markdown, rows of a table
 _HIDDEN = frozenset(("head", "noscript", "script", "style", "svg", "template", "title"))
-_BLOCKS = frozenset(
-    ("article", "blockquote", "br", "div", "hr", "li", "ol", "p", "pre", "section", "table", "ul")
-)
+_BLOCKS = frozenset(("article", "blockquote", "br", "div", "hr", "li", "ol", "p", "pre", "section", "table", "ul"))
 _MARKS = {"b": "**", "strong": "**", "i": "*", "em": "*", "code": "`"}
 _HEADS = {f"h{n}": "#" * n for n in range(1, 7)}
 _NUMBER = re.compile(r"[-+−]?[\d.,]+%?|NaN")

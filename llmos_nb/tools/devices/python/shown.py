@@ -56,9 +56,7 @@ def pieces(sink: Sink, text: str, values: Sequence[str | None]) -> dict[str, Any
     for kind, run in groupby(sink.pieces, lambda piece: piece[0]):
         parts = [(part, own) for _, part, own in run]
         # pictures stand one by one, so that each finds its own; what is printed in parts is one text
-        for part, own in (
-            parts if kind in ("image", "display", "value") else [("".join(p for p, _ in parts), "")]
-        ):
+        for part, own in parts if kind in ("image", "display", "value") else [("".join(p for p, _ in parts), "")]:
             found.append([kind, part, *([safe_text(own)] if own else [])])
     whole = "".join(safe_text(part) for _, part, *_ in found)
     if not sink.record.whole or whole.removesuffix("\n") != text:

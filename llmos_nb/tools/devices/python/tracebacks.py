@@ -47,9 +47,7 @@ def explain(error: BaseException, filename: str, values: bool = True) -> str:
     """
     if isinstance(error, SyntaxError) and (error.filename == filename or own_frames(error, filename) == []):
         return safe_text(_syntax(error))
-    entries = [
-        tb for tb in _since_step(error, filename) if not tb.tb_frame.f_code.co_filename.startswith(_OURS)
-    ]
+    entries = [tb for tb in _since_step(error, filename) if not tb.tb_frame.f_code.co_filename.startswith(_OURS)]
     own = [tb for tb in entries if _is_own(tb, filename)]
     first = entries.index(own[-FRAMES:][0]) if own else 0
     shown = list[str]()
@@ -101,9 +99,7 @@ def _folded(entries: list[TracebackType]) -> str:
     """Say in one line through which library an error came, and where in it it was raised."""
     last = entries[-1].tb_frame
     home = str(last.f_globals.get("__name__", "")).partition(".")[0] or "a library"
-    return (
-        f"… {len(entries)} frame{'s' if len(entries) > 1 else ''} in {home}, the last in {last.f_code.co_name}"
-    )
+    return f"… {len(entries)} frame{'s' if len(entries) > 1 else ''} in {home}, the last in {last.f_code.co_name}"
 
 
 def _frame(tb: TracebackType, filename: str) -> str:
@@ -159,11 +155,7 @@ def _named(frame: FrameType, line: str) -> Iterator[tuple[str, Any]]:
                 own = object.__getattribute__(frame.f_locals[node.value.id], "__dict__")
                 seen.setdefault(f"{node.value.id}.{node.attr}", own[node.attr])
     for name, value in seen.items():
-        if (
-            not callable(value)
-            and type(value).__name__ != "module"
-            and not secret_name(name.rpartition(".")[2])
-        ):
+        if not callable(value) and type(value).__name__ != "module" and not secret_name(name.rpartition(".")[2]):
             yield name, value
 
 

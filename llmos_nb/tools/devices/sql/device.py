@@ -144,9 +144,7 @@ class SqlDevice:
         whole = getattr(where, "whole", [])
         return rows, reading_code(self._query, given, whole) if given["into"] or whole else ""
 
-    async def sql_write(
-        self, statement: str, database: str, parameters: dict[str, Any] | None = None
-    ) -> ToolResult:
+    async def sql_write(self, statement: str, database: str, parameters: dict[str, Any] | None = None) -> ToolResult:
         """Change a database: INSERT, UPDATE, DELETE, CREATE and the like, all in one transaction.
 
         Parameters

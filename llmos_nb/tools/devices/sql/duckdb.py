@@ -74,9 +74,7 @@ class Duck:
     def kinds(self, table: exp.Table) -> dict[str, str]:
         """Return the types of a live table's columns."""
         frame: Any = self._frames[self._frame(table.name) or ""]
-        schema: Any = (
-            frame.collect_schema() if hasattr(frame, "collect_schema") else getattr(frame, "schema", None)
-        )
+        schema: Any = frame.collect_schema() if hasattr(frame, "collect_schema") else getattr(frame, "schema", None)
         if hasattr(schema, "names") and hasattr(schema, "types") and not callable(schema.types):  # arrow
             return {str(n): str(t) for n, t in zip(schema.names, schema.types, strict=True)}
         return {str(n): str(t) for n, t in (frame.dtypes if schema is None else schema).items()}

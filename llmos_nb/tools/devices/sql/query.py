@@ -115,9 +115,7 @@ class Query:
         if database in seen:
             return Database(namespace[database], database)
         if (path := self._file(database)) is not None:
-            return Database(
-                f"sqlite:///file:{quote(str(path if full else database))}?mode=ro&uri=true", database
-            )
+            return Database(f"sqlite:///file:{quote(str(path if full else database))}?mode=ro&uri=true", database)
         raise UsageError(
             f"database {database!r}: no such variable to be seen, nor a file of SQLite{nearest(database, seen)}"
         )
@@ -131,9 +129,7 @@ class Query:
             return path if file.read(len(_SQLITE)) == _SQLITE else None
         return None
 
-    def prepare(
-        self, where: Any, text: str, given: Mapping[str, Any] | None, kinds: Sequence[str]
-    ) -> list[Text] | str:
+    def prepare(self, where: Any, text: str, given: Mapping[str, Any] | None, kinds: Sequence[str]) -> list[Text] | str:
         """Check SQL and give the statements that may run with their values, or the answer where the device knows it.
 
         Of a database it asks which tables there are, so it may take a while.

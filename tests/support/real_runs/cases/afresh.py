@@ -132,12 +132,8 @@ AFRESH = (
         "script_by_a_magic",
         "a script run by a magic defines a function and a table, which a step uses",
         "%run prep.py",
-        agent(
-            "Use them", "warm = [c for c in cities if to_f(cities[c]) > 60]\nwarm", answer="{{len(warm)}} warm."
-        ),
-        files={
-            "prep.py": "cities = {'Oslo': 6, 'Rome': 19, 'Cadiz': 21}\ndef to_f(c):\n    return c * 9 / 5 + 32\n"
-        },
+        agent("Use them", "warm = [c for c in cities if to_f(cities[c]) > 60]\nwarm", answer="{{len(warm)}} warm."),
+        files={"prep.py": "cities = {'Oslo': 6, 'Rome': 19, 'Cadiz': 21}\ndef to_f(c):\n    return c * 9 / 5 + 32\n"},
     ),
     study(
         "paths_shown",

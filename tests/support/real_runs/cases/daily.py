@@ -30,9 +30,7 @@ PAYROLL = "".join(
     f"{n:>4}{name:<10}{_RNG.randrange(180000, 620000):>8}\n"
     for n, name in enumerate(("Aoki", "Brandt", "Cissé", "Dvořák"), 1)
 )
-TRIPS = "line,minute,delay\n" + "".join(
-    f"{_RNG.choice('RST')},{n * 7},{_RNG.randrange(-2, 15)}\n" for n in range(90)
-)
+TRIPS = "line,minute,delay\n" + "".join(f"{_RNG.choice('RST')},{n * 7},{_RNG.randrange(-2, 15)}\n" for n in range(90))
 
 DAILY = (
     study(

@@ -186,9 +186,7 @@ DECIDED = (
         "import pandas as pd\nsales = pd.DataFrame({'city': ['Ulm', 'Bonn', 'Ulm'], 'n': [1, 2, 5]})",
         agent(
             "Sales by city",
-            call(
-                "sql", query="select city, sum(n) as n from sales group by city order by city", into="by_city"
-            ),
+            call("sql", query="select city, sum(n) as n from sales group by city order by city", into="by_city"),
             "top = by_city.loc[by_city['n'].idxmax(), 'city']\ntop",
             options="-a auto -t sql",
         ),

@@ -11,9 +11,7 @@ FOLLOWED = (
         TABLE,
         agent(
             "Sum it",
-            call(
-                "sql", query="select city, sum(n) as n from sales group by city order by city", into="by_city"
-            ),
+            call("sql", query="select city, sum(n) as n from sales group by city order by city", into="by_city"),
             "answer = 40 + 2\nanswer",
             options="-a auto -t sql",
         ),

@@ -25,9 +25,7 @@ FORMS = (
     study(
         "change_folder_magic",
         "%cd in a step",
-        agent(
-            "Go there", "%cd -q data\nvalue = open('v.txt').read().strip()\nvalue", "long = len(value)\nlong"
-        ),
+        agent("Go there", "%cd -q data\nvalue = open('v.txt').read().strip()\nvalue", "long = len(value)\nlong"),
         files={"data/v.txt": "seven\n"},
     ),
     study(

@@ -166,9 +166,7 @@ OUTSIDE = (
         "shell_lines",
         "lines of the shell in a step, with names of Python in them",
         "word = 'there'",
-        agent(
-            "Say it", "!echo hello {word}\nlines = !printf 'a\\nb\\n'\nlist(lines)", "count = len(lines)\ncount"
-        ),
+        agent("Say it", "!echo hello {word}\nlines = !printf 'a\\nb\\n'\nlist(lines)", "count = len(lines)\ncount"),
         skip=("lines",),
     ),
     study(

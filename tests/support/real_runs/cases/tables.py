@@ -129,9 +129,7 @@ TABLES = (
         "pandas: the user's function applied by rows, and changed in between",
         "import pandas as pd\nRATE = 0.19\ndef tax(price):\n    return round(price * RATE, 2)",
         "shop = pd.DataFrame({'item': ['pen', 'book'], 'price': [2.0, 30.0]})",
-        agent(
-            "Add the tax", "shop['tax'] = shop['price'].apply(tax)\nshop", "before = shop['tax'].sum()\nbefore"
-        ),
+        agent("Add the tax", "shop['tax'] = shop['price'].apply(tax)\nshop", "before = shop['tax'].sum()\nbefore"),
         "RATE = 0.07",
         agent(
             "Again with the new rate",

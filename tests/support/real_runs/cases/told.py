@@ -135,9 +135,7 @@ TOLD = (
             "served = waiting.pop(0)\nserved",
             answer="Next is {{waiting.pop(0)}}, then {{waiting.pop(0)}} with ticket {{next(tickets)}}; {{len(waiting)}} wait.",
         ),
-        agent(
-            "And then?", "after = waiting[0], next(tickets)\nafter", answer="{{after[0]}} with {{after[1]}}."
-        ),
+        agent("And then?", "after = waiting[0], next(tickets)\nafter", answer="{{after[0]}} with {{after[1]}}."),
         also=("waiting",),
         **BOTH,
     ),

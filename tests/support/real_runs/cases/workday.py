@@ -26,7 +26,9 @@ BUOY = "at,wave,wind\n" + "".join(
     f"2024-02-{1 + n // 8:02d} {n % 8 * 3:02d}:00,{_RNG.uniform(0.3, 4):.2f},{_RNG.uniform(1, 18):.1f}\n"
     for n in range(96)
 )
-MODULE = "from .rates import RATES\n\n\ndef net(gross, country='DE'):\n    return round(gross / (1 + RATES[country]), 2)\n"
+MODULE = (
+    "from .rates import RATES\n\n\ndef net(gross, country='DE'):\n    return round(gross / (1 + RATES[country]), 2)\n"
+)
 SURVEY = "month,band,score\n" + "".join(
     f"2023-{1 + n % 12:02d},{_RNG.choice(['low', 'mid', 'high'])},{_RNG.randrange(1, 11)}\n" for n in range(150)
 )
@@ -238,9 +240,7 @@ WORKDAY = (
             answer="Between {{low:.2f}} and {{high:.2f}}; the hand sums to {{sum(hand)}}.",
         ),
         "last = streams[0].random()",
-        agent(
-            "Go on", "more = streams[0].integers(100, size=3) + int(last * 10)\nmore", answer="{{more.sum()}}."
-        ),
+        agent("Go on", "more = streams[0].integers(100, size=3) + int(last * 10)\nmore", answer="{{more.sum()}}."),
         export="2 --of 1,2",
         pids=(1, 2),
     ),

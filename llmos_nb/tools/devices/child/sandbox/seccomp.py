@@ -64,9 +64,7 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_char_p))
 
 
-def program(
-    machine: str, *, processes: bool, about_files: bool, acts: bool = True
-) -> list[tuple[int, int, int, int]]:
+def program(machine: str, *, processes: bool, about_files: bool, acts: bool = True) -> list[tuple[int, int, int, int]]:
     """Write the filter.
 
     Parameters
