@@ -2,6 +2,7 @@
 
 import builtins
 import json
+import signal
 import sys
 from enum import StrEnum
 from itertools import pairwise
@@ -285,6 +286,16 @@ def test_code_that_never_comes_back_is_told_so_and_the_check_does(loop, told, tm
     asks = input
     verdict = lesson("01", folder=tmp_path).check("loop", loop)
     assert not verdict and told in verdict.message and builtins.input is asks, verdict
+
+
+def test_code_that_spins_is_ended_also_in_a_program_that_ignores_interrupts(tmp_path, monkeypatch):
+    monkeypatch.setattr(core, "COMPUTES_S", 0.2)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert "nothing bounds it" in lesson("01", folder=tmp_path).check("loop", spins).message
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_an_interrupt_of_a_person_is_no_verdict(tmp_path):

@@ -89,7 +89,7 @@ class InProcess:
         sys.addaudithook(self._note)
 
     def _note(self, event, args):
-        if event in STARTED:
+        if STARTED and event in STARTED:  # at the end of Python names of modules are gone
             self.started.append(f"{event} {args[1] if event == 'subprocess.Popen' else next(iter(args), '')}"[:200])
 
     @pytest.hookimpl(trylast=True)

@@ -43,6 +43,10 @@ class Watch:
         if alone:
             sys.settrace(self._look_here)
         else:
+            # as in a program that was begun in the background: nothing would come of an interrupt
+            self._ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+            if self._ignored:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
             threading.Thread(target=self._look, daemon=True).start()
 
     def end(self) -> None:
@@ -50,6 +54,8 @@ class Watch:
         self.over.set()
         if self._alone:
             sys.settrace(self._before)
+        elif self._ignored:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def begin(self) -> None:
         """Count anew."""
