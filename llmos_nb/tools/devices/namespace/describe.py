@@ -71,7 +71,7 @@ def class_of(value: type, values: bool) -> list[str]:
     return [head, *([f"- methods: {', '.join(methods)}"] if methods else [])]
 
 
-Lines = list[str]
+Lines = Iterable[str]  # where values lie in values, made as they are asked for: of an inner one only the first is
 _MANY, _TEXT, _BIG = 20, 120, 20_000_000
 _CONNECTIONS = ("Connection", "Engine", "Client", "Session", "Cursor", "Pool", "Redis")
 
@@ -92,7 +92,7 @@ def brief(name: str, value: Any, values: bool) -> str:
     """Return the headline only; of a name that looks like a secret only the type."""
     if secret_name(name):
         return f"{type(value).__name__}, {HIDDEN}"
-    return lines_of(value, values)[0]
+    return next(iter(lines_of(value, values)))
 
 
 def _text(value: str, values: bool) -> Lines:
@@ -122,10 +122,12 @@ def _moment(value: Any, values: bool) -> Lines:
 
 
 def _dict(value: dict[Any, Any], values: bool) -> Lines:
-    size, kind = dict.__len__(value), type(value).__name__
-    lines = [f"- {_key(k)}: {brief(_key(k), v, values)}" for k, v in islice(dict.items(value), _MANY)]
-    more = [f"- and {size - _MANY:,} more"] if size > _MANY else []
-    return [f"{kind}, {size:,} key{'' if size == 1 else 's'}", *lines, *more]
+    size = dict.__len__(value)
+    yield f"{type(value).__name__}, {size:,} key{'' if size == 1 else 's'}"
+    for key, inner in islice(dict.items(value), _MANY):
+        yield f"- {(said := _key(key))}: {brief(said, inner, values)}"
+    if size > _MANY:
+        yield f"- and {size - _MANY:,} more"
 
 
 def _key(key: Any) -> str:
@@ -146,7 +148,7 @@ def _items(value: Any, values: bool) -> Lines:
     plain = values and all(type(v) in (str, int, float, bool, type(None)) for v in first)
     if not plain or not first:
         return [head]
-    shown = ", ".join(_word(lines_of(v, True)[0]) for v in first[:6])
+    shown = ", ".join(_word(next(iter(lines_of(v, True)))) for v in first[:6])
     return [f"{head}: {shown}{', …' if size > len(first[:6]) else ''}"]
 
 
@@ -206,10 +208,9 @@ def _instance(value: Any, values: bool) -> Lines:
         own: Iterable[tuple[str, Any]] = object.__getattribute__(value, "__dict__").items()
     except AttributeError:
         own = ()
-    shown = [(n, v) for n, v in islice(own, 2 * _MANY) if not n.startswith("_")][:_MANY]
-    said = {n: brief(n, v, values) if _known(v) else type(v).__name__ for n, v in shown}
-    lines = [f"- .{n}: {what}" for n, what in said.items()]
-    return [f"{type(value).__module__}.{type(value).__name__} instance".removeprefix("__main__."), *lines]
+    yield f"{type(value).__module__}.{type(value).__name__} instance".removeprefix("__main__.")
+    for name, inner in islice(((n, v) for n, v in islice(own, 2 * _MANY) if not n.startswith("_")), _MANY):
+        yield f"- .{name}: {brief(name, inner, values) if _known(inner) else type(inner).__name__}"
 
 
 def _known(value: Any) -> bool:
