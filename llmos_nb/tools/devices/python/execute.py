@@ -80,7 +80,6 @@ class Runner:
 
     def __init__(self, namespace: dict[str, Any], deadline_s: float, ip: Any = None) -> None:
         self.namespace, self._ip = namespace, ip
-        namespace.setdefault("__name__", "__main__")  # or a class that `type` makes there has no module
         self._seconds, self._until = deadline_s, time.monotonic() + deadline_s
 
     @property
