@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from llmos_nb.heap.adapters.tables import same_values
-from llmos_nb.heap.digest.digest import home
 from llmos_nb.policy.secrets import redact, secret_name, secret_text
 
 ROWS, COLUMNS, CELL, CHARS = 60, 20, 40, 16_000
@@ -29,13 +28,14 @@ def spelled(value: Any) -> str:
     elif hasattr(value, "isoformat"):
         text = str(value.isoformat()).removesuffix("T00:00:00")
     else:
-        text = str(value) if home(type(value)).partition(".")[0] in _PLAIN else f"a {type(value).__name__}"
+        home = type(value).__module__.partition(".")[0]
+        text = str(value) if home in _PLAIN else f"a {type(value).__name__}"
     return " ".join(redact(text).split())
 
 
 def form(value: Any) -> list[Any]:
     """Return the type of a value and its dimensions, as far as these are known without running its code."""
-    kind, root = type(value), home(type(value)).partition(".")[0]
+    kind, root = type(value), type(value).__module__.partition(".")[0]
     if kind in _BOXES:
         return [kind.__name__, len(value)]
     shape = getattr(value, "shape", ()) if root in _LIBRARIES and not isinstance(value, type) else ()
@@ -44,7 +44,7 @@ def form(value: Any) -> list[Any]:
 
 def is_table(value: Any) -> bool:
     """Return whether a value is a table with columns that `grid` knows."""
-    root, kind = home(type(value)).partition(".")[0], type(value).__name__
+    root, kind = type(value).__module__.partition(".")[0], type(value).__name__
     return root in ("pandas", "polars") and kind == "DataFrame"
 
 

@@ -149,7 +149,7 @@ def _default(value: object) -> Any:
 
 def _scalar(value: Any) -> Any:
     """Return the plain value of a number of numpy, a date, path, decimal or enum member; None for the rest."""
-    if getattr(type(value), "__module__", "") == "numpy" and getattr(value, "shape", None) == ():
+    if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
         return value.item()
     if isinstance(value, Enum):
         return value.value

@@ -6,13 +6,12 @@ from typing import Any
 
 from llmos_nb.heap.content.plain import _forms, _hashed, _words
 from llmos_nb.heap.content.tables import _array
-from llmos_nb.heap.digest.digest import home
 
 
 # Figures: by the texts and the data of what is drawn; limits, colours and sizes do not count.
 def _figure(value: Any, within: tuple[int, ...]) -> str:
     """Return a figure, the axes of one, or an image in words; nothing for anything else."""
-    root = home(type(value)).partition(".")[0]
+    root = type(value).__module__.partition(".")[0]
     if root == "PIL" and hasattr(value, "tobytes") and hasattr(value, "mode"):
         return f"Image ({value.width} x {value.height} {value.mode}): {_hashed(value.tobytes())}"
     if root != "matplotlib":

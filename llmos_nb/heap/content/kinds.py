@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from llmos_nb.heap.content.plain import _forms, _words
-from llmos_nb.heap.digest.digest import home
 
 
 # Other kinds of Python's own: dates, paths and the like as they are spelled, objects of own classes by what they hold.
@@ -16,12 +15,12 @@ def _kind(value: Any, within: tuple[int, ...]) -> str:
         return f"complex({_words(value.real)}, {_words(value.imag)})"
     if hasattr(kind, "__members__"):
         return f"{kind.__name__}.{getattr(value, 'name', value)}"
-    if home(kind) == "re" and hasattr(value, "span"):
+    if kind.__module__ == "re" and hasattr(value, "span"):
         return f"Match({value.span()}, {value.groups()!r}, {value[0]!r})"
     if kind.__name__ in ("deque", "dict_keys", "dict_values", "dict_items"):
         return f"{kind.__name__}({_words(list(value))})"
     spelled = ("re", "datetime", "decimal", "fractions", "pathlib", "uuid", "zoneinfo", "ipaddress")
-    if home(kind) in spelled or kind is range or (home(kind), kind.__name__) == ("httpx", "URL"):
+    if kind.__module__ in spelled or kind is range or (kind.__module__, kind.__name__) == ("httpx", "URL"):
         return repr(value)  # of a URL, that hides a password
     return ""
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from llmos_nb.heap.content.plain import _forms, _hashed, _words
-from llmos_nb.heap.digest.digest import home
 
 
 # Fitted models: by their parameters and by what fitting gave; how long it took does not count.
 def _model(value: Any, within: tuple[int, ...]) -> str:
     """Return a fitted model, or a generator, in words; nothing for anything else."""
-    root, kind = home(type(value)).partition(".")[0], type(value).__name__
+    root, kind = type(value).__module__.partition(".")[0], type(value).__name__
     if hasattr(value, "get_params") and hasattr(value, "__dict__"):
         fitted = {k: v for k, v in vars(value).items() if k.endswith("_") and not k.startswith("_") and "time" not in k}
         results = {"cv_results_": _timeless(fitted["cv_results_"])} if "cv_results_" in fitted else {}

@@ -11,8 +11,6 @@ from __future__ import annotations
 from hashlib import sha256 as _sha256
 from typing import Any
 
-from llmos_nb.heap.digest.digest import home
-
 _forms: list[Any] = []  # for other kinds of values: each takes a value and says its words, or None
 
 
@@ -37,7 +35,7 @@ def _hashed(*parts: bytes) -> str:
 def _words(value: Any, within: tuple[int, ...] = ()) -> str:
     """Return a value in words: plain data as Python spells it, other kinds by `_forms`, the rest by type."""
     kind = type(value)
-    if home(kind) == "numpy" and getattr(value, "shape", None) == () and hasattr(value, "item"):
+    if kind.__module__ == "numpy" and getattr(value, "shape", None) == () and hasattr(value, "item"):
         value = value.item()
     if isinstance(value, float):
         return f"{float(f'{value:.9g}') + 0.0!r}"
@@ -51,7 +49,7 @@ def _words(value: Any, within: tuple[int, ...] = ()) -> str:
     found = next((words for form in _forms if (words := form(value, inside))), "")
     if not found and isinstance(value, int | str | bytes | bytearray):
         found = repr(value)
-    own = home(kind) in ("__main__", "types") or hasattr(kind, "__dataclass_fields__")
+    own = kind.__module__ in ("__main__", "types") or hasattr(kind, "__dataclass_fields__")
     if not found and own and hasattr(value, "__dict__") and not callable(value) and kind.__name__ != "module":
         found = f"{kind.__name__}({_words(vars(value), inside)})"
     return found or f"<{kind.__name__}>"

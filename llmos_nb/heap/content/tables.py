@@ -6,7 +6,6 @@ from sys import modules as _modules
 from typing import Any
 
 from llmos_nb.heap.content.plain import _forms, _hashed, _words
-from llmos_nb.heap.digest.digest import home
 
 
 # Arrays and tables: by type, shape, the types of the columns, and their content.
@@ -36,7 +35,7 @@ def _list(values: Any) -> bytes:
 
 def _column(value: Any) -> bytes:
     """Return the content of a column or index of pandas as bytes."""
-    if home(type(value.dtype)).startswith("numpy"):
+    if type(value.dtype).__module__.startswith("numpy"):
         return _array(value.to_numpy())
     return _array(value.to_numpy("M8[ns]")) if str(value.dtype).startswith("datetime64") else _list(value.tolist())
 
@@ -49,7 +48,7 @@ def _index(value: Any) -> bytes:
 
 def _table(value: Any, within: tuple[int, ...]) -> str:
     """Return an array or table in words; nothing for anything else."""
-    root, kind = home(type(value)).partition(".")[0], type(value).__name__
+    root, kind = type(value).__module__.partition(".")[0], type(value).__name__
     if root == "torch" and hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
     if root == "scipy" and hasattr(value, "tocsr"):
@@ -86,7 +85,7 @@ def _described(value: Any, kind: str, parts: list[bytes]) -> str:
     named = ", ".join(map(str, types))
     named = named if len(named) <= 80 else f"{named[:60]}… {_hashed(named.encode())}"
     few = len(value.shape) == 1 and len(value) <= 8 and getattr(value.dtype, "itemsize", 0) >= 8 and kind != "Tensor"
-    if few and home(type(value)) == "numpy" and len(words := _words(value.tolist())) <= 120:
+    if few and type(value).__module__ == "numpy" and len(words := _words(value.tolist())) <= 120:
         return f"{kind} {shape} {named} {words}"
     if few and kind == "Series" and hasattr(value, "to_dict") and len(words := _words(value.to_dict())) <= 120:
         return f"{kind} {shape} {named} {words}: {_hashed(*parts)}"

@@ -31,7 +31,7 @@ _HIDDEN = ("matplotlib", "ipywidgets", "IPython", "ipykernel", "asyncio", "threa
 
 def home(kind: type) -> str:
     """Return the full name of a class's module; a few classes hide it behind a descriptor of their instances."""
-    module = getattr(kind, "__module__", None)  # `type` gives none where the namespace has no name
+    module = kind.__module__
     return module if isinstance(module, str) else "builtins"
 
 

@@ -39,7 +39,7 @@ def write(value: Any, tree: Write) -> dict[str, Tree] | None:
         Writes a plain value.
     """
     kind = type(value).__name__
-    home = getattr(type(value), "__module__", "").partition(".")[0]
+    home = type(value).__module__.partition(".")[0]
     if home == "numpy" and hasattr(value, "dtype"):
         return {"array" if kind == "ndarray" else "scalar": _array(value)}
     if home == "pandas" and kind == "DataFrame":

@@ -165,7 +165,7 @@ class _Writer:
             return {kind.__name__: _WRITERS[kind](value, tree)}
         found = write(value, tree)
         if found is None:
-            raise TypeError(f"{getattr(kind, '__module__', '')}.{kind.__qualname__} does not come back")
+            raise TypeError(f"{kind.__module__}.{kind.__qualname__} does not come back")
         return found
 
 

@@ -236,9 +236,3 @@ async def test_values_of_a_step_that_was_refused_are_freed_with_its_error(work):
         assert not [o for o in gc.get_objects() if type(o).__name__ == "Large"]
     finally:
         gc.enable()
-
-
-async def test_class_that_a_step_makes_by_type_needs_no_module(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    made = await ran(space := {"a": 1}, python("x = type('Made', (), {})()"))
-    assert made.status == "done" and type(space["x"]).__name__ == "Made", made.result
