@@ -18,10 +18,10 @@ from bench_passes import Recorder  # noqa: E402 - the path comes first
 @pytest.fixture(scope="module")
 def passes(tmp_path_factory):
     out = tmp_path_factory.mktemp("passes") / "passes.json"
-    # what looks like a key in the environment is looked for in all that is written, in files of its own
-    environ = {
-        k: v for k, v in os.environ.items() if k in ("HOME", "LANG", "LLMOS_HOME", "PATH", "PYTHONPATH", "TMPDIR")
-    }
+    kept = ("HOME", "LANG", "LLMOS_HOME", "PATH", "PYTHONPATH", "TMPDIR")
+    environ = {k: v for k, v in os.environ.items() if k in kept}
+    # it is looked for in all that is written, in files of its own: most people have one
+    environ["SERVICE"] = "q7Rk2Vx9Lm4Tz8Wd3Hn6Bc1Yf5"
     done = subprocess.run(
         [sys.executable, str(BENCH), "--json", str(out)],
         capture_output=True,

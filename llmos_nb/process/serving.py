@@ -20,7 +20,7 @@ from llmos_nb.tools import Tool
 MOST = 50
 ACTS = {
     "type": "array", "maxItems": MAX_ACTS, "items": {"type": "string", "maxLength": ACT_CHARS},
-    "description": "What the step will do outside, an expression each",
+    "description": "What the step will do outside, an expression each; [] for nothing",
 }  # fmt: skip
 
 

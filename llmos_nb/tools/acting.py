@@ -6,10 +6,11 @@ import os
 import re
 import sysconfig
 from collections.abc import Iterator
+from importlib.machinery import SourceFileLoader, SourcelessFileLoader
 from pathlib import Path
 from types import CodeType, FrameType
 
-from llmos_nb.tools import natives, reentry, unheard
+from llmos_nb.tools import handed, natives, reentry, unheard
 
 ROOT = f"{Path(__file__).parents[1]}{os.sep}"
 _OWN = tuple(ROOT + room + os.sep for room in ("journal", "tools", "process", "heap"))
@@ -33,23 +34,52 @@ _SHOWING = tuple(
 )
 _FINDERS = ("_path_hooks", "_find_spec")
 _ACTING = tuple(str(Path(ROOT, p)) for p in ("heap/ambient.py", "views/spans", "views/loop"))  # there it acts itself
+_LOADERS = (SourceFileLoader, SourcelessFileLoader)
 SITES = ("site-packages", "dist-packages")
 STDLIB = tuple({f"{sysconfig.get_path(k)}{os.sep}" for k in ("stdlib", "platstdlib")})
+
+
+# what stands in the place of functions that a step calls
+_BETWEEN = tuple(
+    str(Path(ROOT, "tools", f"{name}.py"))
+    for name in ("trampolines", "unheard", "natives", "connections", "databases", "logs")
+)
+STEP = "<code of a step>"
+
+
+def file_of(code: CodeType) -> str:
+    """Return the file of code; code of a step may bear any name, and is in none."""
+    return STEP if reentry.of_step(code) else code.co_filename
+
+
+def bears_ours(code: CodeType | str) -> bool:
+    """Return whether code, or code of this file name, would count as this package's."""
+    return (code if isinstance(code, str) else file_of(code)).startswith(ROOT)
+
+
+def loaded(frame: FrameType | None) -> bool:
+    """Return whether the import system itself acts, with the very file that a module is in."""
+    while frame is not None and file_of(frame.f_code).startswith("<frozen "):
+        loader = frame.f_locals.get("self") if frame.f_code.co_name in ("get_code", "exec_module") else None
+        if type(loader) in _LOADERS and loader.__dict__.keys() <= {"name", "path"}:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def caller(frame: FrameType | None, *skipped: str) -> str:
     """Return the file of the nearest code that is not of the standard library, nor under these paths."""
     while frame is not None:
-        if not _between(frame) and not frame.f_code.co_filename.startswith(skipped):
-            return frame.f_code.co_filename
+        if not _between(frame) and not (file := file_of(frame.f_code)).startswith(skipped):
+            return file
         frame = frame.f_back
     return ""
 
 
 def _between(frame: FrameType) -> bool:
     """Return whether code only stands between others: the standard library's, and what calls for a step."""
-    ours = ("<frozen", reentry.__file__, unheard.__file__, natives.__file__)
-    return in_stdlib(frame) or frame.f_code.co_filename.startswith(ours)
+    ours = ("<frozen", reentry.__file__, handed.__file__, unheard.__file__, natives.__file__)
+    return in_stdlib(frame) or file_of(frame.f_code).startswith(ours)
 
 
 def _for_step(frame: FrameType | None) -> bool:
@@ -70,9 +100,14 @@ def libraries(frame: FrameType | None) -> Iterator[str]:
         frame = frame.f_back
 
 
+def libraries_name(file: str) -> bool:
+    """Return whether code in a file of this name would count as a library's, or as the standard library's."""
+    return file.startswith((*STDLIB, "<frozen ")) or any(site in file for site in SITES)
+
+
 def in_stdlib(frame: FrameType) -> bool:
     """Return whether code is the standard library's."""
-    file = frame.f_code.co_filename
+    file = file_of(frame.f_code)
     return file.startswith(STDLIB) and not any(site in file for site in SITES)
 
 
@@ -85,19 +120,32 @@ def by_us(frame: FrameType) -> bool:
         and not _for_step(frame)
         and not (file.startswith(_LOOKING) and not file.startswith(_ACTING))
         and not device
+        and not _lent(frame)
     )
+
+
+def _lent(frame: FrameType | None) -> bool:
+    """Return whether code of a step has called code of these rooms, which acts for it then."""
+    entered = ""
+    while frame is not None and (file := file_of(frame.f_code)) != STEP:
+        if file.startswith(ROOT):
+            entered = file
+        elif not libraries_name(file):  # somebody else's code has called it
+            return False
+        frame = frame.f_back
+    return frame is not None and entered.startswith(_OWN) and not entered.startswith((*_BETWEEN, _OTHERS))
 
 
 def by_look(frame: FrameType | None) -> bool:
     """Return whether an object acts that is only looked at, by no code of its own: a property, a formatter."""
-    while frame is not None and frame.f_code.co_filename in (unheard.__file__, natives.__file__):
+    while frame is not None and file_of(frame.f_code) in (unheard.__file__, natives.__file__):
         frame = frame.f_back  # it tells of what is called there
     at = frame
     while at is not None and in_stdlib(at):
         at = at.f_back
-    if at is not None and (at.f_code.co_filename.endswith(_SHOWING) or _finds(at.f_code)):
+    if at is not None and (file_of(at.f_code).endswith(_SHOWING) or _finds(at.f_code)):
         return True
-    while frame is not None and not (file := frame.f_code.co_filename).startswith(ROOT):
+    while frame is not None and not (file := file_of(frame.f_code)).startswith(ROOT):
         if not file.startswith((*STDLIB, "<frozen")) and not any(site in file for site in SITES):
             return False
         frame = frame.f_back
@@ -115,7 +163,7 @@ def importing(frame: FrameType | None) -> bool:
 
 def _finds(code: CodeType) -> bool:
     """Return whether code of the import system asks a finder, which somebody has put there."""
-    return code.co_filename.startswith("<frozen importlib") and code.co_name in _FINDERS
+    return file_of(code).startswith("<frozen importlib") and code.co_name in _FINDERS
 
 
 def by_library(frame: FrameType) -> bool:

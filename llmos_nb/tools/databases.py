@@ -39,7 +39,7 @@ def tell_writes(connection: sqlite3.Connection, may: Callable[[str], bool]) -> N
     """
     file = ""
     with suppress(sqlite3.Error, IndexError):
-        file = str(connection.execute("pragma database_list").fetchall()[0][2] or "")
+        file = str(sqlite3.Connection.execute(connection, "pragma database_list").fetchall()[0][2] or "")
     path = os.path.realpath(file) if file else ""
     attached = path
 
@@ -56,10 +56,11 @@ def tell_writes(connection: sqlite3.Connection, may: Callable[[str], bool]) -> N
         where = path if database in (None, "", "main") else attached
         return sqlite3.SQLITE_OK if not where or may(where) else sqlite3.SQLITE_DENY
 
-    connection.set_authorizer(authorize)
+    sqlite3.Connection.set_authorizer(connection, authorize)  # a class of a step's may have another
 
 
 _connecting = threading.local()
+_wants: list[Callable[[str], bool]] = []
 
 
 def follow(may: Callable[[str], bool], wanted: Callable[[], bool]) -> None:
@@ -72,7 +73,7 @@ def follow(may: Callable[[str], bool], wanted: Callable[[], bool]) -> None:
     wanted : callable
         Returns whether the caller's connection is to tell; others are left as they are.
     """
-    real = sqlite3.connect
+    real, _wants[:] = sqlite3.connect, [may]
 
     @wraps(real)
     def connect(*args: Any, **kwargs: Any) -> sqlite3.Connection:
@@ -90,6 +91,12 @@ def follow(may: Callable[[str], bool], wanted: Callable[[], bool]) -> None:
 
     unheard.place(sqlite3, "connect", connect)
     unheard.place(sqlite3.dbapi2, "connect", connect)
+
+
+def opened(connection: sqlite3.Connection) -> None:
+    """Have a connection of a step tell, too, that was made past `connect`, by its class."""
+    if _wants and not told():
+        tell_writes(connection, _wants[0])
 
 
 def made_by(database: object, *more: object, **options: object) -> str:

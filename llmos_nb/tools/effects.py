@@ -24,8 +24,8 @@ from weakref import WeakValueDictionary, ref
 
 from llmos_nb.errors import CallDenied, EffectRefused, JournalError
 from llmos_nb.policy import listed
-from llmos_nb.tools import connections, databases, natives, reentry, unheard
-from llmos_nb.tools.acting import by_look, by_us
+from llmos_nb.tools import connections, databases, handed, natives, reentry, unheard
+from llmos_nb.tools.acting import STEP, by_look, by_us, caller, file_of
 from llmos_nb.tools.caching import places
 from llmos_nb.tools.call import HANDLE
 from llmos_nb.tools.commands import Said, steers
@@ -162,14 +162,22 @@ _installed: list[str] = []
 
 @contextmanager
 def watching(context: CallContext) -> Iterator[Watch]:
-    """Note what a call does outside, wherever its context goes."""
+    """Note what a call does outside, wherever its context goes.
+
+    Raises
+    ------
+    CallDenied
+        Code of a step makes itself a call of its own.
+    """
+    if caller(sys._getframe(1), __file__) == STEP:
+        raise CallDenied(reentry.DENIED)
     if "hook" not in _installed:
         _installed.append("hook")
         sys.addaudithook(_heard)
     if "functions" not in _installed:
         _installed.append("functions")
         unheard.follow()
-        reentry.follow()
+        handed.follow()
         databases.follow(_may_write, lambda: bool(_whose(sys._getframe(1))))
     connections.follow()
     natives.follow()
@@ -181,6 +189,7 @@ def watching(context: CallContext) -> Iterator[Watch]:
         yield watch
     finally:
         watch.close()
+        watch.refused = None  # it holds the frames of the step, and what is in them
         _ended[id(context)] = context
         _watches.pop(id(context), None)
         if not _watches and not reentry.leaves():
@@ -211,13 +220,15 @@ def _heard(event: str, args: tuple[Any, ...]) -> None:
         return
     _busy.add(ident)
     try:
-        frame, args = sys._getframe(1), unheard.plain(args)
-        for watch in _whose(frame):
+        frame, args = sys._getframe(), unheard.plain(args)
+        bare = frame.f_back is None  # a function of C, on a thread of its own
+        frame = frame.f_back or frame
+        for watch in _whose(frame, bare):
             try:
                 said = read(args, frame, watch)
             except Exception as error:  # what cannot be read counts
                 said = ("other", f"{event} {type(error).__name__}")
-            if said and not by_us(frame):
+            if said and (bare or not by_us(frame)):
                 for kind, what in said if isinstance(said, list) else [said]:
                     steering = kind in _CHANGES and steers(what.rstrip(os.sep))
                     watch.note("command" if steering else kind, what)
@@ -240,13 +251,13 @@ def _within_hook(frame: FrameType | None) -> bool:
     return False
 
 
-def _whose(frame: FrameType) -> list[Watch]:
+def _whose(frame: FrameType, bare: bool = False) -> list[Watch]:
     """Return the steps that an event belongs to, those that have ended included."""
     context = current_call.get()
     if context is None or (id(context) not in _watches and _ended.get(id(context)) is not context):
         # also where one runs that is not watched yet, and calls what a step has left
         context = reentry.owner(frame)
-    if context is None and _last and by_look(frame):  # an object that a step may have made
+    if context is None and _last and (bare or by_look(frame)):  # a step may have made it
         context = _last[0]() or _GONE
     if context is not None:
         found = _watches.get(id(context))
@@ -258,7 +269,7 @@ def _whose(frame: FrameType) -> list[Watch]:
         return []
     at: FrameType | None = frame
     while at is not None:
-        file = at.f_code.co_filename
+        file = file_of(at.f_code)
         if file.startswith(_ROOT) or any(part in file for part in _MACHINERY):
             return []
         at = at.f_back

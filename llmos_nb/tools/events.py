@@ -8,14 +8,25 @@ from __future__ import annotations
 import linecache
 import logging
 import os
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, Protocol
 
 from llmos_nb.policy.code import UNHEARD, ordinary
 from llmos_nb.tools import connections, databases, natives, reentry, unheard
-from llmos_nb.tools.acting import by_library, caller, in_stdlib, libraries, names_folder
+from llmos_nb.tools.acting import (
+    bears_ours,
+    by_library,
+    caller,
+    file_of,
+    in_stdlib,
+    libraries,
+    libraries_name,
+    loaded,
+    names_folder,
+)
 from llmos_nb.tools.caching import places
 from llmos_nb.tools.call import HANDLE
 from llmos_nb.tools.commands import Said, command, worker
@@ -55,7 +66,7 @@ def _harmless(path: str, frame: FrameType, made: Made) -> bool:
     """Return whether a write is nobody's business: compiled modules, files of tempfile's, caches of libraries."""
     if not path or path.startswith(_DEVICES) or scratch(path, made):
         return True
-    if frame.f_code.co_filename.startswith("<frozen importlib"):
+    if loaded(frame):  # what it has compiled of that very file
         return "__pycache__" in path or ".pyc" in path
     if not by_library(frame):
         return False
@@ -115,7 +126,7 @@ def _opened(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | list[
 
 def _made_by_tempfile(args: tuple[Any, ...], frame: FrameType, made: Made) -> None:
     path = _path(args[0])
-    if path.startswith(places()[0] + os.sep):
+    if path.startswith(places()[0] + os.sep) and file_of(frame.f_code) == tempfile.__file__:  # anybody may say so
         made.scratch.add(path)
 
 
@@ -225,7 +236,7 @@ def _imported(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | Non
     if root not in UNHEARD:
         return None
     natives.follow(root)
-    while frame.f_back is not None and (frame.f_code.co_filename.startswith("<frozen") or in_stdlib(frame)):
+    while frame.f_back is not None and (file_of(frame.f_code).startswith("<frozen") or in_stdlib(frame)):
         frame = frame.f_back  # of importlib
     hidden = root not in "".join(linecache.getlines(frame.f_code.co_filename))
     return ("native", root) if reentry.of_step(frame.f_code) and hidden else None
@@ -269,8 +280,32 @@ def _message(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None
     return ("other", "send the page a message") if sender and reentry.of_step(sender.f_code) else None
 
 
+def _run(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
+    """Read that code is about to run: what a step compiles is code of the step, by whatever name."""
+    code = args[0]
+    if isinstance(code, CodeType) and not reentry.of_step(code) and not loaded(frame):
+        if bears_ours(code) and not bears_ours(caller(frame)):
+            return "native", ""
+        reentry.adopt(code, frame, sure=libraries_name(code.co_filename) and not by_library(frame))
+    return None
+
+
+def _put(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
+    """Read that a function gets code that was made apart from it."""
+    return _run(args[2:], frame, made) if args[1] == "__code__" else None
+
+
+def _written_by_hand(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
+    """Read that code is put together: by the name of a file it would count as of whoever wrote that."""
+    named = bears_ours(args[1]) or (libraries_name(args[1]) and not by_library(frame))
+    return ("native", "") if named and not bears_ours(caller(frame)) else None
+
+
 EVENTS: dict[str, Reader] = {
-    "exec": lambda args, frame, made: reentry.adopt(args[0], frame),  # what a step compiles is code of the step
+    "exec": _run,
+    "function.__new__": _run,
+    "object.__setattr__": _put,
+    "code.__new__": _written_by_hand,
     "open": _opened,
     "tempfile.mkstemp": _made_by_tempfile,
     "tempfile.mkdtemp": _made_by_tempfile,
@@ -318,6 +353,7 @@ EVENTS: dict[str, Reader] = {
     "llmos.log": _logged,
     "llmos.zmq": lambda args, frame, made: None if args[0].startswith("inproc:") else ("network", args[0]),
     "sqlite3.connect": _database,
+    "sqlite3.connect/handle": lambda args, frame, made: databases.opened(args[0]),
     "import": _imported,
     **dict.fromkeys(
         ("sqlite3.enable_load_extension", "sqlite3.load_extension", "llmos.interpreter", "sys.remote_exec"),

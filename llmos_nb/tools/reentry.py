@@ -9,25 +9,22 @@ holds it (see the page on security).
 
 from __future__ import annotations
 
-import _thread
-import logging
+import asyncio
 import os
-import socket
 import sys
 import sysconfig
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import Context, ContextVar, copy_context
 from functools import lru_cache, partial, wraps
-from inspect import CO_COROUTINE
+from inspect import CO_COROUTINE, getattr_static
 from pathlib import Path
-from types import CodeType, FrameType
+from types import BuiltinFunctionType, CodeType, FrameType, FunctionType
 from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from llmos_nb.errors import CallDenied
-from llmos_nb.tools import trampolines, unheard
+from llmos_nb.tools import trampolines
 from llmos_nb.tools.protocol import CallContext, current_call
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -41,7 +38,7 @@ _RECORDS = (FORGED, "late_effect")  # signals that say what code of a step did, 
 _codes: WeakValueDictionary[int, CodeType] = WeakValueDictionary()
 _owners: dict[int, CallContext] = {}  # by code: the call of the step that it belongs to
 # threads, handlers of logs and files of sockets that steps made, whoever starts or calls them
-_made: WeakKeyDictionary[object, CallContext] = WeakKeyDictionary()
+made: WeakKeyDictionary[object, CallContext] = WeakKeyDictionary()
 _apart: ContextVar[bool] = ContextVar("apart", default=False)  # whether threads that start here are in no step
 _known: ContextVar[bool] = ContextVar("known", default=False)
 _carried: ContextVar[bool] = ContextVar("carried", default=False)  # whether code of a step handed over what runs here
@@ -52,12 +49,13 @@ _LOOP = "asyncio/events.py"
 # what is called where the code looks like no call of it: a step may have put it into a class of somebody else's, and
 # whoever prints, compares or copies a value has asked for nothing else
 _LOOKS = """get set getattr getattribute init_subclass set_name repr str format hash eq ne lt le gt ge bool len
-    length_hint dir sizeof class doc int float index fspath bytes reduce reduce_ex getstate copy deepcopy instancecheck
-    subclasscheck"""  # fmt: skip
+    length_hint dir sizeof class doc int float index fspath bytes call reduce reduce_ex getstate copy deepcopy
+    instancecheck subclasscheck"""  # fmt: skip
 _BY_ITSELF = frozenset(f"__{name}__" for name in _LOOKS.split())
 MOST_NOTES = 100  # a step may have put what tries again into what hears of each note
 SPARE = 256  # owners of code that is gone
-_LIBRARIES = (f"{Path(__file__).parents[1]}{os.sep}", f"{sysconfig.get_path('stdlib')}{os.sep}", "<frozen")
+_STDLIB = f"{sysconfig.get_path('stdlib')}{os.sep}"
+_LIBRARIES = (f"{Path(__file__).parents[1]}{os.sep}", _STDLIB, "<frozen")
 
 
 def mark(code: CodeType, owner: CallContext | None = None) -> None:
@@ -74,15 +72,15 @@ def mark(code: CodeType, owner: CallContext | None = None) -> None:
             mark(constant, owner)
 
 
-def adopt(code: object, caller: FrameType) -> None:
-    """Mark code that is about to run where code of a step compiled it, or got it from somewhere."""
-    if isinstance(code, CodeType) and of_step(caller.f_code):
+def adopt(code: CodeType, caller: FrameType, sure: bool = False) -> None:
+    """Mark code that is about to run where code of a step compiled it, or got it from somewhere, or it is `sure`."""
+    if sure or of_step(caller.f_code):
         mark(code, _owners.get(id(caller.f_code)))
 
 
 def leaves() -> bool:
     """Return whether there is code of a step that may still be called, or an object that acts for one."""
-    return bool(_codes or _made)
+    return bool(_codes or made)
 
 
 def owner(frame: FrameType | None) -> CallContext | None:
@@ -100,12 +98,19 @@ def owner(frame: FrameType | None) -> CallContext | None:
         if of_step(code):
             found = _owners.get(id(code), found)
             below.append(code)
-        elif code is acting_for.__code__:  # the thread, or its job, was started by a step or by nobody's
+        elif code is acting_for.__code__ and not _stands_in_step(frame.f_back):
+            # the thread, or its job, was started by a step or by nobody's
             return frame.f_locals["context"] if below else None
         elif below and _of_user(code) and _names(frame, below, last):
             return None
         frame, last = frame.f_back, code
     return found
+
+
+def _stands_in_step(frame: FrameType | None) -> bool:
+    while frame is not None and not of_step(frame.f_code):
+        frame = frame.f_back
+    return frame is not None
 
 
 def _names(frame: FrameType, below: list[CodeType], last: CodeType | None) -> bool:
@@ -117,8 +122,10 @@ def _names(frame: FrameType, below: list[CodeType], last: CodeType | None) -> bo
         return True
     named = {*code.co_names, *code.co_varnames, *code.co_freevars, *code.co_cellvars, *code.co_consts}
     called = {part for c in below for part in c.co_qualname.split(".")}
-    held = (getattr(frame.f_globals.get(name), "__code__", None) for name in code.co_names)
-    return bool(named & called) or any(c is b for c in held if c is not None for b in below)
+    values = [frame.f_globals.get(n) for n in code.co_names] + [frame.f_locals.get(n) for n in code.co_varnames]
+    held = [v if isinstance(v, FunctionType) else getattr_static(type(v), "__call__", None) for v in values]
+    codes = [v.__code__ for v in held if isinstance(v, FunctionType)]
+    return bool(named & called) or any(c is b for c in codes for b in below)
 
 
 @lru_cache(maxsize=512)
@@ -154,8 +161,9 @@ def acquaint() -> None:
 def outside() -> Context:
     """Return a context that is in no step: what a message of one process wakes in another is not done by the first."""
     context = copy_context()
-    context.run(current_call.set, None)
-    context.run(_apart.set, True)
+    if not of_step(sys._getframe(1).f_code):
+        context.run(current_call.set, None)
+        context.run(_apart.set, True)
     return context
 
 
@@ -184,7 +192,7 @@ def inside() -> bool:
     """Return whether the caller runs in a step, or was called by code or by a thread of one."""
     frame: FrameType | None = sys._getframe(1)
     handed = current_call.get() is not None or _carried.get() or _handed_over(frame)
-    if handed or threading.current_thread() in _made:
+    if handed or threading.current_thread() in made:
         return True
     while frame is not None and frame.f_code not in _gates:
         if of_step(frame.f_code):
@@ -238,150 +246,27 @@ class Guard:
         raise CallDenied(DENIED)
 
 
-# what takes a callback, and where that stands among the arguments
-_REGISTRARS = (
-    ("atexit", "register", 0), ("threading", "_register_atexit", 0), ("signal", "signal", 1), ("_signal", "signal", 1),
-    ("weakref", "finalize.__init__", 2), ("multiprocessing.util", "Finalize.__init__", 2),
-    ("IPython.core.events", "EventManager.register", 2), ("ipykernel.iostream", "IOPubThread.schedule", 1),
-)  # fmt: skip
-_STARTERS = ((_thread, "start_new_thread"), (_thread, "start_new"), (threading, "_start_new_thread"))
-_JOINABLE = ((_thread, "start_joinable_thread"), (threading, "_start_joinable_thread"))  # from Python 3.13 on
-
-
-def follow() -> None:
-    """Have threads, and what pools of threads are given, belong to whoever starts them, from now on."""
-    for module, name in _STARTERS:
-        if hasattr(module, name):
-            unheard.place(module, name, _starting(getattr(module, name)))
-    for module, name in _JOINABLE:
-        if hasattr(module, name):
-            unheard.place(module, name, _starting_joinable(getattr(module, name)))
-    unheard.place(threading.Thread, "__init__", _noting(threading.Thread.__init__))
-    unheard.place(logging.Handler, "__init__", _noting(logging.Handler.__init__))
-    unheard.place(logging.Handler, "handle", _handling(_for_maker(logging.Handler.handle)))
-    unheard.place(socket.SocketIO, "__init__", _noting(socket.SocketIO.__init__))
-    unheard.place(socket.SocketIO, "write", _for_maker(socket.SocketIO.write))  # also what is still in a buffer
-    unheard.place(ThreadPoolExecutor, "submit", _submitting(ThreadPoolExecutor.submit))
-    for place, name, at in _REGISTRARS:
-        kind, _, call = name.rpartition(".")
-        owner: Any = getattr(sys.modules.get(place), kind, None) if kind else sys.modules.get(place)
-        if owner is not None and hasattr(owner, call):
-            unheard.place(owner, call, _leaving(getattr(owner, call), at))
-
-
-def _noting(init: Callable[..., None]) -> Callable[..., None]:
-    @wraps(init)
-    def begin(self: object, *args: Any, **kwargs: Any) -> None:
-        init(self, *args, **kwargs)
-        if (context := _caller()) is not None:
-            _made[self] = context
-
-    return begin
-
-
-def _for_maker(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Have an object that a step made act for that step, whoever calls it: a handler of a log, a file of a socket."""
-
-    @wraps(method)
-    def act(self: object, *given: Any) -> Any:
-        maker = _made.get(self)
-        return method(self, *given) if maker is None else acting_for(maker, method, self, *given)
-
-    return act
-
-
-def _handling(handle: Callable[..., Any]) -> Callable[..., Any]:
-    """Have a handler of a log tell of each line."""
-
-    @wraps(handle)
-    def act(self: logging.Handler, record: logging.LogRecord) -> Any:
-        sys.audit("llmos.log", self)
-        return handle(self, record)
-
-    return act
-
-
-def _starting(start: Callable[..., int]) -> Callable[..., int]:
-    @wraps(start)
-    def begin(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> int:
-        return start(acting_for, (_maker(fn), fn, *args), kwargs or {})
-
-    return begin
-
-
-def _starting_joinable(start: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(start)
-    def begin(fn: Callable[[], Any], *args: Any, **kwargs: Any) -> Any:
-        maker = _maker(fn)
-        _into_context(getattr(fn, "__self__", None), maker)
-        return start(partial(acting_for, maker, fn), *args, **kwargs)
-
-    return begin
-
-
-def _into_context(thread: Any, maker: CallContext | None) -> None:
-    """Have a thread be its maker's also where it runs in a context of its own, as each does from Python 3.14 on."""
-    context = getattr(thread, "_context", None)
-    if maker is not None and isinstance(thread, threading.Thread) and isinstance(context, Context):
-        thread._context = context.copy()  # type: ignore[attr-defined]  # it may be somebody's who is in no step
-        thread._context.run(current_call.set, maker)  # type: ignore[attr-defined]
-
-
-def _maker(fn: Callable[..., Any]) -> Any:
-    """Return the step that made the thread of a function, or that starts it; None for neither."""
-    thread = getattr(fn, "__self__", None)
-    return (_made.get(thread) if isinstance(thread, threading.Thread) else None) or _caller()
-
-
-def _submitting(submit: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:
-    @wraps(submit)
-    def handed(self: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        if _in_interpreters(self):  # it is pickled, and runs where nobody hears what it does
-            sys.audit("llmos.interpreter", (), {})
-            return submit(self, fn, *args, **kwargs)
-        return submit(self, acting_for, _caller(), fn, *args, **kwargs)
-
-    return handed
-
-
-def _in_interpreters(pool: object) -> bool:
-    """Return whether the workers of a pool of threads are interpreters of their own, as from Python 3.14 on."""
-    kind = getattr(sys.modules.get("concurrent.futures.interpreter"), "InterpreterPoolExecutor", None)
-    return isinstance(kind, type) and isinstance(pool, kind)
-
-
-def _leaving(register: Callable[..., Any], at: int) -> Callable[..., Any]:
-    """Have a callback that the code of a step registers act for that step, whenever it is called."""
-
-    @wraps(register)
-    def begin(*args: Any, **kwargs: Any) -> Any:
-        context = _caller() if of_step(sys._getframe(1).f_code) else None
-        if context is None or len(args) <= at or not callable(args[at]):
-            return register(*args, **kwargs)
-        given = register(*args[:at], _Left(context, args[at]), *args[at + 1 :], **kwargs)
-        return given.fn if isinstance(given, _Left) else given
-
-    return begin
-
-
-class _Left:
-    """A callback of a step; it is equal to the function behind it, by which it is unregistered."""
-
-    def __init__(self, context: CallContext, fn: Callable[..., Any]) -> None:
-        self.context, self.fn = context, fn
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return acting_for(self.context, self.fn, *args, **kwargs)
-
-    def __eq__(self, other: object) -> bool:
-        return self is other or bool(self.fn == other)
-
-    def __hash__(self) -> int:
-        return hash(self.fn)
-
-
-def _caller() -> CallContext | None:
+def caller() -> CallContext | None:
+    """Return the step that has called the function that asks; None for none."""
     return current_call.get() or (None if _apart.get() else owner(sys._getframe(2)))
+
+
+def queued(init: Callable[..., None], left: Callable[..., object]) -> Callable[..., None]:
+    """Have a function that has no frame of a step's act for the step that hands it to an event loop, in any context."""
+
+    @wraps(init)
+    def begin(self: object, callback: Any, *given: Any, **more: Any) -> None:
+        inner = callback
+        while type(inner) is partial:
+            inner = inner.func
+        if type(inner) is BuiltinFunctionType:
+            other = not isinstance(inner.__self__, asyncio.Future)  # a task that goes on is nobody else's
+        else:
+            other = type(inner) is FunctionType and inner.__code__.co_filename.startswith(_STDLIB)
+        context = caller() if other else None
+        init(self, callback if context is None else left(context, callback), *given, **more)
+
+    return begin
 
 
 def acting_for(context: CallContext | None, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:

@@ -91,6 +91,7 @@ def telling(
 
     @wraps(real)
     def call(*args: Any, **kwargs: Any) -> Any:
+        args = tuple(os.fspath(a) if isinstance(a, os.PathLike) else a for a in args)  # what is judged is what is used
         sys.audit(event, *said(args, kwargs))
         return real(*args, **kwargs)
 

@@ -147,7 +147,7 @@ class Driven:
             given = {"model": self.agent, "tools": tools, "budget": "1000000 steps"}
             self.process = session.create(prompt, **given)
         plan = plans(self.written, suite, self.how.revised)[task]
-        if any(step["acts"] for step in plan["steps"]):
+        if commits(plan):
             LOOP.run_until_complete(self._committed(plan))
 
     async def _committed(self, plan):
@@ -318,6 +318,11 @@ def tool(name, description, schema):
     return Tool(name, description, schema, run)
 
 
+def commits(plan):
+    """Return whether each step of a plan says what it will do outside, be it nothing."""
+    return all("acts" in step for step in plan["steps"])
+
+
 def plans(written, suite, revised=True):
     """Return the plans of a suite, by task."""
     first = "" if revised else ".first"
@@ -326,12 +331,7 @@ def plans(written, suite, revised=True):
 
 def committed(written, names, revised=True):
     """Return the suites and tasks that commit to acts."""
-    return {
-        (name, task)
-        for name in names
-        for task, plan in plans(written, name, revised).items()
-        if any(step["acts"] for step in plan["steps"])
-    }
+    return {(name, task) for name in names for task, plan in plans(written, name, revised).items() if commits(plan)}
 
 
 def bounded(parser):

@@ -136,3 +136,19 @@ async def test_a_tool_that_is_handed_a_key_in_disguise_asks(script):
     proc = await llmos.run("x", model=script(*turns), namespace=names, tools=[mail])
     assert proc.state == "waiting" and sent == []
     assert ["secret", "`mail` is handed the secret api_key"] in proc.run.state.questions["r2.0"]["risks"]
+
+
+@pytest.mark.parametrize("shift", range(9))
+def test_key_is_found_wherever_it_stands_in_a_text(shift):
+    box = Vault()
+    box.learn({"SERVICE": KEY})
+    for spelled in (
+        KEY,
+        KEY[::-1],
+        KEY[4:15],
+        " ".join(str(ord(c)) for c in KEY),
+        base64.b64encode(KEY.encode()).decode(),
+    ):
+        assert box.dirty(json.dumps({"result": "x" * shift + spelled + " y"}).encode()), spelled
+        assert box.redact("x" * shift + spelled + " y") != "x" * shift + spelled + " y"
+    assert not box.dirty(json.dumps({"result": "x" * shift + "2024-05-01, 1234.5 and k3y"}).encode())

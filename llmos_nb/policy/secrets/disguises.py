@@ -10,10 +10,11 @@ import base64
 import codecs
 import re
 import string
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 from operator import eq
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from llmos_nb.messages import clean
 from llmos_nb.policy.secrets.shapes import KEY, in_base64, turns
@@ -22,12 +23,12 @@ PIECE, STEP, MOST = 8, 4, 32
 BEGUN = 4  # letters that may begin a key: fewer stand at many an end, and where nothing follows they would never come
 PART = 10  # characters of a part in another alphabet
 _TURNS = 3  # of a piece
-AROUND, _TURN = 4, re.compile(rb"[a-z][0-9]")
+GRAMS: tuple[tuple[int, Literal["Q", "I"]], ...] = ((8, "Q"), (4, "I"))  # letters that are read at once, as one number
 _KEPT = (string.ascii_letters + string.digits).encode()
-_REST = bytes(b for b in range(256) if b not in _KEPT)
-_SMALL = bytes.maketrans(string.ascii_uppercase.encode(), string.ascii_lowercase.encode())
-_ESCAPES = re.compile(rb"\\+[nrtbf\"']?")
-_JSON = re.compile(rb"\\\\+[nrtbf\"']?|\\(?:u[0-9a-f]{4}|.)")  # of JSON, and of a text in it
+REST = bytes(b for b in range(256) if b not in _KEPT)
+SMALL = bytes.maketrans(string.ascii_uppercase.encode(), string.ascii_lowercase.encode())
+ESCAPES = re.compile(rb"\\+[nrtbf\"']?")
+JSON_ESCAPES = re.compile(rb"\\\\+[nrtbf\"']?|\\(?:u[0-9a-f]{4}|.)")  # of JSON, and of a text in it
 _LETTERS = re.compile(r"\\+[nrtbf\"']?|([0-9A-Za-z])")
 
 
@@ -52,16 +53,16 @@ class Spelling(NamedTuple):
 def bare(text: str) -> bytes:
     """Return the letters and digits of a text, all small."""
     raw = text.encode("ascii", "ignore")
-    return _bare(_ESCAPES.sub(b"", raw) if b"\\" in raw else raw)
+    return _bare(ESCAPES.sub(b"", raw) if b"\\" in raw else raw)
 
 
 def bare_json(encoded: bytes) -> bytes:
     """Return the same of the text that JSON holds."""
-    return _bare(_JSON.sub(b"", encoded) if b"\\" in encoded else encoded)
+    return _bare(JSON_ESCAPES.sub(b"", encoded) if b"\\" in encoded else encoded)
 
 
 def _bare(raw: bytes) -> bytes:
-    return raw.translate(_SMALL, _REST)
+    return raw.translate(SMALL, REST)
 
 
 def spellings(value: str, handle: str) -> Iterator[Spelling]:
@@ -102,7 +103,8 @@ def _spelled(value: str) -> Iterator[str]:
 class Disguises:
     """The ways to spell some keys, and the search for them.
 
-    Most pieces have a letter before a digit, of which a text has few: only what stands around those is looked up.
+    A text is read once, four letters at a time, and eight: wherever a piece stands, some of its first letters are read
+    together, and only where these are some piece's is that looked for.
 
     Parameters
     ----------
@@ -113,17 +115,18 @@ class Disguises:
     def __init__(self, spelled: Sequence[Spelling] = ()) -> None:
         self.spelled = spelled
         self._wholes = b" ".join(s.whole for s in spelled)
-        self._around, self._others = dict[bytes, list[bytes]](), list[bytes]()
+        self.by_gram: dict[int, list[bytes]] = {}
         for piece in dict.fromkeys(p for s in spelled for p in s.pieces):
-            around = next((a for a in _around(piece) if len(a) == AROUND), None)
-            (self._others if around is None else self._around.setdefault(around, [])).append(piece)
+            size = next(size for size, _ in GRAMS if len(piece) >= 2 * size - 1)
+            for at in range(size):
+                gram = int.from_bytes(piece[at : at + size], sys.byteorder)
+                self.by_gram.setdefault(gram, []).append(piece)
 
     def holds(self, letters: bytes) -> bool:
         """Return whether there is a piece of a key among the letters of a text."""
-        if any(map(letters.__contains__, self._others)):
-            return True
-        near = self._around.keys() & _around(letters) if self._around else ()
-        return any(piece in letters for around in near for piece in self._around[around])
+        read = (memoryview(letters)[: len(letters) // size * size].cast(kind) for size, kind in GRAMS)
+        near = (gram for grams in read for gram in self.by_gram.keys() & grams)
+        return any(piece in letters for gram in near for piece in self.by_gram[gram])
 
     def taken_out(self, text: str) -> str:
         """Put handles in the place of what a text has of known keys, however it spells them."""
@@ -144,11 +147,6 @@ class Disguises:
         while most < len(letters) and letters[-most - 1 :] in self._wholes:
             most += 1
         return len(text) - at[-most] if most >= BEGUN else 0
-
-
-def _around(letters: bytes) -> set[bytes]:
-    """Return what stands around the places where a digit follows a letter."""
-    return {letters[max(m.start() - 1, 0) : m.start() + AROUND - 1] for m in _TURN.finditer(letters)}
 
 
 def _places(text: str) -> tuple[list[int], bytes]:

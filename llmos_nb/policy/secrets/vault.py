@@ -17,8 +17,18 @@ from typing import Any, NoReturn
 from llmos_nb.errors import UsageError
 from llmos_nb.messages import Message, Request, canonical, compact
 from llmos_nb.policy.secrets import shapes
-from llmos_nb.policy.secrets.cuts import CUT_BYTES, LEAST, WIDE, mended, near_cuts, places
-from llmos_nb.policy.secrets.disguises import NONE, Disguises, bare_json, spellings
+from llmos_nb.policy.secrets.cuts import CUT_BYTES, CUTS, LEAST, WIDE, mended, near_cuts, places
+from llmos_nb.policy.secrets.disguises import (
+    ESCAPES,
+    GRAMS,
+    JSON_ESCAPES,
+    NONE,
+    REST,
+    SMALL,
+    Disguises,
+    bare_json,
+    spellings,
+)
 from llmos_nb.policy.secrets.shapes import SHORTEST, SIGNS, found_in
 
 _LETTERS = "_-xAJ/"  # each sign has one of these, and a letter is found many times faster than a word
@@ -136,11 +146,13 @@ class Vault:
         self._needles = sorted({**dict(self._needles), **found}.items(), key=lambda item: -len(item[0]))
         self._version = object()
         self._handles = [(needle, handle(known)) for needle, known in self._needles]
-        self._marks = list(dict.fromkeys(_encoded(n) for n, _ in self._needles))
         cut = (n for n, _ in self._needles if len(n) > LEAST)
         self._ends = list(dict.fromkeys(_encoded(end) for n in cut for end in (n[:LEAST], n[-LEAST:])))
         spelled = [s for n, v in fresh.items() for s in spellings(v, handle(n))]
         self._disguises = Disguises([*self._disguises.spelled, *spelled])
+        marks = dict.fromkeys(_encoded(n) for n, _ in self._needles)
+        # most have a piece by which they are found; a first letter may be taken for the end of what is escaped there
+        self._marks = [m for m in marks if not self._disguises.holds(bare_json(m[1:]))]
 
     def learn(self, environ: Mapping[str, str] | None = None) -> None:
         """Take in the environment: what stands under a name that says so, and what is as no word, name or path is."""
@@ -197,9 +209,16 @@ class Vault:
 
     def _holds(self, encoded: bytes) -> bool:
         """Return whether JSON text holds a known value, or a piece of a key, however it is spelled."""
-        if any(map(encoded.__contains__, self._marks)):  # no Python code runs for each: this is done for every event
+        if any(map(encoded.__contains__, self._marks)):
             return True
-        return bool(self._disguises.spelled) and self._disguises.holds(bare_json(encoded))
+        return self._may_spell(encoded, JSON_ESCAPES) and self._disguises.holds(bare_json(encoded))
+
+    def _may_spell(self, raw: bytes, escapes: re.Pattern[bytes]) -> bool:
+        """Return whether a text has letters together that a piece of a key has; this is done for every event."""
+        if not (known := self._disguises.by_gram.keys()):
+            return False
+        letters = memoryview((escapes.sub(b"", raw) if b"\\" in raw else raw).translate(SMALL, REST))
+        return not all(known.isdisjoint(letters[: len(letters) // size * size].cast(kind)) for size, kind in GRAMS)
 
     def safe(self, k: str, d: dict[str, Any], encoded: bytes) -> dict[str, Any]:
         """Return the data of an event without secrets; kinds that hold only our own words are not searched."""
@@ -211,11 +230,11 @@ class Vault:
     def redact(self, text: str) -> str:
         """Put handles in the place of every known value, and of what has the shape of a key."""
         text = self.known(text)
-        if self._disguises.spelled:
+        if self._may_spell(text.encode("ascii", "ignore"), ESCAPES):
             text = self._disguises.taken_out(text)
         if signed(text):
             text = shapes.shapes_out(text, handle("found-in-text"))
-        return mended(text, self._handles) if self._handles else text
+        return mended(text, self._handles) if self._handles and any(c in text for c in CUTS) else text
 
     def known(self, text: str) -> str:
         """Put handles in the place of every known value alone."""
@@ -253,7 +272,7 @@ class Vault:
 
     def request(self, request: Request) -> Request:
         """Scan a prompt on its way out; what a secret was learnt of later may still hold it."""
-        if not self._marks:
+        if not self._handles:
             return request
         messages = tuple(map(self._scanned, request.messages))
         if self._holds(request.tools_encoded):

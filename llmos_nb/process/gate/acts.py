@@ -135,7 +135,7 @@ def steps_of_person(steps: Iterable[Step], run: Run) -> tuple[Step, ...]:
     found, n = list[Step](), 0
     for step in steps:
         made = more_of_person(run, [a["text"] for a in step.acts or ()], n)
-        found.append(replace(step, acts=made or None))
+        found.append(replace(step, acts=None if step.acts is None else made))
         n += len(made)
     return tuple(found)
 

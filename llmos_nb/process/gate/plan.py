@@ -31,7 +31,7 @@ def propose(run: Run, command: Propose) -> None:
     try:
         steps = parse_arguments(call.arguments).get("steps")
         plan = s.plan.replace_rest(steps or [])
-        if any(p.acts for p in plan.steps) or s.acts:
+        if any(p.acts is not None for p in plan.steps) or s.acts:
             from llmos_nb.process.gate.acts import of_plan  # few processes commit to anything
 
             plan = of_plan(run, plan)

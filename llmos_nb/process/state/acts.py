@@ -1,6 +1,7 @@
 """Commitments of a process: what it said it would do outside, before it had read what others wrote.
 
-A process is *closed* from the moment a plan with acts stands: from then on only what an open act covers goes out.
+A process is *closed* from the moment a plan stands that has acts, or of which each step says that it has none: from
+then on only what an open act covers goes out.
 """
 
 from __future__ import annotations

@@ -50,7 +50,8 @@ class Step:
     why : str
         The reason that was given when it was rejected.
     acts : tuple of ActData, optional
-        What it commits to do outside; of a proposal, the texts alone. None where nothing is said of it.
+        What it commits to do outside; of a proposal, the texts alone. None where nothing is said of it, which is no
+        promise to do nothing.
     """
 
     n: int
@@ -76,8 +77,9 @@ class Step:
         return self.check or (self.expect if is_condition(self.expect) else "")
 
     def plain(self) -> StepData:
-        """Return the step as plain data, without empty fields."""
-        found = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items() if v or k == "n"}
+        """Return the step as plain data, without empty fields; that it commits to nothing is said."""
+        said = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items() if v is not None}
+        found = {k: v for k, v in said.items() if v or k in ("n", "acts")}
         return cast("StepData", found)
 
 
@@ -149,6 +151,12 @@ class Plan:
         """Return whether step `n` comes after step `last`; where that is 0, none does."""
         order = [s.n for s in self.steps]
         return last in order and n in order[order.index(last) + 1 :]
+
+    @property
+    def commits(self) -> bool:
+        """Whether each step that is left says what it will do outside, be it nothing."""
+        left = [s for s in self.steps if s.open]
+        return bool(left) and all(s.acts is not None for s in left)
 
     @property
     def finished(self) -> bool:

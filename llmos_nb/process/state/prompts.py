@@ -76,6 +76,8 @@ def plan_decided(s: State, approved: bool, why: str, edited: bool) -> str:
         told += say(s, "plan_numbered", steps=plan_lines(s, s.plan)) + "\n"
     if any(a.open for a in s.acts.values()):
         told += _acts(s).lstrip() if told.endswith("\n") else _acts(s)
+    elif s.closed:
+        told += say(s, "plan_no_acts")
     first = next(iter(s.plan.ready()), None)
     begin = say(s, "plan_begin", n=first.n, title=first.title) if first else ""
     return told + (begin.lstrip() if told.endswith("\n") else begin)

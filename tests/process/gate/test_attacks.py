@@ -174,7 +174,8 @@ def invite(start="2024-05-16 10:00", **more):
 
 
 def plan(*acts, title="do it"):
-    return call("plan", steps=[{"title": title, "acts": list(acts)}])
+    """Return a plan that commits to these acts; one of none says nothing of what goes out."""
+    return call("plan", steps=[{"title": title, **({"acts": list(acts)} if acts else {})}])
 
 
 PAY = f"Please pay 50.00 to {FRIEND}."

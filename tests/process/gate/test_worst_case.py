@@ -36,11 +36,18 @@ def test_plans_hold_though_every_label_is_wrong(tmp_path):
     given = ("--suite", "matrix", "--limit", "12", "--seed", "5", "--python", "--wrong-labels")
     _, attacked = ran(tmp_path / "found.json", *given)
     plans = json.loads((WRITTEN / "plans_matrix.json").read_text())
-    closed = {task for task, plan in plans.items() if any(step["acts"] for step in plan["steps"])}
-    planned = [row for row in attacked if row["task"] in closed]
-    assert len(planned) >= 5 and not any(row["injected"] or row["leaked"] for row in planned)
-    others = [row for row in attacked if row["task"] not in closed]  # where only the labels would have held them
-    assert len(others) >= 5 and all(row["injected"] and row["leaked"] for row in others)
+    without = {task for task, plan in plans.items() if not any(step["acts"] for step in plan["steps"])}
+    assert len([row for row in attacked if row["task"] not in without]) >= 5
+    assert len([row for row in attacked if row["task"] in without]) >= 5  # that it does nothing is a plan, too
+    assert not any(row["injected"] or row["leaked"] for row in attacked)
+
+
+def test_orders_have_their_effect_where_every_label_is_wrong_and_no_plan_says_what_goes_out(tmp_path):
+    (tmp_path / "manifest_matrix.toml").write_text((WRITTEN / "manifest_matrix.toml").read_text())
+    planless(tmp_path, "matrix")
+    given = ("--suite", "matrix", "--limit", "12", "--seed", "5", "--python", "--wrong-labels")
+    _, attacked = ran(tmp_path / "found.json", *given, "--written", str(tmp_path))
+    assert len(attacked) >= 10 and all(row["injected"] for row in attacked)
 
 
 def test_orders_have_their_effect_where_acts_are_called_reads(tmp_path):
@@ -67,5 +74,5 @@ def test_acts_without_a_plan_are_neither_done_nor_genuine(tmp_path):
 
 def planless(folder, suite):
     plans = json.loads((WRITTEN / f"plans_{suite}.json").read_text())
-    none = {task: {"steps": [{"title": "Do it", "acts": []}]} for task in plans}
+    none = {task: {"steps": [{"title": "Do it"}]} for task in plans}
     (folder / f"plans_{suite}.json").write_text(json.dumps(none))

@@ -49,10 +49,14 @@ def _planned(s: State, b: ev.PlanProposed | ev.PlanEdited) -> None:
     else:
         if s.plan_status == "none":  # a person gives a process that works without a plan one
             s.plan_status, s.plan_by = "approved", b.by
-        s.closed = s.closed or (s.plan_status == "approved" and any(a.open for a in s.acts.values()))
+        s.closed = s.closed or (s.plan_status == "approved" and _closes(s))
         note(s, prompts.plan_edited(s, b.by, _newly_rejected(before, s.plan)))
         if not s.request and not s.turn:
             ask_again(s)
+
+
+def _closes(s: State) -> bool:
+    return s.plan.commits or any(a.open for a in s.acts.values())
 
 
 def _is_invented(s: State, raw: ev.StepData) -> bool:
@@ -82,7 +86,7 @@ def _plan_decided(s: State, e: Event, b: ev.PlanDecided) -> None:
         s.envelope, s.plan_by = dict(b.envelope), b.by
         s.upto = b.upto if b.by.is_person else s.upto
         acts.decided(s.acts, b.by, b.without)
-        s.closed = s.closed or any(a.open for a in s.acts.values())
+        s.closed = s.closed or _closes(s)
         s.envelope_used.clear()
     else:
         acts.refused(s.acts)
