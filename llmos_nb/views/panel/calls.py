@@ -92,7 +92,7 @@ def _row(s: State, mine: Sequence[Call], counts: Counts, first: bool) -> StepRow
     row |= cast(StepRow, {key: value for key, value in more.items() if value})
     if status in ("done", "failed"):
         verdict_of(row, verdict(s, call.id, [call]))
-    facts(row, [call], counts, None if first else {})
+    facts(s, row, [call], counts, None if first else {})
     waits_in(row, s, mine)
     return row
 

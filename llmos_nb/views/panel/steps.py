@@ -69,7 +69,7 @@ def _row(s: State, step: Step, served: list[Call], counts: Counts) -> StepRow:
     if status in ("done", "failed"):
         found = verdict(s, step.n, [c for c in served if c.status != "failed"] or served)
         verdict_of(row, found, counts.found.get(step.n, ""))
-    facts(row, served, counts)
+    facts(s, row, served, counts)
     waits_in(row, s, served)
     return row
 
@@ -102,7 +102,7 @@ def _note(s: State, step: Step, served: list[Call], counts: Counts, status: str)
     if served and step.status == "running" and s.settled and status != "waiting":
         ended = "the turn is open" if all(c.status == "done" for c in served) else "not finished"
         found.append(interrupted(s, served[-1]) if served[-1].error == "Stopped" else ended)
-    found += dict.fromkeys([counts.who.of_step(step.n), *(counts.who.of_call(c.id) for c in served)])
+    found += dict.fromkeys([counts.who.of_step(step.n), *(_decided(c, counts, c is served[-1]) for c in served)])
     if by := counts.replaced.get(step.n):
         found.append(f"replaced by {listed(by)}")
     if of := counts.instead.get(step.n):
@@ -117,6 +117,12 @@ def _note(s: State, step: Step, served: list[Call], counts: Counts, status: str)
     if step.hint:
         found.append("with your hint")
     return ", ".join(filter(None, found))
+
+
+def _decided(call: Call, counts: Counts, last: bool) -> str:
+    """Say what people did to a call; one that did not run is named where another one came after it."""
+    said = counts.who.of_call(call.id)
+    return f"{call.id} {said}" if said and not last and call.status in ("rejected", "skipped") else said
 
 
 def fold_line(found: list[StepRow], s: State, counts: Counts) -> Fold | None:

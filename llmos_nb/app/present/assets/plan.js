@@ -133,6 +133,12 @@ function row(p, step) {
   });
 }
 
+/** The sign of rows in one line: what is not true of each of them is not said by it. */
+export function signOf(steps) {
+  if (steps.every((step) => step.s === "done")) return steps.every((step) => step.held) ? "done" : "ran";
+  return steps.every((step) => step.s === steps[0].s) ? steps[0].s : "pending";
+}
+
 /** Rows in one line, which unfolds. */
 export function folded(p, key, glyph, text, steps) {
   if (!steps.length) return null;
@@ -176,7 +182,7 @@ export function plan(p) {
     { "aria-label": view.planhead?.startsWith("Calls") ? "Calls" : "Plan" },
     h("h3", {}, h("span", {}, view.planhead ?? "Plan"), view.planside && h("span", {}, view.planside)),
     view.planside === "being written" && skeleton(),
-    folded(p, "ended", ended.every((step) => step.held) ? "done" : "ran", view.fold?.text, ended),
+    folded(p, "ended", signOf(ended), view.fold?.text, ended),
     h(
       "ol",
       { "data-key": "near" },

@@ -1,0 +1,67 @@
+"""What is past has no time that runs on: an earlier event, what broke off, and what a notebook keeps."""
+
+import json
+
+import pytest
+from fixtures_journals import STATES
+
+from llmos_nb.process.state.fold import fold
+from llmos_nb.views.bundle import RUN, bundle
+from llmos_nb.views.panel import Projector
+from llmos_nb.views.panel.view import view
+
+RUNNING = ("planning", "thinking", "running")
+
+
+def times_that_run(v):
+    """Return every time of a view that a page would count on."""
+    found = [v.get("clock"), v["timing"], *(x.get("clock") for x in (*v["budget"], *v["steps"]))]
+    return [clock for clock in found if clock]
+
+
+@pytest.mark.parametrize("name", RUNNING)
+def test_times_run_while_a_process_goes_on(name):
+    w = STATES[name]()
+    assert times_that_run(view(w.state, w.events))
+
+
+def test_at_no_event_of_a_finished_run_does_a_time_run_on():
+    events = STATES["finished"]().events
+    projector = Projector(events)
+    for n in range(len(events)):
+        projector.seek(n)
+        assert times_that_run(projector.view(fold(events), events)) == []
+
+
+def test_a_row_of_an_earlier_event_says_how_long_its_call_had_run_then():
+    w = STATES["running"]()
+    w.add("tool.called", after=3, within="r3.0", call="r3.0.1", tool="send_mail", arguments={}, by="mode:auto")
+    at = len(w.events) - 1
+    w.add("call.finished", call="r3.0", ok=True, result="", size=0, error="").end("answered", answer="42")
+    projector = Projector(w.events)
+    projector.seek(at)
+    row = next(r for r in projector.view(w.state, w.events)["steps"] if r["n"] == 2)
+    assert (row["s"], row["dur"]) == ("running", "3.0 s so far")
+
+
+@pytest.mark.parametrize("status", ["paused", "ended"])
+def test_a_call_that_broke_off_with_its_interpreter_is_not_timed(status):
+    w = STATES["running"]()
+    w.state.status, w.state.reason = status, "killed"  # as what only opens its journal says
+    v = view(w.state, w.events)
+    row = next(r for r in v["steps"] if r["n"] == 2)
+    assert times_that_run(v) == [] and "dur" not in row and "not finished" in row["note"]
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_no_time_runs_on_in_what_a_notebook_keeps(name):
+    w = STATES[name]()
+    kept = json.loads(json.dumps(bundle(w.state, w.events)[RUN]["view"]))
+    assert times_that_run(kept) == []
+
+
+def test_what_a_notebook_keeps_says_how_long_it_had_been_when_it_was_kept():
+    w = STATES["thinking"]()
+    w.add("signal.received", after=7, signal="nice", by="you", value=1)
+    kept = bundle(w.state, w.events)[RUN]["view"]
+    assert kept["what"] == f"{view(w.state, w.events)['what']}, thinking 7.0 s"
