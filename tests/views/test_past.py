@@ -6,6 +6,7 @@ import pytest
 from fixtures_journals import STATES
 
 from llmos_nb.process.state.fold import fold
+from llmos_nb.views import page, wording
 from llmos_nb.views.bundle import RUN, bundle
 from llmos_nb.views.panel import Projector
 from llmos_nb.views.panel.view import view
@@ -60,8 +61,18 @@ def test_no_time_runs_on_in_what_a_notebook_keeps(name):
     assert times_that_run(kept) == []
 
 
-def test_what_a_notebook_keeps_says_how_long_it_had_been_when_it_was_kept():
-    w = STATES["thinking"]()
-    w.add("signal.received", after=7, signal="nice", by="you", value=1)
-    kept = bundle(w.state, w.events)[RUN]["view"]
-    assert kept["what"] == f"{view(w.state, w.events)['what']}, thinking 7.0 s"
+@pytest.mark.parametrize("status", ["paused", "ended"])
+def test_a_step_that_broke_off_is_not_said_not_to_have_started(status):
+    w = STATES["running"]()
+    w.state.status, w.state.reason = status, "killed"
+    rows = {r["n"]: r for r in view(w.state, w.events)["steps"]}
+    assert [wording.status(rows[n]) for n in (1, 2, 3)] == ["done", "not finished", "not started"]
+    assert "not started" not in page.html(w.state, w.events).split(rows[2]["t"])[1].split("</li>")[0]
+
+
+def test_names_that_undo_would_take_back_are_named_whole():
+    w = STATES["many"]().end("answered", answer="42")
+    assert (
+        "unless changed since: rows_0, rows_1, rows_2, rows_3, rows_4 and 17 more."
+        in view(w.state, w.events)["foot"]["note"]
+    )

@@ -90,7 +90,7 @@ function body(p, step, tab) {
       "div.t",
       {},
       h("span.num", {}, step.n),
-      h("b", {}, h("span.sr", {}, `${SAY[step.s]}: `), step.t),
+      h("b", {}, h("span.sr", {}, `${step.begun ? "not finished" : SAY[step.s]}: `), step.t),
       after(step),
       opens(step) && opener(p, step, named(step), tab),
     ),
