@@ -76,3 +76,15 @@ def test_names_that_undo_would_take_back_are_named_whole():
         "unless changed since: rows_0, rows_1, rows_2, rows_3, rows_4 and 17 more."
         in view(w.state, w.events)["foot"]["note"]
     )
+
+
+def test_while_a_model_is_tried_again_it_is_said_what_was_wrong_and_how_another_one_is_asked():
+    w = STATES["thinking"]()
+    w.add(
+        "model.failed", after=12, request=w.requests, error="http://x/v1 sent nothing for 12 s", kind="ModelUnavailable"
+    )
+    told = wording.plain(view(w.state, w.events)["now"][1]["words"])
+    assert told == (
+        "Try 2. The last one failed: http://x/v1 sent nothing for 12 s. To ask another model: Stop, then "
+        "%agent resume 3 -m SPEC"
+    )
