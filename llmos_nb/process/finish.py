@@ -205,8 +205,9 @@ def _integrate(run: Run, command: Integrate, compared: str = "", found: tuple[bo
 
 
 def evidence(calls: list[Call]) -> str:
-    """Say in a line what was seen; an error by its last line."""
-    return bounded("; ".join(c.told for c in calls), EVIDENCE)[0].replace("\n", " ")
+    """Say in a line what was seen, where some calls gave something that alone; an error by its last line."""
+    gave = [c for c in calls if not c.silent] or calls
+    return bounded("; ".join(c.told for c in gave), EVIDENCE)[0].replace("\n", " ")
 
 
 async def check(run: Run, command: Check) -> None:

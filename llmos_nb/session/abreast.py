@@ -20,7 +20,7 @@ from llmos_nb.process.state import State
 from llmos_nb.session.protocols import ProcessLike
 
 LOOK_S = 0.5
-LOADED = "loaded from its journal"
+LOADED = "it broke off, and nobody goes on with it"
 Told = Callable[[Sequence[Event]], object]
 
 

@@ -187,6 +187,11 @@ class Saved:
     folder: Path | None = None
     undone: tuple[str, ...] = ()
 
+    @property
+    def runs(self) -> bool:
+        """Whether `prove` runs it."""
+        return self.path.suffix != ".md" and not (self.foreign or self.acts or self.ran)
+
     def prove(self) -> str:
         """Run it in a fresh interpreter, and return the words for it; from any thread.
 
@@ -206,7 +211,7 @@ class Saved:
             return f"saved, not run: {self.path} (its journal was not made here; to do: read it, and run it yourself)"
         if self.acts:
             return f"saved, not run: {self.path} ({self.acts}, and would again; to do: run it yourself, if it may)"
-        if not self.ran:
+        if self.runs:
             try:
                 if other := ran.run(self.path, self.folder, self.undone):
                     return f"saved, not as in the run: {self.path} ({other}; --observe marks what differs each time)"

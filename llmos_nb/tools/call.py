@@ -90,6 +90,11 @@ class Call:
         return " ".join(text.split())
 
     @property
+    def silent(self) -> bool:
+        """Whether it went well and gave nothing: what stands as its result says that in words of ours."""
+        return bool(self.ok) and not self.size
+
+    @property
     def closed(self) -> bool:
         """Whether nothing more happens to it by itself."""
         return self.status in CLOSED

@@ -7,7 +7,6 @@ from .timeline import Timeline as Timeline
 from .wording import (
     ELSEWHERE as ELSEWHERE,
     LOOP as LOOP,
-    SAY as SAY,
     clock as clock,
     closed as closed,
     count as count,
@@ -17,6 +16,7 @@ from .wording import (
     plain as plain,
     short as short,
     standing as standing,
+    status as status,
     upper as upper,
     visible as visible,
 )

@@ -17,6 +17,7 @@ from llmos_nb.views import page
 from llmos_nb.views.contract import PanelView, Sheet
 from llmos_nb.views.counts import Counts
 from llmos_nb.views.panel import output
+from llmos_nb.views.panel.past import stilled
 from llmos_nb.views.panel.view import view
 from llmos_nb.views.text import form
 
@@ -43,7 +44,7 @@ def bundle(state: State, events: Sequence[Event], comm: str = "", kernel_id: str
     shown = view(state, events)
     text = form.render(shown)
     return {
-        RUN: run(state, events, {**shown, "kernel_id": kernel_id}, comm),
+        RUN: run(state, events, {**stilled(shown, state.at), "kernel_id": kernel_id}, comm),
         "text/html": page.html_of(state, shown),
         "text/markdown": _markdown(text),
         "text/plain": text,

@@ -70,6 +70,7 @@ class StepRow(TypedDict, total=False):
     s: Required[StepStatus]
     x: str  # what it expects to see
     verdict: Words  # of one that ran: "as expected: …", "ran, nothing to compare", "failed"
+    begun: bool  # whether one that is pending has begun: it was cut off, or is to be done once more
     held: bool  # whether an expression was evaluated, and was true
     danger: bool  # whether what waits goes where others chose
     asks: bool  # whether what waits is a question to be answered: nothing of it can be approved

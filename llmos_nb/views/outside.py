@@ -43,14 +43,17 @@ def outside(calls: Iterable[Call]) -> list[str]:
     return [*said, "no file written, no network"] if said else ["no file, no network"]
 
 
+def acts(calls: Iterable[Call]) -> list[str]:
+    """Say what calls were seen to do outside, a phrase each: ``wrote x.csv``, ``deleted y.csv``."""
+    told = (effect.partition(" ") for c in calls for effect in _told(c.facts.get("effects") or ()))
+    seen = ((kind, target) for kind, _, target in told if kind in _ACTED and not target.endswith(_FORETOLD))
+    return list(dict.fromkeys(_done(kind, at, brief=kind in ("write", "delete")) for kind, at in seen))
+
+
 def stays(s: State, calls: Iterable[Call]) -> str:
     """Say what calls did outside that Undo does not take back: ``wrote x.csv and deleted y.csv``."""
     back = {c.undoes for c in s.calls.values() if c.undoes and c.status == "done"}
-    found = [c for c in calls if c.id not in back and not c.changes.files]
-    told = (effect.partition(" ") for c in found for effect in _told(c.facts.get("effects") or ()))
-    seen = ((kind, target) for kind, _, target in told if kind in _ACTED and not target.endswith(_FORETOLD))
-    on_disk = ("write", "delete")
-    return few(dict.fromkeys(_done(kind, at, brief=kind in on_disk) for kind, at in seen))
+    return few(acts(c for c in calls if c.id not in back and not c.changes.files))
 
 
 def _done(kind: str, target: str, brief: bool = False) -> str:

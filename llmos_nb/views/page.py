@@ -21,7 +21,7 @@ from llmos_nb.views.panel.calls import gave
 from llmos_nb.views.panel.view import still
 from llmos_nb.views.results import part
 from llmos_nb.views.text import form
-from llmos_nb.views.wording import SAY, plain as unmarked, sentence, spending
+from llmos_nb.views.wording import plain as unmarked, sentence, spending, status
 
 H3, H3_NEXT = "margin:0 0 4px", "margin:12px 0 4px"
 _THIRD = (
@@ -159,7 +159,7 @@ def _named(n: int | str) -> str:
 
 def _step(r: StepRow) -> str:
     after = f"after {r['after']}" if r.get("after") else ""
-    facts = dict.fromkeys((third(SAY[r["s"]]), after, r.get("dur"), r.get("cost"), third(r.get("note", ""))))
+    facts = dict.fromkeys((third(status(r)), after, r.get("dur"), r.get("cost"), third(r.get("note", ""))))
     lines = [f"<b>{text(r['t'])}</b> ({text(', '.join(filter(None, facts)))})"]
     if r.get("verdict"):
         lines.append(_words(r["verdict"]))

@@ -15,12 +15,13 @@ from typing import Any, Literal
 from llmos_nb.process.state import CONTROL, State
 from llmos_nb.tools import Call
 from llmos_nb.views.counts import Counts
-from llmos_nb.views.outside import outside
-from llmos_nb.views.wording import FEW, as_read, count, few, since
+from llmos_nb.views.outside import acts, outside
+from llmos_nb.views.wording import FEW, as_read, count, few, short, since
 
 Kind = Literal["", "as expected", "not as expected", "ran", "failed", "undone"]
 _HOW = (("rebound", "rebound"), ("mutated", "changed in place"), ("created", "new"), ("deleted", "deleted"))
 _SAID = 60
+_NUMBER = re.compile(r"[-\d.,_]*")  # beside a change it says nothing by itself
 _OBJECT = re.compile(r"<[\w.]+ (?:object|(?:object )?at 0x[0-9a-fA-F]+)>")  # the text of what has none
 
 
@@ -238,10 +239,11 @@ def seen(calls: Iterable[Call], text: str, of: Sequence[str] = ()) -> tuple[str,
         ]
         if table is not None and table.of and not said:
             said.append((f"{table.name or 'a table'}, {' × '.join(f'{n:,}' for n in table.of)}", call.id))
+    silent = all(call.silent for call in found if not of or call.id in of)
     if not said:
-        return text, list(of)
+        return few(did) if silent and (did := acts(found)) else text, list(of)
     rest = _line("\n".join(said for kind, said in pieces(found[-1]) if kind == "printed")) if tables else text
-    more = [] if bare(rest) or not rest else [rest if len(rest) <= _SAID else f"{rest[: _SAID - 1]}…"]
+    more = [] if silent or _NUMBER.fullmatch(rest.strip()) else [short(rest, _SAID)]
     by = {call for _, call in said[:2]} | (set(of) if more else set())
     return " · ".join([*(words for words, _ in said[:2]), *more]), [c.id for c in found if c.id in by]
 
@@ -250,11 +252,6 @@ def _line(printed: str) -> str:
     """Return what was printed where it is one line; several, such as a table's, would be unreadable as one."""
     lines = [line for line in printed.splitlines() if line.strip()]
     return " ".join(lines[0].split()) if len(lines) == 1 else ""
-
-
-def bare(text: str) -> bool:
-    """Return whether a result says nothing beside a change: a number alone, or that nothing was printed."""
-    return bool(re.fullmatch(r"[-\d.,_]*", text.strip())) or text.startswith("no output")
 
 
 def wrong(call: Call) -> str:
@@ -280,7 +277,7 @@ def pieces(call: Call) -> list[tuple[str, str]]:
     """
     made, text = call.facts.get("outputs"), call.result
     if not made:
-        return [] if not text or (call.ok and text.startswith("no output")) else [("printed", text)]
+        return [] if not text or call.silent else [("printed", text)]
     found, at, forms = list[tuple[str, str]](), 0, iter(_displays(call))
     for how, length, *other in made:
         piece, at, own, kind = text[at : at + length], at + length, other[0] if other else "", how

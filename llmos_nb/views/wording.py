@@ -9,7 +9,7 @@ from datetime import datetime
 from llmos_nb.journal.events import CallInDoubt, CallResolved, HeapRestored
 from llmos_nb.process.state import CONTROL, State, did, lost_names
 from llmos_nb.tools import Call
-from llmos_nb.views.contract import Bar, Clock, Words
+from llmos_nb.views.contract import Bar, Clock, StepRow, Words
 
 NOW = {
     "plan": "planning",
@@ -33,6 +33,7 @@ SAY = {
     "undone": "undone",
     "left": "not done",
 }
+UNFINISHED = "not finished"
 DIME, THOUSAND, MINUTE, TENTHS_TO_S = 0.1, 1000, 60, 10
 BARS_MOST = 4
 FEW = 3
@@ -131,6 +132,11 @@ def names(found: Sequence[str], most: int = 8) -> list[str | list[str | int]]:
     for name in found[:most]:
         out += [", ", ["`", name]]
     return [*out[1:], f" and {len(found) - most} more"] if len(found) > most else out[1:]
+
+
+def status(row: StepRow) -> str:
+    """Say how a row stands: of one that is pending, whether it has begun."""
+    return UNFINISHED if row.get("begun") else SAY[row["s"]]
 
 
 def plain(words: Words | None) -> str:

@@ -97,7 +97,7 @@ def test_one_notebook_sees_and_steers_what_another_has_at_hand(book, tmp_path):
             assert "waiting for you since" in other.run(line).text, line
         asked = other.run("%agent show asks").text  # one panel, and how to answer
         assert asked.count("Make x.") == 1 and "%agent approve 1 r1.0" in asked and "waiting for you since" in asked
-        assert "resume" not in asked and "loaded from its journal" not in asked
+        assert "resume" not in asked and "nobody goes on with it" not in asked
         assert "r1.0 is approved" in other.run("%agent approve asks").text
         assert "(terminal)" not in llmos("log", "asks", "--decisions")
         wait_for(lambda: book.value("'x' in globals()") == "True")

@@ -12,6 +12,7 @@ from turns import python
 from waits import until
 
 from llmos_nb.app.lab.processes import TARGET
+from llmos_nb.journal.events import ModelRequested
 from llmos_nb.session import Session
 
 WRITES = python("open('x.txt', 'w').write('1')")
@@ -255,8 +256,8 @@ def test_process_that_was_only_opened_stands_by_its_journal_until_it_goes_on_her
     book.script({"text": "hello"}, name="opened.json")
     spec = f"script:{book.folder / 'opened.json'}"
     made = Session({}, home=book.folder / ".llmos").create("Say hello.", name="opened", model=spec, plan="none")
-    with made.journal.held():  # written
-        pass
+    with made.journal.held():  # written, and its model is asked
+        made.run.append(ModelRequested(request=1, head="h", ledger=0, window=[]))
     pages = Pages(book).attach()
     with made.journal.held():
         found = book.run(f"%agent log {made.pid}")  # it finds it in the home
@@ -266,6 +267,8 @@ def test_process_that_was_only_opened_stands_by_its_journal_until_it_goes_on_her
         assert (pages.row(made.pid)["acts"], pages.row(made.pid)["ask"]) == ([], None)
     pages.until(lambda: pages.row(made.pid)["acts"] == ["Resume"])
     assert pages.row(made.pid)["state"].startswith("Broke off")
+    times = pages.view[f"t{made.pid}"]
+    assert times["found"][-1]["who"] == "model" and not times["open"]  # its time ends where its events do
     pages.say(verb="resume", pid=made.pid, seq="h")
     pages.until(lambda: pages.row(made.pid)["state"] == "Answered")
 

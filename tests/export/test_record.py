@@ -434,6 +434,14 @@ async def test_the_panels_export_runs_in_the_background_and_says_how_far_it_is(t
     }
 
 
+async def test_the_panels_export_says_that_it_is_run_only_where_it_is(tmp_path, script):
+    written = f"import pathlib\npathlib.Path({str(tmp_path / 'a.txt')!r}).write_text('a')"
+    proc = await llmos.run("x", model=script(python(written), DONE), namespace={}, approve="auto")
+    said = []
+    last = await CLICKS["export"](proc, {"path": "out.ipynb", "say": said.append})
+    assert said == ["saved: out.ipynb"] and last["said"].startswith("saved, not run: out.ipynb")
+
+
 async def test_the_panels_export_that_does_not_run_is_there_to_be_opened_and_says_what_is_wrong(tmp_path, script):
     proc = await llmos.run("x", model=script(python("b = len(a)"), DONE), namespace={"a": iter_of()}, approve="auto")
     last = await CLICKS["export"](proc, {"path": "out.ipynb", "say": list().append})

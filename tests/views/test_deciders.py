@@ -137,3 +137,23 @@ async def test_a_step_that_is_tried_again_is_not_rejected_any_more():
     proc.retry(2)
     (_, row) = view(proc.run.state, proc.events)["steps"]
     assert row["s"] == "pending" and "note" not in row and proc.plan.steps[1].why == ""
+
+
+def test_a_call_that_was_rejected_is_named_where_another_one_did_its_step():
+    w = Writer().two_steps()
+    first = w.call(code="a()")
+    decided(w.ask(first), first, "reject", why="no files")
+    n = w.state.calls[first].step
+    w.add("step.integrated", step=n, met=False, evidence="", status="rejected")
+    assert note(w, n) == "rejected by you: no files"
+    w.add(
+        "plan.edited", version=2, by="you", steps=[{**p, "status": "pending"} if p["n"] == n else p for p in plain(w)]
+    )
+    second = w.call(code="b()")
+    w.ask(second).allow(second, by="you").run(second, "ok")
+    w.add("step.integrated", step=n, met=True, evidence="ok")
+    assert note(w, n) == f"{first} rejected by you: no files, approved by you"
+
+
+def plain(w):
+    return w.state.plan.plain()

@@ -358,3 +358,27 @@ def test_only_what_was_seen_outside_is_said_to_stay(effects, said):
     done = w.state.calls[call]
     done.facts["effects"] = effects
     assert stays(w.state, [done]) == said
+
+
+async def test_what_a_step_printed_is_seen_whatever_its_words(script):
+    proc = await ran(script, python("df = df.dropna()\nprint('no output file was written')"))
+    assert rows(proc)["r1.0"]["ev"].endswith(" · no output file was written")
+    assert [said for _, said in of(proc, "r1.0").parts[0].gave] == ["no output file was written"]
+
+
+async def test_of_a_step_whose_calls_gave_nothing_the_change_alone_is_seen(script):
+    proc = await ran(script, python("df = df.dropna()"))
+    assert rows(proc)["r1.0"]["ev"] == "df 12 × 3 → 11 × 3, 1 row dropped" and not of(proc, "r1.0").parts[0].gave
+
+
+async def test_a_silent_call_is_not_seen_beside_one_that_gave_something(script):
+    plan = {"plan": [{"title": "Keep them", "expect": "a number"}]}
+    turns = [call("python", code=code, step="1") for code in ("n = 3", "print('of', n, 'birds')")]
+    both = {"calls": [one for turn in turns for one in turn["calls"]]}
+    row = rows(await ran(script, plan, both))[1]
+    assert row["ev"][0] == "of 3 birds "
+
+
+async def test_of_a_silent_call_that_acted_outside_it_is_seen_what_it_did(script, tmp_path):
+    proc = await ran(script, python("df.to_csv('birds.csv')"))
+    assert rows(proc)["r1.0"]["ev"] == "wrote birds.csv"

@@ -170,3 +170,5 @@ async def test_a_step_has_a_check_mark_only_where_what_it_expected_was_compared(
     assert [form.step(row)[0].split()[:2] for row in drawn["steps"]] == [["●", "1"], ["✓", "2"]]
     less = {**drawn, "fold": {"upto": 2, "text": "2 steps"}}
     assert "  ● 2 steps" in render(less).splitlines()
+    less["steps"] = [{**row, "s": "rejected"} for row in drawn["steps"]]
+    assert "  · 2 steps" in render(less).splitlines()

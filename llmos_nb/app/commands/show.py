@@ -18,7 +18,7 @@ from llmos_nb.journal import driver_of, history
 from llmos_nb.messages import now
 from llmos_nb.process.state import Step
 from llmos_nb.session import Process, Session, abreast
-from llmos_nb.views import SAY, audit, page, phrase, plain, report
+from llmos_nb.views import audit, page, phrase, plain, report, status
 from llmos_nb.views.panel import still
 from llmos_nb.views.report import Grid, Note, Report, Told
 from llmos_nb.views.spans import export as spans_file
@@ -133,7 +133,7 @@ def _calls(process: Process) -> Report:
         return Report("", [Note("no plan yet")])
     lines = ["no plan; its calls:", *(line for row in rows for line in form.step(row))]
     heads = ("call", "state", "what", "evidence", "time", "cost")
-    found = [[r["n"], SAY[r["s"]], r["t"], plain(r.get("ev")), r.get("dur", ""), r.get("cost", "")] for r in rows]
+    found = [[r["n"], status(r), r["t"], plain(r.get("ev")), r.get("dur", ""), r.get("cost", "")] for r in rows]
     return Report("", [Grid("No plan; its calls", heads, found, frozenset({"time", "cost"}))], "\n".join(lines))
 
 

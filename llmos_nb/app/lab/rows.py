@@ -121,9 +121,11 @@ class Rows(Feed):
                 continue
             row = agent.row(process.run.state)
             row["cell"], row["comm"] = self._pages.cells.get(pid, ""), comm_of(process)
+            times = agent.times(LAST_S)
             if process.cold and not row["ended"]:
-                row = _opened(row, stands(process), abreast.whereabouts(process))
-            self._wanted[f"p{pid}"], self._wanted[f"t{pid}"] = row, agent.times(LAST_S)
+                row = _opened(row, stands(process), where := abreast.whereabouts(process))
+                times["open"] = times["open"] and bool(where)  # what broke off took no time since
+            self._wanted[f"p{pid}"], self._wanted[f"t{pid}"] = row, times
         self._changed.clear()
         ended = self._ended()
         old = [pid for pid in ended if time.time() - self._agents[pid].last > ENDED_S]

@@ -27,7 +27,7 @@ async def export(process: Process, message: Mapping[str, Any]) -> dict[str, Any]
     saved = exporting.save(process.session, [process], Path(named))
     path, here = saved.path.resolve(), Path.cwd()
     place = path.relative_to(here).as_posix() if path.is_relative_to(here) else ""
-    message["say"](f"saved: {saved.path}; it is now run in a fresh interpreter")
+    message["say"](f"saved: {saved.path}{'; it is now run in a fresh interpreter' if saved.runs else ''}")
     try:
         said = await asyncio.to_thread(saved.prove)
     except ExportDoesNotRun as error:

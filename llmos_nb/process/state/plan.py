@@ -223,7 +223,8 @@ class Plan:
     def replace_rest(self, wire: Sequence[Mapping[str, Any]]) -> Plan:
         """Put new steps in place of all open and failed ones (a re-plan by the model)."""
         kept = tuple(replace(s, status="replaced") if s.status in (*OPEN, "failed") else s for s in self.steps)
-        return Plan((*kept, *parse_steps(wire, self.next_n, {s.n for s in kept})), self.version + 1)
+        stand = {s.n for s in kept if s.status != "replaced"}  # no new step is meant to wait for one that is gone
+        return Plan((*kept, *parse_steps(wire, self.next_n, stand)), self.version + 1)
 
     @property
     def next_n(self) -> int:

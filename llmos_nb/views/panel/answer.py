@@ -11,9 +11,9 @@ from llmos_nb.process.state import State
 from llmos_nb.views.contract import Block, Button, Claim, Foot, Words
 from llmos_nb.views.outside import not_put_back, stays
 from llmos_nb.views.panel import blocks
-from llmos_nb.views.wording import count, ref, sentence, short
+from llmos_nb.views.wording import count, few, ref, sentence, short
 
-MOST_ROWS = 16
+MOST_ROWS, NAMES = 16, 5
 MORE_STEPS = "+20 steps"
 SMALL = "A small model wrote the code; whether it answers the question is not checked: read it."
 _FORMER = "grounded"  # a check that former versions made
@@ -94,7 +94,7 @@ def _undoing(s: State, names: Sequence[str]) -> str:
     """Say what Undo and Redo would do, and what they do not reach."""
     said = []
     if names:
-        told = f"{count(len(names), 'name')}, unless changed since: {short(', '.join(names), 60)}"
+        told = f"{count(len(names), 'name')}, unless changed since: {few(names, NAMES)}"
         said.append(f"Undo all takes back {told}.")
     if s.undone:
         last = s.calls[s.undone[-1]]

@@ -14,7 +14,7 @@ from llmos_nb.views.outside import interrupted, taken_back
 from llmos_nb.views.panel.costs import facts, verdict_of
 from llmos_nb.views.panel.danger import asked_of, waits_in
 from llmos_nb.views.results import seen, verdict, wrong
-from llmos_nb.views.wording import names, plain, short, upper
+from llmos_nb.views.wording import UNFINISHED, names, plain, short, upper
 
 TITLE_MOST, SEEN_MOST = 100, 240
 _STATUS: dict[str, StepStatus] = {
@@ -87,12 +87,13 @@ def _row(s: State, mine: Sequence[Call], counts: Counts, first: bool) -> StepRow
         "ev": short(_seen(call, status), SEEN_MOST) if status in ("done", "failed") or refused else "",
         "note": _note(s, call, mine, counts),
         "out": gave(call),
+        "begun": status == "pending" and bool(call.started),
         "back": status in ("done", "failed") and bool(call.changes.undoable or call.facts.get("undo")),
     }
     row |= cast(StepRow, {key: value for key, value in more.items() if value})
     if status in ("done", "failed"):
         verdict_of(row, verdict(s, call.id, [call]))
-    facts(row, [call], counts, None if first else {})
+    facts(s, row, [call], counts, None if first else {})
     waits_in(row, s, mine)
     return row
 
@@ -120,7 +121,7 @@ def _note(s: State, call: Call, mine: Sequence[Call], counts: Counts) -> str:
     if call.status == "undone":
         found.append(taken_back(s, [call]))
     if call.status == "running" and s.settled:
-        found.append("not finished")
+        found.append(UNFINISHED)
     if call.error == "Stopped":
         found.append(interrupted(s, call))
     if any(c.undoes and c.status == "done" for c in mine):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from llmos_nb.process.state import State
 from llmos_nb.tools import Call
 from llmos_nb.views.contract import StepRow, Words
 from llmos_nb.views.counts import Counts
@@ -14,11 +15,11 @@ from llmos_nb.views.wording import as_read, counting, duration, money, since, to
 Costs = dict[str, float]
 
 
-def facts(row: StepRow, calls: list[Call], counts: Counts, costs: Costs | None = None) -> None:
-    """Say how long the calls ran and what the answers that proposed them cost."""
+def facts(s: State, row: StepRow, calls: list[Call], counts: Counts, costs: Costs | None = None) -> None:
+    """Say how long the calls ran and what the answers that proposed them cost; of one that broke off nobody knows."""
     ran = sum(since(c.started, c.ended) for c in calls if c.status != "running")
     live = next((c for c in calls if c.status == "running"), None)
-    if live is not None and (clock := counting(live.started, "{} so far", ran)):
+    if live is not None and not s.settled and (clock := counting(live.started, "{} so far", ran)):
         row["clock"] = clock
     elif any(c.started and c.ended for c in calls):
         row["dur"] = duration(ran)

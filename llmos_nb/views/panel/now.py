@@ -17,7 +17,7 @@ from llmos_nb.views.panel.acts import ranges
 from llmos_nb.views.panel.answer import answer, changed, checked, foot, unfilled, unverified
 from llmos_nb.views.panel.blocks import Rows, actions, code, details, lead, table, text
 from llmos_nb.views.panel.calls import written
-from llmos_nb.views.wording import count, counting, duration, listed, money, ref, short, since, times, upper
+from llmos_nb.views.wording import closed, count, counting, duration, listed, money, ref, short, since, times, upper
 
 
 @dataclass
@@ -153,7 +153,9 @@ def _thinking(s: State, counts: Counts, step: int) -> Phase:
         what = "the model writes the answer"
     said = text(f"Request {s.requests}. Nothing runs until it has answered.", mute=True)
     if s.failures:
-        said = text(f"Try {s.failures + 1}. The last one failed: {short(counts.trouble, 200)}")
+        told = f"Try {s.failures + 1}. The last one failed: {closed(short(counts.trouble, 200))} "
+        told += "To ask another model: Stop, then "
+        said = text([told, ["`", f"%agent resume {s.pid} -m SPEC"]])
     now: list[Block] = [
         lead(upper(what)),
         said,

@@ -19,7 +19,7 @@ from llmos_nb.views.panel.calls import gave
 from llmos_nb.views.panel.costs import cost_of, facts, say_cost, verdict_of
 from llmos_nb.views.panel.danger import asked_of, waits_in
 from llmos_nb.views.results import seen, verdict
-from llmos_nb.views.wording import count, duration, listed, since, times
+from llmos_nb.views.wording import UNFINISHED, count, duration, listed, since, times
 
 FOLD_FROM = 8  # steps; a shorter plan is read at a glance
 DAG_MOST = 12  # nodes; in a wider graph they could not be told apart
@@ -62,6 +62,7 @@ def _row(s: State, step: Step, served: list[Call], counts: Counts) -> StepRow:
         "out": any(map(gave, served)),
         "back": status in ("done", "failed")
         and any(c.status == "done" and (c.changes.undoable or c.facts.get("undo")) for c in served),
+        "begun": status == "pending" and any(c.started for c in served),
         "acts": [a["n"] for a in step.acts or ()],
         "covered": step.open and s.plan_status == "approved" and s.mode != "step" and not s.plan.later(step.n, s.upto),
     }
@@ -69,7 +70,7 @@ def _row(s: State, step: Step, served: list[Call], counts: Counts) -> StepRow:
     if status in ("done", "failed"):
         found = verdict(s, step.n, [c for c in served if c.status != "failed"] or served)
         verdict_of(row, found, counts.found.get(step.n, ""))
-    facts(row, served, counts)
+    facts(s, row, served, counts)
     waits_in(row, s, served)
     return row
 
@@ -100,9 +101,9 @@ def _note(s: State, step: Step, served: list[Call], counts: Counts, status: str)
     """Say in a few words what is special about a step."""
     found: list[str] = []
     if served and step.status == "running" and s.settled and status != "waiting":
-        ended = "the turn is open" if all(c.status == "done" for c in served) else "not finished"
+        ended = "the turn is open" if all(c.status == "done" for c in served) else UNFINISHED
         found.append(interrupted(s, served[-1]) if served[-1].error == "Stopped" else ended)
-    found += dict.fromkeys([counts.who.of_step(step.n), *(counts.who.of_call(c.id) for c in served)])
+    found += dict.fromkeys([counts.who.of_step(step.n), *(_decided(c, counts, c is served[-1]) for c in served)])
     if by := counts.replaced.get(step.n):
         found.append(f"replaced by {listed(by)}")
     if of := counts.instead.get(step.n):
@@ -117,6 +118,12 @@ def _note(s: State, step: Step, served: list[Call], counts: Counts, status: str)
     if step.hint:
         found.append("with your hint")
     return ", ".join(filter(None, found))
+
+
+def _decided(call: Call, counts: Counts, last: bool) -> str:
+    """Say what people did to a call; one that did not run is named where another one came after it."""
+    said = counts.who.of_call(call.id)
+    return f"{call.id} {said}" if said and not last and call.status in ("rejected", "skipped") else said
 
 
 def fold_line(found: list[StepRow], s: State, counts: Counts) -> Fold | None:

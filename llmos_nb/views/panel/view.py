@@ -22,6 +22,7 @@ from llmos_nb.views.panel.blocks import Rows, actions, code, details, lead, tabl
 from llmos_nb.views.panel.card import announced, card, wants
 from llmos_nb.views.panel.costs import say_cost
 from llmos_nb.views.panel.danger import endangered
+from llmos_nb.views.panel.past import stilled
 from llmos_nb.views.timeline import Timeline
 from llmos_nb.views.wording import bars, clock, names, phrase, ref, short, size, who
 
@@ -219,7 +220,7 @@ def _replay(timeline: Timeline, events: Sequence[Event], n: int) -> PanelView:
     told = "Fork here starts a new process from this event. The finished run stays as it is."
     blocks.append(text(told, mute=True))
     phase = now.Phase("replaying", "", "replaced", "Replaying", "a finished run, nothing is executed", [], blocks)
-    made = _base(s, counts, phase)
+    made = stilled(_base(s, counts, phase), s.at)
     made["planhead"], made["at"], made["say"], made["past"] = "Plan at this event", n, " ", True
     return made
 

@@ -66,7 +66,8 @@ def _plan(view: PanelView) -> list[str]:
     head = ", ".join(filter(None, (view.get("planhead", "Plan"), view.get("planside"))))
     away = folded(rows, fold)
     inside = {r["n"] for r in away}
-    sign = HELD if all(r.get("held") for r in away) else GLYPHS["done"]
+    ran = all(r["s"] == "done" for r in away)
+    sign = HELD if all(r.get("held") for r in away) else GLYPHS["done" if ran else "left"]
     less = wrap(f"{sign} {fold['text']}", "  ") if fold and away else []
     return [f"  {head}", *less, *(line for row in rows if row["n"] not in inside for line in step(row)), ""]
 

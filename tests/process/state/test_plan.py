@@ -80,6 +80,14 @@ def test_a_replan_replaces_what_is_open_and_keeps_numbers():
     ]
 
 
+def test_a_number_that_a_replan_took_away_means_a_place_in_its_own_list():
+    wire = [{"title": "x", "depends_on": [1]}, {"title": "y"}, {"title": "z", "depends_on": [2, 1]}]
+    found = plan().put(1, status="done").put(2, status="failed").replace_rest(wire)
+    assert [s.depends_on for s in found.steps[3:]] == [(1,), (), (5, 1)]
+    with pytest.raises(BadArguments, match="step 1: depends_on 3"):
+        plan().put(1, status="done").replace_rest([{"title": "x", "depends_on": [3]}])
+
+
 @given(
     st.lists(
         st.tuples(

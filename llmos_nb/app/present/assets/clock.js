@@ -20,19 +20,19 @@ function onClock(seconds) {
   return hours ? `${hours}:${two(minutes % MINUTE)}:${two(whole % MINUTE)}` : `${minutes}:${two(whole % MINUTE)}`;
 }
 
-/** The seconds that a clock stands at; `skew` is by how much this page's time is ahead of the process's. */
-export function passed({ since, base = 0 }, skew = 0) {
-  return base + Math.max(0, Date.now() - skew - Date.parse(since)) / 1000;
+/** The seconds that a clock stands at: `p.moment` is the page's time, `skew` by how much that is ahead of the process's. */
+export function passed({ since, base = 0 }, p) {
+  return base + Math.max(0, p.moment - (p.view.skew ?? 0) - Date.parse(since)) / 1000;
 }
 
-function said(clock, skew) {
-  const seconds = passed(clock, skew);
+function said(clock, p) {
+  const seconds = passed(clock, p);
   return clock.say ? clock.say.replace("{}", duration(seconds)) : onClock(seconds);
 }
 
 /** A time that runs on. */
 export function tick(clock, p) {
-  return h("span.tick", { "data-clock": JSON.stringify(clock) }, said(clock, p.view.skew));
+  return h("span.tick", { "data-clock": JSON.stringify(clock) }, said(clock, p));
 }
 
 /** Let the times under the panel run; gives what ends it. */
@@ -40,11 +40,11 @@ export function runClocks(p) {
   const write = () => {
     for (const element of p.root.querySelectorAll("[data-clock]")) {
       const clock = JSON.parse(element.dataset.clock);
-      const text = said(clock, p.view.skew);
+      const text = said(clock, p);
       if (element.textContent === text) continue;
       element.textContent = text;
       const bar = clock.top && element.closest("div").querySelector("i b");
-      if (bar) bar.style.width = share(passed(clock, p.view.skew) / clock.top);
+      if (bar) bar.style.width = share(passed(clock, p) / clock.top);
     }
   };
   const timer = setInterval(write, TICK_MS);

@@ -9,6 +9,7 @@ export function holdFocus(p, before) {
   const inside = p.root.contains(held);
   const typing = inside && held.matches("input[type=text], textarea");
   const sheet = p.root.querySelector(".sheet");
+  const row = inside ? held.closest(".plan li")?.dataset.n : null;
   return () => {
     const asked = p.view.card && p.cardKey() !== before;
     const opened = p.root.querySelector(".sheet");
@@ -20,13 +21,18 @@ export function holdFocus(p, before) {
     if (p.furthered && inside && (!kept || held.matches(".now"))) return awaitAnswer(p);
     if (kept) return document.activeElement === held ? null : held.focus({ preventScroll: true });
     if (inside && p.was != null && p.step(p.was)) return p.goTo(p.was); // the page of that row was closed
-    return inside ? rest(p) : null;
+    return inside ? rest(p, row) : null;
   };
 }
 
-// What had the focus is gone: the card, else the current step, else the goal takes it.
-function rest(p) {
+// What had the focus is gone: the card takes it, else the line in which its row is folded by now, else its row or the
+// current step, else the goal.
+function rest(p, row) {
   if (p.view.card) return p.focus(".card");
+  const li = row != null && p.root.querySelector(`.plan li[data-n="${row}"]`);
+  const fold = li && li.closest("details:not([open])");
+  if (fold) return fold.querySelector("summary").focus({ preventScroll: true });
+  if (li) return p.goTo(row);
   const step = currentStep(p.view.steps);
   return step ? p.goTo(step.n) : p.focus(".goal button");
 }

@@ -1,7 +1,7 @@
 // The folded panel, one line: state, where it stands, clock, cost and the buttons of the moment. The choice is kept.
 import { dataButton } from "./blocks.js";
 import { tick } from "./clock.js";
-import { button, h, icon } from "./dom.js";
+import { button, h } from "./dom.js";
 
 const KEPT = "llmos_nb:folded";
 const MOST = 200;
@@ -46,7 +46,7 @@ export function strip(p) {
     "div.s1",
     {},
     button("", { icon: "chevron", act: "fold", say: "Unfold the panel", expanded: "false", look: ".bare" }),
-    h("span.state", {}, icon(view.glyph), " ", view.state),
+    h("span.state", {}, p.standing),
     h("span.w", {}, view.strip ?? view.what),
     h("span.ck", {}, view.timing ? tick(view.timing, p) : view.time),
     h("span.mute", {}, view.cost),

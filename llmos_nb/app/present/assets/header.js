@@ -38,7 +38,7 @@ function goal(p) {
 
 function budget(p) {
   const bar = ({ name, used, of, part, clock }) => {
-    const now = clock ? passed(clock, p.view.skew) / clock.top : part;
+    const now = clock ? passed(clock, p) / clock.top : part;
     return h(
       now >= 1 ? "div.full" : "div",
       {},
@@ -76,7 +76,7 @@ export function header(p) {
     h(
       "div.meta",
       {},
-      h("span.state", {}, icon(view.glyph), " ", view.state),
+      h("span.state", {}, p.standing),
       h("span", {}, view.what, view.clock && [", ", tick(view.clock, p)]),
       h("span.mute", {}, view.who),
     ),

@@ -51,8 +51,11 @@ function inMenu(event, menu) {
   items[to % items.length].focus();
 }
 
+// A field of the plan that is edited in place; one of a form in it is a form's.
+const inPlan = ({ target }) => target.name && target.closest(".pd") && !target.closest(".form");
+
 function escape(event, p) {
-  if (event.target.closest(".pd") && event.target.name) return leave(event, p, event.target.baseValue);
+  if (inPlan(event)) return leave(event, p, event.target.baseValue);
   if (p.ui.claim != null) return p.set({ claim: null });
   if (p.ui.menu) return act(p, "menu");
   if (p.ui.keys || p.view.sheet) return act(p, "close");
@@ -113,8 +116,9 @@ export function onKey(event, p) {
   event.target.removeAttribute(SUPPRESS);
   if (isOurs(event, typing)) event.stopPropagation(); // Lab listens on the document after the panel
   if (event.key === "Escape") return escape(event, p);
-  if (event.key === "Enter" && event.target.closest(".pd") && event.target.name) return leave(event, p);
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) return confirm(event, p);
+  if (event.key === "Enter" && inPlan(event)) return leave(event, p);
+  const oneLine = event.target.matches(".form input[type=text]") && !event.isComposing;
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey || oneLine)) return confirm(event, p);
   if (event.key === "Enter" && event.target.name === "further" && !event.isComposing) return act(p, "further");
   if (typing || event.ctrlKey || event.metaKey || event.isComposing) return;
   const menu = event.target.closest(".menu");

@@ -3,7 +3,7 @@ import { blocks, sheet } from "./blocks.js";
 import { placeTip } from "./answer.js";
 import { card } from "./card.js";
 import { runClocks } from "./clock.js";
-import { h, lazy, morphChildren } from "./dom.js";
+import { h, icon, lazy, morphChildren } from "./dom.js";
 import { announcer, holdFocus, warnBeforeLeaving } from "./focus.js";
 import { strip, wasFolded } from "./fold.js";
 import { foot, isLocal, restButtons } from "./foot.js";
@@ -12,7 +12,7 @@ import { shieldKeys } from "./keys.js";
 import { LISTENERS } from "./listeners.js";
 import { followEnd } from "./live.js";
 import { loopCaption, parseLoop, updateLoop } from "./loop.js";
-import { currentStep, plan } from "./plan.js";
+import { currentStep, plan, verbsOf } from "./plan.js";
 import { planCard, planSide } from "./plandoc.js";
 import { stepSheet } from "./sheet.js";
 import { fit, reveal } from "./sight.js";
@@ -66,6 +66,12 @@ class PagePanel {
     return this.view.steps.find((each) => `${each.n}` === `${n}`);
   }
 
+  /** Whether the step of a form can still be what the form says; one that runs takes an edit when it is saved. */
+  takes({ kind, n }) {
+    const step = this.step(n);
+    return step && (step.s === "running" || verbsOf(step, this.view).includes(kind));
+  }
+
   callSteps() {
     return new Map(this.view.steps.flatMap((each) => (each.calls ?? []).map((call) => [call, each.n])));
   }
@@ -82,6 +88,23 @@ class PagePanel {
   /** Why nobody answers, in words, none while that is not known yet; null while somebody does. */
   get offline() {
     return this.model.get("offline") ?? null;
+  }
+
+  /** This page's time; it stands still from when it is known that nobody answers: nothing goes on that could be timed. */
+  get moment() {
+    this.left = this.offline ? (this.left ?? Date.now()) : null;
+    return this.left ?? Date.now();
+  }
+
+  /** Whether it went on when it was seen last, and nobody answers by now. */
+  get lost() {
+    return Boolean(this.offline) && this.view.acts.includes("Stop");
+  }
+
+  /** How it stands: of one that is lost, how it was seen last. */
+  get standing() {
+    const { glyph, state } = this.view;
+    return this.lost ? [icon("pause"), ` Last seen: ${state}`] : [icon(glyph), " ", state];
   }
 
   /** Take a new view; `before` is the key of the card that stood there. */
@@ -106,7 +129,11 @@ class PagePanel {
     if (changed) Object.assign(this.ui, { note: "", exported: null });
     if (view.at === this.ui.at) this.ui.at = null;
     if (!view.card?.plan) this.ui.upto = null;
-    if (this.ui.form?.n && !this.step(this.ui.form.n)) this.ui.form = null;
+    if (this.ui.form?.n && !this.takes(this.ui.form)) {
+      const typed = this.root.contains(document.activeElement) && document.activeElement.matches(".plan .form [name]");
+      this.ui.form = null;
+      if (typed) this.ui.note = "The step went on meanwhile: what you had typed for it was not saved.";
+    }
     if (!this.step(this.ui.tab) || this.following()) this.ui.tab = currentStep(view.steps)?.n ?? null;
     this.draw();
     if (key !== before && this.ui.mode) this.typed(this.draft.typed);
@@ -166,6 +193,7 @@ class PagePanel {
     root.classList.toggle("strip", Boolean(this.ui.folded));
     this.ran ||= view.acts.includes("Stop") || Boolean(view.card);
     root.toggleAttribute("data-fit", !this.ran);
+    root.toggleAttribute("data-left", this.lost);
     const whole = () => [header(this), this.columns(), this.time(), foot(this) ?? runFoot(this)];
     morphChildren(this.body, h("div", {}, this.ui.folded ? strip(this) : whole()));
     restButtons(this);

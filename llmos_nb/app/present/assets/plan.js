@@ -90,7 +90,7 @@ function body(p, step, tab) {
       "div.t",
       {},
       h("span.num", {}, step.n),
-      h("b", {}, h("span.sr", {}, `${SAY[step.s]}: `), step.t),
+      h("b", {}, h("span.sr", {}, `${step.begun ? "not finished" : SAY[step.s]}: `), step.t),
       after(step),
       opens(step) && opener(p, step, named(step), tab),
     ),
@@ -131,6 +131,12 @@ function row(p, step) {
     for (const link of li.querySelectorAll("a")) link.tabIndex = tab;
     return li;
   });
+}
+
+/** The sign of rows in one line: what is not true of each of them is not said by it. */
+export function signOf(steps) {
+  if (steps.every((step) => step.s === "done")) return steps.every((step) => step.held) ? "done" : "ran";
+  return steps.every((step) => step.s === steps[0].s) ? steps[0].s : "pending";
 }
 
 /** Rows in one line, which unfolds. */
@@ -176,7 +182,7 @@ export function plan(p) {
     { "aria-label": view.planhead?.startsWith("Calls") ? "Calls" : "Plan" },
     h("h3", {}, h("span", {}, view.planhead ?? "Plan"), view.planside && h("span", {}, view.planside)),
     view.planside === "being written" && skeleton(),
-    folded(p, "ended", ended.every((step) => step.held) ? "done" : "ran", view.fold?.text, ended),
+    folded(p, "ended", signOf(ended), view.fold?.text, ended),
     h(
       "ol",
       { "data-key": "near" },

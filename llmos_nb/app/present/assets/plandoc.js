@@ -2,7 +2,7 @@
 import { dataButton, lead, table } from "./blocks.js";
 import { button, h, icon, lazy } from "./dom.js";
 import { rejectForm, stepForm } from "./editor.js";
-import { after, folded, verb } from "./plan.js";
+import { after, folded, signOf, verb } from "./plan.js";
 import { words } from "./text.js";
 
 const VERBS = ["edit", "skip", "up", "down"];
@@ -78,7 +78,7 @@ export function planCard(p) {
     { "data-key": "card plan", tabindex: -1, role: "group", "aria-labelledby": p.ref("lead"), "aria-describedby": p.ref("why") },
     lead(card.title, "waiting", p.ref("lead")),
     h("p", { id: p.ref("why") }, words(card.why)),
-    folded(p, "ended", "done", `${plural(before.length, "row")} before this plan`, before),
+    folded(p, "ended", signOf(before), `${plural(before.length, "row")} before this plan`, before),
     h("ol.pd", { "data-key": "doc", "aria-label": "Steps, to be edited in place" }, rows),
     h("div.add", { "data-key": "add" }, ui.form?.kind === "add" ? stepForm("add") : button("Add a step", { act: "add", look: ".bare" })),
     ui.mode === "reject"
