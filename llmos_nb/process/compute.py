@@ -230,7 +230,7 @@ def _live(run: Run, names: Iterable[str]) -> bool:
 
 def _is_of_notebook(value: Any) -> bool:
     if isinstance(value, type):
-        return type.__getattribute__(value, "__module__") == "__main__"
+        return bool(type.__getattribute__(value, "__module__") == "__main__")
     return not isinstance(value, ModuleType | BuiltinFunctionType)
 
 
