@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import keyword
 import re
@@ -257,12 +258,25 @@ def attached(name: str) -> Part:
 
 _NAME = re.compile(r"(?<![&!`])`([A-Za-z_]\w*)`")
 _FUNCTION = re.compile(r"&`([A-Za-z_]\w*)`")
+_CODE = re.compile(r"[&!]`[^`\n]+`|`([^`\n]+)`")
 _HIDDEN = frozenset(("In", "Out", "exit", "quit", "get_ipython", "open"))
 
 
 def named(goal: str, namespace: Mapping[str, Any]) -> list[str]:
-    """Return the variables that a goal names in backticks and that exist."""
-    return [n for n in dict.fromkeys(_NAME.findall(goal)) if n in namespace]
+    """Return the variables that a goal names in backticks, also within an expression, and that exist."""
+    return [n for n in dict.fromkeys(n for code in _CODE.findall(goal) for n in _read_by(code)) if n in namespace]
+
+
+def _read_by(code: str) -> list[str]:
+    """Return the names that an expression reads from outside; of what is none, nothing."""
+    try:
+        tree = ast.parse(code.strip(), mode="eval")
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return []
+    bound = {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
+    found = sorted((n for n in ast.walk(tree) if isinstance(n, ast.Name)), key=attrgetter("col_offset"))
+    bound |= {n.id for n in found if isinstance(n.ctx, ast.Store)}
+    return [n.id for n in found if n.id not in bound]
 
 
 def meant(goal: str) -> dict[str, Any]:

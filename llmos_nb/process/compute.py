@@ -222,13 +222,16 @@ def _reads(run: Run, node: ast.expr) -> bool:
 
 
 def _live(run: Run, names: Iterable[str]) -> bool:
-    """Return whether one of these names holds a value, and no module or what is built in; ``*`` stands for all."""
+    """Return whether one of these names holds a value, or a class that the notebook defines; ``*`` stands for all."""
     none: dict[str, Any] = {}
     here = none if run.namespace is None else run.namespace
-    return any(
-        not isinstance(here[n], ModuleType | type | BuiltinFunctionType) if n in here else not hasattr(builtins, n)
-        for n in names
-    )
+    return any(_is_of_notebook(here[n]) if n in here else not hasattr(builtins, n) for n in names)
+
+
+def _is_of_notebook(value: Any) -> bool:
+    if isinstance(value, type):
+        return bool(type.__getattribute__(value, "__module__") == "__main__")
+    return not isinstance(value, ModuleType | BuiltinFunctionType)
 
 
 def hindrance(run: Run, code: str) -> tuple[str, Came]:

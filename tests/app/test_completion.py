@@ -126,6 +126,15 @@ def test_a_misspelt_name_in_backticks_is_said_with_the_nearest():
     assert said == ["`crs`: no such variable; did you mean `cars`?"]
 
 
+def test_variables_within_an_expression_of_the_goal_are_those_that_it_names():
+    there = dict.fromkeys(("orders", "x", "f", "rate", "row", "total"))
+    goal = (
+        "Check `orders.groupby('x')[rate].sum()` by &`f`, !`x` and `[row for row in orders if lambda x: x]`; `total of`"
+    )
+    assert briefing.named(goal, there) == ["orders", "rate"]
+    assert briefing.shown_names("Why is `orders.sum()` odd?", there, "") == ["orders"]
+
+
 def test_names_that_a_goal_may_want_made_or_that_are_columns_are_not_called_misspelt():
     pandas = pytest.importorskip("pandas")
     there = {**NAMES, "table": pandas.DataFrame({"cats": [1]})}

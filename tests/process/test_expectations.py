@@ -52,6 +52,14 @@ async def test_what_reads_no_variable_is_not_said_to_be_as_expected(script, expe
     assert (b.met, b.compared) == (True, "") and shown(proc) == ("1 of 1 done", [])
 
 
+async def test_what_reads_a_class_that_the_notebook_defines_is_compared(script):
+    made = {"__name__": "__main__"}
+    code = "class Ledger:\n    rows = [1, 2]\n    def total(self):\n        return sum(self.rows)"
+    proc = await planned(script, "Ledger().total() == 4", code, DONE, names=made)
+    found = integrated(proc)[0]
+    assert (found.met, found.compared) == (False, "Ledger().total() == 4")
+
+
 async def test_a_condition_that_fails_sends_the_model_back(script):
     proc = await planned(script, "len(out) == 3", "out = [1]", python("out = [1, 2, 3]"), DONE)
     first, second = integrated(proc)

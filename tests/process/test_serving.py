@@ -190,6 +190,7 @@ async def test_calls_beside_their_plan_serve_its_steps():
     assert [c.serves for c in proc.run.state.calls.values()] == [[], [1], [2], [3]]
     assert statuses(proc) == ["done", "done", "done", "skipped"] and same_as_folded(proc)
     assert [t for t in told(proc) if t.startswith("Next is")] == ["Next is step 3: Sum", "Next is step 4: Save"]
+    assert "The plan is approved." in told(proc), "where to begin is not said where it has begun"
     assert rows(proc)[1]["ev"][-1] == ["@", "r1.1", 1]
 
 

@@ -4,71 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
 
-_TOKEN = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/|\"([^\"]+)\"|(\w+)|([(),;])", re.DOTALL)
+from llmos_nb.policy.code import tables_of
 
 
 def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
-
-
-# begin what gives rows, so that `from` names a table: not so in `extract(year from at)`
-_QUERIES = _set("select with from values describe summarize")
-# behind these a comma is none between tables
-_BEHIND = _set("select where group having window qualify order limit offset union intersect except set")
-
-
-@dataclass
-class _Level:
-    """What stands between two brackets: whether it gives rows, whose definition it is, and where in it one is."""
-
-    query: bool
-    own: str = ""
-    among: bool = False
-    expects: bool = False
-    fresh: bool = True
-
-
-def tables(text: str) -> set[str]:
-    """Return the names behind ``from`` and ``join``, without aliases, columns and common table expressions."""
-    found, defined = set[str](), set[str]()
-    levels, before = [_Level(True)], list[str]()
-    for quoted, plain, sign in _TOKEN.findall(text):
-        level, word = levels[-1], quoted or plain
-        low = plain.lower()
-        if sign == "(":
-            own = _defines(before)
-            defined.add(own)
-            own = "" if "recursive" in before else own  # else its own name means the table there
-            levels.append(_Level(False, own, expects=level.expects, among=level.expects))
-            level.expects = False
-        elif sign == ")":
-            levels = levels[:-1] or [_Level(True)]
-        elif sign == ";":
-            levels, defined = [_Level(True)], set()
-        elif sign == ",":
-            level.expects = level.among
-        elif word:
-            level.query |= level.fresh and low in _QUERIES
-            level.fresh = False
-            if low == "join" or (low == "from" and level.query):
-                level.among = level.expects = True
-            elif low in _BEHIND or low in _QUERIES:
-                level.among = level.expects = False
-            elif level.expects and low not in ("lateral", "only"):
-                level.expects = False
-                if word.lower() not in defined or any(one.own == word.lower() for one in levels):
-                    found.add(word)
-        if sign or word:
-            before.append(sign or low or word)
-    return found
-
-
-def _defines(before: list[str]) -> str:
-    """Return the common table expression whose definition begins behind these words; empty for none."""
-    known = ["", "", *(w for w in before[-4:] if w not in ("not", "materialized"))]
-    return known[-2].lower() if known[-1] == "as" else ""
 
 
 # Methods that change the object they are called on, also where the result is assigned.
@@ -126,7 +67,7 @@ _BY_ARGUMENT = _set(
 
 def looked_up(text: str) -> set[str]:
     """Return the words of a text, in SQL or for pandas, that may be names of variables."""
-    return set(_OF_PANDAS.findall(text)) | tables(text)
+    return set(_OF_PANDAS.findall(text)) | tables_of(text)
 
 
 def dotted(node: ast.AST) -> str:

@@ -86,12 +86,15 @@ class Literal:
         What it says.
     bare : Literal, optional
         The number alone, where a month may only stand before it: "in May 12 stations".
+    glued : str
+        With the letters that stand at it: ``12B``, which is another gate than 12.
     """
 
     start: int
     end: int
     value: Value
     bare: Literal | None = None
+    glued: str = ""
 
 
 def literals(text: str, decimal_comma: bool = False) -> tuple[Literal, ...]:
@@ -215,7 +218,8 @@ def _read(m: re.Match[str], decimal_comma: bool) -> Iterator[Literal]:
     elif plain is not None:
         if scale := _SCALE.match(m.string, end):
             power += 3 * (1 + ("k", "M", "B").index(scale.lastgroup or "k"))
-        yield Literal(m.start(), end, Decimal(f"{sign}{plain}E{power}"))
+        glued = f"{body}{m['tail']}" if m["tail"] and not scale else ""
+        yield Literal(m.start(), end, Decimal(f"{sign}{plain}E{power}"), glued=glued)
 
 
 def _plain(body: str, decimal_comma: bool) -> str | None:

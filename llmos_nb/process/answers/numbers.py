@@ -131,7 +131,7 @@ def marked(
     comma = has_decimal_comma(said)
     read = _plainer(answer, comma)
     found = [
-        Literal(a + each.start, a + each.end, each.value)
+        replace(each, start=a + each.start, end=a + each.end)
         for a, b in stretches
         for each in (_settled(x, sources) for x in literals(read[a:b], comma))
     ]
@@ -218,7 +218,8 @@ def _seen_or_typed(answer: str, x: Literal, sources: Sequence[Source]) -> Number
     value = x.value
     key = (int(value), 0, 0) if isinstance(value, Decimal) and len(text) == 4 and text.isdigit() else value
     share = value.scaleb(-2) if isinstance(value, Decimal) and _PERCENT.match(answer, x.end) else value
-    places = [(source, at) for source in sources for at in _places(_index(source.text), {value, key, share})]
+    spelled: set[Value] = {x.glued} if x.glued else {value, key, share}
+    places = [(source, at) for source in sources for at in _places(_index(source.text), spelled)]
     if not places:
         return Number(x.start, x.end, text, "typed")
     source, at = places[-1]
@@ -243,6 +244,8 @@ def _index(text: str) -> Mapping[Value, Sequence[int]]:
     for x in literals(apart, has_decimal_comma(apart)):
         at = lines[bisect_right(lines, x.start) - 1]
         found[x.value].append(at)
+        if x.glued:
+            found[x.glued].append(at)
         if x.bare is not None:
             found[x.bare.value].append(at)
         if isinstance(x.value, tuple):

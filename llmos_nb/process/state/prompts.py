@@ -64,8 +64,8 @@ def _expects(s: State, step: Step) -> str:
     return say(s, "next_expects", expect=step.expect) if step.expect else ""
 
 
-def plan_decided(s: State, approved: bool, why: str, edited: bool) -> str:
-    """Say what became of a proposed plan, and how it reads where a person has edited it."""
+def plan_decided(s: State, approved: bool, why: str, edited: bool, begun: bool) -> str:
+    """Say what became of a proposed plan, how it reads where a person has edited it, and where to begin."""
     if not approved:
         return say(s, "plan_rejected", why=why or "no reason given")
     refused = _reasons(p for p in s.plan.steps if p.status in ("rejected", "skipped"))
@@ -78,7 +78,7 @@ def plan_decided(s: State, approved: bool, why: str, edited: bool) -> str:
         told += _acts(s).lstrip() if told.endswith("\n") else _acts(s)
     elif s.closed:
         told += say(s, "plan_no_acts")
-    first = next(iter(s.plan.ready()), None)
+    first = next(iter(s.plan.ready()), None) if not begun else None
     begin = say(s, "plan_begin", n=first.n, title=first.title) if first else ""
     return told + (begin.lstrip() if told.endswith("\n") else begin)
 

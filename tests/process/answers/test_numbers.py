@@ -183,3 +183,11 @@ def test_a_long_run_is_marked_in_no_time():
     floor, start = time.process_time() - start, time.process_time()
     marked(answer, tuple(rows))
     assert time.process_time() - start < 60 * floor
+
+
+def test_digits_with_letters_at_them_are_seen_only_with_these():
+    shown = (Source("r1.0", "gate,n\n12B,7\n14A,12\ntook 3.5s"),)
+    said = "Gate 12B has 12, gate 12A none, Q3 and v12 are names; 14A took 3.5s, which is 3.5 s or 3.5h."
+    assert kinds(said, shown) == [
+        ("12", "seen"), ("12", "seen"), ("12", "typed"), ("14", "seen"), ("3.5", "seen"), ("3.5", "seen"), ("3.5", "typed"),
+    ]  # fmt: skip

@@ -39,7 +39,8 @@ in the answer what you assumed or left out."""
 COMPUTED = """
 In the answer each figure, count, date and name that the data give stands as an expression over live variables, one \
 value each, formatted as in an f-string: `{{top}} is heaviest with {{mass[top]:,.1f}} g`; a whole table as \
-`{{t.round(2)}}`. Constants, also where code copies them, and what was only printed count as typed."""
+`{{t.round(2)}}`. What call 0 of turn 2 showed is `{{r2_0}}`. Constants, also where code copies them, and what was \
+only printed count as typed."""
 
 
 def test_the_system_message_is_what_it_is_on_purpose():

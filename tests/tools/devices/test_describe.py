@@ -247,6 +247,11 @@ def test_code_of_the_notebook_is_described_with_its_source_where_it_is_asked_for
     long = OWN.replace("into.append(n)", "into.append(n)\n" + "        n += 1\n" * 100)
     linecache.cache["<cell 2>"] = (len(long), None, long.splitlines(keepends=True), "<cell 2>")
     exec(compile(long, "<cell 2>", "exec"), made)
+    said = describe("Purse", made["Purse"], full=True)
+    assert said.count("            n += 1\n") == 100 and "…" not in said  # whole, up to 3 KB
+    long = long.replace("n += 1", "n += 1  # and on it goes")
+    linecache.cache["<cell 3>"] = (len(long), None, long.splitlines(keepends=True), "<cell 3>")
+    exec(compile(long, "<cell 3>", "exec"), made)
     assert describe("Purse", made["Purse"], full=True).endswith("- source: 105 lines in a cell")
 
 

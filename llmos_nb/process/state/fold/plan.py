@@ -94,10 +94,10 @@ def _plan_decided(s: State, e: Event, b: ev.PlanDecided) -> None:
         s.ending = ("rejected", "the plan was rejected")
     proposal = s.calls.get(s.plan_call)
     edited = proposal is not None and proposal.facts.get(VERSION) != b.version
-    text = prompts.plan_decided(s, approved, b.why, edited)
+    beside = [c for c in s.open_calls if c.name not in CONTROL] if proposal is not None else []
+    serving = [c for c in beside if approved and not _unwanted(s, c)]
+    text = prompts.plan_decided(s, approved, b.why, edited, begun=bool(serving))
     if proposal is not None:
-        beside = [c for c in s.open_calls if c.name not in CONTROL]
-        serving = [c for c in beside if approved and not _unwanted(s, c)]
         serve(s, serving)
         close(s, proposal, "done" if approved else "rejected", e, result=text)
         for call in (c for c in beside if c not in serving):

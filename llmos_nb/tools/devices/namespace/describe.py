@@ -247,7 +247,7 @@ _NOT_VARIABLES = frozenset(("In", "Out", "exit", "quit", "get_ipython", "open"))
 
 
 def describe(name: str, value: Any, values: bool = False, full: bool = False) -> str:
-    """Describe one variable in at most about 1.5 KB, a table in 2.5 KB where `full` asks for its types and first rows.
+    """Describe one variable in at most about 1.5 KB; where `full` asks for more in 2.5 KB, and code with its source.
 
     Parameters
     ----------
@@ -262,19 +262,19 @@ def describe(name: str, value: Any, values: bool = False, full: bool = False) ->
         return f"{name}: {type(value).__name__}, {HIDDEN}"
     try:
         head, *lines = _lines(value, values, full)
+        source = source_of(value) if full else []
     except Exception as error:  # a subclass or a library that misbehaves; the name and the type are still true
         head, lines = f"{type(value).__name__}, not described ({type(error).__name__})", []
-    return _fitted([f"{name}: {head}", *lines], FULL if full else ONE)
+        source = []
+    return "\n".join([_fitted([f"{name}: {head}", *lines], FULL if full else ONE), *map(safe_text, source)])
 
 
 def _lines(value: Any, values: bool, full: bool) -> Lines:
-    """Describe a table in full where that is asked for, code of the notebook with its source, all else as always."""
+    """Describe a table in full where that is asked for, all else as always."""
     table = full and frames.frame in (
         _DESCRIBERS.get((c.__module__.partition(".")[0], c.__name__)) for c in type(value).__mro__
     )
-    if table:
-        return frames.frame(value, values, True)
-    return [*lines_of(value, values), *(source_of(value) if full else ())]
+    return frames.frame(value, values, True) if table else lines_of(value, values)
 
 
 def card(

@@ -11,7 +11,7 @@ from typing import Any
 
 from llmos_nb.policy.secrets import redact
 
-LONGEST, MOST_LINES = 1_800, 60
+LONGEST = 3_000  # bytes; a longer one is read in its cell
 
 
 def source_of(value: Any) -> list[str]:
@@ -26,7 +26,7 @@ def source_of(value: Any) -> list[str]:
     text = _class(lines, name, code.co_firstlineno) if isinstance(value, type) else _function(lines, code)
     if not text:
         return []
-    if len(text) > LONGEST or len(text.splitlines()) > MOST_LINES:
+    if len(text.encode()) > LONGEST:
         return [f"- source: {len(text.splitlines())} lines in a cell"]
     return ["- source:", textwrap.indent(redact(text.rstrip()), "    ")]
 
