@@ -169,11 +169,11 @@ class Trial:
             assert ran.status == "ok", ran.error
             return
         words = ["start", "Pay.", "--name", name, "-m", model, "-a", "auto", "-t", "till:pay"]
+        assert self.service.there  # it has begun: else what the terminal says is that nobody serves the home
         if kill:
             if not self.die_within(words):
                 self.names.remove(name)  # whoever began it does not know; it counts where it is there
             return
-        assert self.service.there  # it has begun
         code, said, wrong = run_llmos(*words)
         assert code == 0, said + wrong
 
