@@ -10,8 +10,6 @@ from llmos_nb.app.present.presenter import Presenter
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.session import Session
 
-# the first to ask for the names of all devices learns whether programs can be jailed here
-pytestmark = pytest.mark.out_of_process
 DONE = {"text": "ok"}
 
 

@@ -92,6 +92,12 @@ class InProcess:
         if STARTED and event in STARTED:  # at the end of Python names of modules are gone
             self.started.append(f"{event} {args[1] if event == 'subprocess.Popen' else next(iter(args), '')}"[:200])
 
+    def pytest_sessionstart(self):
+        """Learn beforehand what the package learns once by a program: whether tests of a workspace can be jailed."""
+        from llmos_nb.tools.devices.programs.pytest import unheld
+
+        unheld()
+
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config, items):
         left = {item for item in items if is_out_of_process(item)}

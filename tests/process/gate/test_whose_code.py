@@ -149,7 +149,7 @@ async def test_code_of_a_step_acts_for_the_step_by_whatever_name(way, work):
 
 
 QUIET = {
-    "a module of the folder, and what is compiled of it": "from pathlib import Path\nPath('own_module.py').write_text('a = 1')\nimport own_module\nx = own_module.a",
+    "a module of the folder, and what is compiled of it": "from pathlib import Path\nPath('made_by_a_step.py').write_text('a = 1')\nimport made_by_a_step\nx = made_by_a_step.a",
     "classes whose methods are made": "from dataclasses import dataclass\n@dataclass\nclass A:\n    a: int = 1\nx = A().a",
     "tuples with names": "from collections import namedtuple\nx = namedtuple('P', 'a')(1).a",
     "code under a name of its own": "exec(compile('x = 1', 'mine.py', 'exec'))",
