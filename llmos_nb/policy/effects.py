@@ -129,7 +129,7 @@ def in_folders(paths: Iterable[str], most: int) -> dict[str, list[str]]:
 
 
 def listed(paths: Sequence[str], most: int) -> list[str]:
-    """Name paths where there are at most so many, else the folders: ``/work/out/* (292 files)``."""
+    """Name paths where there are at most so many, else the folders: ``/data/out/* (292 files)``."""
     if len(paths) <= most:
         return [*paths]
     folders = sorted(in_folders(paths, most).items())

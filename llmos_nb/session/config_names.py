@@ -50,9 +50,9 @@ def _tools(settings: Settings, own: Mapping[str, Any]) -> Found:
     for i, rule in enumerate(own.get("rules", ())):
         if rule in settings.rules and "*" not in rule.tool:
             yield f"policy.rules[{i}]: tool = {rule.tool!r}", rule.tool.removesuffix(".undo")
-    own_tools = {n for n in own.get("tools", ()) if n in settings.tools and "*" not in n} - OFFERED.keys()
-    for name in sorted(own_tools.difference(device_names() if own_tools else ())):  # it looks at all that is installed
-        yield f"[tools.{name}]", name
+    own_tools = [n for n in own.get("tools", ()) if n in settings.tools and n not in OFFERED and "*" not in n]
+    devices = device_names() if own_tools else []  # it looks at all that is installed
+    yield from ((f"[tools.{name}]", name) for name in own_tools if name not in devices)
 
 
 def _unknown(named: Found, known: set[str], served: Callable[[str], bool]) -> Found:

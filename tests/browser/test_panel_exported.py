@@ -7,7 +7,7 @@ from states import RUNNING, WAITING
 pytestmark = pytest.mark.browser
 MADE = {
     "kind": "exported",
-    "path": "/work/birds-3.ipynb",
+    "path": "/home/ada/birds-3.ipynb",
     "place": "birds-3.ipynb",
     "holds": "7 cells of code, 5 of text",
     "said": "written: birds-3.ipynb",
