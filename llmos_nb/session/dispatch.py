@@ -1,6 +1,6 @@
 """Thread-safe dispatch of commands to a process, and the task on the runtime's thread that drives it.
 
-Whoever acts, from whichever thread: it is done on the thread "llmos", in its turn; there runs the deadline timer, too.
+Whoever acts, from whichever thread: it is done on the thread "llmos", in its turn.
 """
 
 from __future__ import annotations
@@ -14,18 +14,16 @@ from contextvars import Context
 from functools import partial
 from typing import Any, TypeVar
 
-from llmos_nb.errors import CallDenied
-from llmos_nb.journal import Event, events as ev, host
-from llmos_nb.policy import approval
+from llmos_nb.errors import CallDenied, JournalError
+from llmos_nb.journal import events as ev, host
 from llmos_nb.process import Run, check_key
-from llmos_nb.process.state import State, decide
+from llmos_nb.process.state import decide
 from llmos_nb.session.threads import Leaving, Visits, runtime
 from llmos_nb.tools import reentry
 from llmos_nb.tools.devices.python import stop_main_thread
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-_DAY_S = 86_400.0  # the timer is set anew each day: a machine may sleep
 ACKNOWLEDGED_S = 0.5  # a verb waits so long for its turn, and then trusts that it will be heard
 TOGETHER_S = 1.0  # processes that code starts in one go, and what it says of them, come before the first begins
 
@@ -127,6 +125,7 @@ class Dispatch:
     def start(self) -> None:
         """Begin to drive: as soon as the code that calls this awaits or ends, and in a moment whatever it does."""
         self._wanted = True
+        self._record()
         if self.here or self.visits.loop is None or not self.visits.here:
             self.ask(self._start)
             return
@@ -134,6 +133,20 @@ class Dispatch:
         self._begun.clear()
         asyncio.get_running_loop().call_soon(self.tell, self._start_now, context=Context())
         self.tell(lambda: asyncio.get_running_loop().call_later(TOGETHER_S, self._start_now))
+
+    def _record(self) -> None:
+        """Wait until what was appended is on disk: whoever is told of a process finds it again after a crash."""
+
+        async def recorded() -> None:
+            self.run.journal.acquire()
+            try:
+                await self.run.journal.flush()
+            finally:
+                self.run.journal.release()
+
+        if not self.here:  # what runs there waits for no disk
+            with suppress(JournalError):  # whoever drives meets it again, and says so
+                self._context().run(asyncio.run_coroutine_threadsafe, recorded(), runtime().loop).result()
 
     def _start_now(self) -> None:
         if self._starting:
@@ -354,43 +367,3 @@ class Dispatch:
         running = (c.key for c in self.run.state.open_calls if c.status == "running")
         for key in (check_key(self.run), *running):
             stop_main_thread(by, key=key)
-
-
-class Deadlines:
-    """Deadline timer of one process: that one has passed is written at that moment, or as soon as it can be.
-
-    Parameters
-    ----------
-    dispatch : Dispatch
-        The way to its loop.
-    """
-
-    def __init__(self, dispatch: Dispatch) -> None:
-        self.dispatch, self.run = dispatch, dispatch.run
-        self._timer: asyncio.TimerHandle | None = None
-        self.run.listeners.append(self._asked)
-
-    def _asked(self, event: Event, state: State) -> None:
-        if event.k in (ev.QuestionAsked.kind, ev.QuestionEscalated.kind):
-            self.arm()
-
-    def arm(self) -> None:
-        """Set the timer for the deadline that comes first; what has passed while nobody looked counts at once."""
-        s = self.run.state
-        asked = [q for k, q in s.questions.items() if k in s.undoing or not s.settled]
-        left = [seconds for q in asked if (seconds := approval.left_s(q)) is not None]
-        if self._timer is not None:
-            self._timer.cancel()
-        if left:
-            self._timer = asyncio.get_running_loop().call_later(min(max(min(left), 0.0), _DAY_S), self.ring)
-
-    def ring(self) -> None:
-        """Record which deadlines have passed."""
-        self.dispatch.ask(partial(self.run.afterwards, self._ring))
-
-    def _ring(self) -> None:
-        s = self.run.state
-        passed = [k for k, q in s.questions.items() if approval.late(q) and not q.get("due")]
-        if passed and (not s.settled or s.undoing):
-            self.dispatch.apply(lambda: [self.run.append(ev.QuestionDue(question=k)) for k in passed])
-        self.arm()

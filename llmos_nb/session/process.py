@@ -18,7 +18,8 @@ from llmos_nb.policy import approval, budget as budgets
 from llmos_nb.process import Run, decisions, drive, redo_last, signals, undo_calls
 from llmos_nb.process.state import Plan
 from llmos_nb.session.commands.watch import SOON_S, watch
-from llmos_nb.session.dispatch import Deadlines, Dispatch
+from llmos_nb.session.deadlines import Deadlines
+from llmos_nb.session.dispatch import Dispatch
 from llmos_nb.session.outcome import forms
 from llmos_nb.session.parts import Parts
 from llmos_nb.session.protocols import ProcessLike, SessionLike

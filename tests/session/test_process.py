@@ -380,6 +380,14 @@ async def test_resume_withdraws_a_pause_that_has_not_taken_effect(script):
     assert process.reason == "answered" and "run.paused" not in [e.k for e in process.events]
 
 
+async def test_whoever_is_told_of_a_process_finds_it_after_a_crash(script, monkeypatch):
+    slow_disk(monkeypatch, 1)
+    proc = llmos.start("go", model=script({"text": "Done."}))
+    assert on_disk(proc) == [e.k for e in proc.events]  # a notebook that is killed now has begun it
+    await proc
+    assert proc.reason == "answered"
+
+
 @pytest.mark.parametrize("isolate", [False, True])
 async def test_a_fork_begins_at_an_event_that_is_on_disk(script, monkeypatch, isolate):
     slow_disk(monkeypatch, 1)
