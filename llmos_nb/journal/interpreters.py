@@ -88,7 +88,7 @@ def mark_holder(journal: Path, notebook: str = "", port: int = 0) -> None:
     """Mark that this interpreter has the process of a journal at hand from now on."""
     with contextlib.suppress(OSError):  # the journal itself says what is wrong
         name = _enter(journal.parents[2] / INTERPRETERS, os.getpid(), notebook, port)
-        journal.with_suffix(MARK).write_text(name, encoding="utf-8")
+        _replace(journal.with_suffix(MARK), name)
 
 
 def let_go(journal: Path) -> None:
@@ -154,9 +154,14 @@ def enter(entry: Path, notebook: str, port: int) -> None:
     """Say in a file of a folder of a home that this interpreter is the one which is meant there."""
     home, pid = os.path.realpath(entry.parents[1]), os.getpid()
     this = Interpreter(pid, _started(pid), platform.node(), Path(notebook).name, port, home)
-    draft = entry.with_name(f".{entry.name}.{secrets.token_hex(4)}")
-    draft.write_text(json.dumps(asdict(this)), encoding="utf-8")
-    draft.replace(entry)
+    _replace(entry, json.dumps(asdict(this)))
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file that is never seen half written."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
 
 
 def entered(entry: Path) -> Interpreter | None:

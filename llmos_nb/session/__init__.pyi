@@ -12,7 +12,6 @@ from . import (
     trust as trust,
 )
 from .api import load as load, replay as replay, run as run, start as start, verify as verify
-from .dispatch import executes_cell as executes_cell
 from .parts import PARTS as PARTS
 from .process import Process as Process
 from .session import Session as Session

@@ -1,6 +1,6 @@
 """Thread-safe dispatch of commands to a process, and the task on the runtime's thread that drives it.
 
-Whoever acts, from whichever thread: it is done on the thread "llmos", in its turn.
+Whoever acts, from whichever thread: it is done on the thread "llmos", in its turn; there runs the deadline timer, too.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import Context
 from functools import partial
 from typing import Any, TypeVar
 
 from llmos_nb.errors import CallDenied, JournalError
-from llmos_nb.journal import events as ev, host
+from llmos_nb.journal import Event, events as ev, host
+from llmos_nb.policy import approval
 from llmos_nb.process import Run, check_key
-from llmos_nb.process.state import decide
+from llmos_nb.process.state import State, decide
 from llmos_nb.session.threads import Leaving, Visits, runtime
 from llmos_nb.tools import reentry
 from llmos_nb.tools.devices.python import stop_main_thread
@@ -26,14 +28,6 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 ACKNOWLEDGED_S = 0.5  # a verb waits so long for its turn, and then trusts that it will be heard
 TOGETHER_S = 1.0  # processes that code starts in one go, and what it says of them, come before the first begins
-
-
-def executes_cell(ip: Any) -> bool:
-    """Return whether the caller was called by a cell, rather than by a click (a message of a widget)."""
-    backend = getattr(ip, "kernel", None)
-    if backend is None:
-        return True
-    return bool(host.parent_of(backend).get("header", {}).get("msg_type") == "execute_request")
 
 
 class Dispatch:
@@ -117,15 +111,19 @@ class Dispatch:
         reentry.acquaint()
         with suppress(RuntimeError):  # no loop runs here
             self.visits.settle(asyncio.get_running_loop(), threading.get_ident())
-        if executes_cell(ip):
+        backend = getattr(ip, "kernel", None)
+        if backend is None or host.parent_of(backend).get("header", {}).get("msg_type") == "execute_request":
             self.visits.context = reentry.outside()
 
     # driving
 
-    def start(self) -> None:
-        """Begin to drive: as soon as the code that calls this awaits or ends, and in a moment whatever it does."""
+    def start(self, mark: Callable[[], object]) -> None:
+        """Begin to drive: as soon as the code that calls this awaits or ends, and in a moment whatever it does.
+
+        `mark` says that the process is at hand here; that, and how it began, is on disk before this returns.
+        """
         self._wanted = True
-        self._record()
+        self._record(mark)
         if self.here or self.visits.loop is None or not self.visits.here:
             self.ask(self._start)
             return
@@ -134,19 +132,22 @@ class Dispatch:
         asyncio.get_running_loop().call_soon(self.tell, self._start_now, context=Context())
         self.tell(lambda: asyncio.get_running_loop().call_later(TOGETHER_S, self._start_now))
 
-    def _record(self) -> None:
-        """Wait until what was appended is on disk: whoever is told of a process finds it again after a crash."""
+    def _record(self, mark: Callable[[], object]) -> None:
+        """Wait until it is on disk: whoever is told of the process finds it after a crash, and nobody else takes it."""
 
         async def recorded() -> None:
             self.run.journal.acquire()
             try:
+                mark()
                 await self.run.journal.flush()
             finally:
                 self.run.journal.release()
 
-        if not self.here:  # what runs there waits for no disk
-            with suppress(JournalError):  # whoever drives meets it again, and says so
-                self._context().run(asyncio.run_coroutine_threadsafe, recorded(), runtime().loop).result()
+        if self.here:  # what runs there waits for no disk
+            mark()
+            return
+        with suppress(JournalError):  # whoever drives meets it again, and says so
+            self._context().run(asyncio.run_coroutine_threadsafe, recorded(), runtime().loop).result()
 
     def _start_now(self) -> None:
         if self._starting:
@@ -241,19 +242,17 @@ class Dispatch:
     def call(self, act: Callable[[], object]) -> None:
         """Carry out what a person does; what is wrong with it is raised here, where its turn comes in time."""
         self.only_people()
-        done, failure = threading.Event(), list[BaseException]()
+        done: Future[None] = Future()
+        self.tell(self.run.afterwards, partial(self._settle, act, done))
+        with suppress(TimeoutError):
+            done.result(0 if self.here else ACKNOWLEDGED_S)
 
-        def there() -> None:
-            try:
-                self.apply(act)
-            except Exception as error:
-                failure.append(error)
-            finally:
-                done.set()
-
-        self.tell(self.run.afterwards, there)
-        if (done.is_set() if self.here else done.wait(ACKNOWLEDGED_S)) and failure:
-            raise failure[0]
+    def _settle(self, act: Callable[[], object], done: Future[None]) -> None:
+        try:
+            self.apply(act)
+            done.set_result(None)
+        except Exception as error:
+            done.set_exception(error)
 
     def touch(self, act: Callable[[], object]) -> None:
         """Carry out what a person does to the user's objects, too: on their thread, while nothing else happens."""
@@ -298,17 +297,9 @@ class Dispatch:
         """Carry out what another process does to this one, in its turn, and wait until it is on disk."""
 
         async def heard() -> None:
-            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-            def there() -> None:
-                try:
-                    self.apply(act)
-                    done.set_result(None)
-                except Exception as error:
-                    done.set_exception(error)
-
-            self.run.afterwards(there)
-            await asyncio.shield(done)
+            done: Future[None] = Future()
+            self.run.afterwards(partial(self._settle, act, done))
+            await asyncio.shield(asyncio.wrap_future(done))
             await self.run.journal.flush()
 
         await self.there(heard)
@@ -367,3 +358,43 @@ class Dispatch:
         running = (c.key for c in self.run.state.open_calls if c.status == "running")
         for key in (check_key(self.run), *running):
             stop_main_thread(by, key=key)
+
+
+class Deadlines:
+    """Deadline timer of one process: that one has passed is written at that moment, or as soon as it can be.
+
+    Parameters
+    ----------
+    dispatch : Dispatch
+        The way to its loop.
+    """
+
+    def __init__(self, dispatch: Dispatch) -> None:
+        self.dispatch, self.run = dispatch, dispatch.run
+        self._timer: asyncio.TimerHandle | None = None
+        self.run.listeners.append(self._asked)
+
+    def _asked(self, event: Event, state: State) -> None:
+        if event.k in (ev.QuestionAsked.kind, ev.QuestionEscalated.kind):
+            self.arm()
+
+    def arm(self) -> None:
+        """Set the timer for the deadline that comes first; what has passed while nobody looked counts at once."""
+        s = self.run.state
+        asked = [q for k, q in s.questions.items() if k in s.undoing or not s.settled]
+        left = [seconds for q in asked if (seconds := approval.left_s(q)) is not None]
+        if self._timer is not None:
+            self._timer.cancel()
+        if left:  # the timer is set anew each day: a machine may sleep
+            self._timer = asyncio.get_running_loop().call_later(min(max(min(left), 0.0), 86_400.0), self.ring)
+
+    def ring(self) -> None:
+        """Record which deadlines have passed."""
+        self.dispatch.ask(partial(self.run.afterwards, self._ring))
+
+    def _ring(self) -> None:
+        s = self.run.state
+        passed = [k for k, q in s.questions.items() if approval.late(q) and not q.get("due")]
+        if passed and (not s.settled or s.undoing):
+            self.dispatch.apply(lambda: [self.run.append(ev.QuestionDue(question=k)) for k in passed])
+        self.arm()

@@ -17,13 +17,12 @@ from llmos_nb.journal.events import INTERRUPT, YOU, Decider, person
 from llmos_nb.policy import approval, budget as budgets
 from llmos_nb.process import Run, decisions, drive, redo_last, signals, undo_calls
 from llmos_nb.process.state import Plan
-from llmos_nb.session.commands.watch import SOON_S, watch
-from llmos_nb.session.deadlines import Deadlines
-from llmos_nb.session.dispatch import Dispatch
+from llmos_nb.session.commands.watch import watch
+from llmos_nb.session.dispatch import Deadlines, Dispatch
 from llmos_nb.session.outcome import forms
 from llmos_nb.session.parts import Parts
 from llmos_nb.session.protocols import ProcessLike, SessionLike
-from llmos_nb.session.threads import interrupts, runtime
+from llmos_nb.session.threads import interrupts
 
 
 class Sessions(SessionLike, Protocol):
@@ -65,7 +64,7 @@ class Process:
 
     def __init__(self, run: Run, session: Sessions) -> None:
         self.run, self.session = run, session
-        self.cold = self._unmarked = False
+        self.cold = False
         self.watcher: asyncio.Task[None] | None = None
         self.dispatch = Dispatch(run, self._drive, session.parts.review, partial(session.parts.hopeful, self))
         self.deadlines = Deadlines(self.dispatch)
@@ -152,26 +151,18 @@ class Process:
     def start(self) -> Process:
         """Begin to drive it, with its outputs in the cell that calls this."""
         self.dispatch.adopt(self.session.ip)
-        self._unmarked = True
-        self.dispatch.tell(runtime().loop.call_later, SOON_S, self._follow)
         if self.session.held is not None:
             self.session.held.append(self)
         else:
-            self.dispatch.start()
+            self.dispatch.start(partial(watch.follow, self))
         return self
 
     async def _drive(self) -> None:
         self.deadlines.arm()
         await drive(self.run)
-        self._follow()  # at once: whoever waited for it may ask it further from elsewhere, or delete its home
         close = getattr(self.run.model, "aclose", None) if self.run.owns_model else None
         if close is not None and self.run.state.status == "ended":
             await close()
-
-    def _follow(self) -> None:
-        if self._unmarked:
-            self._unmarked = False
-            watch.follow(self)
 
     def __await__(self) -> Generator[Any, None, Process]:
         self.dispatch.adopt(self.session.ip)

@@ -25,7 +25,7 @@ from llmos_nb.policy.effects import rule_on
 from llmos_nb.session import table
 from llmos_nb.session.commands import Command, Target, carry, deliver, files
 from llmos_nb.session.commands.files import pending, post, read as read_command
-from llmos_nb.session.commands.watch import SOON_S, watch
+from llmos_nb.session.commands.watch import watch
 from llmos_nb.views import audit
 
 LATE = {"text": "late", "wait_s": 600}
@@ -306,10 +306,11 @@ async def test_step_that_puts_a_command_into_the_home_is_stopped(act, tmp_path):
     assert asks.state == "waiting" and not session.home.service.exists()
 
 
-async def test_process_that_ended_at_once_is_marked_as_here_when_whoever_waited_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr("llmos_nb.session.process.SOON_S", 60)  # it ends before that
+async def test_process_is_marked_as_here_before_whoever_starts_it_is_told(tmp_path):
     session = llmos.Session({}, home=tmp_path / "home")
-    process = await session.start("Answer.", model=ScriptedModel([{"text": "Yes."}]))
+    process = session.start("Answer.", model=ScriptedModel([{"text": "Yes."}]))
+    assert holder_of(process.journal.path).here  # nobody else takes it, however long its first step waits
+    await process
     assert process.state == "ended" and holder_of(process.journal.path).here
 
 
@@ -451,7 +452,7 @@ async def test_whoever_waited_for_a_process_finds_it_marked_and_may_delete_the_h
         await process
         assert held_here(process)
         shutil.rmtree(session.home.root)
-    await asyncio.sleep(2 * SOON_S)
+    await process.dispatch.there(lambda: asyncio.sleep(0))  # whatever was to come at once has come
     assert list(tmp_path.iterdir()) == []
 
 

@@ -21,7 +21,6 @@ from llmos_nb.session.commands.files import pending
 from llmos_nb.session.protocols import ProcessLike
 from llmos_nb.tools import reentry
 
-SOON_S = 0.05  # after a process has begun: its first request does not wait for this
 LOOK_S, OFTEN_S, AGAIN_S = 5.0, 0.5, 2.0
 
 
