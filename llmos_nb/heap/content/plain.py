@@ -9,14 +9,36 @@ by its type alone.
 from __future__ import annotations
 
 from hashlib import sha256 as _sha256
+from threading import local as _local
 from typing import Any
 
 _forms: list[Any] = []  # for other kinds of values: each takes a value and says its words, or None
+# The fields in which scikit-learn notes how long fitting took, beside the scores; they do not count.
+_TIMES = ("fit_time", "score_time", "mean_fit_time", "mean_score_time", "std_fit_time", "std_score_time", "refit_time_")
+
+
+class _Without(_local):
+    """The fields that were left out of the words under way."""
+
+    fields: tuple[str, ...] = ()
+
+
+_without = _Without()
 
 
 def _content(value: Any) -> str:
-    """Return a value as a short text, the same for the same content."""
-    return _short(value, _words(value))
+    """Return a value as a short text, the same for the same content, with the fields that do not count."""
+    _without.fields = ()
+    words = _short(value, _words(value))
+    return f"{words}; without {', '.join(_without.fields)}" if _without.fields else words
+
+
+def _timed(fields: Any) -> tuple[Any, ...]:
+    """Return those of the fields of a result, or a model, that hold how long fitting took."""
+    found = tuple(f for f in _TIMES if f in fields)
+    found = found if {"score_time", "mean_score_time", "refit_time_"} & {*found} else ()
+    _without.fields = tuple(f for f in _TIMES if f in (*_without.fields, *found))
+    return found
 
 
 def _short(value: Any, words: str) -> str:
@@ -58,7 +80,8 @@ def _words(value: Any, within: tuple[int, ...] = ()) -> str:
 def _box(value: Any, within: tuple[int, ...]) -> str:
     """Return what a list, tuple, dict or set holds."""
     if isinstance(value, dict):
-        items = [f"{_words(k, within)}: {_words(v, within)}" for k, v in value.items()]
+        timed = _timed(value)
+        items = [f"{_words(k, within)}: {_words(v, within)}" for k, v in value.items() if k not in timed]
     else:
         items = [_words(v, within) for v in value]
     items = sorted(items) if isinstance(value, set | frozenset) else items

@@ -15,6 +15,7 @@ from llmos_nb.policy.secrets import secret_name, secret_text
 MOST = 500_000  # items; of arrays twenty count as one
 _CELLS = re.compile(r"(\bDataFrame \d+ x \d+ [^{}]*?) \{.*?\}(?=: [0-9a-f]{16})", re.S)
 _COLUMN = re.compile(r"'([^'\n]{1,80})': \[")
+_TIMED = re.compile(rf"; without ((?:(?:{'|'.join(plain._TIMES)})(?:, )?)+)\Z")
 MODEL = re.compile(r"\w+ \((\d+ fitted|a tree|its \w+)\): ")
 
 
@@ -40,6 +41,12 @@ def content(value: Any) -> str:
 def without_cells(words: str) -> str:
     """Return the words of a value without the cells of tables, which their hashes are over."""
     return _CELLS.sub(r"\1", words)
+
+
+def timed_fields(words: str) -> tuple[str, str]:
+    """Return the words of a value without their end, and what that says: fields that hold how long fitting took."""
+    found = _TIMED.search(words)
+    return (words, "") if found is None else (words[: found.start()], found[1])
 
 
 def _looks_secret(words: str) -> bool:
