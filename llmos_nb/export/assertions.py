@@ -128,8 +128,12 @@ def checks(source: str, expected: Expected) -> str:
 
 def asserting(values: Mapping[str, str]) -> list[str]:
     """Return the assertions over names, and of what has no short form that `verify` compares it."""
-    found = ((name, lines(name, said)) for name, said in values.items())
-    return [one for name, said in found for one in said or [f"# What {name} holds is compared by verify alone."]]
+    found = {name: lines(name, said) for name, said in values.items()}
+    without = ", ".join(name for name, said in found.items() if not said)
+    return [
+        *(line for said in found.values() for line in said),
+        *([f"# Compared by verify alone: {without}."] * bool(without)),
+    ]
 
 
 VALUE_NAME = "_given"

@@ -270,18 +270,18 @@ def _body(draft: Draft, clean: bool) -> list[Cell]:
     written = shows(draft.running(), draft.states, writes=True) if files else printed
     wanted = draft.expected or [Expected()] * len(draft.units)
     heads = Heads(draft, clean)
-    for unit, known, gives, *why in zip(draft.units, values, wanted, printed, written, strict=True):
+    for unit, known, gives, why, of_files in zip(draft.units, values, wanted, printed, written, strict=True):
         while texts and texts[0][0] < unit.order[0]:
             cells.append(texts.pop(0)[1])
         if unit.role in RESULTS and not checked:
             cells, checked = [*cells, *_shapes(draft)], True
         cells += heads.over(unit)
         if unit.call is not None and unit.run is not None:
-            cells += _step(unit, known, gives, *why, seen.of(unit.call, unit.run), heads.level)[clean:]
+            cells += _step(unit, known, gives, why, of_files, seen.of(unit.call, unit.run), heads.level)[clean:]
         elif unit.role == "answer" and unit.run is not None:
-            cells += _answer(unit, unit.run, why[0], bool(draft.expected), heads.level)[clean:]
+            cells += _answer(unit, unit.run, why, bool(draft.expected), heads.level)[clean:]
         elif unit.source.strip():
-            cells.append(_other(unit, draft, why[0]))
+            cells.append(_other(unit, draft, why))
         cells += heads.behind(unit)
     return [*cells, *heads.rest(), *(cell for _, cell in texts)]
 

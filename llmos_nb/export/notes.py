@@ -80,8 +80,9 @@ def course(run: ExportSource) -> str:
     how = f"since call {words(call[0])}" if call is not None else words(s.untrusted_since)
     read = f" It had read untrusted data ({how})." if how else ""
     who = f"process {run.pid} of {words(run.model or 'a model')}"
-    each = words("; ".join(provenance.usual(run)))
-    said = f" Each step was {each}, unless its note says otherwise." if each else ""
+    usual, of_all = provenance.usual(run)
+    told = f"{words(' and '.join(usual))}{'' if of_all else ', unless its note says otherwise'}"
+    said = f" Each step was {told}." if usual and usual != (provenance.NEEDLESS,) else ""
     return small(f"Made by {who}{on} (approvals: {words(str(mode))}; {ended}).{read}{said}")
 
 
@@ -130,7 +131,7 @@ class Seen:
         """Return what was said before the note on a call, which is the next one."""
         step, turn = (run.pid, call.step), (run.pid, int(call.facts.get("n", -1)))
         if run.pid not in self._usual:
-            self._usual[run.pid] = provenance.usual(run)
+            self._usual[run.pid] = provenance.usual(run)[0]
         before = Before(step in self._steps, turn in self._turns, self._usual[run.pid])
         self._steps |= {step} if call.step else set()
         self._turns |= {turn} if turn[1] >= 0 else set()

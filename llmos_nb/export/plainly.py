@@ -113,8 +113,8 @@ def _equal(name: str, value: Any, words: str) -> list[Assertion]:
     if value is None:
         return [Assertion(f"{name} is None", name, "None")]
     if type(value) is float and math.isfinite(value):
-        near = Assertion(f"abs({name} - {value!r}) < {_near([value]):g}", name, repr(value))
-        return [near if value else _is(name, "0")]
+        close = Assertion(f"abs({name} - {value!r}) < {_near([value]):g}", name, repr(value))
+        return [close if value else _is(name, "0")]
     kinds = set(map(type, _inside(value)))
     if not kinds & {float, complex, type(...)}:
         return [_is(name, words)]  # in which what stands in a set has an order

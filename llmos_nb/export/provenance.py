@@ -90,6 +90,10 @@ def decided(b: ev.PlanDecided) -> str:
     return f"{done} by {b.by.describe('the user')}{f': {b.why}' if b.why else ''}"
 
 
+_PLAIN = 2  # phrases: who proposed it, and what let it through
+NEEDLESS = "no decision was needed"
+
+
 class Phrase(NamedTuple):
     """One thing that was decided of a call, when, and the reason that was given."""
 
@@ -114,16 +118,19 @@ def story(call: Call, run: ExportSource, planned: bool = False) -> list[Phrase]:
         Who decided on the plan is said elsewhere.
     """
     if not run.events:
-        return [Phrase(_granted(call.by, call.why) if call.by else "no decision was needed")]
+        return [Phrase(_granted(call.by, call.why) if call.by else NEEDLESS)]
     return list(_phrases(call, run, planned))
 
 
-def usual(run: ExportSource) -> tuple[str, ...]:
-    """Return what was decided of most calls of a process that stand, without the times; nothing where all differ."""
-    acting = (call for call in run.state.surviving if call.name not in (*CONTROL, *LOOKING))
+def usual(run: ExportSource) -> tuple[tuple[str, ...], bool]:
+    """Return what was decided of most calls of a process that stand, without the times, and whether it is of all.
+
+    That is a proposal and what let it through: what else was decided stands at its step.
+    """
+    acting = [call for call in run.state.surviving if call.name not in (*CONTROL, *LOOKING)]
     told = Counter(decided_of(story(call, run, planned=True)) for call in acting)
     most, n = next(iter(told.most_common(1)), ((), 0))
-    return most if n > 1 else ()
+    return (most if 2 * n > len(acting) and len(most) <= _PLAIN else (), n == len(acting))
 
 
 def decided_of(phrases: Iterable[Phrase]) -> tuple[str, ...]:
@@ -158,7 +165,7 @@ def _phrases(call: Call, run: ExportSource, planned: bool) -> Iterator[Phrase]:
             case ev.CallRedone():
                 yield Phrase("redone", at)
     if not decided and call.status == "done":
-        yield Phrase("no decision was needed")
+        yield Phrase(NEEDLESS)
 
 
 def _decision(

@@ -16,7 +16,7 @@ def own_jupyter(monkeypatch, tmp_path):
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
 
 
-def exported(folder, *steps, before=()):
+def exported(folder, *steps, before=(), **how):
     """Export a run of some steps after some cells of the user's."""
     r = ProcessRun("Do a thing", folder)
     for cell in before:
@@ -25,7 +25,7 @@ def exported(folder, *steps, before=()):
     for step in steps:
         r.step(step)
     r.end("done")
-    return export(r.source(), folder / "out" / "x.ipynb", lock=False)
+    return export(r.source(), folder / "out" / "x.ipynb", lock=False, **how)
 
 
 def steps_of(path):
@@ -38,7 +38,7 @@ def steps_of(path):
 def told(value):
     space = {}
     exec(code_for(), space)
-    return [space["_content"](value)]
+    return space["_content"](value)
 
 
 # how long fitting took
@@ -49,7 +49,7 @@ TIMES = {"fit_time": [0.1, 0.2], "score_time": [0.01, 0.02], "test_score": [0.5,
 @pytest.mark.parametrize("of", [dict, pd.DataFrame, lambda r: {"ridge": r}, lambda r: pd.DataFrame(r).mean()])
 def test_of_the_results_of_fitting_all_but_its_times_is_compared(of):
     said = content(of(TIMES))
-    assert said.endswith("; without fit_time, score_time") and told(of(TIMES)) == [said]
+    assert said.endswith("; without fit_time, score_time") and told(of(TIMES)) == said
     slower, other = TIMES | {"fit_time": [3.0, 9.0]}, TIMES | {"test_score": [0.5, 0.76]}
     assert content(of(slower)) == said != content(of(other))
     assert "without" not in content(of({"fit_time": [0.1, 0.2], "test_score": [0.5, 0.75]}))
@@ -72,19 +72,35 @@ def test_scores_are_compared_beside_the_times_of_fitting_which_are_named(tmp_pat
     assert verify(path, "same").ok
 
 
+class Job:
+    __slots__ = ("name", "prio")
+
+    def __init__(self, name, prio):
+        self.name, self.prio = name, prio
+
+
+Job.__module__ = "__main__"
+
+
+def test_objects_with_slots_are_compared_by_what_they_hold():
+    assert content(Job("a", 1)) == "Job({'name': 'a', 'prio': 1})" == told(Job("a", 1))
+    assert content([Job("a", 1)]) != content([Job("a", 2)])
+
+
 # files that steps write
 
 
 def test_files_that_a_step_writes_are_named_in_its_note_and_compared(tmp_path):
     steps = [
         "from pathlib import Path\nPath('out').mkdir(exist_ok=True)\nn = Path('out/a.txt').write_text('abc')",
-        "import time\nPath('b.txt').write_text(str(time.time()))\nNone",
+        "import time\nbegun = time.time()\nn = Path('b.txt').write_text(str(begun))\nNone",
+        "took = time.time() - begun\nm = Path('d.txt').write_text('d')\nprint(took)",
         "import gzip\nwith gzip.open('c.gz', 'wb') as f:\n    f.write(b'c')",
     ]
     path = exported(tmp_path, *steps)
-    first, second, third = steps_of(path).values()
+    first, second, beside, third = steps_of(path).values()
     assert [*first["files"]] == ["out/a.txt"] and "files" not in second and "files" not in third
-    assert second["left"]["b.txt"] == "it rests on the time"
+    assert second["left"]["b.txt"] == "it rests on the time" and [*beside["files"]] == ["d.txt"]
     assert third["left"]["c.gz"] == "its format may hold when it was written"
     note = next(c["source"] for c in read(path)["cells"] if c["id"] == "r1-0-note")
     assert "Writes out/a.txt." in note and "Not checked" not in note
@@ -97,6 +113,13 @@ def test_files_that_a_step_writes_are_named_in_its_note_and_compared(tmp_path):
     seal(book)
     report = verify(write(book, path), "same", trust=True)
     assert "the file out/a.txt is not what it was in the run" in report.text() and not report.ok
+
+
+def test_a_file_that_two_observed_runs_write_otherwise_is_not_compared(tmp_path):
+    code = "from pathlib import Path\nn = Path('a.txt').write_text(repr(object()))\nm = Path('b.txt').write_text('b')"
+    step = steps_of(path := exported(tmp_path, code, observe=True))["r1-0"]
+    assert [*step["files"]] == ["b.txt"] and step["left"] == {"a.txt": "two runs of it wrote it otherwise"}
+    assert verify(path, "same").ok
 
 
 def test_a_step_that_writes_no_file_is_not_said_to_write_one(tmp_path):

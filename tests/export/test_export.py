@@ -646,6 +646,9 @@ def test_values_without_a_plain_form_are_not_asserted():
         ("x = input()\nx = 1", ""),
         ("from random import shuffle\nx = [1, 2]\nshuffle(x)", "a draw"),
         ("import random\na = random.random()\nb = [a]\nx = len(b)", "a draw"),
+        ("import logging\nh = logging.FileHandler('a')\nx = logging.Formatter('%(asctime)s %(message)s')", "the time"),
+        ("class A:\n    def __hash__(self):\n        return hash(self.n)\nx = {A(): 1}", ""),
+        ("class A:\n    def key(self):\n        return hash(self.n)\nx = A().key()", "the machine"),
         ("x = pd.DataFrame(search.cv_results_)", FITTING),
         ("x = search.cv_results_['mean_fit_time']", FITTING),
         ("x = search.cv_results_['mean_test_score']", ""),
@@ -655,6 +658,13 @@ def test_values_without_a_plain_form_are_not_asserted():
         ("r = pd.DataFrame(cross_validate(m, a, b))\nx = r[['test_score', 'train_score']].describe()", ""),
         ("r = cross_validate(m, a, b)\nx = r['fit_time'].mean()", "the time"),
         ("r = cross_validate(m, a, b)\nx = pd.DataFrame(r)", "the time"),
+        ("r = {k: cross_validate(m, a, b) for k in c}\nx = {k: v['test_score'].mean() for k, v in r.items()}", ""),
+        (
+            "r = {k: cross_validate(m, a, b) for k in c}\nx = 0\nfor v in r.values():\n    x += v['test_score'].sum()",
+            "",
+        ),
+        ("r = {k: cross_validate(m, a, b) for k in c}\nx = {k: v['fit_time'] for k, v in r.items()}", "the time"),
+        ("r = {k: cross_validate(m, a, b) for k in c}\nx = [v for k, v in r.items()]", "the time"),
         ("x = cross_validate(m, a, b)\nx['best'] = max(x['test_score'])", FITTING),
         ("x = cross_validate(m, a, b)\nx['longest'] = max(x['fit_time'])", "the time"),
         (

@@ -88,7 +88,7 @@ def test_a_step_outside_a_plan_has_the_title_that_its_code_or_the_model_gives(tm
     [note] = [s for role, s, _ in cells_of(export(run.source(), tmp_path / "out" / "x.ipynb")) if role == "note"]
     *above, small = note.split("\n\n")
     assert above == [part for part in (title, quotation) if part]
-    assert small.startswith("<small>python, call r1.0: proposed by the model")
+    assert re.fullmatch(r"<small>python, call r1\.0: [-0-9]{10} [:0-9]{8} UTC</small>", small)
 
 
 def test_what_was_decided_of_most_steps_is_said_once_and_what_differs_at_its_step(tmp_path):
@@ -102,7 +102,7 @@ def test_what_was_decided_of_most_steps_is_said_once_and_what_differs_at_its_ste
     head, *small = [
         s.rpartition("<small>")[2].partition("</small>")[0] for role, s, _ in cells if role in ("head", "note")
     ]
-    assert head.endswith(" Each step was proposed by the model; approved by anna, unless its note says otherwise.")
+    assert head.endswith(" Each step was proposed by the model and approved by anna, unless its note says otherwise.")
     at = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
     assert all(re.fullmatch(rf"python, call r{n}\.0: {at}", small[n - 1]) for n in (1, 2))
     assert "proposed by the model" in small[2] and "approved by bert" in small[2]

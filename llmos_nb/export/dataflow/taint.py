@@ -14,6 +14,7 @@ from llmos_nb.export.dataflow.flow import Flow
 from llmos_nb.export.dataflow.parsed import inside, once
 from llmos_nb.export.dataflow.slice import Line, Piece, read
 from llmos_nb.heap.content import timed_fields
+from llmos_nb.policy.code import inspect_code
 
 NETWORK = "the network"
 CHANCE = "a draw whose random state was not recorded"
@@ -47,6 +48,7 @@ _WORDS = (
     (_TIME, TIME), (_NETWORK, NETWORK), (_MACHINE, "the machine"), (_PERSON, "a person's input"),
     (_TEMPORARY, TEMPORARY),
 )  # fmt: skip
+_ASCTIME = "%(asctime)"  # by which a line of a log has its time
 STATES = frozenset((PYTHON, NUMPY, TORCH))
 
 
@@ -131,8 +133,10 @@ def unrepeatable(node: ast.AST, aliases: Aliases = ()) -> str:
     known, folder = dict(aliases), ""
     if _fit_times(node):
         return FITTING
+    hashing = [n for n in inside(node) if isinstance(n, ast.FunctionDef) and n.name == "__hash__"]  # of no result
+    aside = {id(n) for method in hashing for n in inside(method)}
     looked_into = {id(n.value) for n in inside(node) if isinstance(n, ast.Subscript) or _gets(n)}
-    for call in (n for n in inside(node) if isinstance(n, ast.Call)):
+    for call in (n for n in inside(node) if isinstance(n, ast.Call) and id(n) not in aside):
         path = dotted(call.func)
         first, dot, rest = path.partition(".")
         path = f"{known.get(first, first)}{dot}{rest}"
@@ -142,6 +146,7 @@ def unrepeatable(node: ast.AST, aliases: Aliases = ()) -> str:
         if _OF_A_TIME.fullmatch(path) and len(call.args) > path.endswith("strftime"):
             continue
         found = next((why for words, why in _WORDS if path and words.fullmatch(path)), "")
+        found = found or (TIME if any(_ASCTIME in text for text in _texts(call)) else "")
         if found or (_remote(call) and not _OF_TEXT.fullmatch(path or getattr(call.func, "attr", ""))):
             return found or NETWORK
     return CHANCE if unseeded(node) else folder
@@ -157,10 +162,25 @@ def _fit_times(node: ast.AST) -> bool:
 
 def _taken_whole(node: ast.AST, names: Collection[str]) -> bool:
     """Return whether code takes what stands under a name, and not only fields of it that hold no time."""
-    found = [n for n in inside(node) if getattr(n, "attr", getattr(n, "id", "")) in names]
+    items = [item for part in inside(node) if (item := _items(part, names)) is not None]
+    names = {*names, *(item for item, _ in items)}  # which stand for each value of it
+    walked = {id(over) for _, over in items}
+    read = (n for n in inside(node) if id(n) not in walked and not isinstance(getattr(n, "ctx", None), ast.Store))
+    found = [n for n in read if getattr(n, "attr", getattr(n, "id", "")) in names]
     picked = (n.value for n in inside(node) if isinstance(n, ast.Subscript) and _of_no_time(n.slice)) if found else ()
     scores = {id(x) for value in picked for x in inside(value)}
     return any(id(n) not in scores for n in found)
+
+
+def _items(node: ast.AST, names: Collection[str]) -> tuple[str, ast.expr] | None:
+    """Return the name that goes through the values of what stands under one of some names, and where that is read."""
+    match getattr(node, "target", None), getattr(node, "iter", None):
+        case (ast.Tuple([_, ast.Name(item)]), ast.Call(ast.Attribute(ast.Name(name) as over, "items"), [])) | (
+            ast.Name(item),
+            ast.Call(ast.Attribute(ast.Name(name) as over, "values"), []),
+        ) if name in names:
+            return item, over
+    return None
 
 
 def _of_no_time(key: ast.expr) -> bool:
@@ -182,8 +202,12 @@ def reaches(source: str) -> str:
 
 
 def _remote(call: ast.Call) -> bool:
-    texts = [a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
-    return any(re.match(r"(https?|ftp|s3|gs)://", text) for text in texts)
+    return any(re.match(r"(https?|ftp|s3|gs)://", text) for text in _texts(call))
+
+
+def _texts(call: ast.Call) -> list[str]:
+    given = (*call.args, *(k.value for k in call.keywords))
+    return [a.value for a in given if isinstance(a, ast.Constant) and isinstance(a.value, str)]
 
 
 def tainted(pieces: Sequence[Piece], recorded: Iterable[str] = ()) -> dict[str, str]:
@@ -247,11 +271,12 @@ def _may_show(line: Line, late: Mapping[str, Flow]) -> bool:
 
 
 def _may_write(line: Line, late: Mapping[str, Flow]) -> bool:
-    """Return whether a statement may write to a file: all but those that bind, define or print something."""
+    """Return whether a statement may write to a file: of those that bind something only what surely does."""
+    if isinstance(line.node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        return any(risk.kind == "file" for risk in inspect_code(ast.unparse(line.node)).risks)
     shown = line.node.value if isinstance(line.node, ast.Expr) else None
     printed = shown is not None and (not isinstance(shown, ast.Call) or dotted(shown.func) in ("print", "display"))
-    simple = isinstance(line.node, ast.Assign | ast.AnnAssign | ast.AugAssign)
-    return not (simple or printed) and _may_show(line, late)
+    return not printed and _may_show(line, late)
 
 
 def _follow(line: Line, late: Mapping[str, Flow], why: dict[str, str], known: _Known, still: bool) -> str:

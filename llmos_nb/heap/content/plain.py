@@ -72,9 +72,17 @@ def _words(value: Any, within: tuple[int, ...] = ()) -> str:
     if not found and isinstance(value, int | str | bytes | bytearray):
         found = repr(value)
     own = kind.__module__ in ("__main__", "types") or hasattr(kind, "__dataclass_fields__")
-    if not found and own and hasattr(value, "__dict__") and not callable(value) and kind.__name__ != "module":
-        found = f"{kind.__name__}({_words(vars(value), inside)})"
+    if not found and own and not callable(value) and kind.__name__ != "module":
+        held = vars(value) if hasattr(value, "__dict__") else _slots(value)
+        found = f"{kind.__name__}({_words(held, inside)})" if held is not None else ""
     return found or f"<{kind.__name__}>"
+
+
+def _slots(value: Any) -> Any:
+    """Return what an object holds in slots, by name; None for an object without any."""
+    found = [vars(kind).items() for kind in type(value).__mro__]
+    names = [name for own in found for name, slot in own if type(slot).__name__ == "member_descriptor"]
+    return {n: getattr(value, n) for n in names if hasattr(value, n)} if names else None
 
 
 def _box(value: Any, within: tuple[int, ...]) -> str:
