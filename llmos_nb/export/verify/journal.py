@@ -137,6 +137,11 @@ def compare(
     counts: Counter[str] = Counter()
     runs: dict[int, ExportSource] = {}
     aside: list[str] = [] if beside is None else beside
+    says_each, says_of_all = dict(_SAYS), dict(_SAYS_OF_ALL)
+    if book["metadata"][KEY]["schema"] == _LONGER:
+        aside.append("its notes are of an earlier version, in longer words: they are not compared with the journal")
+        del says_each["notes"]
+        says_of_all.clear()
     for about in book["metadata"][KEY].get("processes", []):
         if about["pid"] not in paths:
             continue
@@ -147,13 +152,13 @@ def compare(
         counts["events"] += len(events)
         runs[about["pid"]] = _run(about, events, paths[about["pid"]])
         pair = _Pair(book, about, runs[about["pid"]], aside)
-        for subject, says in _SAYS.items():
+        for subject, says in says_each.items():
             said = list(says(pair))
             counts[subject] += len(said)
             found += [one for one in said if one is not None]
     if len(runs) == len(book["metadata"][KEY].get("processes", [])):
-        for subject, says_of_all in _SAYS_OF_ALL.items():
-            said = list(says_of_all(book, list(runs.values()), aside))
+        for subject, says_it in says_of_all.items():
+            said = list(says_it(book, list(runs.values()), aside))
             counts[subject] += len(said)
             found += [one for one in said if one is not None]
     return found, dict(counts)
@@ -216,9 +221,6 @@ def _plain(by: object) -> object:
 def _notes(pair: _Pair) -> Found:
     """Compare the notes over steps, which say why and who decided, with those that the journal gives."""
     several, seen = len(pair.book["metadata"][KEY]["processes"]) > 1, notes.Seen()
-    if pair.book["metadata"][KEY]["schema"] == _LONGER:
-        pair.said.append("its notes are of an earlier version, in longer words: they are not compared with the journal")
-        return
     for cell in pair.cells("process"):
         same = _stripped(cell) in (notes.process(pair.run), notes.again(pair.run))
         yield None if same else _text(cell, notes.process(pair.run))
@@ -239,9 +241,6 @@ def _notes(pair: _Pair) -> Found:
         yield _text(cell, true, found)
 
 
-_LONGER = 3  # what was decided of most steps was said at each
-
-
 def _older(book: Book) -> bool:
     """Return whether an earlier version exported a notebook, which said some things in other words."""
     return int(book["metadata"][KEY]["schema"]) < SCHEMA
@@ -249,9 +248,6 @@ def _older(book: Book) -> bool:
 
 def _answers(book: Book, runs: list[ExportSource], aside: list[str]) -> Found:
     """Compare the cells that give an answer, in words or as code: each is that of a process."""
-    if book["metadata"][KEY]["schema"] == _LONGER:
-        aside.append("the answer is of an earlier version, and is not compared with the journal")
-        return
     for cell in book["cells"]:
         mine = cell["metadata"].get(KEY, {})
         if mine.get("role") != "answer" and (mine.get("role") != "check" or "call" in mine):
@@ -362,6 +358,7 @@ def _values(pair: _Pair) -> Found:
                 yield None if ast.dump(node) in true else wrong
 
 
+_LONGER = 3  # the schema in which what was decided of most steps was said at each
 _SAYS: dict[str, Callable[[_Pair], Found]] = {
     "facts": _record,
     "decisions": _decisions,
