@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from llmos_nb.export.dataflow.taint import FITTING, holds_after_all
 from llmos_nb.export.plainly import by_type, lines, sized
 from llmos_nb.export.steps import Unit
-from llmos_nb.heap.content import timed_fields
+from llmos_nb.heap.content import told as read_words
 
 STDERR = "what it wrote to stderr"
 VALUE, OUTPUT, CLOCK = "its value", "its output", "the time it took"
@@ -170,8 +170,11 @@ def left_out(
     found |= {name or VALUE: why for name, why in gives.left.items()}
     named = [(n, words) for n, words in (*gives.names.items(), ("", gives.value)) if words]
     found |= {name or VALUE: BY_TYPE for name, words in named if by_type(words)}
-    timed = {name or VALUE: fields for name, words in named if (fields := timed_fields(words)[1])}
-    found |= {name: f"{fields} in it, which hold {FITTING}; all else is compared" for name, fields in timed.items()}
+    for name, words in named:
+        of = read_words(words)
+        said = [f"{of.times} in it, which hold {FITTING}"] if of.times else []
+        said += [f"what is in it of {of.types}, known by the type alone"] if of.types else []
+        found |= {name or VALUE: f"{'; '.join(said)}; all else is compared"} if said else {}
     if reason := lost or (f"it rests on {volatile}" if volatile else ""):
         found[OUTPUT] = reason
     found |= {STDERR: "warnings and progress bars are not compared"} if errors and OUTPUT not in found else {}

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from llmos_nb.heap.content import timed_fields
+from llmos_nb.heap.content import told
 
 _SIZED = re.compile(r"\w+ of ([\d,]+): [0-9a-f]{16}")
 _TABLE = re.compile(r"(?P<kind>\w+) (?P<shape>\d+(?: x \d+)*) \S.*?(?P<data> [\[{].*[\]}])?(?:: [0-9a-f]{16})?", re.S)
@@ -70,7 +70,7 @@ def lines(name: str, words: str) -> list[str]:
     words : str
         What it held, as `heap.content` says it.
     """
-    return [test.line() for test in _tests(name, timed_fields(words)[0])]
+    return [test.line() for test in _tests(name, told(words).words)]
 
 
 def _tests(name: str, words: str) -> list[Assertion]:

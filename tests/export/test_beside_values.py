@@ -68,7 +68,7 @@ def test_scores_are_compared_beside_the_times_of_fitting_which_are_named(tmp_pat
     assert {"scores", "search"} <= step["contents"].keys() and "mean" in after["contents"] and "left" not in after
     said = "which hold how long fitting took; all else is compared"
     assert step["left"]["scores"] == f"fit_time, score_time in it, {said}"
-    assert step["left"]["search"].startswith("mean_fit_time, ") and "refit_time_ in it" in step["left"]["search"]
+    assert step["left"]["search"].startswith("mean_fit_time, ") and "refit_time_, " in step["left"]["search"]
     assert verify(path, "same").ok
 
 
@@ -85,6 +85,20 @@ Job.__module__ = "__main__"
 def test_objects_with_slots_are_compared_by_what_they_hold():
     assert content(Job("a", 1)) == "Job({'name': 'a', 'prio': 1})" == told(Job("a", 1))
     assert content([Job("a", 1)]) != content([Job("a", 2)])
+
+
+def test_what_is_known_by_its_type_alone_within_something_is_said(tmp_path):
+    path = exported(tmp_path, "import threading\nheld = [1, threading.Lock()]\nbare = [1, len]")
+    step = steps_of(path)["r1-0"]
+    assert step["left"] == {"held": "what is in it of <lock>, known by the type alone; all else is compared"}
+    assert verify(path, "same").ok
+    book = read(path)
+    book["metadata"]["llmos_nb"]["processes"][0]["journal"].pop("path")  # which would tell first
+    next(c for c in book["cells"] if c["id"] == "r1-0")["source"] = (
+        "import threading\nheld = [2, threading.Lock()]\nbare = [1, len]"
+    )
+    seal(book)
+    assert "`held` is [2, <lock>]" in verify(write(book, path), "same", trust=True).text()
 
 
 # files that steps write

@@ -13,7 +13,7 @@ from llmos_nb.export.dataflow.effects import NUMPY, PYTHON, TORCH, dotted, unsee
 from llmos_nb.export.dataflow.flow import Flow
 from llmos_nb.export.dataflow.parsed import inside, once
 from llmos_nb.export.dataflow.slice import Line, Piece, read
-from llmos_nb.heap.content import timed_fields
+from llmos_nb.heap.content import told
 from llmos_nb.policy.code import inspect_code
 
 NETWORK = "the network"
@@ -60,7 +60,7 @@ def holds_after_all(why: str, words: str, folder: Path) -> bool:
     long fitting took stands in fields that the words leave out.
     """
     if why == FITTING:
-        return bool(timed_fields(words)[1])
+        return bool(told(words).times)
     if why in (FOLDER, FOLDER_NAME):
         parts = folder.parts[1:] if why == FOLDER_NAME else ()
         named = "|".join(map(re.escape, parts)) or "$^"

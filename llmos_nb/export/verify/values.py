@@ -22,7 +22,7 @@ from llmos_nb.export.verify.execute import Execution
 from llmos_nb.export.verify.report import Difference
 from llmos_nb.export.verify.seal import KEY
 from llmos_nb.heap import hidden
-from llmos_nb.heap.content import MODEL, code_for, timed_fields, without_cells
+from llmos_nb.heap.content import MODEL, code_for, told, without_cells
 
 _FUTURE = "from __future__ import annotations\n"
 
@@ -106,7 +106,7 @@ def _told(name: str, words: Mapping[str, str], unit: Unit) -> bool:
     or by the words of a fitted model: such objects keep times, folders and identities.
     """
     said = words.get(name, "")
-    if hidden(name) or said.startswith(("SList(", "<")) or MODEL.match(said) or timed_fields(said)[1]:
+    if hidden(name) or said.startswith(("SList(", "<")) or MODEL.match(said) or told(said).times:
         return False
     return bool(said) or name not in flow_of_code(unit.source).imports | _classes(unit.source)
 
@@ -190,7 +190,7 @@ def compare_values(cells: Sequence[Any], result: Execution, about: Mapping[str, 
 def _compared(words: str) -> str:
     """Return of a value in words what is compared."""
     # the cells of a table count by its hash, and earlier versions said nothing of the fields that do not count
-    return without_cells(timed_fields(words)[0])
+    return without_cells(told(words).words)
 
 
 _PIECE = 100  # characters of a content that a person reads

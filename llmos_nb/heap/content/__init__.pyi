@@ -2,6 +2,6 @@ from .source import (
     MODEL as MODEL,
     code_for as code_for,
     content as content,
-    timed_fields as timed_fields,
+    told as told,
     without_cells as without_cells,
 )

@@ -18,26 +18,26 @@ _TIMES = ("fit_time", "score_time", "mean_fit_time", "mean_score_time", "std_fit
 
 
 class _Without(_local):
-    """The fields that were left out of the words under way."""
+    """What was left out of the words under way: fields by their names, and objects by the name of their <type>."""
 
-    fields: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 _without = _Without()
 
 
 def _content(value: Any) -> str:
-    """Return a value as a short text, the same for the same content, with the fields that do not count."""
-    _without.fields = ()
+    """Return a value as a short text, the same for the same content, and what in it does not count."""
+    _without.names = ()
     words = _short(value, _words(value))
-    return f"{words}; without {', '.join(_without.fields)}" if _without.fields else words
+    return f"{words}; without {', '.join(sorted(_without.names))}" if _without.names else words
 
 
 def _timed(fields: Any) -> tuple[Any, ...]:
     """Return those of the fields of a result, or a model, that hold how long fitting took."""
     found = tuple(f for f in _TIMES if f in fields)
     found = found if {"score_time", "mean_score_time", "refit_time_"} & {*found} else ()
-    _without.fields = tuple(f for f in _TIMES if f in (*_without.fields, *found))
+    _without.names = (*{*_without.names, *found},)
     return found
 
 
@@ -75,6 +75,8 @@ def _words(value: Any, within: tuple[int, ...] = ()) -> str:
     if not found and own and not callable(value) and kind.__name__ != "module":
         held = vars(value) if hasattr(value, "__dict__") else _slots(value)
         found = f"{kind.__name__}({_words(held, inside)})" if held is not None else ""
+    if not found and within and not callable(value) and kind.__name__ != "module":
+        _without.names = (*{*_without.names, f"<{kind.__name__}>"},)
     return found or f"<{kind.__name__}>"
 
 
