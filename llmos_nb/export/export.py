@@ -333,7 +333,8 @@ def _step(
     why = "" if outputs and holds_after_all(why, "".join(map(_text, outputs)), run.ran_in) else why
     why = why or ("rows in no order, a draw or the clock" if call.facts.get("varies") else "")
     repeats = not lost and not unit.problem and unit.running is None and "outputs" in call.facts
-    files, not_compared = compared(call, of_files) if unit.running is None and not unit.problem else ({}, {})
+    not_done = "the step is not done again" if unit.running is not None or unit.problem else ""
+    files, not_compared = compared(call, not_done or (f"it rests on {of_files}" if of_files else ""))
     stand = {"values": values, "contents": contents(gives), "files": files}
     known: dict[str, Any] = {key: of for key, of in stand.items() if of}
     known |= {"shown": "observed" if repeats else "run"}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.export.inputs import Input, digest_file, file_names, named_texts
+from llmos_nb.export.source import latest
 from llmos_nb.export.steps import Unit
 from llmos_nb.journal.events import CellRan
 from llmos_nb.policy import labels
@@ -114,7 +115,7 @@ def _written(unit: Unit, reads: Mapping[str, Any]) -> list[str]:
 
 def wrote(call: Call) -> list[Mapping[str, Any]]:
     """Return the files that a step left in the folder of the notebook, each by its name from where the step ended."""
-    made = call.facts.get("outside", {}).get("made", ())
+    made = latest(call).facts.get("outside", {}).get("made", ())
     return [one for one in made if not Path(one["path"]).is_absolute() and Path(one["path"]).parts[:1] != ("..",)]
 
 
@@ -129,10 +130,9 @@ def compared(call: Call, why: str) -> tuple[dict[str, str], dict[str, str]]:
     call : Call
         The step.
     why : str
-        Why what it writes may be another thing each time.
+        Why what it writes may be another thing each time, or is not written.
     """
-    rests = f"it rests on {why}" if why else ""
-    left = {f["path"]: said for f in wrote(call) if (said := f.get("why") or (DATED if "dated" in f else rests))}
+    left = {f["path"]: said for f in wrote(call) if (said := f.get("why") or (DATED if "dated" in f else why))}
     return {f["path"]: f["sha256"] for f in wrote(call) if f["path"] not in left}, left
 
 

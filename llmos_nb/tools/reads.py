@@ -71,6 +71,8 @@ class Reads:
         By real path, the hashes of files that it read and then changed or removed itself.
     databases : set of str
         Real paths of databases of SQLite that it opened: what they hold is no input that could be hashed.
+    connected : set of str
+        The same, with those that were not there yet.
     beyond : set of str
         Real paths of files that it read when it had read so many that no more is kept of each.
     missed : int
@@ -87,6 +89,7 @@ class Reads:
     written: set[str] = field(default_factory=set)
     digests: dict[str, str] = field(default_factory=dict)
     databases: set[str] = field(default_factory=set)
+    connected: set[str] = field(default_factory=set)
     beyond: set[str] = field(default_factory=set)
     missed: int = 0
     begun: int = field(default_factory=time.time_ns)
@@ -181,11 +184,14 @@ class Reads:
             for p, start, size, at, real in known
         ]
         written = sorted(p for p in self.written if not f"{p}{os.sep}".startswith(others))
-        few = len(written) <= MOST
+        few, filled = len(written) <= MOST, [one for path in sorted(self.connected)[:MOST] if (one := _made(path))]
         found = {
             "files": files,
             "written": written if few else _folders(written),
-            "made": [one for path in written if (one := _made(path))] if few else [],
+            "made": [
+                *(one for path in written if few and (one := _made(path))),
+                *({**one, "why": _DATABASE} for one in filled if one["changed"] >= self.begun),
+            ],
             "beyond": _folders(self.beyond),
             "databases": sorted(self.databases)[:MOST],
             "missed": self.missed,
@@ -224,6 +230,7 @@ def _anew(mode: Any, flags: Any) -> bool:
     return isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_TRUNC))
 
 
+_DATABASE = "the bytes of a database are not compared"
 _cells: list[Reads] = []  # of the user's cells under way, the innermost last
 _steps: dict[int, Reads] = {}
 _installed: list[bool] = []
@@ -287,6 +294,7 @@ def _note(found: Reads, event: str, args: tuple[Any, ...]) -> None:
     elif event == "sqlite3.connect":
         path = os.path.realpath(os.fsdecode(args[0]).removeprefix("file:").partition("?")[0])
         found.uses(path)
+        found.connected.add(path)
         found.databases.update([path] if os.path.isfile(path) else ())  # noqa: PTH113 - a text
     elif event == "os.mkdir":
         made = os.path.realpath(os.fsdecode(args[0]))
@@ -336,7 +344,7 @@ _HEAD, _DRAWING = 1 << 10, b"<svg"  # in which programs that draw say it, behind
 
 def _hashed(one: dict[str, Any], made: bool = False) -> dict[str, Any]:
     changed, size = one.pop("changed", None), one["bytes"]
-    if "sha256" in one:  # it was hashed before the code changed it
+    if "sha256" in one or "why" in one:  # it was hashed before the code changed it, or is not to be
         one.pop("real", None)
         return one
     try:

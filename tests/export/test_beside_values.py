@@ -129,6 +129,14 @@ def test_files_that_a_step_writes_are_named_in_its_note_and_compared(tmp_path):
     assert "the file out/a.txt is not what it was in the run" in report.text() and not report.ok
 
 
+def test_a_database_that_a_step_fills_is_named_and_one_that_it_only_reads_is_not(tmp_path):
+    fill = "import sqlite3\nwith sqlite3.connect('a.db') as con:\n    con.execute('create table t (n)')\ncon.close()"
+    look = "con = sqlite3.connect('a.db')\nn = con.execute('select count(*) from t').fetchall()\ncon.close()\nn"
+    first, second = steps_of(exported(tmp_path, fill, look)).values()
+    assert first["left"]["a.db"] == "the bytes of a database are not compared" and "files" not in first
+    assert "a.db" not in second["left"]
+
+
 def test_a_file_that_two_observed_runs_write_otherwise_is_not_compared(tmp_path):
     code = "from pathlib import Path\nn = Path('a.txt').write_text(repr(object()))\nm = Path('b.txt').write_text('b')"
     step = steps_of(path := exported(tmp_path, code, observe=True))["r1-0"]

@@ -127,6 +127,10 @@ def test_verify_says_what_it_did_not_compare_by_reason_and_cell(tmp_path):
     assert "left" not in steps_of(path)["r2-0"]
     report = verify(path, "same")
     assert report.ok and "; 3 not compared, as said below" in report.text()
+    assert (
+        "holds: same; not compared: 3; " in report.text()
+        and ran.spared(path) == " (not compared: 3, which its notes name)"
+    )
     assert "note: nothing to compare in cell r3-0\n" in report.text()
     assert "note: not compared: x in cell r1-0: it rests on the time\n" in report.text()
     assert "note: not compared: its output, its value in cell r3-0: it rests on the machine\n" in report.text()
@@ -136,7 +140,8 @@ def test_verify_says_what_it_did_not_compare_by_reason_and_cell(tmp_path):
 
 
 def test_verify_says_nothing_of_that_where_all_was_compared(tmp_path):
-    report = verify(exported(tmp_path, "x = [1]\nx"), "same")
+    report = verify(path := exported(tmp_path, "x = [1]\nx"), "same")
+    assert ran.spared(path) == ""
     assert report.ok and report.left == [] and "not compared" not in report.text() and "nothing to" not in report.text()
 
 
