@@ -216,7 +216,7 @@ READABLE = (
         skip=("f", "verb", "path", "code", "ms"),
     ),
     study(
-        "engine_of_two_processes",
+        "engine_filled_by_another",
         "an engine of SQLAlchemy in memory, filled by one process and asked by another",
         "import sqlalchemy as sa\nengine = sa.create_engine('sqlite://', poolclass=sa.pool.StaticPool)",
         agent(
