@@ -7,6 +7,7 @@ from textwrap import wrap
 from typing import Any
 
 from llmos_nb.export.cells import tidy
+from llmos_nb.export.plainly import Assertion
 from llmos_nb.export.source import ExportSource
 from llmos_nb.process import answers, compute
 
@@ -86,4 +87,4 @@ def answer_check(run: ExportSource) -> str:
     lines = wrap(" ".join(values), WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
     told = [f"    {line + ' '!r}" for line in lines]
     said = repr(lines[0]) if len(lines) < 2 else "\n".join(["(", *told, ")"])
-    return f"assert {NAME}.split() == {said}.split(), {NAME}"
+    return Assertion(f"{NAME}.split() == {said}.split()", NAME, repr(" ".join(values))).line()

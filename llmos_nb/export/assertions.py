@@ -6,9 +6,10 @@ import ast
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from llmos_nb.export.dataflow.taint import holds_after_all
+from llmos_nb.export.dataflow.taint import FITTING, holds_after_all
 from llmos_nb.export.plainly import by_type, lines, sized
 from llmos_nb.export.steps import Unit
+from llmos_nb.heap.content import told as read_words
 
 STDERR = "what it wrote to stderr"
 VALUE, OUTPUT, CLOCK = "its value", "its output", "the time it took"
@@ -121,8 +122,18 @@ def checks(source: str, expected: Expected) -> str:
     named = shown.id if isinstance(shown, ast.Name) else VALUE_NAME
     given = lines(named, expected.value) if expected.value and named not in expected.names else []
     given = given if named != VALUE_NAME or not any(map(sized, given)) else []  # of a table the output tells more
-    said = [line for name, words in expected.names.items() for line in lines(name, words)]
+    said = asserting(expected.names)
     return "\n".join([*([GIVEN] if given and named == VALUE_NAME else []), *said, *given])
+
+
+def asserting(values: Mapping[str, str]) -> list[str]:
+    """Return the assertions over names, and of what has no short form that `verify` compares it."""
+    found = {name: lines(name, said) for name, said in values.items()}
+    without = ", ".join(name for name, said in found.items() if not said)
+    return [
+        *(line for said in found.values() for line in said),
+        *([f"# Compared by verify alone: {without}."] * bool(without)),
+    ]
 
 
 VALUE_NAME = "_given"
@@ -157,8 +168,13 @@ def left_out(
     """
     found = {"the code": unit.problem} if unit.problem else {}
     found |= {name or VALUE: why for name, why in gives.left.items()}
-    named = [*gives.names.items(), *([(VALUE, gives.value)] if gives.value else [])]
-    found |= {name: BY_TYPE for name, words in named if by_type(words)}
+    named = [(n, words) for n, words in (*gives.names.items(), ("", gives.value)) if words]
+    found |= {name or VALUE: BY_TYPE for name, words in named if by_type(words)}
+    for name, words in named:
+        of = read_words(words)
+        said = [f"{of.times} in it, which hold {FITTING}"] if of.times else []
+        said += [f"what is in it of {of.types}, known by the type alone"] if of.types else []
+        found |= {name or VALUE: f"{'; '.join(said)}; all else is compared"} if said else {}
     if reason := lost or (f"it rests on {volatile}" if volatile else ""):
         found[OUTPUT] = reason
     found |= {STDERR: "warnings and progress bars are not compared"} if errors and OUTPUT not in found else {}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from llmos_nb.export.assertions import Expected, expected_of
+from llmos_nb.export.assertions import Expected, asserting, expected_of
 from llmos_nb.export.dataflow.flow import flow_of_code
 from llmos_nb.export.dataflow.scopes import of_loops
 from llmos_nb.export.dataflow.taint import holds_after_all, shows, tainted, taints
 from llmos_nb.export.gather import Draft
-from llmos_nb.export.plainly import by_type, lines
+from llmos_nb.export.plainly import by_type
 from llmos_nb.export.source import ExportSource, latest
 from llmos_nb.heap.content import content
 from llmos_nb.heap.digest import digest
@@ -80,9 +80,3 @@ def evidence_code(draft: Draft) -> tuple[str, dict[str, str]]:
     found += asserting(values)
     draft.last = {name: said for name, said in values.items() if not by_type(said)}
     return "\n".join(["# What the answer rests on.", *found]) if found else "", left
-
-
-def asserting(values: Mapping[str, str]) -> list[str]:
-    """Return the assertions over names in the end, and of what has no short form that `verify` compares it."""
-    found = ((name, lines(name, said)) for name, said in values.items())
-    return [one for name, said in found for one in said or [f"# What {name} holds is compared by `llmos verify`."]]

@@ -11,14 +11,14 @@ from typing import Any, TypedDict, Unpack
 from llmos_nb.errors import UsageError
 from llmos_nb.export import notes
 from llmos_nb.export.answer_code import answer_check, answer_printed
-from llmos_nb.export.assertions import Expected, as_written, checks, contents, left_out, told
+from llmos_nb.export.assertions import Expected, as_written, asserting, checks, contents, left_out, told
 from llmos_nb.export.cells import LOOSE, Cell, book_of, read, text_of, write
 from llmos_nb.export.crate import check_target, crate as as_crate
 from llmos_nb.export.dataflow.parsed import reading
 from llmos_nb.export.dataflow.taint import CHANCE, holds_after_all, shows
 from llmos_nb.export.environ import environ_code, variables
-from llmos_nb.export.evidence import asserting, evidence_code, expected
-from llmos_nb.export.files import environ_recorded, files_recorded, made_again, missed
+from llmos_nb.export.evidence import evidence_code, expected
+from llmos_nb.export.files import compared, environ_recorded, files_recorded, made_again, missed, wrote
 from llmos_nb.export.gather import RESULTS, Draft, gather
 from llmos_nb.export.inputs import Input, bring, check_code, files_read, from_held, shapes_code
 from llmos_nb.export.lock import needed, script_block
@@ -266,16 +266,18 @@ def _body(draft: Draft, clean: bool) -> list[Cell]:
     texts, checked = list(draft.texts), False
     values = step_values(draft.units, draft.running(), draft.states)
     printed = shows(draft.running(), draft.states)
+    files = any(wrote(u.call) for u in draft.units if u.call is not None)
+    written = shows(draft.running(), draft.states, writes=True) if files else printed
     wanted = draft.expected or [Expected()] * len(draft.units)
     heads = Heads(draft, clean)
-    for unit, known, gives, why in zip(draft.units, values, wanted, printed, strict=True):
+    for unit, known, gives, why, of_files in zip(draft.units, values, wanted, printed, written, strict=True):
         while texts and texts[0][0] < unit.order[0]:
             cells.append(texts.pop(0)[1])
         if unit.role in RESULTS and not checked:
             cells, checked = [*cells, *_shapes(draft)], True
         cells += heads.over(unit)
         if unit.call is not None and unit.run is not None:
-            cells += _step(unit, known, gives, why, seen.of(unit.call, unit.run), heads.level)[clean:]
+            cells += _step(unit, known, gives, why, of_files, seen.of(unit.call, unit.run), heads.level)[clean:]
         elif unit.role == "answer" and unit.run is not None:
             cells += _answer(unit, unit.run, why, bool(draft.expected), heads.level)[clean:]
         elif unit.source.strip():
@@ -309,12 +311,15 @@ def _answer(unit: Unit, run: ExportSource, why: str, checked: bool, level: int) 
 
 
 def _shapes(draft: Draft) -> list[Cell]:
-    code = shapes_code(draft.boundary - draft.changed - draft.missing.keys() - draft.later, draft.namespace)
+    names = draft.boundary - draft.missing.keys()
+    why = dict.fromkeys(names & draft.later, "a cell behind the first step may have changed it")
+    why |= dict.fromkeys(names & draft.changed, "a step changed it, and what it was before is not kept")
+    code = shapes_code(names, draft.namespace, why)
     return [Cell("code", "shapes", code)] if code else []
 
 
 def _step(
-    unit: Unit, values: dict[str, str], gives: Expected, why: str, before: notes.Before, level: int
+    unit: Unit, values: dict[str, str], gives: Expected, why: str, of_files: str, before: notes.Before, level: int
 ) -> list[Cell]:
     """Return a step's note and its cell: code, assertions, and what it showed."""
     call, run = unit.call, unit.run
@@ -328,13 +333,16 @@ def _step(
     why = "" if outputs and holds_after_all(why, "".join(map(_text, outputs)), run.ran_in) else why
     why = why or ("rows in no order, a draw or the clock" if call.facts.get("varies") else "")
     repeats = not lost and not unit.problem and unit.running is None and "outputs" in call.facts
-    compared = {"values": values, "contents": contents(gives)}
-    known: dict[str, Any] = {key: of for key, of in compared.items() if of}
+    not_done = "the step is not done again" if unit.running is not None or unit.problem else ""
+    files, not_compared = compared(call, not_done or (f"it rests on {of_files}" if of_files else ""))
+    stand = {"values": values, "contents": contents(gives), "files": files}
+    known: dict[str, Any] = {key: of for key, of in stand.items() if of}
     known |= {"shown": "observed" if repeats else "run"}
     if why and repeats:
         known["volatile"] = all_volatile(len(outputs))
     errors = any(o.get("name") == "stderr" for o in outputs)
     left = left_out(unit, gives, lost, why if outputs else "", of_the_clock(call), errors)
+    left |= not_compared
     left |= {"the files it read": said} if (said := missed(unit, run.cells)) else {}
     known |= {"left": left} if left else {}
     note = Cell("markdown", "note", notes.step(call, run, before, told(left), level), about)

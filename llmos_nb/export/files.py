@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.export.inputs import Input, digest_file, file_names, named_texts
+from llmos_nb.export.source import latest
 from llmos_nb.export.steps import Unit
 from llmos_nb.journal.events import CellRan
 from llmos_nb.policy import labels
+from llmos_nb.tools import Call
 
 CHANGED, GONE = "changed after it was read", "removed after it was read"
 
@@ -109,6 +111,29 @@ def _written(unit: Unit, reads: Mapping[str, Any]) -> list[str]:
     words = (str(e).partition(" ") for e in effects)
     seen = (what.rstrip(os.sep) for kind, _, what in words if kind == "write")
     return [*(str(p) for p in reads.get("written", ())), *seen]
+
+
+def wrote(call: Call) -> list[Mapping[str, Any]]:
+    """Return the files that a step left in the folder of the notebook, each by its name from where the step ended."""
+    made = latest(call).facts.get("outside", {}).get("made", ())
+    return [one for one in made if not Path(one["path"]).is_absolute() and Path(one["path"]).parts[:1] != ("..",)]
+
+
+DATED = "its format may hold when it was written"
+
+
+def compared(call: Call, why: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return by name the hashes of the files that a step wrote, and why those of others are not compared.
+
+    Parameters
+    ----------
+    call : Call
+        The step.
+    why : str
+        Why what it writes may be another thing each time, or is not written.
+    """
+    left = {f["path"]: said for f in wrote(call) if (said := f.get("why") or (DATED if "dated" in f else why))}
+    return {f["path"]: f["sha256"] for f in wrote(call) if f["path"] not in left}, left
 
 
 def made_again(units: Sequence[Unit], cells: Mapping[int, CellRan]) -> set[str]:

@@ -242,14 +242,26 @@ def check_code(inputs: Sequence[Input]) -> str:
     return "\n".join([*lines, f'    assert _found == _expected, f"{{_name}} {other}"'])
 
 
-def shapes_code(names: Iterable[str], namespace: Any) -> str:
-    """Return the cell that checks rows and types of the tables that the steps start from."""
-    lines: list[str] = []
+def shapes_code(names: Iterable[str], namespace: Any, unknown: Mapping[str, str]) -> str:
+    """Return the cell that checks rows and types of the tables that the steps start from.
+
+    Parameters
+    ----------
+    names : iterable of str
+        What they start from.
+    namespace : mapping
+        The live names.
+    unknown : mapping
+        By name, why a live value is not the one that they started from.
+    """
+    lines, aside = list[str](), list[str]()
     for name in sorted(names):
         value = namespace.get(name)
         if isinstance(value, type) or not isinstance(getattr(value, "shape", None), tuple):
             continue
-        if hasattr(value, "columns") and hasattr(value, "dtypes"):
+        if name in unknown:
+            aside.append(f"# Not checked: {name}: {unknown[name]}.")
+        elif hasattr(value, "columns") and hasattr(value, "dtypes"):
             lines.append(f"assert {name}.shape == {tuple(value.shape)!r}, {name}.shape")
             spelled = f"dict(zip(map(str, {name}.columns), map(str, {name}.dtypes), strict=True))"
             lines.append(f"assert {spelled} == {kinds(value)!r}")
@@ -257,4 +269,4 @@ def shapes_code(names: Iterable[str], namespace: Any) -> str:
             shape = f"{name}.shape == {tuple(value.shape)!r}"
             lines.append(f"assert {shape} and str({name}.dtype) == {str(value.dtype)!r}")
     about = "# What the steps start from has the rows and types that it had in the run."
-    return "\n".join([about, *lines]) if lines else ""
+    return "\n".join([about, *lines, *aside]) if lines else ""

@@ -140,7 +140,7 @@ def _step(draft: Draft, n: int) -> str:
         parts.append("\n".join([f"- Expected: {words(planned.expect)}", *missed]))
     if said := provenance.why(call, run):
         parts.append(f"Why, in the model's words: {words(said, 2_000)}")
-    parts.append(f"Decided: {words('; '.join(provenance.story(call, run)), 2_000)}.")
+    parts.append(f"Decided: {words('; '.join(map(str, provenance.story(call, run))), 2_000)}.")
     parts += [_fence(call_code(run, call), "python"), *_edited(call)]
     outputs, lost = recorded(call, run)
     parts += _output(call, outputs)
@@ -172,7 +172,7 @@ def _not_done(draft: Draft) -> str:
     for run in draft.runs:
         for call in run.state.calls.values():
             if call.status in _NOT_DONE and call.name not in (*CONTROL, *LOOKING):
-                why = "; ".join(provenance.story(call, run))
+                why = "; ".join(map(str, provenance.story(call, run)))
                 error = f" {words(call.error)}: {words(call.result, 400)}" if call.status == "failed" else ""
                 head = f"### Call {words(call.id)} (`{words(call.name)}`): {_NOT_DONE[call.status]}"
                 decided = f"Decided: {words(why, 2_000)}.{error}"

@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from llmos_nb.export import provenance
 from llmos_nb.export.cells import Cell
+from llmos_nb.export.files import wrote
 from llmos_nb.export.gather import Draft
 from llmos_nb.export.inputs import Input
 from llmos_nb.export.markdown import harmless, words
@@ -23,8 +25,9 @@ from llmos_nb.tools import Call
 
 _SHORT = 100  # characters of a title
 _BELOW = (
-    "It needs no model. Folded cells check what the steps give; `llmos verify` compares values and outputs with those "
-    "of the run. What stands in quotations is in the model's words."
+    "It needs no model. Folded cells check what the steps give; `llmos verify FILE`, a command of the package llmos_nb "
+    "(`pip install llmos_nb`), runs all of it twice, without network, and compares values and outputs with those of "
+    "the run. What stands in quotations is in the model's words."
 )
 
 
@@ -77,7 +80,10 @@ def course(run: ExportSource) -> str:
     how = f"since call {words(call[0])}" if call is not None else words(s.untrusted_since)
     read = f" It had read untrusted data ({how})." if how else ""
     who = f"process {run.pid} of {words(run.model or 'a model')}"
-    return small(f"Made by {who}{on} (approvals: {words(str(mode))}; {ended}).{read}")
+    usual, of_all = provenance.usual(run)
+    told = f"{words(' and '.join(usual))}{'' if of_all else ', unless its note says otherwise'}"
+    said = f" Each step was {told}." if usual and usual != (provenance.NEEDLESS,) else ""
+    return small(f"Made by {who}{on} (approvals: {words(str(mode))}; {ended}).{read}{said}")
 
 
 _CALL = re.compile(r"r\d+(\.\w+)*(?=: )")  # what it read may be a path, which leads elsewhere for whoever reads this
@@ -107,10 +113,11 @@ def plan(run: ExportSource) -> Iterator[str]:
 
 
 class Before(NamedTuple):
-    """What notes before one have said: the title of its step of the plan, and what the model said in its turn."""
+    """What notes before one have said: the title of its step of the plan, what the model said, and what was usual."""
 
     titled: bool = False
     quoted: bool = False
+    usual: tuple[str, ...] = ()
 
 
 class Seen:
@@ -118,11 +125,14 @@ class Seen:
 
     def __init__(self) -> None:
         self._steps, self._turns = set[tuple[int, int]](), set[tuple[int, int]]()
+        self._usual: dict[int, tuple[str, ...]] = {}
 
     def of(self, call: Call, run: ExportSource) -> Before:
         """Return what was said before the note on a call, which is the next one."""
         step, turn = (run.pid, call.step), (run.pid, int(call.facts.get("n", -1)))
-        before = Before(step in self._steps, turn in self._turns)
+        if run.pid not in self._usual:
+            self._usual[run.pid] = provenance.usual(run)[0]
+        before = Before(step in self._steps, turn in self._turns, self._usual[run.pid])
         self._steps |= {step} if call.step else set()
         self._turns |= {turn} if turn[1] >= 0 else set()
         return before
@@ -159,16 +169,25 @@ def step(call: Call, run: ExportSource, before: Before, unchecked: Sequence[str]
     parts += [f"> {words(said)}"] if said else []
     if planned is not None and not before.titled and planned.n in s.missed:
         parts.append(not_so(s.missed[planned.n]))
+    made = ", ".join(words(f["path"], 200) for f in wrote(call))
+    parts += [f"Writes {made}."] if made else []
     where = f"{f'step {planned.n}, ' if planned is not None else ''}call {words(call.id)}"
-    told = _ONCE.sub("", "; ".join(provenance.story(call, run, planned=True)))
+    told = _decided(provenance.story(call, run, planned=True), before.usual)
     seen = call.result.strip() if call.name not in ("python", "ask") and not call.facts.get("outputs") else ""
     parts += [f"Seen: {words(seen, 200)}"] if seen else []
-    parts.append(small(f"{words(call.name)}, {where}: {words(told)}"))
+    parts.append(small(f"{words(call.name)}, {where}{f': {words(told)}' if told else ''}"))
     lacks = "\n".join(f"{UNCHECKED}{words(what, 200)}" for what in unchecked)
     return "\n\n".join([*parts, *([lacks] if lacks else [])])
 
 
-_ONCE = re.compile(r"(, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC)(?=; [^;]*\1(?:;|$))")  # a time that stands behind, too
+def _decided(phrases: Sequence[provenance.Phrase], usual: tuple[str, ...]) -> str:
+    """Return who decided, and when; of what is usual the time alone."""
+    if provenance.decided_of(phrases) == usual:
+        return next((p.at for p in reversed(phrases) if p.at), "")
+    same = [p.at == after.at for p, after in pairwise(phrases)]  # the time stands behind the last of them
+    return "; ".join(str(p._replace(at="") if once else p) for p, once in zip(phrases, [*same, False], strict=True))
+
+
 UNCHECKED = "- Not checked: "
 NOT_SO = "Not as expected: "
 

@@ -10,8 +10,9 @@ import ast
 import math
 import re
 from collections.abc import Iterator
-from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
+
+from llmos_nb.heap.content import told
 
 _SIZED = re.compile(r"\w+ of ([\d,]+): [0-9a-f]{16}")
 _TABLE = re.compile(r"(?P<kind>\w+) (?P<shape>\d+(?: x \d+)*) \S.*?(?P<data> [\[{].*[\]}])?(?:: [0-9a-f]{16})?", re.S)
@@ -25,8 +26,38 @@ def by_type(words: str) -> bool:
 
 
 def sized(line: str) -> bool:
-    """Return whether an assertion is over a size alone."""
+    """Return whether an assertion is over a size."""
     return line.startswith("assert len(") or ".shape == (" in line
+
+
+SIZE = "its size alone: what it holds is compared by verify alone"
+
+
+class Assertion(NamedTuple):
+    """An assertion over a value of the run.
+
+    Parameters
+    ----------
+    test, now, was : str
+        What it tests, the expression that it looks at, and what that was in the run, as code.
+    aside : str
+        What a reader should know besides.
+    """
+
+    test: str
+    now: str
+    was: str
+    aside: str = ""
+
+    def line(self) -> str:
+        """Return the assertion, which says what came and what was in the run where it fails."""
+        was = self.was if len(self.was) <= _SHORT and not _ODD & {*self.was} else "another"
+        said = f'f"{{{self.now}!r}}, and was {was}{_RUN}"' if not _ODD & {*self.now} else f"repr({self.now})"
+        return f"assert {self.test}, {said}{f'  # {self.aside}' if self.aside else ''}"
+
+
+_SHORT = 40  # characters of what is said twice
+_ODD = set('"\\{}\n')  # cannot stand in an f-string in double quotes
 
 
 def lines(name: str, words: str) -> list[str]:
@@ -39,48 +70,58 @@ def lines(name: str, words: str) -> list[str]:
     words : str
         What it held, as `heap.content` says it.
     """
+    return [test.line() for test in _tests(name, told(words).words)]
+
+
+def _tests(name: str, words: str) -> list[Assertion]:
     if by_type(words):
         kind = words[1:].partition(":")[0].removesuffix(">")
-        return [f"assert type({name}).__name__ == {kind!r}  # its type alone: what it holds is not asserted"]
+        aside = "its type alone: what it holds is not compared"
+        return [_is(f"type({name}).__name__", repr(kind), aside)]
     try:
-        return [f"assert {test}" for test in _equal(name, ast.literal_eval(words), words)]
+        return _equal(name, ast.literal_eval(words), words)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         pass
     if (sized := _SIZED.fullmatch(words)) is not None:
-        return [f"assert len({name}) == {int(sized[1].replace(',', ''))}"]
+        return [_long(name, int(sized[1].replace(",", "")))]
     if (table := _TABLE.fullmatch(words)) is not None:
-        return [f"assert {test}" for test in _table(name, table)]
-    return [f"assert repr({name}) == {words!r}"] if _SPELLED.fullmatch(words) else []
+        return [*_table(name, table)]
+    return [_is(f"repr({name})", repr(words))] if _SPELLED.fullmatch(words) else []
 
 
-def compared(test: ast.expr) -> tuple[str, object] | None:
-    """Return what such an assertion looks at, as code, and what that was in the run; None of any other."""
-    match test:
-        case (
-            ast.Compare(ast.Call(ast.Attribute(left, "split")), [ast.Eq()], [ast.Call(ast.Attribute(right, "split"))])
-            | ast.Compare(left=left, ops=[ast.Eq()], comparators=[right])
-        ):  # of an answer, but for its spaces
-            with suppress(ValueError):
-                return ast.unparse(left), ast.literal_eval(right)
-        case ast.Compare(left=ast.Call(args=[ast.BinOp(left, ast.Sub(), right)]), ops=[ast.Lt()]):
-            with suppress(ValueError):
-                return ast.unparse(left), ast.literal_eval(right)
-    return None
+def _is(now: str, was: str, aside: str = "") -> Assertion:
+    return Assertion(f"{now} == {was}", now, was, aside)
 
 
-def _equal(name: str, value: Any, words: str) -> list[str]:
+def _long(name: str, size: int) -> Assertion:
+    return _is(f"len({name})", str(size), SIZE)
+
+
+def looked_at(message: ast.expr | None) -> str:
+    """Return the expression that an assertion of ours looks at, by the message of it; empty for any other."""
+    match message:
+        case ast.JoinedStr([ast.FormattedValue(value, conversion=114), ast.Constant(str(said))]) if said.endswith(_RUN):
+            return ast.unparse(value)
+    return ""
+
+
+_RUN = " in the run"
+
+
+def _equal(name: str, value: Any, words: str) -> list[Assertion]:
     """Return the tests that a name holds plain data; floats count to as many digits as are known of them."""
     if value is None:
-        return [f"{name} is None"]
+        return [Assertion(f"{name} is None", name, "None")]
     if type(value) is float and math.isfinite(value):
-        return [f"abs({name} - {value!r}) < {_near([value]):g}" if value else f"{name} == 0"]
+        close = Assertion(f"abs({name} - {value!r}) < {_near([value]):g}", name, repr(value))
+        return [close if value else _is(name, "0")]
     kinds = set(map(type, _inside(value)))
     if not kinds & {float, complex, type(...)}:
-        return [f"{name} == {words}"]  # in which what stands in a set has an order
+        return [_is(name, words)]  # in which what stands in a set has an order
     if isinstance(value, list | tuple):
-        return _all_near(name, [*value]) or [f"len({name}) == {len(value)}"]
+        return _all_near(name, [*value]) or [_long(name, len(value))]
     near = _all_near(f"{name}.values()", [*value.values()]) if isinstance(value, dict) else []
-    return [f"list({name}) == {[*value]!r}", *near] if near and _exact(value) else [f"len({name}) == {len(value)}"]
+    return [_is(f"list({name})", repr([*value])), *near] if near and _exact(value) else [_long(name, len(value))]
 
 
 def _exact(keys: Any) -> bool:
@@ -99,12 +140,13 @@ def _inside(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _all_near(values: str, expected: list[Any]) -> list[str]:
+def _all_near(values: str, expected: list[Any]) -> list[Assertion]:
     """Return the test that values are these numbers; none where they are no finite numbers."""
     if not all(type(v) in (int, float) and math.isfinite(v) for v in expected):
         return []
     pairs = f"zip({values}, {expected!r}, strict=True)"
-    return [f"all(abs(a - b) < {_near(expected):g} for a, b in {pairs})"]
+    test = f"all(abs(a - b) < {_near(expected):g} for a, b in {pairs})"
+    return [Assertion(test, f"list({values})", repr(expected))]
 
 
 def _near(values: list[Any]) -> float:
@@ -114,31 +156,32 @@ def _near(values: list[Any]) -> float:
     return max(float(10.0 ** (power + 1 - _DIGITS)), 5e-324)
 
 
-def _table(name: str, words: re.Match[str]) -> Iterator[str]:
+def _table(name: str, words: re.Match[str]) -> Iterator[Assertion]:
     """Return the tests of an array or a table: of a few values these, of more the shape."""
     shape = tuple(map(int, words["shape"].split(" x ")))
     data = _data(words["data"] or "")
     columns = data if isinstance(data, dict) and len(shape) == 2 and _exact(data) else {}
+    shaped = _is(f"{name}.shape", repr(shape), "" if columns else SIZE)
     if isinstance(data, list) and len(data) == shape[0]:
         yield _column(name, data)
     elif columns:
-        yield f"{name}.shape == {shape!r}"
-        for column, values in columns.items():
-            yield _column(f"{name}[{column!r}]", values)
+        yield shaped
+        yield from (_column(f"{name}[{column!r}]", values) for column, values in columns.items())
     elif isinstance(data, dict) and len(shape) == 1 and len(data) == shape[0]:
         near = _all_near(name, [*data.values()])
         if near and _exact(data):
-            near = [f"list({name}.index) == {[*data]!r}", *near]
-        exact = [f"list({name}.items()) == {[*data.items()]!r}"] if _exact([*data.items()]) else []
-        yield from exact or near or [f"{name}.shape == {shape!r}"]
+            near = [_is(f"list({name}.index)", repr([*data])), *near]
+        items = [*data.items()]
+        yield from [_is(f"list({name}.items())", repr(items))] if _exact(items) else near or [shaped]
     elif shape != (1,):  # that of one without dimensions is told so, too
-        yield f"{name}.shape == {shape!r}"
+        yield shaped
 
 
-def _column(name: str, values: list[Any]) -> str:
+def _column(name: str, values: list[Any]) -> Assertion:
     """Return the test that an array or a column holds these values."""
-    near = _all_near(name, values) if not _exact(values) else []
-    return near[0] if near else f"{name}.tolist() == {values!r}" if _exact(values) else f"len({name}) == {len(values)}"
+    if _exact(values):
+        return _is(f"{name}.tolist()", repr(values))
+    return next(iter(_all_near(name, values)), _long(name, len(values)))
 
 
 def _data(words: str) -> Any:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from llmos_nb.export.source import ExportSource
+from llmos_nb.export.steps import LOOKING
 from llmos_nb.journal import Event, events as ev
+from llmos_nb.process.state import CONTROL
 from llmos_nb.tools import Call
 
 _CHECKS = {
@@ -86,7 +90,22 @@ def decided(b: ev.PlanDecided) -> str:
     return f"{done} by {b.by.describe('the user')}{f': {b.why}' if b.why else ''}"
 
 
-def story(call: Call, run: ExportSource, planned: bool = False) -> list[str]:
+_PLAIN = 2  # phrases: who proposed it, and what let it through
+NEEDLESS = "no decision was needed"
+
+
+class Phrase(NamedTuple):
+    """One thing that was decided of a call, when, and the reason that was given."""
+
+    what: str
+    at: str = ""
+    why: str = ""
+
+    def __str__(self) -> str:
+        return ", ".join(filter(None, (self.what, self.at))) + self.why
+
+
+def story(call: Call, run: ExportSource, planned: bool = False) -> list[Phrase]:
     """Return what was decided of a call, in order, a phrase each.
 
     Parameters
@@ -99,11 +118,27 @@ def story(call: Call, run: ExportSource, planned: bool = False) -> list[str]:
         Who decided on the plan is said elsewhere.
     """
     if not run.events:
-        return [_granted(call.by, call.why)] if call.by else ["no decision was needed"]
+        return [Phrase(_granted(call.by, call.why) if call.by else NEEDLESS)]
     return list(_phrases(call, run, planned))
 
 
-def _phrases(call: Call, run: ExportSource, planned: bool) -> Iterator[str]:
+def usual(run: ExportSource) -> tuple[tuple[str, ...], bool]:
+    """Return what was decided of most calls of a process that stand, without the times, and whether it is of all.
+
+    That is a proposal and what let it through: what else was decided stands at its step.
+    """
+    acting = [call for call in run.state.surviving if call.name not in (*CONTROL, *LOOKING)]
+    told = Counter(decided_of(story(call, run, planned=True)) for call in acting)
+    most, n = next(iter(told.most_common(1)), ((), 0))
+    return (most if 2 * n > len(acting) and len(most) <= _PLAIN else (), n == len(acting))
+
+
+def decided_of(phrases: Iterable[Phrase]) -> tuple[str, ...]:
+    """Return what phrases say, without the times."""
+    return tuple(f"{p.what}{p.why}" for p in phrases)
+
+
+def _phrases(call: Call, run: ExportSource, planned: bool) -> Iterator[Phrase]:
     plan: tuple[ev.PlanDecided, str] | None = None
     step: tuple[ev.SignalReceived, str] | None = None
     decided = asked = False
@@ -111,7 +146,7 @@ def _phrases(call: Call, run: ExportSource, planned: bool) -> Iterator[str]:
         at = when(event.at)
         match event.body:
             case ev.ModelResponded():
-                yield f"proposed by the model, {at}"
+                yield Phrase("proposed by the model", at)
             case ev.PlanDecided(what="approve") as b:
                 plan = b, at
             case ev.SignalReceived(signal="approve_step") as b:
@@ -124,13 +159,13 @@ def _phrases(call: Call, run: ExportSource, planned: bool) -> Iterator[str]:
                 asked = asked and b.what != "edit"  # an edited call is judged again
             case ev.CallResolved() as b:
                 done = "its effects confirmed" if b.lost else "confirmed as done"
-                yield f"{done if b.done else 'run again'} by {b.by.describe('the user')}, {at}"
+                yield Phrase(f"{done if b.done else 'run again'} by {b.by.describe('the user')}", at)
             case ev.CallUndone():
-                yield f"undone, {at}"
+                yield Phrase("undone", at)
             case ev.CallRedone():
-                yield f"redone, {at}"
+                yield Phrase("redone", at)
     if not decided and call.status == "done":
-        yield "no decision was needed"
+        yield Phrase(NEEDLESS)
 
 
 def _decision(
@@ -139,24 +174,25 @@ def _decision(
     plan: tuple[ev.PlanDecided, str] | None,
     step: tuple[ev.SignalReceived, str] | None,
     planned: bool,
-) -> Iterator[str]:
+) -> Iterator[Phrase]:
     """Say what one event decided."""
     reason = f": {b.why}" if b.why else ""
     if b.what == "edit":
-        yield f"edited by {b.by.describe('the user')}, {at}{reason}"
+        yield Phrase(f"edited by {b.by.describe('the user')}", at, reason)
     elif b.what in ("reject", "skip"):
         done = "rejected" if b.what == "reject" else "skipped"
         who = "a check" if b.by.kind == "check" else b.by.describe("the user")
-        yield f"{done} by {who}, {at}: {b.why or _CHECKS.get(b.by.name, 'no reason was given')}"
+        yield Phrase(f"{done} by {who}", at, f": {b.why or _CHECKS.get(b.by.name, 'no reason was given')}")
     elif b.by.kind == "plan" and plan is not None:
-        who = "" if planned else f", {decided(plan[0])}, {plan[1]}"
-        yield f"inside version {plan[0].version} of the plan{who}{reason}"
+        who = "" if planned else f", {decided(plan[0])}"
+        yield Phrase(f"inside version {plan[0].version} of the plan{who}", "" if planned else plan[1], reason)
     elif b.by.is_person and step is not None:  # nobody was asked: the step was approved before it began
-        yield f"approved with its step by {step[0].by.describe('the user')}, {step[1]}{reason}"
+        yield Phrase(f"approved with its step by {step[0].by.describe('the user')}", step[1], reason)
     else:
-        yield f"{_granted(b.by, '')}, {at}{reason}"
+        yield Phrase(_granted(b.by, ""), at, reason)
         if b.by.kind == "mode" and plan is not None and plan[0].by.looked and not planned:
-            yield f"version {plan[0].version} of the plan was approved by {plan[0].by.describe('the user')}, {plan[1]}"
+            who = plan[0].by.describe("the user")
+            yield Phrase(f"version {plan[0].version} of the plan was approved by {who}", plan[1])
 
 
 def _granted(by: ev.Decider, reason: str) -> str:

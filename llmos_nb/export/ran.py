@@ -21,9 +21,9 @@ from llmos_nb.export.assertions import VALUE_NAME
 from llmos_nb.export.cells import read, text_of
 from llmos_nb.export.environ import LACKS
 from llmos_nb.export.inputs import digest_file
-from llmos_nb.export.plainly import compared
+from llmos_nb.export.plainly import looked_at
 from llmos_nb.export.source import ExportSource
-from llmos_nb.export.verify.compare import differences
+from llmos_nb.export.verify.compare import differences, left
 from llmos_nb.export.verify.execute import LIVE, TIMEOUT_S, execute, hiding, no_network
 from llmos_nb.export.verify.values import compare_values, with_probes
 from llmos_nb.journal.events import CellRan
@@ -88,9 +88,10 @@ def reason(source: str, error: str, traceback: str, missing: Mapping[str, str], 
     if error.startswith("NoneType"):  # the cell ran, and its value could not be shown
         error, at = plain.strip().rpartition("\n")[2], [b.end_lineno or 0 for b in body[-1:]]
     node = next((n for n in body if at and n.lineno <= at[0] <= (n.end_lineno or n.lineno)), None)
-    test = compared(node.test) if isinstance(node, ast.Assert) and error.startswith("AssertionError") else None
-    if test is not None:
-        return differs(_another(test, error.partition(": ")[2].strip()), undone)
+    ours = looked_at(node.msg) if isinstance(node, ast.Assert) and error.startswith("AssertionError") else ""
+    if ours:
+        named = {VALUE_NAME: "its value", ANSWER: "the answer"}.get(ours, f"`{ours}`")
+        return differs(f"{named} is {_short(error.partition(': ')[2])}", undone)
     where = f" (at `{_short(ast.unparse(node))}`)" if node is not None else ""
     why, do = _why(error, missing)
     return "; ".join([f"{error[:WORDS]}{where}: {why}", *undone, f"to do: {do}"])
@@ -99,15 +100,6 @@ def reason(source: str, error: str, traceback: str, missing: Mapping[str, str], 
 def differs(what: str, undone: Sequence[str]) -> str:
     """Return what is another value than in the run with why that may be, and what to do."""
     return "; ".join([f"{what}: {UNSEEN}", *undone, f"to do: {_MAKE}"])
-
-
-def _another(test: tuple[str, object], now: str) -> str:
-    """Say what an assertion of ours found, and what was in the run."""
-    name = test[0]
-    named = {VALUE_NAME: "its value", ANSWER: "the answer"}.get(name, f"`{name}`")
-    now = f"is {_short(now)}, and" if now else "is another here; it"
-    was = str(test[1]) if name == ANSWER else repr(test[1])
-    return f"{named} {now} was {_short(was)} in the run"
 
 
 def _why(error: str, missing: Mapping[str, str]) -> tuple[str, str]:
@@ -187,6 +179,12 @@ def run(path: Path, without: Path | None = None, undone: Sequence[str] = ()) -> 
         raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: {why}"))
     found, _ = differences(book, result)
     return redact(f"{found[0].where}: {found[0].what}"[:WORDS]) if found else ""
+
+
+def spared(path: Path) -> str:
+    """Say how much of a notebook is compared with nothing; empty for nothing, and of a script."""
+    n = len(left(read(path))) if path.suffix == ".ipynb" else 0
+    return f" (not compared: {n}, which its notes name)" if n else ""
 
 
 def _inputs_there(path: Path, inputs: Iterable[dict[str, Any]]) -> None:

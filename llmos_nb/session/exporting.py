@@ -219,7 +219,7 @@ class Saved:
                 raise
             except LlmosError as error:
                 return f"saved, not run: {self.path} ({error})"
-        return f"written: {self.path}"
+        return f"written: {self.path}{ran.spared(self.path)}"
 
     @property
     def unproved(self) -> str:

@@ -71,6 +71,8 @@ class Reads:
         By real path, the hashes of files that it read and then changed or removed itself.
     databases : set of str
         Real paths of databases of SQLite that it opened: what they hold is no input that could be hashed.
+    connected : set of str
+        The same, with those that were not there yet.
     beyond : set of str
         Real paths of files that it read when it had read so many that no more is kept of each.
     missed : int
@@ -87,6 +89,7 @@ class Reads:
     written: set[str] = field(default_factory=set)
     digests: dict[str, str] = field(default_factory=dict)
     databases: set[str] = field(default_factory=set)
+    connected: set[str] = field(default_factory=set)
     beyond: set[str] = field(default_factory=set)
     missed: int = 0
     begun: int = field(default_factory=time.time_ns)
@@ -181,14 +184,31 @@ class Reads:
             for p, start, size, at, real in known
         ]
         written = sorted(p for p in self.written if not f"{p}{os.sep}".startswith(others))
+        few, filled = len(written) <= MOST, [one for path in sorted(self.connected)[:MOST] if (one := _made(path))]
         found = {
             "files": files,
-            "written": written if len(written) <= MOST else _folders(written),
+            "written": written if few else _folders(written),
+            "made": [
+                *(one for path in written if few and (one := _made(path))),
+                *({**one, "why": _DATABASE} for one in filled if one["changed"] >= self.begun),
+            ],
             "beyond": _folders(self.beyond),
             "databases": sorted(self.databases)[:MOST],
             "missed": self.missed,
         }
         return {k: v for k, v in found.items() if v}
+
+
+def _made(real: str) -> dict[str, Any]:
+    """Return a file as code has left it, by its name from here, its content not yet hashed; nothing for none."""
+    try:
+        known = os.stat(real)  # noqa: PTH116 - a text
+    except OSError:
+        return {}
+    if not stat.S_ISREG(known.st_mode) or Path(real).with_name("journal.jsonl").exists():  # that is of a run itself
+        return {}
+    path = os.path.relpath(real, os.path.realpath(""))
+    return {"path": path, "bytes": known.st_size, "changed": known.st_mtime_ns, "real": real}
 
 
 def _way(path: str) -> Iterator[str]:
@@ -210,6 +230,7 @@ def _anew(mode: Any, flags: Any) -> bool:
     return isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_TRUNC))
 
 
+_DATABASE = "the bytes of a database are not compared"
 _cells: list[Reads] = []  # of the user's cells under way, the innermost last
 _steps: dict[int, Reads] = {}
 _installed: list[bool] = []
@@ -273,6 +294,7 @@ def _note(found: Reads, event: str, args: tuple[Any, ...]) -> None:
     elif event == "sqlite3.connect":
         path = os.path.realpath(os.fsdecode(args[0]).removeprefix("file:").partition("?")[0])
         found.uses(path)
+        found.connected.add(path)
         found.databases.update([path] if os.path.isfile(path) else ())  # noqa: PTH113 - a text
     elif event == "os.mkdir":
         made = os.path.realpath(os.fsdecode(args[0]))
@@ -307,21 +329,30 @@ def environ_named(source: str) -> list[dict[str, str]]:
     return found
 
 
+_FILES = ("files", "made")
+
+
 def hashed(reads: Mapping[str, Any]) -> dict[str, Any]:
     """Return what was read with the hashes of the files; a file that changed meanwhile has none, and says so."""
-    files = [_hashed(dict(one)) for one in reads.get("files", ())]
-    return {**reads, **({"files": files} if files else {})}
+    return {**reads, **{of: [_hashed(dict(one), of == "made") for one in reads[of]] for of in _FILES if of in reads}}
 
 
-def _hashed(one: dict[str, Any]) -> dict[str, Any]:
+# How files begin whose format may hold when they were written: archives (sheets and arrays among them), PDF, HDF5.
+_DATED = (b"PK\x03\x04", b"\x1f\x8b", b"%PDF", b"\x89HDF")
+_HEAD, _DRAWING = 1 << 10, b"<svg"  # in which programs that draw say it, behind a head
+
+
+def _hashed(one: dict[str, Any], made: bool = False) -> dict[str, Any]:
     changed, size = one.pop("changed", None), one["bytes"]
-    if "sha256" in one:  # it was hashed before the code changed it
+    if "sha256" in one or "why" in one:  # it was hashed before the code changed it, or is not to be
         one.pop("real", None)
         return one
     try:
         with Path(one.pop("real", one["path"])).open("rb") as file:
             digest = file_digest(file, "sha256").hexdigest() if size <= HASHED_BYTES else ""
             known = os.fstat(file.fileno())
+            if made and file.seek(0) == 0 and ((head := file.read(_HEAD)).startswith(_DATED) or _DRAWING in head):
+                one["dated"] = True
     except OSError:
         return {**one, "why": "it was gone when its content was to be hashed"}
     if (known.st_size, known.st_mtime_ns) != (size, changed):
@@ -332,5 +363,5 @@ def _hashed(one: dict[str, Any]) -> dict[str, Any]:
 def unhashed(reads: Mapping[str, Any], why: str) -> dict[str, Any]:
     """Return what was read without the hashes of the files, and why."""
     kept = ("path", "bytes", "from", "sha256")
-    files = [{k: one[k] for k in kept if k in one} | {"why": why} for one in reads.get("files", ())]
-    return {**reads, "files": files}
+    told = {of: [{k: one[k] for k in kept if k in one} | {"why": why} for one in reads.get(of, ())] for of in _FILES}
+    return {**reads, **{of: files for of, files in told.items() if files}}

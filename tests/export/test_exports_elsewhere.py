@@ -19,6 +19,7 @@ from llmos_nb.export.dataflow.taint import FOLDER, FOLDER_NAME, holds_after_all,
 from llmos_nb.export.files import files_recorded, writers
 from llmos_nb.export.inputs import file_names, files_read
 from llmos_nb.export.lock import needed
+from llmos_nb.export.plainly import lines
 from llmos_nb.export.ran import reason
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import Unit
@@ -306,9 +307,9 @@ def test_only_what_is_gone_is_said_to_be_forgotten(tmp_path):
         ("os.mkdir('a')", "FileExistsError: [Errno 17] File exists: 'a'", "code before it has made it"),
         ("import zzz", "ModuleNotFoundError: No module named 'zzz'", "neither installed nor beside"),
         ("raise NotImplementedError('%%R has no plain form')", "NotImplementedError: %%R has no plain form", "plain Python"),
-        ("assert _answer.split() == 'It is 3.'.split(), _answer", "AssertionError: It is 4.",
-         "the answer is It is 4., and was It is 3. in the run"),
-        ("assert x == 3, x", "AssertionError: 4", "`x` is 4, and was 3 in the run"),
+        ("assert _answer.split() == 'It is 3.'.split(), f\"{_answer!r}, and was 'It is 3.' in the run\"",
+         "AssertionError: 'It is 4.', and was 'It is 3.' in the run", "the answer is 'It is 4.', and was 'It is 3.' in the run"),
+        (lines("x", "3")[0], "AssertionError: 4, and was 3 in the run", "`x` is 4, and was 3 in the run"),
     ],
 )  # fmt: skip
 def test_each_reason_says_what_where_why_and_what_to_do(code, error, said):

@@ -338,3 +338,18 @@ def test_notes_of_an_earlier_version_are_compared_with_the_goal_and_the_result_t
     report, _ = check(changed(pair[0], earlier))
     assert report.exit_code == (0 if same else 2), report.text()
     assert "the first note is of an earlier version, and is not compared with the journal" in report.text()
+
+
+def test_notes_that_say_at_each_step_what_was_decided_are_not_accused_and_not_called_compared(pair):
+    def earlier(book):
+        about(book)["schema"] = 3
+        note = cell(book, "r1-0-note")
+        note["source"] = note["source"].replace(
+            "</small>", ": proposed by the model; let through by the mode auto</small>"
+        )
+
+    path = changed(pair[0], earlier)
+    report, _ = check(path)
+    assert report.exit_code == 0 and "its notes are of an earlier version" in report.text(), report.text()
+    report, _ = check(changed(path, lambda book: about(book).update(schema=4)))
+    assert report.exit_code == 2 and "r1-0-note: it does not say what the journal says" in report.text()

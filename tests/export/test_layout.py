@@ -8,6 +8,7 @@ from process_runs import ProcessRun
 
 from llmos_nb.export import export
 from llmos_nb.export.cells import read
+from llmos_nb.export.verify.journal import compare
 
 
 def cells_of(path):
@@ -87,7 +88,60 @@ def test_a_step_outside_a_plan_has_the_title_that_its_code_or_the_model_gives(tm
     [note] = [s for role, s, _ in cells_of(export(run.source(), tmp_path / "out" / "x.ipynb")) if role == "note"]
     *above, small = note.split("\n\n")
     assert above == [part for part in (title, quotation) if part]
-    assert small.startswith("<small>python, call r1.0: proposed by the model")
+    assert re.fullmatch(r"<small>python, call r1\.0: [-0-9]{10} [:0-9]{8} UTC</small>", small)
+
+
+def test_what_was_decided_of_most_steps_is_said_once_and_what_differs_at_its_step(tmp_path):
+    run = ProcessRun("Do it", tmp_path, "do")
+    run.begin()
+    run.step("a = 1", by="anna")
+    run.step("b = 2", by="anna")
+    run.step("c = 3", by="bert")
+    run.end("Done.")
+    cells = cells_of(path := export(run.source(), tmp_path / "out" / "x.ipynb"))
+    head, *small = [
+        s.rpartition("<small>")[2].partition("</small>")[0] for role, s, _ in cells if role in ("head", "note")
+    ]
+    assert head.endswith(" Each step was proposed by the model and approved by anna, unless its note says otherwise.")
+    at = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+    assert all(re.fullmatch(rf"python, call r{n}\.0: {at}", small[n - 1]) for n in (1, 2))
+    assert "proposed by the model" in small[2] and "approved by bert" in small[2]
+    paths = {run.process.pid: run.process.journal.path}
+    assert compare(read(path), paths)[0] == []
+    book = read(path)
+    book["cells"][0]["source"] = book["cells"][0]["source"].replace("by anna", "by Prof. X")
+    assert "does not say what the journal says" in str(compare(book, paths)[0])
+
+
+def test_nothing_is_said_to_hold_for_each_step_where_they_differ(tmp_path):
+    run = ProcessRun("Do it", tmp_path, "do")
+    run.begin()
+    run.step("a = 1", by="anna")
+    run.step("b = 2", by="bert")
+    run.end("Done.")
+    head = cells_of(export(run.source(), tmp_path / "out" / "x.ipynb"))[0][1]
+    assert "Each step" not in head
+
+
+def test_the_head_says_in_one_line_what_verify_is(tmp_path):
+    first, _ = two(tmp_path)
+    head = cells_of(export(first, tmp_path / "out" / "x.ipynb"))[0][1]
+    assert (
+        "`llmos verify FILE`, a command of the package llmos_nb (`pip install llmos_nb`), runs all of it twice" in head
+    )
+
+
+@pytest.mark.parametrize("own", ["", "def _told(x):\n    return x"])
+def test_helpers_of_an_answer_stand_before_the_work_unless_that_has_their_name(tmp_path, own):
+    run = ProcessRun("Do it", tmp_path, "do")
+    run.user("import pandas as pd")
+    run.begin()
+    run.step("t = pd.DataFrame({'n': [1, 2]})")
+    run.step(own.replace("_told", "markdown_table") or "u = t")
+    run.end("All:\n\n{{t}}")
+    roles = [role for role, *_ in cells_of(export(run.source(), tmp_path / "out" / "x.ipynb"))]
+    assert (roles.index("told") < roles.index("user")) is (not own)
+    assert roles.index("told") < len(roles) - roles[::-1].index("answer")
 
 
 def test_what_a_reader_does_not_need_is_folded(tmp_path):

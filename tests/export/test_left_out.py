@@ -22,6 +22,7 @@ from llmos_nb.export.dataflow.taint import TEMPORARY, holds_after_all, tainted
 from llmos_nb.export.files import files_recorded
 from llmos_nb.export.inputs import digest_file, files_read
 from llmos_nb.export.magics import readings, shows
+from llmos_nb.export.plainly import lines
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import Unit
 from llmos_nb.export.verify import verify
@@ -126,6 +127,10 @@ def test_verify_says_what_it_did_not_compare_by_reason_and_cell(tmp_path):
     assert "left" not in steps_of(path)["r2-0"]
     report = verify(path, "same")
     assert report.ok and "; 3 not compared, as said below" in report.text()
+    assert (
+        "holds: same; not compared: 3; " in report.text()
+        and ran.spared(path) == " (not compared: 3, which its notes name)"
+    )
     assert "note: nothing to compare in cell r3-0\n" in report.text()
     assert "note: not compared: x in cell r1-0: it rests on the time\n" in report.text()
     assert "note: not compared: its output, its value in cell r3-0: it rests on the machine\n" in report.text()
@@ -135,7 +140,8 @@ def test_verify_says_what_it_did_not_compare_by_reason_and_cell(tmp_path):
 
 
 def test_verify_says_nothing_of_that_where_all_was_compared(tmp_path):
-    report = verify(exported(tmp_path, "x = [1]\nx"), "same")
+    report = verify(path := exported(tmp_path, "x = [1]\nx"), "same")
+    assert ran.spared(path) == ""
     assert report.ok and report.left == [] and "not compared" not in report.text() and "nothing to" not in report.text()
 
 
@@ -504,7 +510,7 @@ async def test_a_query_before_a_step_of_plain_python_is_compared_as_a_table(scri
     proc = await llmos.run("Sum it", model=model, namespace={"sales": sales}, approve="auto", tools=["sql"])
     path = proc.export(tmp_path / "out" / "x.ipynb")  # which runs it
     cells = {c["id"]: c for c in read(path)["cells"]}
-    assert cells["r1-0-check"]["source"].splitlines()[1] == "assert by_city['city'].tolist() == ['A', 'B']"
+    assert cells["r1-0-check"]["source"].splitlines()[1].startswith("assert by_city['city'].tolist() == ['A', 'B'], ")
     [output] = cells["r1-0"]["outputs"]
     assert output["output_type"] == "execute_result"
     assert output["data"]["text/plain"] == repr(pd.DataFrame({"city": ["A", "B"], "n": [4, 2]}))
@@ -559,8 +565,8 @@ def with_code(path, call, source):
             "cell r1-0: its value is 30, and was 3 in the run",
         ),
         (
-            "x = [1]\nassert type(x).__name__ == 'Box'",
-            "cell r1-0: `type(x).__name__` is another here; it was 'Box' in",
+            f"x = [1]\n{lines('x', '<Box>')[0]}",
+            "cell r1-0: `type(x).__name__` is 'list', and was 'Box' in the run: what made it so",
         ),
         ("x = 1\nassert x > 2, 0", "cell r1-0: AssertionError: 0 (at `assert x > 2, 0`)"),
         ("x = len(cap.stdout)", "NameError: name 'cap' is not defined (at `x = len(cap.stdout)`)"),
@@ -582,7 +588,7 @@ def test_an_export_that_does_not_run_says_what_and_where(source, why, tmp_path):
 def test_a_script_that_does_not_run_says_where(tmp_path):
     path = export(_small(tmp_path), tmp_path / "out" / "x.py")
     path.write_text(path.read_text().replace("x = 2", "x = 30"))
-    with pytest.raises(ExportDoesNotRun, match="`x` is another here; it was 2 in the run"):
+    with pytest.raises(ExportDoesNotRun, match="`x` is 30, and was 2 in the run"):
         ran.run(path)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from llmos_nb.export.plainly import lines
+from llmos_nb.export.plainly import SIZE, lines
 from llmos_nb.heap.content import content
 
 FRAME = pd.DataFrame({"city": ["A", "B"], "n": [3, 4], "share": [1 / 3, 2 / 3]})
@@ -34,11 +34,12 @@ VALUES = {
 def test_an_assertion_holds_for_its_value_and_for_no_other(said, capsys):
     value, others = VALUES[said]
     made = lines("x", content(value))
-    assert f"assert {said}" in made and "_content" not in str(made)
+    assert any(line.startswith(f"assert {said}, ") for line in made) and "_content" not in str(made)
     exec("\n".join(made), {"x": value})
     for other in others:
-        with pytest.raises((AssertionError, TypeError, ValueError, AttributeError, KeyError)):
+        with pytest.raises((AssertionError, TypeError, ValueError, AttributeError, KeyError)) as error:
             exec("\n".join(made), {"x": other})
+        assert not isinstance(error.value, AssertionError) or str(error.value).endswith(" in the run")
     assert capsys.readouterr().out == ""
 
 
@@ -52,6 +53,26 @@ def test_an_assertion_holds_for_its_value_and_for_no_other(said, capsys):
 )  # fmt: skip
 def test_of_what_has_no_short_form_nothing_false_is_asserted(value):
     exec("\n".join(lines("x", content(value))), {"x": value})
+
+
+def test_an_assertion_that_fails_says_what_came_and_what_was_in_the_run():
+    for value, other, said in (
+        (42, 43, "43, and was 42 in the run"),
+        ("Mar", "mär", "'mär', and was 'Mar' in the run"),
+        (2 / 3, 0.5, "0.5, and was 0.666666667 in the run"),
+        (list(range(30)), [1], "[1], and was another in the run"),
+        ('say "a" {b}', "c", "'c', and was another in the run"),
+        (pd.DataFrame({"n": range(100)}), FRAME, "(2, 3), and was (100, 1) in the run"),
+    ):
+        with pytest.raises(AssertionError) as error:
+            exec("\n".join(lines("x", content(value))), {"x": other})
+        assert str(error.value) == said
+
+
+@pytest.mark.parametrize("value", [list(range(1000)), pd.DataFrame({"n": range(100)}), [[1 / 3], [2 / 3]]])
+def test_an_assertion_over_a_size_says_that_what_is_held_is_compared_elsewhere_and_no_other_does(value):
+    assert SIZE in str(lines("x", content(value)))
+    assert not any(SIZE in str(lines("x", content(small))) for small, _ in VALUES.values() if len(str(small)) < 50)
 
 
 def test_a_value_that_was_rounded_in_the_journal_is_asserted_within_that():

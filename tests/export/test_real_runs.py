@@ -27,7 +27,13 @@ def own_jupyter(monkeypatch, tmp_path_factory):
     monkeypatch.delenv("LLMOS_HOME", raising=False)
 
 
-@pytest.mark.parametrize("name", ["sample", "told_then_grew", "told_pops", "queries_and_plain_steps"])
+REAL = (
+    "sample", "told_then_grew", "told_pops", "queries_and_plain_steps", "class_of_the_notebook_with_slots_and_order",
+    "undo_of_a_step_that_wrote",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REAL)
 def test_an_exported_notebook_gives_what_the_live_one_gave(name, tmp_path):
     outcome = run(SCENARIOS[name], tmp_path)
     assert (outcome.verdict.kind, outcome.verdict.why) == ("same", "")

@@ -23,7 +23,7 @@ from llmos_nb.export.verify.execute import execute
 from llmos_nb.export.verify.observe import volatility
 from llmos_nb.export.verify.report import LEVELS
 from llmos_nb.export.verify.seal import seal
-from llmos_nb.export.verify.values import probe_source
+from llmos_nb.export.verify.values import alone, probe_of
 from llmos_nb.heap.digest import digest
 
 TOLERANCE = {"rel": 1e-6, "abs": 1e-9, "image": 0.02}
@@ -486,7 +486,7 @@ def test_the_probe_gives_the_same_digests_and_leaves_no_name():
     space = {"a": [1, 2.5, {"x"}], "df": pd.DataFrame({"v": [1, 2]})}
     before = set(space)
     out = io.StringIO()
-    code = probe_source("llmos_nb.heap.digest.digest", "{n: digest(space[n]) for n in names}", ["a", "df"])
+    code = probe_of(alone("llmos_nb.heap.digest.digest"), "{n: digest(space[n]) for n in names}", ["a", "df"])
     done = compile(code, "p", "exec")
     stdout, sys.stdout = sys.stdout, out
     try:

@@ -352,3 +352,25 @@ async def test_the_process_of_a_goal_is_at_work_until_its_end_is_on_disk(waker, 
     assert standing(waker.session, 1) == ("at work", False)
     await process
     assert standing(waker.session, 1) == ("ended", True)
+
+
+async def test_a_goal_whose_process_cannot_be_read_does_not_begin_anew_unasked(waker, clock, told, spec):
+    add(waker, model=spec)
+    await ticked(waker)
+    journal = waker.session.home.find(1) / "journal.jsonl"
+    whole = journal.read_text()
+    for spoilt in (False, True):  # the notebook died before the end of its process was written down
+        waker.goals.change(1, state="open", due=None, said="process 1 is at work")
+        if spoilt:
+            journal.write_text(whole.replace("answered", "answerer"))
+        again = Waker(llmos.Session({}), clock, told.append)
+        await again.look_back()
+        await ticked(again)
+        assert len(runs(waker)) == 1 and (waker.goals.find(1).state == "done") is not spoilt
+    assert standing(again.session, 1) == ("unreadable", False)
+    why = "the journal of process 1 cannot be read, so whether it answered is not known"
+    assert told[-1] == f"goal 1 does not begin anew: {why}; %agent goals wake 1 lets it"
+    again.goals.change(1, due=clock())  # as that does
+    await ticked(again)
+    assert len(runs(waker)) == 2 and waker.goals.find(1).state == "done"
+    journal.write_text(whole)

@@ -13,6 +13,8 @@ from llmos_nb.export.dataflow.effects import NUMPY, PYTHON, TORCH, dotted, unsee
 from llmos_nb.export.dataflow.flow import Flow
 from llmos_nb.export.dataflow.parsed import inside, once
 from llmos_nb.export.dataflow.slice import Line, Piece, read
+from llmos_nb.heap.content import told
+from llmos_nb.policy.code import inspect_code
 
 NETWORK = "the network"
 CHANCE = "a draw whose random state was not recorded"
@@ -30,6 +32,7 @@ _OF_TEXT = re.compile(  # an address is text for these
     r"|(.*\.)?(startswith|endswith|replace|removeprefix|removesuffix|r?split|r?partition|strip|join|format|append|Series"
     r"|URL|Headers|QueryParams|Request)"
 )
+TIME, FITTING = "the time", "how long fitting took"
 FOLDER = "the folder in which the notebook runs"
 FOLDER_NAME = "the name of the folder in which the notebook runs"
 _FOLDER = re.compile(r"os\.getcwdb?|(.*\.)?(cwd|absolute|resolve|abspath|realpath)")
@@ -42,9 +45,10 @@ NAMES = "which names there are, and a notebook has others"
 _NAMES = re.compile(r"globals|vars|dir")
 _PERSON = re.compile(r"input|getpass\.getpass")
 _WORDS = (
-    (_TIME, "the time"), (_NETWORK, NETWORK), (_MACHINE, "the machine"), (_PERSON, "a person's input"),
+    (_TIME, TIME), (_NETWORK, NETWORK), (_MACHINE, "the machine"), (_PERSON, "a person's input"),
     (_TEMPORARY, TEMPORARY),
 )  # fmt: skip
+_ASCTIME = "%(asctime)"  # by which a line of a log has its time
 STATES = frozenset((PYTHON, NUMPY, TORCH))
 
 
@@ -52,8 +56,11 @@ def holds_after_all(why: str, words: str, folder: Path) -> bool:
     """Return whether a value or an output is the same each time, whatever code it rests on, by its words.
 
     A temporary file has another name each time, and a notebook another folder; what was read there is the same, and no
-    name of these is in it. Where words do not tell all, it is tried in another folder, but not at another time.
+    name of these is in it. Where words do not tell all, it is tried in another folder, but not at another time. How
+    long fitting took stands in fields that the words leave out.
     """
+    if why == FITTING:
+        return bool(told(words).times)
     if why in (FOLDER, FOLDER_NAME):
         parts = folder.parts[1:] if why == FOLDER_NAME else ()
         named = "|".join(map(re.escape, parts)) or "$^"
@@ -125,9 +132,11 @@ def unrepeatable(node: ast.AST, aliases: Aliases = ()) -> str:
     """
     known, folder = dict(aliases), ""
     if _fit_times(node):
-        return "the time"
+        return FITTING
+    hashing = [n for n in inside(node) if isinstance(n, ast.FunctionDef) and n.name == "__hash__"]  # of no result
+    aside = {id(n) for method in hashing for n in inside(method)}
     looked_into = {id(n.value) for n in inside(node) if isinstance(n, ast.Subscript) or _gets(n)}
-    for call in (n for n in inside(node) if isinstance(n, ast.Call)):
+    for call in (n for n in inside(node) if isinstance(n, ast.Call) and id(n) not in aside):
         path = dotted(call.func)
         first, dot, rest = path.partition(".")
         path = f"{known.get(first, first)}{dot}{rest}"
@@ -137,6 +146,7 @@ def unrepeatable(node: ast.AST, aliases: Aliases = ()) -> str:
         if _OF_A_TIME.fullmatch(path) and len(call.args) > path.endswith("strftime"):
             continue
         found = next((why for words, why in _WORDS if path and words.fullmatch(path)), "")
+        found = found or (TIME if any(_ASCTIME in text for text in _texts(call)) else "")
         if found or (_remote(call) and not _OF_TEXT.fullmatch(path or getattr(call.func, "attr", ""))):
             return found or NETWORK
     return CHANCE if unseeded(node) else folder
@@ -147,10 +157,30 @@ _TIMED = ("cv_results_", "refit_time_", "cross_validate")
 
 def _fit_times(node: ast.AST) -> bool:
     """Return whether code takes how long fitting took, which scikit-learn notes beside the scores."""
-    found = [n for n in inside(node) if getattr(n, "attr", getattr(n, "id", "")) in _TIMED]
+    return _taken_whole(node, _TIMED)
+
+
+def _taken_whole(node: ast.AST, names: Collection[str]) -> bool:
+    """Return whether code takes what stands under a name, and not only fields of it that hold no time."""
+    items = [item for part in inside(node) if (item := _items(part, names)) is not None]
+    names = {*names, *(item for item, _ in items)}  # which stand for each value of it
+    walked = {id(over) for _, over in items}
+    read = (n for n in inside(node) if id(n) not in walked and not isinstance(getattr(n, "ctx", None), ast.Store))
+    found = [n for n in read if getattr(n, "attr", getattr(n, "id", "")) in names]
     picked = (n.value for n in inside(node) if isinstance(n, ast.Subscript) and _of_no_time(n.slice)) if found else ()
     scores = {id(x) for value in picked for x in inside(value)}
     return any(id(n) not in scores for n in found)
+
+
+def _items(node: ast.AST, names: Collection[str]) -> tuple[str, ast.expr] | None:
+    """Return the name that goes through the values of what stands under one of some names, and where that is read."""
+    match getattr(node, "target", None), getattr(node, "iter", None):
+        case (ast.Tuple([_, ast.Name(item)]), ast.Call(ast.Attribute(ast.Name(name) as over, "items"), [])) | (
+            ast.Name(item),
+            ast.Call(ast.Attribute(ast.Name(name) as over, "values"), []),
+        ) if name in names:
+            return item, over
+    return None
 
 
 def _of_no_time(key: ast.expr) -> bool:
@@ -172,8 +202,12 @@ def reaches(source: str) -> str:
 
 
 def _remote(call: ast.Call) -> bool:
-    texts = [a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
-    return any(re.match(r"(https?|ftp|s3|gs)://", text) for text in texts)
+    return any(re.match(r"(https?|ftp|s3|gs)://", text) for text in _texts(call))
+
+
+def _texts(call: ast.Call) -> list[str]:
+    given = (*call.args, *(k.value for k in call.keywords))
+    return [a.value for a in given if isinstance(a, ast.Constant) and isinstance(a.value, str)]
 
 
 def tainted(pieces: Sequence[Piece], recorded: Iterable[str] = ()) -> dict[str, str]:
@@ -206,21 +240,24 @@ def taints(pieces: Sequence[Piece], recorded: Iterable[str] = ()) -> list[dict[s
     return found + [dict(why)] * (len(pieces) - len(found))
 
 
-def shows(pieces: Sequence[Piece], recorded: Iterable[str] = ()) -> list[str]:
+def shows(pieces: Sequence[Piece], recorded: Iterable[str] = (), writes: bool = False) -> list[str]:
     """Return for each piece of code why what it shows may not come out the same; empty where it should.
 
     Parameters
     ----------
     pieces, recorded
         As in `taints`.
+    writes : bool
+        What it writes to files, not what it shows.
     """
+    may = _may_write if writes else _may_show
     why = dict.fromkeys(STATES - set(recorded), CHANCE)
     lines, late = read(pieces)
     known = _known(lines)
     found = [""] * len(pieces)
     for line in lines:
         reason = _follow(line, late, why, known, pieces[line.piece].still)
-        if reason and not found[line.piece] and _may_show(line, late):
+        if reason and not found[line.piece] and may(line, late):
             found[line.piece] = reason
     return found
 
@@ -233,11 +270,22 @@ def _may_show(line: Line, late: Mapping[str, Flow]) -> bool:
     return not simple or bool(line.flow.reads & (late.keys() | {"print", "display"}))
 
 
+def _may_write(line: Line, late: Mapping[str, Flow]) -> bool:
+    """Return whether a statement may write to a file: of those that bind something only what surely does."""
+    if isinstance(line.node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        return any(risk.kind == "file" for risk in inspect_code(ast.unparse(line.node)).risks)
+    shown = line.node.value if isinstance(line.node, ast.Expr) else None
+    printed = shown is not None and (not isinstance(shown, ast.Call) or dotted(shown.func) in ("print", "display"))
+    return not printed and _may_show(line, late)
+
+
 def _follow(line: Line, late: Mapping[str, Flow], why: dict[str, str], known: _Known, still: bool) -> str:
     """Note what a statement makes of the names, and return why it may not do the same again."""
     reads = line.reads(late) - ({PYTHON, NUMPY} if still else set())
     reason = unrepeatable(line.node, known.aliases) or (WHY if takes_order(line.node, known.sets) else "")
-    inherited = (why[n] for n in sorted(reads) if n in why)
+    fitted = {n for n in reads if why.get(n) == FITTING}  # what is made of a time is no field that is left out
+    inherited = [why[n] for n in sorted(reads - fitted) if n in why]
+    inherited += [TIME for n in fitted if n not in line.flow.reads or _taken_whole(line.node, (n,))]
     reason = _gravest(reason, *inherited)
     if reason == FOLDER and (_takes_apart(line.node) or line.flow.reads & known.apart):
         reason = FOLDER_NAME
@@ -250,9 +298,9 @@ def _follow(line: Line, late: Mapping[str, Flow], why: dict[str, str], known: _K
 
 
 def _gravest(*reasons: str) -> str:
-    """Return the first reason that no other folder mends, else the first that is more than the folder."""
-    graver = (r for lesser in ((FOLDER, FOLDER_NAME), (FOLDER,), ()) for r in reasons if r and r not in lesser)
-    return next(graver, "")
+    """Return the first reason that nothing mends, else the first that another folder does not, or not wholly."""
+    mended = ((FITTING, FOLDER, FOLDER_NAME), (FOLDER, FOLDER_NAME), (FOLDER,), ())
+    return next((r for lesser in mended for r in reasons if r and r not in lesser), "")
 
 
 WHY = "the order of a set, which is another one each time"

@@ -17,7 +17,7 @@ from llmos_nb.export.cells import KEPT, plain_output, text_of, tidy
 from llmos_nb.export.verify.execute import Execution
 from llmos_nb.export.verify.report import Difference
 from llmos_nb.export.verify.seal import KEY
-from llmos_nb.export.verify.values import compare_values, with_probes
+from llmos_nb.export.verify.values import LOOKED_AT, compare_values, with_probes
 
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w])")
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
@@ -216,7 +216,7 @@ def bare(book: Mapping[str, Any]) -> list[str]:
     asserted, found = assertions(book), []
     for cell in book["cells"]:
         mine = cell["metadata"].get(KEY, {})
-        compared = _steady(cell) or mine.get("values") or mine.get("contents") or asserted.get(cell["id"])
+        compared = _steady(cell) or any(map(mine.get, LOOKED_AT)) or asserted.get(cell["id"])
         if mine.get("role") == "step" and not compared:
             found.append(cell["id"])
     return found

@@ -53,7 +53,7 @@ def _note(call: Call, run: ExportSource, first: bool, schema: int) -> str:
         lines += [f"## {words(said if short else title, 160)}", ""]
         said = "" if short else said
     lines += [f"- Why: {words(said)}"] if said else []
-    told = "; ".join(provenance.story(call, run))
+    told = "; ".join(map(str, provenance.story(call, run)))
     lines.append(f"- `{words(call.name)}`, call {words(call.id)}: {words(told)}")
     if call.name != "python" and call.result.strip():
         lines.append(f"- Seen: {words(call.result, 200)}")

@@ -10,7 +10,8 @@ from llmos_nb.errors import LlmosError
 from llmos_nb.export.cells import LOOSE, plain_output
 from llmos_nb.export.verify import compare
 from llmos_nb.export.verify.execute import Execution, execute
-from llmos_nb.export.verify.values import printed, probe_of
+from llmos_nb.export.verify.seal import KEY
+from llmos_nb.export.verify.values import printed, probe_of, with_probes
 from llmos_nb.heap.content import code_for
 
 _LOADED = 'sorted({m.partition(".")[0] for m in sys.modules})'
@@ -48,13 +49,17 @@ def observe(
     about = book["metadata"]["llmos_nb"]
     probe = _cell("contents", probe_of(code_for(), "{n: _content(space[n]) for n in names if n in space}", chance))
     looks = (_cell("before", _MODULES), probe, _cell("after", _MODULES))
-    first = _run({**book, "cells": [looks[0], *book["cells"], *looks[1:]]}, about["inputs"], beside, without)
+    probed = with_probes(book["cells"])
+    first = _run({**book, "cells": [looks[0], *probed, *looks[1:]]}, about["inputs"], beside, without)
     before, *first.outputs, told, after = first.outputs
     contents, loaded = printed(told), set(printed(after)) - set(printed(before))
-    second = _run(book, about["inputs"], beside, without)
-    for cell, one, other in zip(book["cells"], first.outputs, second.outputs, strict=False):
-        if cell["cell_type"] == "code":
-            _mark(cell, one or [], other or [], about["tolerance"])
+    second = _run({**book, "cells": probed}, about["inputs"], beside, without)
+    step = book["cells"][0]
+    for cell, one, other in zip(probed, first.outputs, second.outputs, strict=False):
+        if cell["cell_type"] == "code" and KEY in cell["metadata"]:
+            _mark(step := cell, one or [], other or [], about["tolerance"])
+        elif cell["cell_type"] == "code" and one and other:
+            _mark_files(step["metadata"][KEY], *((printed(o) or {}).get("files", {}) for o in (one, other)))
     about["observed"] = True
     return contents, loaded
 
@@ -89,13 +94,20 @@ def _mark(cell: dict[str, Any], one: Sequence[Any], other: Sequence[Any], tolera
     for output in cell["outputs"]:
         if "execution_count" in output:
             output["execution_count"] = cell["execution_count"]
-    mine, tags = cell["metadata"]["llmos_nb"], cell["metadata"].pop("tags", [])
+    mine, tags = cell["metadata"][KEY], cell["metadata"].pop("tags", [])
     mine["shown"] = "observed"
     tags = [t for t in tags if t != LOOSE]
     if volatile := volatility(compare.shown(one), compare.shown(other), tolerance):
         mine["volatile"] = volatile
         tags.append(LOOSE)
     cell["metadata"] |= {"tags": tags} if tags else {}
+
+
+def _mark_files(mine: dict[str, Any], one: Mapping[str, str], other: Mapping[str, str]) -> None:
+    """Say of files that a second run wrote otherwise that they are not compared."""
+    for path in [path for path in one if one[path] != other.get(path)]:
+        del mine["files"][path]
+        mine["left"] = {**mine.get("left", {}), path: "two runs of it wrote it otherwise"}
 
 
 def volatility(

@@ -9,6 +9,7 @@ from typing import Any
 LEVELS = ("opens", "unchanged", "signed", "runs", "same", "same twice")
 OK, NOT_SAME, CHANGED, CANNOT, NOTHING = 0, 1, 2, 3, 4
 MOST_PLACES = 8
+NOT_THERE = "the file is not there"
 # What a level is called for a person, where that says more than its name.
 _TITLES = {"unchanged": "unchanged (checksums)", "signed": "signed by", "journal": "as in the journal"}
 
@@ -166,7 +167,7 @@ class Report:
         reached = self.reached or "nothing"
         last = self.checks[-1].level if self.checks else ""
         said = {
-            OK: f"holds: {reached}{self._unknown()}",
+            OK: f"holds: {reached}{f'; not compared: {len(self.left)}' if self.left else ''}{self._unknown()}",
             NOT_SAME: f"does not hold: it reaches {reached}, not {self.asked}",
             CHANGED: f"{self._changed(last)}; nothing of it was run",
             CANNOT: f"not verified; it reaches {reached}",
@@ -175,6 +176,8 @@ class Report:
         return said[self.exit_code]
 
     def _changed(self, last: str) -> str:
+        if self.differences and all(d.what == NOT_THERE for d in self.differences):
+            return "an input file is missing"
         if last == "signed" and self.signature.get("state") == "unvouched":
             return "signed by nobody of the allowed signers"
         what = {"signed": "it is not what was signed", "journal": "it is not what its journal says"}

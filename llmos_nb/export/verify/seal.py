@@ -16,7 +16,7 @@ from typing import Any
 
 from llmos_nb.export.cells import joined, text_of, with_texts
 from llmos_nb.export.inputs import digest_file
-from llmos_nb.export.verify.report import Difference
+from llmos_nb.export.verify.report import NOT_THERE, Difference
 from llmos_nb.journal import GENESIS, mac
 from llmos_nb.messages import canonical
 
@@ -199,7 +199,7 @@ def _inputs(inputs: Sequence[Mapping[str, Any]], beside: Path) -> Iterator[Diffe
     for one in inputs:
         path, where = beside / one["path"], f"input {one['path']}"
         if not path.is_file():
-            yield Difference(where, "the file is not there")
+            yield Difference(where, NOT_THERE)
         elif digest_file(path) != one["sha256"]:
             yield Difference(where, "the file is not that of the run: its sha256 is another one")
 
@@ -250,7 +250,7 @@ _RECORD = _object(
 )
 _LINES = {"anyOf": [{"const": "all"}, _list(_WHOLE)]}
 _CELL = _object(
-    "", call=_TEXT, asserted=_WHOLE, values=_TEXTS, contents=_TEXTS,
+    "", call=_TEXT, asserted=_WHOLE, values=_TEXTS, contents=_TEXTS, files=_TEXTS,
     volatile={"type": "object", "additionalProperties": _LINES},
 )  # fmt: skip
 

@@ -6,8 +6,8 @@ import ast
 import json
 import platform
 import re
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -22,28 +22,23 @@ from llmos_nb.export.verify.execute import Execution
 from llmos_nb.export.verify.report import Difference
 from llmos_nb.export.verify.seal import KEY
 from llmos_nb.heap import hidden
-from llmos_nb.heap.content import MODEL, code_for, without_cells
+from llmos_nb.heap.content import MODEL, code_for, told, without_cells
 
 _FUTURE = "from __future__ import annotations\n"
 
 
-def probe_source(module: str, expression: str, names: Sequence[str]) -> str:
+def probe_of(code: str, expression: str, names: Sequence[str]) -> str:
     """Return one statement that prints JSON and leaves no name behind.
 
     Parameters
     ----------
-    module : str
-        Name of a module of this package; it and what it imports of ours need only the standard library.
+    code : str
+        It needs only the standard library.
     expression : str
-        Over what the module defines, `space` (the kernel's names) and `names`.
+        Over what the code defines, `space` (the kernel's names) and `names`.
     names : sequence of str
         What it is about.
     """
-    return probe_of(_alone(module), expression, names)
-
-
-def probe_of(code: str, expression: str, names: Sequence[str]) -> str:
-    """Return the statement of `probe_source` over what some code defines."""
     told = f"\n\ndef _llmos_told(space, names):\n    return {expression}\n"
     inner = f"{_FUTURE}{code}{told}"
     made = f'(lambda s: (exec({inner!r}, s), s["_llmos_told"](globals(), {list(names)!r}))[1])'
@@ -51,7 +46,7 @@ def probe_of(code: str, expression: str, names: Sequence[str]) -> str:
 
 
 @cache
-def _alone(module: str) -> str:
+def alone(module: str) -> str:
     """Return a module's source with what it imports of this package in front."""
     return "\n".join(_parts(module, []))
 
@@ -111,7 +106,7 @@ def _told(name: str, words: Mapping[str, str], unit: Unit) -> bool:
     or by the words of a fitted model: such objects keep times, folders and identities.
     """
     said = words.get(name, "")
-    if hidden(name) or said.startswith(("SList(", "<")) or MODEL.match(said):
+    if hidden(name) or said.startswith(("SList(", "<")) or MODEL.match(said) or told(said).times:
         return False
     return bool(said) or name not in flow_of_code(unit.source).imports | _classes(unit.source)
 
@@ -121,27 +116,39 @@ def _classes(source: str) -> set[str]:
 
 
 def with_probes(cells: Sequence[Any]) -> list[Any]:
-    """Put behind each cell whose values are known a cell that asks for their digests and for their contents."""
+    """Put behind each cell of which something is known a cell that asks for it: digests, contents, hashes of files."""
     made: list[Any] = []
     for cell in cells:
         made.append(cell)
-        digests, contents = _known(cell)
-        looks = [probe_source("llmos_nb.heap.digest.digest", _DIGESTS, sorted(digests))] if digests else []
-        looks += [probe_of(f"{code_for()}{_SAYING}", _CONTENTS, sorted(contents))] if contents else []
-        if looks:
+        known = zip(_LOOKS, _known(cell), strict=True)
+        if looks := [probe_of(code(), expression, sorted(names)) for (code, expression), names in known if names]:
             source = "\n".join(looks)
             made.append({**cell, "id": f"{cell['id']}-values", "metadata": {}, "source": source, "outputs": []})
     return made
 
 
-_DIGESTS = '{"digests": {n: digest(space[n]) if n in space else "" for n in names}}'
-_CONTENTS = '{"contents": {n: _said(space, n) for n in names}}'
+LOOKED_AT = ("values", "contents", "files")
+_LOOKS: tuple[tuple[Callable[[], str], str], ...] = (
+    (
+        partial(alone, "llmos_nb.heap.digest.digest"),
+        '{"values": {n: digest(space[n]) if n in space else "" for n in names}}',
+    ),
+    (lambda: f"{code_for()}{_SAYING}", '{"contents": {n: _said(space, n) for n in names}}'),
+    (lambda: _HASHING, '{"files": {n: _hashed(n) for n in names}}'),
+)
+_HASHING = """
+from hashlib import sha256
+from pathlib import Path
+
+def _hashed(path):
+    return sha256(Path(path).read_bytes()).hexdigest() if Path(path).is_file() else ""
+"""
 
 
-def _known(cell: Any) -> tuple[dict[str, str], dict[str, str]]:
-    """Return what a cell's names held in the run: digests, and contents in words."""
+def _known(cell: Any) -> list[dict[str, str]]:
+    """Return what is known of a cell: digests of names, their contents in words, hashes of files that it writes."""
     mine = cell["metadata"].get(KEY, {}) if cell["cell_type"] == "code" else {}
-    return mine.get("values", {}), mine.get("contents", {})
+    return [mine.get(of, {}) for of in LOOKED_AT]
 
 
 Found = tuple[list[Difference], int, set[str]]
@@ -162,24 +169,35 @@ def compare_values(cells: Sequence[Any], result: Execution, about: Mapping[str, 
     for (step, cell), outputs in zip(pairwise(probed), result.outputs[1:], strict=True):
         if KEY in cell["metadata"] or cell["cell_type"] != "code" or outputs is None:
             continue
-        digests, contents = _known(step)
+        digests, contents, files = _known(step)
         got = printed(outputs) or {}
-        digests = digests if exact else {}
-        compared += len(digests.keys() | contents.keys())
-        of |= {step["id"]} if digests or contents else set()
-        now = got.get("contents", {})
+        digests, files = (digests, files) if exact else ({}, {})
+        compared += len(digests.keys() | contents.keys()) + len(files)
+        of |= {step["id"]} if digests or contents or files else set()
+        now, made = got.get("contents", {}), got.get("files", {})
         names = sorted(
-            (n for n, w in contents.items() if without_cells(now.get(n, "")) != without_cells(w)),
+            (n for n, w in contents.items() if _compared(now.get(n, "")) != _compared(w)),
             key=lambda n: (not n, n),
         )
         wrong = {n: f"{_named(n)} is {_short(now.get(n, ''))}, and was {_short(contents[n])} in the run" for n in names}
-        other = [n for n, digest in digests.items() if got.get("digests", {}).get(n) != digest and n not in wrong]
+        other = [n for n, digest in digests.items() if got.get("values", {}).get(n) != digest and n not in wrong]
         told = [*wrong.values(), *(f"{_named(n)} does not hold what it held in the run" for n in sorted(other))]
+        told += [f"the file {n} is {_of_file(made.get(n))}" for n, hashed in files.items() if made.get(n) != hashed]
         found += [Difference(f"cell {step['id']}", "; ".join(told))] if told else []
     return found, compared, of
 
 
+def _compared(words: str) -> str:
+    """Return of a value in words what is compared."""
+    # the cells of a table count by its hash, and earlier versions said nothing of the fields that do not count
+    return without_cells(told(words).words)
+
+
 _PIECE = 100  # characters of a content that a person reads
+
+
+def _of_file(now: str | None) -> str:
+    return "not what it was in the run" if now else "not there"
 
 
 def _named(name: str) -> str:

@@ -26,6 +26,7 @@ from llmos_nb.export.verify.report import (
     CHANGED,
     LEVELS,
     NOT_SAME,
+    NOT_THERE,
     NOTHING,
     OK,
     Check,
@@ -221,8 +222,9 @@ def _unchanged(climb: _Climb, check: Check) -> bool:
         return climb.fail(CHANGED, Difference(where, f"the record of the run cannot be read: it {what}"))
     found = findings(climb.book, climb.path.absolute().parent)
     check.counts = {"checksums": checksums(climb.book)}
-    if found:
-        check.detail = f"{len(found)} places were changed" if len(found) > 1 else "one place was changed"
+    gone = sum(one.what == NOT_THERE for one in found)
+    said = {"places": (len(found) - gone, "changed"), "files": (gone, "missing")}
+    check.detail = ", ".join(f"{counted({name: n})} {how}" for name, (n, how) in said.items() if n)
     if lacks := _lacks(climb.about):
         climb.report.notes.append(lacks)
     missing = climb.about.get("missing", {}).items()

@@ -1,1 +1,7 @@
-from .source import MODEL as MODEL, code_for as code_for, content as content, without_cells as without_cells
+from .source import (
+    MODEL as MODEL,
+    code_for as code_for,
+    content as content,
+    told as told,
+    without_cells as without_cells,
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmos_nb.heap.content.plain import _forms, _hashed, _words
+from llmos_nb.heap.content.plain import _forms, _hashed, _timed, _words
 
 
 # Fitted models: by their parameters and by what fitting gave; how long it took does not count.
@@ -12,9 +12,9 @@ def _model(value: Any, within: tuple[int, ...]) -> str:
     """Return a fitted model, or a generator, in words; nothing for anything else."""
     root, kind = type(value).__module__.partition(".")[0], type(value).__name__
     if hasattr(value, "get_params") and hasattr(value, "__dict__"):
-        fitted = {k: v for k, v in vars(value).items() if k.endswith("_") and not k.startswith("_") and "time" not in k}
-        results = {"cv_results_": _timeless(fitted["cv_results_"])} if "cv_results_" in fitted else {}
-        words = _words([value.get_params(deep=False), {**fitted, **results}], within)
+        timed = _timed(vars(value))
+        fitted = {k: v for k, v in vars(value).items() if k.endswith("_") and not k.startswith("_") and k not in timed}
+        words = _words([value.get_params(deep=False), fitted], within)
         how = f"{len(fitted)} fitted" if fitted else "its params"
     elif root == "sklearn" and kind == "Tree":
         words, how = _words(value.__getstate__(), within), "a tree"
@@ -29,11 +29,6 @@ def _model(value: Any, within: tuple[int, ...]) -> str:
     else:
         return ""
     return f"{kind} ({how}): {_hashed(words.encode('utf-8', 'surrogatepass'))}"
-
-
-def _timeless(results: Any) -> Any:
-    """Return the results of a search without the times it took."""
-    return {k: v for k, v in results.items() if "time" not in k}
 
 
 _forms.append(_model)

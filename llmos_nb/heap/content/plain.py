@@ -9,14 +9,36 @@ by its type alone.
 from __future__ import annotations
 
 from hashlib import sha256 as _sha256
+from threading import local as _local
 from typing import Any
 
 _forms: list[Any] = []  # for other kinds of values: each takes a value and says its words, or None
+# The fields in which scikit-learn notes how long fitting took, beside the scores; they do not count.
+_TIMES = ("fit_time", "score_time", "mean_fit_time", "mean_score_time", "std_fit_time", "std_score_time", "refit_time_")
+
+
+class _Without(_local):
+    """What was left out of the words under way: fields by their names, and objects by the name of their <type>."""
+
+    names: tuple[str, ...] = ()
+
+
+_without = _Without()
 
 
 def _content(value: Any) -> str:
-    """Return a value as a short text, the same for the same content."""
-    return _short(value, _words(value))
+    """Return a value as a short text, the same for the same content, and what in it does not count."""
+    _without.names = ()
+    words = _short(value, _words(value))
+    return f"{words}; without {', '.join(sorted(_without.names))}" if _without.names else words
+
+
+def _timed(fields: Any) -> tuple[Any, ...]:
+    """Return those of the fields of a result, or a model, that hold how long fitting took."""
+    found = tuple(f for f in _TIMES if f in fields)
+    found = found if {"score_time", "mean_score_time", "refit_time_"} & {*found} else ()
+    _without.names = (*{*_without.names, *found},)
+    return found
 
 
 def _short(value: Any, words: str) -> str:
@@ -50,15 +72,26 @@ def _words(value: Any, within: tuple[int, ...] = ()) -> str:
     if not found and isinstance(value, int | str | bytes | bytearray):
         found = repr(value)
     own = kind.__module__ in ("__main__", "types") or hasattr(kind, "__dataclass_fields__")
-    if not found and own and hasattr(value, "__dict__") and not callable(value) and kind.__name__ != "module":
-        found = f"{kind.__name__}({_words(vars(value), inside)})"
+    if not found and own and not callable(value) and kind.__name__ != "module":
+        held = vars(value) if hasattr(value, "__dict__") else _slots(value)
+        found = f"{kind.__name__}({_words(held, inside)})" if held is not None else ""
+    if not found and within and not callable(value) and kind.__name__ != "module":
+        _without.names = (*{*_without.names, f"<{kind.__name__}>"},)
     return found or f"<{kind.__name__}>"
+
+
+def _slots(value: Any) -> Any:
+    """Return what an object holds in slots, by name; None for an object without any."""
+    found = [vars(kind).items() for kind in type(value).__mro__]
+    names = [name for own in found for name, slot in own if type(slot).__name__ == "member_descriptor"]
+    return {n: getattr(value, n) for n in names if hasattr(value, n)} if names else None
 
 
 def _box(value: Any, within: tuple[int, ...]) -> str:
     """Return what a list, tuple, dict or set holds."""
     if isinstance(value, dict):
-        items = [f"{_words(k, within)}: {_words(v, within)}" for k, v in value.items()]
+        timed = _timed(value)
+        items = [f"{_words(k, within)}: {_words(v, within)}" for k, v in value.items() if k not in timed]
     else:
         items = [_words(v, within) for v in value]
     items = sorted(items) if isinstance(value, set | frozenset) else items

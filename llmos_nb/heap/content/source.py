@@ -7,7 +7,7 @@ import inspect
 import re
 from functools import cache
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from llmos_nb.heap.content import figures, kinds, models, plain, tables
 from llmos_nb.policy.secrets import secret_name, secret_text
@@ -15,6 +15,7 @@ from llmos_nb.policy.secrets import secret_name, secret_text
 MOST = 500_000  # items; of arrays twenty count as one
 _CELLS = re.compile(r"(\bDataFrame \d+ x \d+ [^{}]*?) \{.*?\}(?=: [0-9a-f]{16})", re.S)
 _COLUMN = re.compile(r"'([^'\n]{1,80})': \[")
+_WITHOUT = re.compile(rf"; without ((?:(?:<\w+>|{'|'.join(plain._TIMES)})(?:, )?)+)\Z")
 MODEL = re.compile(r"\w+ \((\d+ fitted|a tree|its \w+)\): ")
 
 
@@ -40,6 +41,33 @@ def content(value: Any) -> str:
 def without_cells(words: str) -> str:
     """Return the words of a value without the cells of tables, which their hashes are over."""
     return _CELLS.sub(r"\1", words)
+
+
+class Told(NamedTuple):
+    """A value in words, and what in it does not count.
+
+    Parameters
+    ----------
+    words : str
+        Without what follows.
+    times : str
+        The fields that hold how long fitting took.
+    types : str
+        The types of what it holds that is known by its type alone.
+    """
+
+    words: str
+    times: str = ""
+    types: str = ""
+
+
+def told(words: str) -> Told:
+    """Read the words of a value."""
+    if (found := _WITHOUT.search(words)) is None:
+        return Told(words)
+    names = found[1].split(", ")
+    types = [name for name in names if name.startswith("<")]
+    return Told(words[: found.start()], ", ".join(n for n in names if n not in types), ", ".join(types))
 
 
 def _looks_secret(words: str) -> bool:

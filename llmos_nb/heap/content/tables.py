@@ -5,7 +5,7 @@ from __future__ import annotations
 from sys import modules as _modules
 from typing import Any
 
-from llmos_nb.heap.content.plain import _forms, _hashed, _words
+from llmos_nb.heap.content.plain import _forms, _hashed, _timed, _words
 
 
 # Arrays and tables: by type, shape, the types of the columns, and their content.
@@ -64,10 +64,12 @@ def _table(value: Any, within: tuple[int, ...]) -> str:
     elif root == "polars" and hasattr(value, "to_list"):
         parts = [_list(value.to_list())]
     elif root == "pandas" and hasattr(value, "columns") and hasattr(value, "iloc"):
-        columns = [_column(value.iloc[:, n]) for n in range(value.shape[1])]
+        timed = _timed(value.columns)
+        columns = [_column(value.iloc[:, n]) for n, name in enumerate(value.columns) if name not in timed]
         parts = [_index(value.columns), *columns, _index(value.index)]
     elif root == "pandas" and hasattr(value, "index") and hasattr(value, "iloc"):
-        parts = [_list([value.name]), _column(value), _index(value.index)]
+        kept = value.drop([*timed]) if (timed := _timed(value.index)) else value
+        parts = [_list([value.name]), _column(kept), _index(kept.index)]
     elif root == "pandas" and hasattr(value, "nlevels"):
         parts = [_index(value)]
     elif root == "pandas" and (hasattr(value, "isoformat") or hasattr(value, "ordinal") or hasattr(value, "closed")):

@@ -65,6 +65,8 @@ class Number:
         In how many lines of results it stands.
     undone : str
         The call that changed what it was computed from, and was undone since.
+    word : bool
+        An expression gave it, and there is no number in it.
     """
 
     start: int
@@ -76,6 +78,7 @@ class Number:
     line: str = ""
     places: int = 0
     undone: str = ""
+    word: bool = False
 
 
 def numbers(s: State) -> tuple[Number, ...]:
@@ -186,7 +189,7 @@ def _computed(answer: str, value: tuple[int, int, str], found: Sequence[Literal]
     text = answer[start:end]
     within = [x for x in found if start <= x.start and x.end <= end]
     if "\n" not in text or not within:
-        yield Number(start, end, text, "computed", code)
+        yield Number(start, end, text, "computed", code, word=not within)
         return
     head, labels = _HEAD.match(text), _labels(code)
     bare = "".join(" " if any(x.start <= i < x.end for x in within) else answer[i] for i in range(start, end))
@@ -258,12 +261,23 @@ def _index(text: str) -> Mapping[Value, Sequence[int]]:
 
 
 def counted(found: Sequence[Number]) -> str:
-    """Return how many numbers are known in which way: ``7 computed, 4 seen, 1 typed by the model``; empty for none."""
+    """Return how many numbers are known in which way: ``7 computed, 4 seen, 1 typed by the model``; empty for none.
+
+    What an expression gave that is no number is counted by itself, at the end.
+    """
     n = Counter(number.kind for number in found)
-    gone = sum(bool(number.undone) for number in found)
-    of_them = f" ({gone if gone < n['computed'] else 'all'} from what was undone since)" if gone else ""
-    words = {**KINDS, "computed": f"{KINDS['computed']}{of_them}"}
-    return ", ".join(f"{n[kind]} {told}" for kind, told in words.items() if n[kind])
+    texts = [number for number in found if number.word]
+    computed = [number for number in found if number.kind == "computed" and not number.word]
+    words = {"computed": f"{KINDS['computed']}{_gone(computed)}"}
+    n["computed"] = len(computed)
+    told = [f"{n[kind]} {words.get(kind, how)}" for kind, how in KINDS.items() if n[kind]]
+    return ", ".join([*told, *([f"{len(texts)} computed text{'s' * (len(texts) > 1)}{_gone(texts)}"] if texts else [])])
+
+
+def _gone(computed: Sequence[Number]) -> str:
+    """Say of how many values something that they were computed from was undone since."""
+    gone = sum(bool(number.undone) for number in computed)
+    return f" ({gone if gone < len(computed) else 'all'} from what was undone since)" if gone else ""
 
 
 def said(number: Number) -> str:

@@ -255,9 +255,9 @@ def _tools_within(
 
 
 async def _with_hashes(result: ToolResult) -> ToolResult:
-    """Hash what a call has read, beside both threads; the call is done, so a stop that comes meanwhile is not its."""
+    """Hash what a call read and wrote, beside both threads; it is done, so a stop that comes meanwhile is not its."""
     outside = result.facts.get("outside", {})
-    if not outside.get("files"):
+    if not (outside.get("files") or outside.get("made")):
         return result
     work = asyncio.ensure_future(asyncio.to_thread(reads.hashed, outside))
     with contextlib.suppress(asyncio.CancelledError):

@@ -26,23 +26,24 @@ from llmos_nb.session.process import Process
 from llmos_nb.session.session import Session
 from llmos_nb.views import count, short
 
+UNREADABLE = "unreadable"
 _ENDS = (RunEnded.kind, RunPaused.kind, RunResumed.kind)
 
 
 def standing(session: Session, pid: int | None) -> tuple[str, bool]:
-    """Say how a process stands (ended, paused, at work, broken off), and whether it answered."""
+    """Say how a process stands (ended, paused, at work, broken off, unreadable), and whether it surely answered."""
     if pid in session.processes:
         process = session.processes[pid]
         how = process.state if process.over or process.state == "paused" else "at work"
         return how, how == "ended" and process.reason == "answered"
     folder = session.home.find(pid) if pid is not None else None
-    if folder is None or not (folder / "journal.jsonl").exists():
+    if folder is None or not (path := folder / "journal.jsonl").exists():
         return "ended", False
     try:
-        journal = open_journal(folder / "journal.jsonl")
+        journal = open_journal(path)
         last = next((e.body for e in reversed(journal.events) if e.k in _ENDS), None)
-    except JournalError:  # nothing goes on from it
-        return "ended", False
+    except JournalError:  # nothing goes on from it, and it may have answered
+        return UNREADABLE if held_elsewhere(path) is None else "at work", False
     if isinstance(last, RunEnded | RunPaused) and getattr(last, "why", "") != STOPPED:
         return last.kind.removeprefix("run."), isinstance(last, RunEnded) and last.reason == "answered"
     try:
@@ -185,6 +186,9 @@ class Waker(Part):
             how, answered = await asyncio.to_thread(standing, self.session, goal.pid)
             if answered and goal.once:
                 self._write_down(goal, f"process {goal.pid} answered", done=True)
+            elif how == UNREADABLE and self._again(goal):
+                why = f"the journal of process {goal.pid} cannot be read, so whether it answered is not known"
+                self._block(goal, f"does not begin anew: {why}; %agent goals wake {goal.n} lets it")
             elif how == "broken off" or (how == "ended" and self._again(goal)):
                 self.goals.change(goal.n, due=self.clock(), rest=None)
 
@@ -206,7 +210,7 @@ class Waker(Part):
             return self._block(goal, f"is due and waits for its process {goal.pid}")
         if not await asyncio.to_thread(self.goals.claim, goal, self.clock()):
             return None
-        return await self._take_up(goal, how) if how != "ended" else self._start(goal)
+        return await self._take_up(goal, how) if how not in ("ended", UNREADABLE) else self._start(goal)
 
     def _hindrance(self, goal: Goal) -> str | None:
         """Say why a goal does not begin now: it is a stranger's, done already, or lacks what it speaks of."""

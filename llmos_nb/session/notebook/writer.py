@@ -92,7 +92,7 @@ class Writer:
                 self.trouble = str(error)
 
     def _write_cell(self, cell: CellRan) -> None:
-        known = replace(cell, reads=reads.hashed(cell.reads)) if cell.reads.get("files") else cell
+        known = replace(cell, reads=reads.hashed(cell.reads)) if cell.reads else cell
         self._told(known)
         bare = all(_NOTHING.match(line) for line in known.source.splitlines())
         self._write(lambda _: known, soon=not bare)

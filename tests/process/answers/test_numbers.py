@@ -1,6 +1,7 @@
 """How each number of an answer is known: computed, seen or typed; and where none of these may stand."""
 
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, strategies as st
@@ -138,6 +139,15 @@ def test_a_number_with_typed_digits_beside_a_value_is_one_number_that_is_typed()
 def test_the_headline_counts_each_kind_and_says_nothing_of_an_answer_without_numbers():
     found = marked("7 of 2,264 and 31", SHOWN, ((0, 1, "n"),))
     assert counted(found) == "1 computed, 1 seen, 1 typed by the model"
+
+
+def test_computed_words_are_not_counted_as_numbers():
+    found = marked("The north has 7, of 31.", SHOWN, ((4, 9, "best"), (14, 15, "n")))
+    assert [(n.text, n.word) for n in found] == [("north", True), ("7", False), ("31", False)]
+    assert counted(found) == "1 computed, 1 typed by the model, 1 computed text"
+    assert counted([replace(n, undone="r1.0") if n.code == "best" else n for n in found]).endswith(
+        "1 computed text (all from what was undone since)"
+    )
     assert counted(marked("None are left.", SHOWN)) == ""
 
 

@@ -78,7 +78,7 @@ def _swap(book: dict, name: str, old: str, new: str) -> None:
 
 @forgery("cell r1-0-note its source was changed")
 def approval_in_note(book, folder):
-    _swap(book, "r1-0-note", "let through by the mode", "approved by Prof. X")
+    _swap(book, "r1-0-note", "</small>", "; approved by Prof. X</small>")
 
 
 @forgery("cell r1-0-note its metadata was changed")

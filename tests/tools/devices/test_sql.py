@@ -229,6 +229,30 @@ async def test_connections_and_addresses_work_too(tmp_path, shop):
     memory.dispose()
 
 
+async def test_a_connection_of_sqlite_is_exported_as_plain_sqlite(tmp_path):
+    raw = sqlite3.connect(":memory:")
+    raw.execute("create table t (a, b)")
+    raw.executemany("insert into t values (?, ?)", [(1, "x:y"), (2, "z")])
+    raw.commit()
+    write = {"statement": "insert into t values (3, 'u:v')", "database": "raw"}
+    p = await asked(
+        {"raw": raw},
+        call("sql", query="select a from t where b = 'x:y' or a = :n", parameters={"n": 2}, database="raw", into="few"),
+        call("sql_write", **write),
+        tools=("sql", "sql_write"),
+    )
+    read, written = (p.run.tools[c.name].as_code(c) if c.name == "sql" else p.run.tools[c.name].to_code(c.arguments)
+                     for c in p.run.state.calls.values())  # fmt: skip
+    assert "sqlalchemy" not in read + written
+    space = {"raw": raw}
+    exec(f"{read}\n{written}", space)
+    assert space["few"]["a"].tolist() == [1, 2] and raw.execute(
+        "select count(*) from t where b = 'u:v'"
+    ).fetchone() == (2,)
+    assert not raw.in_transaction
+    raw.close()
+
+
 ENDLESS = "with recursive t(n) as (select 1 union all select n + 1 from t) select count(*) from t"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Any
 from urllib.parse import quote
 
@@ -225,6 +226,10 @@ def reading_code(query: Query, arguments: Mapping[str, Any], whole: Sequence[str
     own = str(arguments["query"]) if len(prepared) == 1 and not values else ""
     if database:
         given = f", params={values!r}" if values else ""
+        if isinstance(where.given, Connection):
+            said = literal(readable(_raw(text), own, where.dialect), "")
+            read = f"{name} = pd.read_sql_query({said}, {database}{given})"
+            return "\n".join(["import pandas as pd", "", read, f"{name}.head({FIRST})"])
         text = text if "\\:" in text else readable(text, own, where.dialect)
         read = f"    {name} = pd.read_sql_query(sqlalchemy.text({literal(text, '    ')}), _database{given})"
         return "\n".join([*_opened(query, database, "connect"), read, f"{name}.head({FIRST})"])
@@ -246,8 +251,17 @@ def writing_code(query: Query, arguments: Mapping[str, Any]) -> str:
     except LlmosError as error:
         return f"# This SQL does not run here: {' '.join(str(error).split())}"
     texts = [] if isinstance(prepared, str) else prepared
+    database = str(arguments["database"])
+    if isinstance(where.given, Connection):
+        lines = [f"    {database}.execute({_raw(t)!r}{f', {v!r}' if v else ''})" for t, v in texts]
+        return "\n".join([f"with {database}:", *(lines or ["    pass"])])
     lines = [f"    _database.execute(sqlalchemy.text({t!r}){f', {v!r}' if v else ''})" for t, v in texts]
-    return "\n".join([*_opened(query, str(arguments["database"]), "begin"), *lines])
+    return "\n".join([*_opened(query, database, "begin"), *lines])
+
+
+def _raw(text: str) -> str:
+    """Return a text for `sqlalchemy.text` as the database gets it."""
+    return text.replace("\\:", ":")
 
 
 def _opened(query: Query, database: str, how: str) -> list[str]:
@@ -256,10 +270,6 @@ def _opened(query: Query, database: str, how: str) -> list[str]:
     kind, address = type(where.given), repr(where.given) if where.from_file else database
     engine = f"sqlalchemy.create_engine({address})" if kind is str else database
     head = ["import pandas as pd", "import sqlalchemy", ""]
-    if kind.__module__ == "sqlite3":
-        pool = "poolclass=sqlalchemy.pool.StaticPool, pool_reset_on_return=None"
-        made = f'sqlalchemy.create_engine("sqlite://", creator=lambda: {database}, {pool})'
-        return [*head, f"with {made}.{how}() as _database:"]
     if hasattr(kind, "in_transaction"):
         return [*head, f"with {database}.begin_nested() as _nested:", f"    _database = {database}"]
     return [*head, f"with {engine}.{how}() as _database:"]

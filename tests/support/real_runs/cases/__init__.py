@@ -12,6 +12,7 @@ from real_runs.cases.kept import KEPT
 from real_runs.cases.models import MODELS, PLOTS
 from real_runs.cases.order import ORDER
 from real_runs.cases.outside import CHANCE, OUTSIDE
+from real_runs.cases.readable import READABLE
 from real_runs.cases.standard import STANDARD
 from real_runs.cases.tables import TABLES
 from real_runs.cases.told import TOLD
@@ -37,5 +38,6 @@ GROUPS: dict[str, tuple[Scenario, ...]] = {
     "elsewhere": ELSEWHERE,
     "afresh": AFRESH,
     "workday": WORKDAY,
+    "readable": READABLE,
 }
 SCENARIOS: dict[str, Scenario] = {s.name: s for group in GROUPS.values() for s in group}
