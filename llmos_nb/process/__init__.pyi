@@ -1,5 +1,6 @@
 from . import (
     answers as answers,
+    ask as ask,
     briefing as briefing,
     compute as compute,
     decisions as decisions,
@@ -8,6 +9,7 @@ from . import (
     preview as preview,
     recall as recall,
     saved as saved,
+    serving as serving,
     signals as signals,
 )
 from .driver import drive as drive
@@ -20,10 +22,12 @@ from .state.decide import decide as decide
 from .state.fold.fold import fold as fold
 from .state.state import State as State
 from .undo import (
+    UNDO as UNDO,
     beyond_undo as beyond_undo,
     fork_in_place as fork_in_place,
     redo_last as redo_last,
     undo_calls as undo_calls,
+    undo_tool as undo_tool,
     visiting as visiting,
 )
 from .values import MB as MB, Values as Values

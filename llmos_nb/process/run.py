@@ -24,7 +24,7 @@ from llmos_nb.process.scheduling.resource import NamespaceLock, Sight, Wait
 from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.decide import Command
 from llmos_nb.process.state.fold.fold import apply, follows
-from llmos_nb.process.state.state import CONTROL, SERVES, State
+from llmos_nb.process.state.state import State
 from llmos_nb.process.values import Values
 from llmos_nb.tools import Tool, reentry
 
@@ -353,8 +353,7 @@ class Run:
     @property
     def commits(self) -> bool:
         """Whether its plan may commit to acts: it has a tool of the user's that is declared and acts outward."""
-        found = (t.outward and t.declared and t.handed_over for t in self.tools.values())
-        return self.state.mode != "never" and any(found)
+        return self.state.mode != "never" and serving.may_commit(self.tools.values())
 
     def wire(self) -> tuple[tuple[dict[str, Any], ...], bytes]:
         """Return the tools in wire form and as bytes; `recall` joins when there is something to recall."""
@@ -363,12 +362,7 @@ class Run:
         planned = s.planned or (self.namespace is not None and "plan" in self.tools)
         if self.wired is None or self._wired_for != (recalls, planned):
             tools = [t for t in self.tools.values() if t.name != RECALL or recalls]
-            named = CONTROL if planned else self.tools  # what the argument is for is said once, by `plan`
-            shown = tuple(t.wire if t.name in named else t.wire_with(SERVES) for t in tools)
-            if self.commits:
-                shown = tuple(
-                    serving.committing(t) if t.name == "plan" else w for t, w in zip(tools, shown, strict=True)
-                )
+            shown = serving.wire(tools, planned, self.commits)
             self.wired, self._wired_for = (shown, compact(list(shown))), (recalls, planned)
         return self.wired
 
