@@ -9,7 +9,6 @@ it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from llmos_nb.journal.events import ProposedCall
@@ -37,22 +36,6 @@ def committing(plan: Tool) -> dict[str, Any]:
     parameters = {**function["parameters"], "properties": {"steps": steps}}
     about = f"{plan.description}\n{FORM}"
     return {**plan.wire, "function": {**function, "description": about, "parameters": parameters}}
-
-
-def wire(tools: Iterable[Tool], planned: bool, commits: bool) -> tuple[dict[str, Any], ...]:
-    """Return tools in wire form; what the argument `step` is for is said once, by `plan`."""
-
-    def shown(tool: Tool) -> dict[str, Any]:
-        if commits and tool.name == "plan":
-            return committing(tool)
-        return tool.wire if not planned or tool.name in CONTROL else tool.wire_with(SERVES)
-
-    return tuple(map(shown, tools))
-
-
-def may_commit(tools: Iterable[Tool]) -> bool:
-    """Return whether there is a tool of the user's that is declared and acts outward: a plan may commit to its acts."""
-    return any(t.outward and t.declared and t.handed_over for t in tools)
 
 
 def _takes(tool: Tool | None) -> bool:

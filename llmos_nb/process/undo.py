@@ -140,7 +140,7 @@ def _unit(s: State, call: Call) -> object:
 
 def take_back(run: Run, calls: Sequence[Call], by: Decider = YOU) -> None:
     """Take calls back, the last first: all of them or none."""
-    said = NO_ONE if by.is_person else by
+    said = NO_ONE if by == YOU else by
     store = _free_store(run)
     facts: list[tuple[Call, list[str]]] = []
     for call in reversed(calls):

@@ -1,5 +1,6 @@
 """An agent outside, by the official client of MCP: over HTTP, or through `llmos mcp`."""
 
+import os
 import sys
 from contextlib import asynccontextmanager
 
@@ -16,12 +17,12 @@ class Agent:
     def __init__(self, session):
         self.session, self.beats = session, []
 
-    async def call(self, name, **arguments):
+    async def call(self, name, /, **arguments):
         """Call a tool; give whether it went well, and all texts."""
         done = await self.raw(name, **arguments)
         return not done.is_error, "\n".join(b.text for b in done.content if b.type == "text")
 
-    async def raw(self, name, **arguments):
+    async def raw(self, name, /, **arguments):
         """Call a tool; give the whole result."""
 
         async def beat(progress, total, message):
@@ -55,8 +56,10 @@ async def over_http(place, name="tester"):
 
 
 @asynccontextmanager
-async def over_stdio(*words, name="tester", env=None):
+async def over_stdio(*words, name="tester"):
     """An agent that has started `llmos mcp` as its server."""
-    command = StdioServerParameters(command=sys.executable, args=["-m", "llmos_nb.app.cli", "mcp", *words], env=env)
+    command = StdioServerParameters(
+        command=sys.executable, args=["-m", "llmos_nb.app.cli", "mcp", *words], env={**os.environ}
+    )
     async with stdio_client(command) as streams, _shaken(streams, name) as agent:
         yield agent

@@ -52,7 +52,7 @@ class Desk:
         self.heard = 0  # how often the agent was heard of
         self._model: OutsideModel | None = None
         self._tickets = count(1)
-        self._open: dict[int, Wanted] = {}  # by ticket: what the agent was not told yet
+        self._open: dict[str, Wanted] = {}  # by ticket: what the agent was not told yet
         self._beginning: asyncio.Task[None] | None = None
 
     async def call(self, name: str, arguments: dict[str, Any], beat: Beat) -> Told:
@@ -61,7 +61,9 @@ class Desk:
             return await self._waited(arguments.get("ticket"), beat)
         if (why := self._refused()) is not None:
             return Told(False, why)
-        wanted, ticket = Wanted(name, arguments), next(self._tickets)
+        if name == ANSWER and not isinstance(arguments.get("answer"), str):
+            return Told(False, f"{ANSWER}: answer: expected a string")
+        wanted, ticket = Wanted(name, arguments), str(next(self._tickets))
         self._at_work().put(wanted)
         self._open[ticket] = wanted
         try:
@@ -137,12 +139,12 @@ class Desk:
 
     async def _waited(self, ticket: object, beat: Beat) -> Told:
         """Wait for the result of an earlier call: the one of this ticket, else the oldest."""
-        key = next(iter(self._open), 0) if ticket is None else ticket
-        if not isinstance(key, int) or (wanted := self._open.get(key)) is None:
+        key = next(iter(self._open), "") if ticket is None else str(ticket)
+        if (wanted := self._open.get(key)) is None:
             return Told(False, f"no call of yours waits{'' if ticket is None else f' under ticket {ticket}'}")
         return await self._told(key, wanted, beat)
 
-    async def _told(self, ticket: int, wanted: Wanted, beat: Beat) -> Told:
+    async def _told(self, ticket: str, wanted: Wanted, beat: Beat) -> Told:
         """Wait until there is something to tell, and no longer than clients do."""
         clock = asyncio.get_running_loop().time
         until = clock() + PATIENCE_S
@@ -168,7 +170,7 @@ class Desk:
             return f"{wanted.name} waits behind {', '.join(s.questions)}, on which the person has to decide"
         return f"{wanted.call or wanted.name} waits for its turn"
 
-    def _withdraw(self, ticket: int, wanted: Wanted) -> None:
+    def _withdraw(self, ticket: str, wanted: Wanted) -> None:
         """Take a call back that the agent gave up: where a person is asked about it, that question goes."""
         self._open.pop(ticket, None)
         if self._model is not None:

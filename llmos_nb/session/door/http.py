@@ -12,7 +12,7 @@ import json
 import re
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from typing import Any
@@ -21,6 +21,7 @@ import uvicorn
 from mcp import types
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
+from starlette.types import Receive, Scope, Send
 
 from llmos_nb.errors import UsageError
 from llmos_nb.models.outside import Told
@@ -34,9 +35,6 @@ RESOURCES = {
     "plan": "The steps of its plan, and how each stands",
     "evidence": "Its calls: what each changed, who decided it and why, and what is undone",
 }
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[Any]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class McpServer:

@@ -8,16 +8,18 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from llmos_nb.errors import CallDenied, ConfigError, UsageError
 from llmos_nb.journal import host
 from llmos_nb.models.outside import OutsideModel
 from llmos_nb.policy import budget as budgets
-from llmos_nb.process import serving, undo_tool
+from llmos_nb.process import may_commit, undo_tool
 from llmos_nb.process.state import prompts
 from llmos_nb.session import config, toolbox
 from llmos_nb.session.door import files, words
@@ -31,6 +33,7 @@ from llmos_nb.tools import Call, reentry
 if TYPE_CHECKING:
     from llmos_nb.session.door.http import McpServer
 
+_opened: WeakSet[Door] = WeakSet()
 NEEDED = 'a door needs the package mcp: pip install "llmos_nb[mcp]"'
 BUDGET = "1000 steps, 2000 calls, 60 min"  # an agent works all day; its own thinking takes none of the time
 
@@ -58,11 +61,18 @@ class Door(Part):
         self._file: Path | None = None
         self._visits = Visits()
         self._tools: tuple[Any, ...] = ()
-        self._options: dict[str, Any] = {}
+        self._settings: dict[str, Any] = {}
+        self._names: dict[str, Any] = {"variables": "", "bind": ""}
         self._shown: Callable[[Process], object] = lambda process: None
 
     async def open(
-        self, tools: Iterable[Any] = (), shown: Callable[[Process], object] = lambda process: None, **options: Any
+        self,
+        tools: Iterable[Any] = (),
+        shown: Callable[[Process], object] = lambda process: None,
+        *,
+        variables: str = "",
+        bind: str = "",
+        **settings: Any,
     ) -> files.Place:
         """Open it, with the loop and the cell of the caller as the place of all steps; return where it is.
 
@@ -72,7 +82,7 @@ class Door(Part):
             Functions and devices that agents may call beside the usual ones.
         shown : callable
             Shows a process that has begun.
-        **options
+        variables, bind, **settings
             Of each process, as `Session.create` takes them.
 
         Raises
@@ -90,7 +100,8 @@ class Door(Part):
             raise ConfigError(NEEDED)
         if host.ALONE:
             raise UsageError("a door: nothing can listen in a browser")
-        self._tools, self._shown, self._options = (*tools, undo_tool()), shown, self._settled(options)
+        self._tools, self._shown, self._settings = (*tools, undo_tool()), shown, self._settled(settings)
+        self._names = {"variables": variables, "bind": bind}
         reentry.acquaint()
         self._visits.settle(asyncio.get_running_loop(), threading.get_ident())
         self._visits.context = reentry.outside()
@@ -99,33 +110,41 @@ class Door(Part):
         self.place = files.Place(os.getpid(), server.port, server.token, str(Path.cwd()))
         self._server, self._file = server, files.write(self.session.home, self.place)
         atexit.register(self._file.unlink, missing_ok=True)
+        _opened.add(self)
         return self.place
 
     async def close(self) -> None:
         """Close it: agents that are at work pause."""
+        if (ending := self.shut()) is not None:
+            await asyncio.wrap_future(ending)
+
+    def shut(self) -> Future[None] | None:
+        """Do the same without waiting; return what to wait for, where it was open."""
+        if reentry.inside():
+            raise CallDenied(reentry.DENIED)
         server, self._server, self.place = self._server, None, None
-        if self._file is not None:
-            self._file.unlink(missing_ok=True)
-        if server is not None:
-            await runtime().run(server.end)
+        if server is None or self._file is None:
+            return None
+        self._file.unlink(missing_ok=True)
+        return asyncio.run_coroutine_threadsafe(server.end(), runtime().loop)
 
     @property
     def agents(self) -> list[Desk]:
         """Who has come in."""
         return [*self._server.desks.values()] if self._server is not None else []
 
-    def _settled(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Return options with a budget for long work, where nobody has said another."""
-        said = config.load(options, self.session.configured).budget
-        return {**options, "budget": BUDGET if said == budgets.DEFAULT else said}
+    def _settled(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Return settings with a budget for long work, where nobody has said another."""
+        said = config.load(given, self.session.configured).budget
+        return {**given, "budget": BUDGET if said == budgets.DEFAULT else said}
 
     def _made(self) -> McpServer:
         from llmos_nb.session.door.http import McpServer  # the SDK takes a while
 
-        settings = config.load(self._options, self.session.configured)
-        order = Order(settings, OutsideModel("an agent"), words.GOAL, self._tools)
+        settings = config.load(self._settings, self.session.configured)
+        order = Order(settings, OutsideModel("an agent"), words.GOAL, self._tools, self._names["bind"])
         box = self.session.parts.wraps(order, toolbox.build(self.session.parts, order))
-        commits = settings.approve != "never" and serving.may_commit(box.values())
+        commits = settings.approve != "never" and may_commit(box.values())
         reads = [n for n, t in box.items() if t.effect == "read"]
         said = words.WHOLE + prompts.system(settings.prompts, self.session.namespace is not None)
         return McpServer(self._desk, words.wired(box.values(), commits), [*reads, WAIT], said, told)
@@ -139,10 +158,18 @@ class Door(Part):
 
     def _start(self, name: str, model: OutsideModel, made: Callable[[Process], object]) -> None:
         called = re.sub(r"\W+", "-", name).strip("-")
-        process = self.session.create(words.GOAL, name=called, model=model, tools=self._tools, **self._options)
+        process = self.session.create(
+            words.GOAL, name=called, model=model, tools=self._tools, **self._names, **self._settings
+        )
         made(process)
         process.start()
         self._shown(process)
+
+
+def shut_all() -> None:
+    """Close every door of this interpreter."""
+    for door in list(_opened):
+        door.shut()
 
 
 def told(desk: Desk, name: str) -> Any:

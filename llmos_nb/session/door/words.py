@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from llmos_nb.models.outside import ANSWER
-from llmos_nb.process import serving
+from llmos_nb.process import in_wire_form
 from llmos_nb.session.door.desk import WAIT
 from llmos_nb.tools import Tool
 
@@ -37,7 +37,7 @@ def wired(tools: Iterable[Tool], commits: bool) -> list[dict[str, Any]]:
     """Return tools in wire form, with those that only an agent outside has."""
     said = [replace(t, description=_said(t)) for t in tools]
     own = _wire(ANSWER, _ANSWER, "answer", "string", True), _wire(WAIT, _WAIT, "ticket", "integer", False)
-    return [*serving.wire(said, any(t.name == "plan" for t in said), commits), *own]
+    return [*in_wire_form(said, any(t.name == "plan" for t in said), commits), *own]
 
 
 def _said(tool: Tool) -> str:
