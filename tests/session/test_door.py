@@ -19,7 +19,7 @@ from llmos_nb.journal import home_of
 from llmos_nb.journal.events import MODEL, CallUndone, ModelResponded
 from llmos_nb.process.state.fold import fold
 from llmos_nb.session import Session
-from llmos_nb.session.door import Place, desk, files, find
+from llmos_nb.session.door import Place, desk, files, find, http as mcp_server, part
 
 WRITES = "import pathlib; pathlib.Path('out.txt').write_text('x')"
 POSTS = "import socket; socket.create_connection(('192.0.2.1', 80))"
@@ -254,6 +254,16 @@ async def test_resources_say_how_the_process_stands_and_nothing_that_its_results
         (call,) = await read("evidence")
         assert (call["call"], call["by"], call["changed"]) == ("r1.0", "the mode risky", ["z"])
         assert "4711" not in json.dumps([await read("process"), call]) and "error" in await read("secrets")
+
+
+async def test_agent_that_goes_round_and_round_does_not_fill_the_disk(monkeypatch):
+    monkeypatch.setattr(part, "MOST", 2)
+    monkeypatch.setattr(mcp_server, "MOST_TAKEN", 1000)
+    async with opened() as session, over_http(session.place) as agent:
+        assert [(await agent.call("final_answer", answer="So."))[0] for _ in range(3)] == [True, True, False]
+        assert len(session.processes) == 2
+        ok, said = await agent.python(f"x = '{'x' * 1000}'")
+        assert not ok and "bytes were sent through this door" in said
 
 
 def refusal(place, body=b"{}", **changed):

@@ -31,6 +31,10 @@ async def door(session: Session, command: Command) -> None:
 
 
 async def _open(session: Session, part: Door, flags: dict[str, Any]) -> None:
+    if part.place is not None and any(flags.values()):
+        raise UsageError(
+            "%agent door on: the door is open already, as it was opened; close it first, by %agent door off"
+        )
     presenter = Presenter(session)
 
     def show(process: Process) -> None:

@@ -24,12 +24,14 @@ from mcp.shared.exceptions import MCPError
 from starlette.types import Receive, Scope, Send
 
 from llmos_nb.errors import UsageError
+from llmos_nb.messages import canonical
 from llmos_nb.models.outside import Told
 from llmos_nb.policy.secrets import redact
 from llmos_nb.session.door.desk import Desk
 from llmos_nb.session.door.files import HOST
 
 MOST_BYTES, MOST_AGENTS, GONE_S, END_S = 1_000_000, 64, 20.0, 3.0
+MOST_TAKEN = 256 << 20  # of all calls: what is called stands in the journal
 RESOURCES = {
     "process": "How your process stands: its state, what it waits for, its budget, and where its journal is",
     "plan": "The steps of its plan, and how each stands",
@@ -65,6 +67,7 @@ class McpServer:
         self._desk, self._tell, self.port, self.token = desk, tell, 0, secrets.token_urlsafe(32)
         self._digest = sha256(self.token.encode()).digest()
         self.desks: dict[str, Desk] = {}
+        self._taken = 0
         self._listed = [_tool(t["function"], t["function"]["name"] in reads) for t in tools]
         self._names = frozenset(t.name for t in self._listed)
         self._server = Server(
@@ -179,6 +182,9 @@ class McpServer:
 
         if params.name not in self._names:
             return _result(Told(False, f"no tool is named {params.name!r:.60}"))
+        self._taken += len(canonical(params.arguments))
+        if self._taken > MOST_TAKEN:
+            return _result(Told(False, f"Not run: more than {MOST_TAKEN:,} bytes were sent through this door"))
         return _result(await self._of(ctx).call(params.name, params.arguments or {}, beat))
 
     async def _resources(self, ctx: Any, params: Any) -> types.ListResourcesResult:

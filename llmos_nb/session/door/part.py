@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from llmos_nb.session.door.http import McpServer
 
 _opened: WeakSet[Door] = WeakSet()
+MOST = 200  # processes: an agent that goes round and round must not fill the disk
 NEEDED = 'a door needs the package mcp: pip install "llmos_nb[mcp]"'
 BUDGET = "1000 steps, 2000 calls, 60 min"  # an agent works all day; its own thinking takes none of the time
 
@@ -61,6 +62,7 @@ class Door(Part):
         self._file: Path | None = None
         self._visits = Visits()
         self._tools: tuple[Any, ...] = ()
+        self._begun = 0
         self._settings: dict[str, Any] = {}
         self._names: dict[str, Any] = {"variables": "", "bind": ""}
         self._shown: Callable[[Process], object] = lambda process: None
@@ -108,7 +110,7 @@ class Door(Part):
         server = self._made()
         await runtime().run(server.begin)
         self.place = files.Place(os.getpid(), server.port, server.token, str(Path.cwd()))
-        self._server, self._file = server, files.write(self.session.home, self.place)
+        self._begun, self._server, self._file = 0, server, files.write(self.session.home, self.place)
         atexit.register(self._file.unlink, missing_ok=True)
         _opened.add(self)
         return self.place
@@ -157,6 +159,9 @@ class Door(Part):
         await self._visits(partial(self._start, name, model, made))
 
     def _start(self, name: str, model: OutsideModel, made: Callable[[Process], object]) -> None:
+        if self._begun >= MOST:
+            raise UsageError(f"{MOST} processes have begun here; the person has to close this door and open it anew")
+        self._begun += 1
         called = re.sub(r"\W+", "-", name).strip("-")
         process = self.session.create(
             words.GOAL, name=called, model=model, tools=self._tools, **self._names, **self._settings
