@@ -370,6 +370,7 @@ _ENDS: dict[str, Callable[[Any, Any], object]] = {
     "app.present.clicks": lambda module, _: module.restore(),
     "tools.devices.python.capture": lambda module, ip: module.uninstall(ip),
     "app.present.presenter": lambda module, ip: module.uninstall(ip),
+    "session.door.part": lambda module, ip: module.shut_all(),
 }
 """What modules have put in place, where they were loaded."""
 

@@ -305,7 +305,19 @@ VERBS = (
     # MCP
     Verb("mcp", "MCP servers, whose tools -t NAME hands over",
         _agent("mcp:mcp", "list | add NAME COMMAND… | add NAME URL [HEADER…] | remove NAME", 1, 99, rest=True,
-            example="add time python -m time_server")),
+            example="add time python -m time_server"),
+        Form("llmos_nb.app.commands.door:mcp", flags=(
+            Flag("--kernel", type=int, metavar="N", help="of which notebook, where several have a door"), _HOME,
+        ), help="the way of an agent to a notebook's door: what `claude mcp add` is given", example="--kernel 4711")),
+    # a door
+    Verb("door", "let agents of this machine (Claude Code, Codex, …) work here, by MCP",
+        _agent("door:door", "[on | off]", 0, 1,
+            Flag("-a", "--approve", default="", metavar="MODE", help="who decides, as in %%%%agent"),
+            Flag("-t", "--tools", default="", metavar="NAMES", help="functions and devices that they may call, too"),
+            Flag("-b", "--budget", default="", metavar="AMOUNTS", help="of each process"),
+            Flag("--vars", default="", metavar="NAMES", help="variables that they see (globs, -minus)"),
+            Flag("--bind", default="", metavar="NAMES", help="names that they may write (globs, -minus)"),
+            example="on -a step")),
     # pruning
     Verb("prune", "delete what is older than it may be kept",
         _agent("prune:prune", "[--yes]", 0, 0, *_PRUNE, example="--yes --keep 3"),

@@ -11,10 +11,11 @@ from llmos_nb.export.functions import harmless, without_package
 from llmos_nb.export.magics import NotPython, plain
 from llmos_nb.export.redact import from_environment
 from llmos_nb.export.source import ExportSource, latest
+from llmos_nb.process import UNDO
 from llmos_nb.process.state import CONTROL
 from llmos_nb.tools import Call
 
-LOOKING = ("describe", "names", "recall")
+LOOKING = ("describe", "names", "recall", UNDO)  # of an undo nothing is to be run again: what it took back is gone
 REPEAT = "REPEAT_EFFECTS"
 
 

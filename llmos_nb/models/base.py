@@ -34,6 +34,8 @@ class Traits:
         A tool it must use before it may answer (small models answer from nothing otherwise).
     small : bool
         It often misreads the question, so that its code is shown with the value, and no answer is called proven.
+    outside : bool
+        It is an agent outside that calls by itself: what it thinks costs nothing here, and what it has read is unknown.
     joins : tuple of int, optional
         Of questions over two tables, where that was measured: how many it got right, and of how many.
     """
@@ -47,6 +49,7 @@ class Traits:
     prefix: tuple[Message, ...] = ()
     first: str = ""
     small: bool = False
+    outside: bool = False
     joins: tuple[int, int] | None = None
 
 

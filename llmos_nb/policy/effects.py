@@ -184,6 +184,7 @@ def rule_on(
     folders: Sequence[str],
     alone: bool,
     closed: bool = False,
+    outside: bool = False,
 ) -> Ruling:
     """Decide on an effect that is about to happen.
 
@@ -203,6 +204,8 @@ def rule_on(
         Nobody can be asked while the step runs.
     closed : bool
         The process does nothing outside but what its plan commits to.
+    outside : bool
+        Its model is an agent outside, of which nobody knows what it has read.
     """
     if effect.kind == "command":
         return Ruling("deny", Decider("check"), "Nothing that runs inside a step steers or approves a process.")
@@ -214,16 +217,18 @@ def rule_on(
     if mode in ("risky", "plan") and effect.makes_folder and not outward:
         return Ruling("allow", Decider("check", "own folder"))
     what = effect.words(folders[0])
-    why = f"It asks because the step wants to {what}{_unasked(effect, exposed, closed, outward)}"
+    why = f"It asks because the step wants to {what}{_unasked(effect, exposed, closed, outward, outside)}"
     if mode == "never" or alone:
         return Ruling("deny", Decider("mode", mode), NOBODY + why)
     return Ruling("ask", Decider("mode", mode), why)
 
 
-def _unasked(effect: Effect, exposed: bool, closed: bool, outward: bool) -> str:
+def _unasked(effect: Effect, exposed: bool, closed: bool, outward: bool, outside: bool) -> str:
     """Say why what a step wants does not go on unasked, behind what that is."""
     if effect.kind == "changed":
         return "."
+    if outside and outward:
+        return ", and what its agent has read by itself is not known here."
     if exposed and outward:
         return " after data of others was read: that data may be behind it."
     if closed and outward:

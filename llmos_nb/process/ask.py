@@ -135,7 +135,7 @@ def _reserve(run: Run, number: int, room: int | None, size: int, waited_s: float
     """Reserve prompt and answer before the attempt; end where they do not fit the budget."""
     s = run.state
     usage = Usage(size // BYTES_PER_TOKEN, room or RESERVED_ANSWER)
-    amounts: dict[str, float] = {"tokens": usage.prompt + usage.completion}
+    amounts: dict[str, float] = {} if s.outside else {"tokens": usage.prompt + usage.completion}
     if run.price:
         amounts["$"] = cost(run.price, usage)
     short = next((u for u in amounts if size // BYTES_PER_TOKEN and _short(s, u, amounts[u])), "")
@@ -216,7 +216,7 @@ class Unevaluated:
 
 async def _respond(run: Run, request: Request) -> Response:
     """Ask within the time that is left; an error the adapter did not expect is a protocol error with its type."""
-    left, text = run.state.left("s"), Unevaluated(run.on_text)
+    left, text = math.inf if run.state.outside else run.state.left("s"), Unevaluated(run.on_text)
     shown = Stream(text, run.on_code)
     try:
         async with asyncio.timeout(None if math.isinf(left) else max(left, 0.05)):

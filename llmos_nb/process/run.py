@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -47,6 +47,19 @@ def open_journal(path: str | os.PathLike[str]) -> Journal:
         The file cannot be read, or its chain is broken.
     """
     return Journal(path, scrub=vault.safe, guard=reentry.Guard())
+
+
+def in_wire_form(tools: Sequence[Tool], planned: bool, commits: bool) -> tuple[dict[str, Any], ...]:
+    """Return tools in wire form; what the argument `step` is for is said once, by `plan`."""
+    known = (t.wire if t.name in CONTROL or not planned else t.wire_with(SERVES) for t in tools)
+    return tuple(
+        serving.committing(t) if commits and t.name == "plan" else w for t, w in zip(tools, known, strict=True)
+    )
+
+
+def may_commit(tools: Iterable[Tool]) -> bool:
+    """Return whether there is a tool of the user's that is declared and acts outward: a plan may commit to its acts."""
+    return any(t.outward and t.declared and t.handed_over for t in tools)
 
 
 class Visit(Protocol):
@@ -353,8 +366,7 @@ class Run:
     @property
     def commits(self) -> bool:
         """Whether its plan may commit to acts: it has a tool of the user's that is declared and acts outward."""
-        found = (t.outward and t.declared and t.handed_over for t in self.tools.values())
-        return self.state.mode != "never" and any(found)
+        return self.state.mode != "never" and may_commit(self.tools.values())
 
     def wire(self) -> tuple[tuple[dict[str, Any], ...], bytes]:
         """Return the tools in wire form and as bytes; `recall` joins when there is something to recall."""
@@ -363,12 +375,7 @@ class Run:
         planned = s.planned or (self.namespace is not None and "plan" in self.tools)
         if self.wired is None or self._wired_for != (recalls, planned):
             tools = [t for t in self.tools.values() if t.name != RECALL or recalls]
-            named = CONTROL if planned else self.tools  # what the argument is for is said once, by `plan`
-            shown = tuple(t.wire if t.name in named else t.wire_with(SERVES) for t in tools)
-            if self.commits:
-                shown = tuple(
-                    serving.committing(t) if t.name == "plan" else w for t, w in zip(tools, shown, strict=True)
-                )
+            shown = in_wire_form(tools, planned, self.commits)
             self.wired, self._wired_for = (shown, compact(list(shown))), (recalls, planned)
         return self.wired
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import takewhile
 from typing import Any
 
 from llmos_nb.errors import SnapshotConflict, UsageError
 from llmos_nb.heap import Snapshots
-from llmos_nb.journal.events import YOU, CallRedone, CallUndone, RunEnded
+from llmos_nb.journal.events import MODEL, NO_ONE, YOU, CallRedone, CallUndone, Decider, RunEnded, UndoProposed
+from llmos_nb.messages import ToolResult
 from llmos_nb.process.gate import compensate
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.state import State
-from llmos_nb.tools import Call
+from llmos_nb.tools import Call, CallContext, Tool
 
 
 def undoable(run: Run) -> list[Call]:
@@ -47,7 +49,7 @@ def _lookers(run: Run, calls: Sequence[Call]) -> list[Call]:
     return found
 
 
-def undo_calls(run: Run, to: int | str | None) -> None:
+def undo_calls(run: Run, to: int | str | None, by: Decider = YOU) -> None:
     """Take back the last step that changed something, or `to` and all after it.
 
     That is the number of a step, the id of a call, or, without a plan, the number of an answer. The namespace is
@@ -78,13 +80,40 @@ def undo_calls(run: Run, to: int | str | None) -> None:
         acted = [c for c in acted if run.state.place(c) >= to]
     wanted = calls[first:]
     if any(c.changes.seen for c in wanted):
-        take_back(run, wanted)
+        take_back(run, wanted, by)
     elif not acted:
         why = beyond_undo(run, standing)
         why = f"; {why}" if why else ""
         raise UsageError(f"process {run.state.pid}: no step that changed the namespace is left to undo{why}")
     for call in reversed(acted):
-        compensate.propose(run, call, YOU)
+        compensate.propose(run, call, by)
+
+
+UNDO = "undo"
+_OF_CALL = {"call": {"type": "string", "description": "Id of a call of yours, such as r2.0: it and all after it"}}
+
+
+def undo_tool(run: Run | None = None) -> Tool:
+    """Return the tool by which an agent takes back what it did itself: a call as any other."""
+
+    async def runner(arguments: Mapping[str, Any], _: CallContext) -> ToolResult:
+        assert run is not None  # noqa: S101 - it is bound before anything calls it
+        before = len(run.journal.events)
+        try:
+            await run.section(partial(undo_calls, run, arguments.get("call") or None, MODEL))
+        except (SnapshotConflict, UsageError) as error:
+            return ToolResult(False, str(error), type(error).__name__)
+        done = [e.body for e in run.journal.events[before:]]
+        gone = ", ".join(b.call for b in done if isinstance(b, CallUndone))
+        asked = ", ".join(b.undoes for b in done if isinstance(b, UndoProposed))
+        said = [f"taken back: {gone}"] if gone else []
+        return ToolResult(True, "; ".join([*said, *([f"to be taken back outside: {asked}"] if asked else [])]))
+
+    about = "Take back the last call of yours that changed variables, or `call` and all after it."
+    return Tool(
+        UNDO, about, {"type": "object", "properties": _OF_CALL}, undo_calls, "read", "once", place="thread",
+        digest="undo:1", runner=runner, bind=undo_tool,
+    )  # fmt: skip
 
 
 def _changing(run: Run, key: str, calls: Iterable[Call]) -> Call:
@@ -109,8 +138,9 @@ def _unit(s: State, call: Call) -> object:
     return call.step if call.step and len(s.plan.steps) > 1 else call.id.partition(".")[0]
 
 
-def take_back(run: Run, calls: Sequence[Call]) -> None:
+def take_back(run: Run, calls: Sequence[Call], by: Decider = YOU) -> None:
     """Take calls back, the last first: all of them or none."""
+    said = NO_ONE if by == YOU else by
     store = _free_store(run)
     facts: list[tuple[Call, list[str]]] = []
     for call in reversed(calls):
@@ -123,9 +153,9 @@ def take_back(run: Run, calls: Sequence[Call]) -> None:
             raise SnapshotConflict(f"{why}; nothing was taken back") from None
         facts.append((call, found["stays"]))
     for looker in reversed(_lookers(run, calls)):
-        run.append(CallUndone(call=looker.id))
+        run.append(CallUndone(call=looker.id, by=said))
     for call, stays in facts:
-        run.append(CallUndone(call=call.id, stays=stays))
+        run.append(CallUndone(call=call.id, stays=stays, by=said))
 
 
 def redo_last(run: Run) -> None:

@@ -94,6 +94,7 @@ def record_start(
             remembers=bool(facts.get("remembers")),
             parts={k: v for k, v in facts.items() if k != "remembers"} or None,
             prompts=settings.prompts or None,
+            outside=traits.outside,
             quarantine=quarantine.READ in run.tools and settings.quarantine,
             untrusted=settings.untrusted if settings.untrusted != "ask" else None,
             **_committed(run, settings, goal, more),

@@ -161,6 +161,7 @@ PARTS: dict[str, Entry] = {
         "llmos_nb.session.children:Children",
         run=lambda run: bool(run.state.children or run.state.started_by) or _has(run, START, WAIT),
     ),
+    "door": Entry("llmos_nb.session.door.part:Door"),
     "goals": Entry("llmos_nb.session.goals.waker:Waker"),
     "spans": Entry("llmos_nb.session.tracing:Tracing", settings=lambda settings: settings.trace),
 }

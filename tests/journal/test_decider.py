@@ -96,6 +96,7 @@ def test_each_event_that_decides_has_a_typed_value():
     assert {
         "call.decided", "call.resolved", "plan.proposed", "plan.edited", "plan.decided", "policy.changed",
         "question.answered", "effect.decided", "signal.received", "undo.proposed", "tool.called", "heap.restored",
+        "call.undone",
     } == DECIDES  # fmt: skip
     others = {n for n, cls in KINDS.items() if "by" in get_type_hints(cls)} - DECIDES
     assert all(get_type_hints(KINDS[n])["by"] is int for n in others)  # a process's number

@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import Any, Literal, Self
 
 from llmos_nb.journal.events.base import Fact, event
-from llmos_nb.journal.events.decider import Decider
+from llmos_nb.journal.events.decider import NO_ONE, Decider
 
 
 @event("call.decided")
@@ -263,11 +263,14 @@ class CallUndone(Fact):
         The call that took it back, where it had acted outside.
     stays : list of str
         Names that a later step changed too, and that stay as they are.
+    by : Decider
+        The model, where it took back what it had done itself; nobody is named where a person did.
     """
 
     call: str
     compensation: str = ""
     stays: list[str] = field(default_factory=list)
+    by: Decider = NO_ONE
 
 
 @event("call.redone")

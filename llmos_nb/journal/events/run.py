@@ -147,6 +147,8 @@ class RunStarted(Fact):
         Whether it does nothing outside but what an act covers, since its parent does not.
     delegate : str, optional
         Whether acts in which others choose run unapproved, where that is not ``ask``.
+    outside : bool
+        Whether its model is an agent outside, of which nobody knows what it has read.
     order : dict, optional
         Of one that a service was handed: the `id` of the command, and its `tools` as ``module:function``.
     """
@@ -182,6 +184,7 @@ class RunStarted(Fact):
     acts: list[ActData] | None = None
     closed: bool | None = None
     delegate: str | None = None
+    outside: bool = False
     order: dict[str, Any] | None = None
 
 

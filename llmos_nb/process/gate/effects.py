@@ -138,7 +138,7 @@ class Effects:
         known = known or (s.mode == "auto" and not s.closed and target_of(effect) in self._hosts)  # let through before
         verdict = rule_on(
             effect, s.mode, exposed=self.exposed, folders=own(self._folders, effect), alone=alone or not self.attended,
-            closed=s.closed,
+            closed=s.closed, outside=s.outside,
             covers=self._free or known or self._foreseen(effect),
         )  # fmt: skip
         if verdict.what == "ask":
@@ -352,7 +352,7 @@ def unseen(run: Run, seen: Findings, alone: bool) -> Ruling | None:
         effect = Effect("secret" if kind == "read" else kind, path if told and kind != "network" else told)
         found = rule_on(
             effect, s.mode, covers=False, exposed=exposed(run), folders=own(folders, effect), alone=alone,
-            closed=s.closed,
+            closed=s.closed, outside=s.outside,
         )  # fmt: skip
         if found.what != "allow":
             return found

@@ -74,8 +74,11 @@ def declared(given: Mapping[str, str], folder: Path) -> dict[str, str]:
 
 
 def exposed(run: Run) -> bool:
-    """Return whether a process has had to do with what others wrote, whether or not its model was shown it."""
-    return run.state.handled or labels.context(run.state.labels).untrusted
+    """Return whether a process has had to do with what others wrote, whether or not its model was shown it.
+
+    Of an agent outside nobody knows what it has read.
+    """
+    return run.state.handled or run.state.outside or labels.context(run.state.labels).untrusted
 
 
 ANSWERED = 16  # characters of an answer by which it is known again
@@ -90,13 +93,9 @@ def risks(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Findings) ->
     now = labels.context(run.state.labels)
     if now.untrusted and tool.confined:
         return seen if seen.level == "risky" else replace(seen, level="read")  # it runs in a child, on copies
-    if now.untrusted and seen.level != "read" and not (tool.gated and seen.level == "namespace"):
-        found.append(
-            (
-                "untrusted data",
-                f"the process has read untrusted data ({_since(run)}) and may follow orders in it",
-            )
-        )
+    led = now.untrusted or run.state.outside
+    if led and seen.level != "read" and not (tool.gated and seen.level == "namespace"):
+        found.append(("untrusted data", _led(run, now)))
     if tool.effect != "namespace" and (names := vault.used(arguments)):
         found.append(("secret", f"`{tool.name}` is handed the secret {', '.join(names)}"))
     if not found:
@@ -104,9 +103,12 @@ def risks(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Findings) ->
     return seen.add(found, level="risky", why=seen.why or f"It asks because {found[0][1]}.")
 
 
-def _since(run: Run) -> str:
-    """Say what made the context untrusted."""
-    return run.state.untrusted_since or "before it began"
+def _led(run: Run, now: labels.Label) -> str:
+    """Say why a process may be led by others."""
+    if not now.untrusted:
+        return f"what {run.state.model}, has read by itself is not known here, and it may follow orders in that"
+    since = run.state.untrusted_since or "before it began"
+    return f"the process has read untrusted data ({since}) and may follow orders in it"
 
 
 def reading(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Findings) -> Came:

@@ -150,6 +150,7 @@ class State:
     model: str = ""
     endpoint: str = ""
     small: bool = False
+    outside: bool = False
     parent: Parent | None = None
     mode: Mode = "risky"
     planning: str = "auto"

@@ -264,14 +264,15 @@ def _names(s: State, b: ev.NamesChanged) -> None:
 
 def _undone(s: State, b: ev.CallUndone | ev.CallRedone) -> None:
     call = s.calls[b.call]
-    undone, stays = isinstance(b, ev.CallUndone), b.stays if isinstance(b, ev.CallUndone) else []
+    undone, stays, by = (True, b.stays, b.by) if isinstance(b, ev.CallUndone) else (False, [], ev.NO_ONE)
     call.status = "undone" if undone else "done" if call.ok else "failed"
     _judge_anew(s)
     s.undone = [i for i in s.undone if i != call.id] + ([call.id] if undone else [])
     s.versions.update(call.changes.names)
     _put_step(s, call)
     s.repeats.clear()
-    note(s, _say_undone(s, call, undone, stays))
+    if by != ev.MODEL:  # it knows, by the result of its call
+        note(s, _say_undone(s, call, undone, stays))
 
 
 def _compensated(s: State, call: Call, by: str) -> None:

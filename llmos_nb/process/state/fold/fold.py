@@ -78,8 +78,8 @@ def follows(s: State, body: Body) -> bool:
 
 
 def _account_time(s: State, at: str) -> None:
-    """Count the seconds since the last event, but not those spent paused or waiting for a person or a message."""
-    waits = (s.questions or s.awaited) and (s.waiting or s.expecting)
+    """Count the seconds since the last event; not those of a pause, or of a wait for people, others or an agent."""
+    waits = (s.outside and s.request) or ((s.questions or s.awaited) and (s.waiting or s.expecting))
     if s.at and s.status == "running" and not waits:
         gone = 0.0 if at == s.at else (_moment(at) - _moment(s.at)).total_seconds()
         s.spent["s"] = s.spent.get("s", 0.0) + max(gone, 0.0)

@@ -57,7 +57,7 @@ def _started(s: State, b: ev.RunStarted) -> None:
     s.goal, s.name, s.pid, s.model, s.parent = b.goal, b.name, b.pid, b.model, b.parent
     s.mode, s.planning = cast("Mode", b.mode or "risky"), b.plan or "auto"
     s.servers, s.quarantine, s.words = b.servers or "", b.quarantine, b.words or ""
-    s.check, s.prompts = b.check or "", dict(b.prompts or {})
+    s.check, s.prompts, s.outside = b.check or "", dict(b.prompts or {}), b.outside
     s.budget, s.remembers = Budget(dict(b.budget)), bool(b.remembers)
     s.acts, s.delegate = acts.given(b.acts) if b.acts else {}, b.delegate or "ask"
     s.closed = bool(b.closed or s.acts)

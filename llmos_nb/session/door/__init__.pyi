@@ -1,0 +1,2 @@
+from .files import Place as Place, find as find
+from .part import Door as Door

@@ -1,0 +1,57 @@
+"""The door as a person meets it: `%agent door` in a real kernel, and `llmos mcp` as an agent's server there."""
+
+import asyncio
+import json
+
+import pytest
+from notebook_driver import Notebook
+from outside_agent import over_stdio
+from page_driver import Page
+from waits import until_async
+
+from llmos_nb.app import cli
+from llmos_nb.journal import home_of
+from llmos_nb.session.door import Place
+
+
+@pytest.fixture
+def book(tmp_path):
+    with Notebook(tmp_path, stdin=True) as made:
+        yield made
+
+
+DRAWS = "import matplotlib.pyplot as plt\nplt.plot(sales)\nplt.show()"
+WRITES = "import pathlib\npathlib.Path('out.txt').write_text('x')"
+
+
+async def test_agent_by_stdio_works_on_live_variables_asks_in_the_notebook_and_leaves_a_notebook_that_verifies(book):
+    page = Page(book)
+    assert book.run("sales = [3, 4, 5]").status == "ok"
+    door = page.send("%agent door on")
+    page.until(lambda: door in page.idle)
+    assert "claude mcp add llmos -- " in page.text[door] and "codex mcp add llmos -- " in page.text[door]
+    (file,) = home_of().root.glob("doors/*.json")
+    assert Place(**json.loads(file.read_text())).token not in page.text[door]
+    async with over_stdio("--home", str(home_of().root), name="claude-code") as agent:
+        assert await agent.python("total = sum(sales)\ntotal") == (True, "12")
+        page.until(lambda: page.panels.get(door))  # below the cell that opened the door
+        assert page.view["who"] == "claude-code · pid 1 · claude-code, by MCP"
+        assert [b.type for b in (await agent.raw("python", code=DRAWS)).content] == ["text", "image"]
+        call = asyncio.create_task(agent.python(WRITES))
+        await until_async(lambda: page.look(0.01) or page.view["state"] == "Waiting for you")
+        page.send("%agent approve 1")
+        assert (await call)[0]
+        assert await agent.call("final_answer", answer="In all {{total}}.") == (True, "In all 12.")
+        page.until(lambda: page.view["state"] == "Answered")
+        assert (await agent.python("more = 1"))[0]  # another process, with a panel of its own
+    page.until(lambda: page.view["pid"] == 2 and page.view["state"].startswith("Paused"))
+    assert "which has left" in page.view["what"]
+    assert "written: done.ipynb" in book.run("%agent export 1 done.ipynb").text
+    assert "holds: same twice" in book.run("%agent verify done.ipynb").text
+    book.manager.shutdown_kernel(now=False)
+    assert not file.exists()
+
+
+def test_where_no_door_is_open_the_agent_is_told_what_to_do(capsys):
+    assert cli.main(["mcp"]) == 2
+    assert "write %agent door on in a cell" in capsys.readouterr().err
