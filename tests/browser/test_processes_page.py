@@ -194,6 +194,18 @@ def test_page_of_a_new_tab_knows_whom_to_ask_while_the_session_is_in_a_cell(side
     assert side.evaluate("Object.keys(localStorage)") == ["llmos.comm.k1"]  # of what lives no more nothing is kept
 
 
+def test_session_that_opened_its_comm_behind_a_page_s_question_is_followed_whatever_that_answer_says(side):
+    side.evaluate("localStorage.clear()")
+    late = MOUNT.replace("registerCommTarget: () => {}", "registerCommTarget: (_, take) => (window.opened = take)")
+    late = late.replace("async () => ({ content: { comms: window.comms } })", "() => new Promise((f) => (window.answer = f))")
+    side.evaluate(late, SITE)
+    side.wait_for_function("!!window.answer")
+    side.evaluate("void opened(kernel.createComm('', 'c2'))")
+    side.evaluate("void answer({ content: { comms: {} } })")
+    show(side, **row(STATES["waiting"](), 3))
+    assert "1 waiting" in side.locator(".sh").inner_text()
+
+
 @pytest.mark.parametrize("width", [240, 250, 285, 340])
 def test_each_word_of_the_head_stands_on_one_line_with_room_around_it(side, width):
     side.evaluate("(w) => { document.body.firstChild.style.width = `${w}px` }", width)

@@ -67,9 +67,11 @@ export class Book {
   async attach() {
     const known = localStorage.getItem(memory(this.kernel.id));
     if (known && !this.comm) this.take(this.kernel.createComm(TARGET, known));
+    const before = this.comm;
     const told = await this.kernel.requestCommInfo({ target_name: TARGET });
     const ids = Object.keys(told.content.comms ?? {});
-    if (this.comm && !ids.includes(this.comm.commId)) this.forget(true);
+    // the answer can come after the comm that was opened behind it: of that one it knows nothing
+    if (before && this.comm === before && !ids.includes(before.commId)) this.forget(true);
     if (!this.comm && ids.length) this.take(this.kernel.createComm(TARGET, ids[0]));
   }
 
