@@ -138,6 +138,8 @@ class PythonDevice:
         if outcome.error is None:
             found.facts.update(step.leaves(changes))
         noted = _surroundings(code, read, before, changes)
+        if took := [*read.took, *((line, "network") for line in watch.took)]:
+            noted["took"] = [[*one] for one in took]
         return replace(found, facts={**found.facts, "effects": watch.effects, **noted})
 
     def _rollback(self, before: Any) -> Any:
