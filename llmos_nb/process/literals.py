@@ -95,9 +95,12 @@ def _following(node: ast.expr, spec: str, shown: str, whole: bool) -> Iterator[s
             continue
         if not (is_shown(value, spec, shown) if whole else str(value) in shown):
             continue
-        literal.value = changed = f"{value}~" if isinstance(value, str) else value * 2 + 7
-        yield f"(lambda value: type(value) is not bool and bool(value == {changed!r}))({ast.unparse(node)})"
+        tries = []
+        for n in (2, 3):  # twice: once it may be by chance
+            literal.value = changed = f"{value}~{n}" if isinstance(value, str) else value * n + 7
+            tries.append(f"(lambda value: type(value) is not bool and bool(value == {changed!r}))({ast.unparse(node)})")
         literal.value = value
+        yield " and ".join(tries)
 
 
 def is_shown(value: float | str, spec: str, shown: str) -> bool:

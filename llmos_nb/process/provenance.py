@@ -220,9 +220,9 @@ class Provenance:
             case _:
                 self._compound(node, under, sure)
 
-    def _called(self, value: ast.expr, under: int) -> None:
+    def _called(self, call: ast.expr, under: int) -> None:
         """Let what a method belongs to have the arguments in it: of a statement, that is what it is called for."""
-        for call in (n for n in ast.walk(value) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
             given = [self._value(a, again=False) for a in (*call.args, *(k.value for k in call.keywords))]
             within = Made(max([under, *(g.of for g in given)]), frozenset().union(*(g.may_be for g in given)))
             self._join(call.func, within)
