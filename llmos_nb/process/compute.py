@@ -41,7 +41,7 @@ from llmos_nb.process.fields import (
 from llmos_nb.process.gate import judge, labels as gate_labels
 from llmos_nb.process.given import Filled, filled
 from llmos_nb.process.preview import forked
-from llmos_nb.process.provenance import LIVE, Inlined, Made, Provenance, is_variable, loads
+from llmos_nb.process.provenance import Inlined, Made, Provenance, is_variable, loads
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import Compute
 from llmos_nb.tools import Call, Stopped
@@ -88,7 +88,7 @@ async def compute(run: Run, command: Compute) -> None:
     for expression, (field, code, _), (result, own, _) in zip(found, asked, given, strict=True):
         text += answer[at : expression.start]
         at = expression.end
-        known = before.get(code, {}) if not result.ok else _facts(result)
+        known = before.get(code, {}) if not result.ok else _facts(result, own)
         if not (result.ok or known):
             errors.append(f"{OPEN}{expression.code}{CLOSE}: {_why(run, result)}")
             text += as_source(expression.code)
@@ -97,18 +97,18 @@ async def compute(run: Run, command: Compute) -> None:
         shown = _BAR.sub(r"\|", said) if any(a <= expression.start < b for a, b in rows) else said
         opens, closes = _fences(text, answer[at:], shown)
         text += opens + (field.before if field else "")
-        if not own:
+        if not own or (field is not None and _reads(run, field.value)):
             value = {"start": len(text), "text": said, "code": code} | ({"shown": shown} if shown != said else {})
-            values.append(value | {k: known[k] for k in ("format", "changes") if k in known})
+            values.append(value | {k: known[k] for k in ("format", "changes", "own") if k in known})
         text += shown + closes
     _label(run, [g.came for g in given if g.result.ok])
     run.append(AnswerComputed(answer=text + answer[at:], values=values, errors=errors, place=place))
 
 
-def _facts(result: ToolResult) -> dict[str, Any]:
-    """Return by which format a value came about, and what its expression changed in the copy, where it did."""
-    changes = result.facts.get("changes")
-    return {"format": result.facts["format"], **({"changes": changes} if changes else {})}
+def _facts(result: ToolResult, own: bool) -> dict[str, Any]:
+    """Return by which format a value came about, what its expression changed there, and if it is the model's own."""
+    told = {"format": result.facts["format"], "changes": result.facts.get("changes"), "own": own}
+    return {k: v for k, v in told.items() if v or k == "format"}
 
 
 def _text(result: ToolResult) -> str:
@@ -196,7 +196,7 @@ async def _own_words(run: Run, look: Look, fields: Sequence[Field], results: Seq
     for names, node, told, gives, r in zip(named, nodes, shown, follows, results, strict=True):
         read = loads(node) | ({*r.facts.get("read", ())} - names)
         is_literal = gives or any(literals.is_shown(v, *told) for v in steps.may_be(node))
-        own.append(r.ok and (is_literal or not steps.of(read)))
+        own.append(r.ok and (is_literal or not steps.live(read)))
     return own
 
 
@@ -205,7 +205,7 @@ async def _changed_since(look: Look, steps: Provenance, names: Container[str]) -
     held = {n: m.code.value for n, m in steps.made.items() if n in names and type(m.code) is ast.Constant}
     asked = [f"type({n}) is not type({v!r}) or {n} != {v!r}" for n, v in held.items()]
     for name, changed in zip(held, await _true(look, asked), strict=True):
-        steps.made |= {name: Made(LIVE)} if changed else {}
+        steps.made |= {name: Made(live=True)} if changed else {}
 
 
 async def _true(look: Look, codes: Sequence[str]) -> list[bool]:
@@ -216,8 +216,12 @@ async def _true(look: Look, codes: Sequence[str]) -> list[bool]:
 def reads(run: Run, code: str) -> bool:
     """Return whether an expression reads a variable, rather than constants, modules and what is built in."""
     field = parsed(code)
+    return field is not None and _reads(run, field.value)
+
+
+def _reads(run: Run, value: ast.expr) -> bool:
     here: dict[str, Any] = {} if run.namespace is None else run.namespace
-    return field is not None and any(is_variable(n, here) for n in loads(literals.folded(field.value)))
+    return any(is_variable(n, here) for n in loads(literals.folded(value)))
 
 
 def hindrance(run: Run, code: str) -> tuple[str, Came]:

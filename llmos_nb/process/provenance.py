@@ -19,9 +19,6 @@ from typing import Any
 from llmos_nb.policy.code import bound_by, inspect_code, parsed_code
 from llmos_nb.tools import Call
 
-OWN, LIVE, TAKEN = 0, 1, 2
-"""Made of the model's literals; of the user's variables as well; or of what a step took from outside, once."""
-
 _DRAWS = ("random", "numpy.random")
 MOST = 60  # names whose code is put into an expression
 _ONCE = (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom, ast.Starred)  # is evaluated in its place alone
@@ -34,21 +31,25 @@ class Made:
 
     Attributes
     ----------
-    of : int
-        `OWN`, `LIVE` or `TAKEN`.
+    live : bool
+        Whether something has part in it that does not stand in the model's code.
     may_be : frozenset
         Numbers and texts of the model's code that it may be, or may hold.
     code : ast.expr, optional
-        What gives it again.
+        What gives it again, on the variables as they are.
     """
 
-    of: int = OWN
+    live: bool = False
     may_be: frozenset[float | str] = frozenset()
     code: ast.expr | None = None
 
     def joined(self, other: Made) -> Made:
         """Return what is one or the other, or has both in it."""
-        return Made(max(self.of, other.of), self.may_be | other.may_be)
+        return Made(self.live or other.live, self.may_be | other.may_be)
+
+    def once(self) -> Made:
+        """Return it without its code: where nobody can try whether a literal of that is its value, it may be."""
+        return self if self.code is None else Made(self.live, self.may_be | {*constants(self.code)})
 
 
 class Provenance:
@@ -66,20 +67,18 @@ class Provenance:
         self.made: dict[str, Made] = {}
         self._namespace = namespace
         self._imports: dict[str, str] = {}
-        self._created, self._lines, self._written = set[str](), set[int](), set[str]()
+        self._created, self._done, self._written = set[str](), set[str](), set[str]()
+        self._lines = set[int]()
         for call in steps:
             self._step(call)
 
-    def of(self, names: Iterable[str]) -> int:
-        """Return the most that stands behind some names."""
-        return max((self._of(n) for n in names), default=OWN)
-
-    def _of(self, name: str) -> int:
-        return made.of if (made := self.made.get(name)) is not None else LIVE if self._was_there(name) else OWN
+    def live(self, names: Iterable[str]) -> bool:
+        """Return whether one of these names holds something that does not stand in the model's code."""
+        return any(self.made[n].live if n in self.made else self._was_there(n) for n in names)
 
     def may_be(self, node: ast.expr) -> set[float | str]:
         """Return the literals of steps that an expression may give by one of its names."""
-        return {v for n in loads(node) if n in self.made for v in self.made[n].may_be}
+        return {v for n in roots(node) if n in self.made for v in self.made[n].may_be}
 
     def _was_there(self, name: str) -> bool:
         return name not in self._created and is_variable(name, self._namespace)
@@ -88,7 +87,7 @@ class Provenance:
         changed = {*call.changes.created, *call.changes.rebound}
         if call.name != "python" or call.proposed:  # another tool's, or the user's own code
             for name in changed:
-                self._bind(name, Made(LIVE), sure=True)
+                self._bind(name, Made(live=True), sure=True)
             return
         self._written |= {*map(str, call.facts.get("outside", {}).get("written", ()))}
         body = tree.body if (tree := parsed_code(call.code)) is not None else []
@@ -96,8 +95,9 @@ class Provenance:
         self._created |= {*call.changes.created} | (bound - self._namespace.keys())
         self._lines = {n for n, path in call.facts.get("took", ()) if path not in self._written}
         self._lines |= {r.line for r in inspect_code(call.code).risks if self._reads(r.kind, r.target)}
-        self._run(body, OWN, sure=True)
-        for name in changed - bound:
+        self._done.clear()
+        self._run(body, under=False, sure=True)
+        for name in changed - self._done:
             self._bind(name, Made(), sure=True)  # by what the code calls: nobody knows of what
 
     def _reads(self, kind: str, target: str) -> bool:
@@ -107,10 +107,12 @@ class Provenance:
     # what expressions hold
 
     def _value(self, node: ast.AST, *, again: bool = True) -> Made:
-        of = TAKEN if self._takes(node) else self.of(loads(node))
-        made = Made(of, frozenset(self._direct(node)))
-        once = of == TAKEN or any(isinstance(n, _ONCE) for n in ast.walk(node))
-        return replace(made, code=node) if again and not once and isinstance(node, ast.expr) else made
+        takes = self._takes(node)
+        made = Made(takes or self.live(loads(node)), frozenset(self._direct(node)))
+        if takes or not isinstance(node, ast.expr):
+            return made
+        made = replace(made, code=node)
+        return made if again and not any(isinstance(n, _ONCE) for n in ast.walk(node)) else made.once()
 
     def _takes(self, node: ast.AST) -> bool:
         """Return whether code draws by chance, or has taken something from outside in one of its lines."""
@@ -118,7 +120,9 @@ class Provenance:
         calls = [n for n in nodes if isinstance(n, ast.Call)]
         if any(n.lineno <= line <= (n.end_lineno or 0) for n in calls for line in self._lines):
             return True
-        names = (self._dotted(n) for n in nodes if isinstance(n, ast.Name | ast.Attribute))
+        named = [n for n in nodes if isinstance(n, ast.Name | ast.Attribute)]
+        generators = (type(self._namespace.get(n.id)).__module__ for n in named if isinstance(n, ast.Name))
+        names = [*map(self._dotted, named), *generators]
         return any(f"{name}.".startswith(f"{drawn}.") for name in names for drawn in _DRAWS)
 
     def _dotted(self, node: ast.expr) -> str:
@@ -133,8 +137,8 @@ class Provenance:
     def _direct(self, node: ast.AST | None) -> Iterator[float | str]:
         """Return the literals that an expression may give as they are."""
         match node:
-            case ast.Constant(value=int() | float() | str() as value) if not isinstance(value, bool):
-                yield value
+            case ast.Constant():
+                yield from constants(node)
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
                 yield -value
             case ast.Name(id=name) | ast.Call(func=ast.Name(id=name)) if name in self.made:
@@ -149,23 +153,21 @@ class Provenance:
                     yield from self._direct(part)
             case ast.Subscript(value=inner) | ast.Starred(value=inner) | ast.NamedExpr(value=inner):
                 yield from self._direct(inner)
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                for inside in ast.walk(node):
-                    yield from self._direct(inside.value) if isinstance(inside, ast.Return) else ()
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                yield from constants(node)
 
     # what statements do
 
     def _bind(self, name: str, made: Made, sure: bool) -> None:
         old = self.made.get(name)
         if not sure and (old is not None or self._was_there(name)):
-            made = (old or Made(LIVE)).joined(made)
-        if made.code is not None and name in loads(made.code):
-            made = replace(made, code=None)
-        for other, known in self.made.items():
-            if known.code is not None and name in loads(known.code):
-                self.made[other] = replace(known, code=None)
+            made = (old or Made(live=True)).once().joined(made.once())
         self.made[name] = made
+        for other, known in self.made.items():
+            if known.code is not None and name in loads(known.code):  # that was another one
+                self.made[other] = known.once()
         self._imports.pop(name, None)
+        self._done.add(name)
 
     def _join(self, node: ast.expr, made: Made) -> None:
         """Let what a target or a method belongs to have something more in it."""
@@ -173,14 +175,14 @@ class Provenance:
             node = node.func if isinstance(node, ast.Call) else node.value
         name = node.id if isinstance(node, ast.Name) and node.id not in self._imports else ""
         if name in self.made or (name and self._was_there(name)):
-            self._bind(name, self.made.get(name, Made(LIVE)).joined(made), sure=True)
+            self._bind(name, self.made.get(name, Made(live=True)).once().joined(made), sure=True)
 
     def _target(self, target: ast.expr, value: ast.expr | None, made: Made, sure: bool) -> None:
         several = (ast.Tuple, ast.List)
         if isinstance(target, ast.Name):
             self._bind(target.id, made, sure)
         elif isinstance(target, ast.Starred):
-            self._target(target.value, None, replace(made, code=None), sure)
+            self._target(target.value, None, made.once(), sure)
         elif not isinstance(target, several):
             self._join(target, made)
         elif isinstance(value, several) and len(value.elts) == len(target.elts) and not _starred(target, value):
@@ -189,52 +191,55 @@ class Provenance:
                 self._target(each, part, one, sure)
         else:
             for each in target.elts:
-                self._target(each, None, replace(made, code=None), sure)
+                self._target(each, None, made.once(), sure)
 
-    def _run(self, body: Iterable[ast.stmt], under: int, sure: bool) -> None:
+    def _run(self, body: Iterable[ast.stmt], under: bool, sure: bool) -> None:
         for statement in body:
             self._statement(statement, under, sure)
 
-    def _statement(self, node: ast.stmt, under: int, sure: bool) -> None:
-        """Follow one statement; `under` is what decides whether, or how often, it runs."""
+    def _statement(self, node: ast.stmt, under: bool, sure: bool) -> None:
+        """Follow one statement; `under` says whether what is live decides if, or how often, it runs."""
         if not isinstance(node, _Scope):
             for inside in (n for n in ast.walk(node) if isinstance(n, ast.NamedExpr)):
                 self._bind(inside.target.id, self._value(inside.value), sure=False)
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                self._bind(name, self._value(node), sure)
+                self._bind(name, made := self._value(node), sure)
+                for n in (n for inside in ast.walk(node) if isinstance(inside, ast.Global) for n in inside.names):
+                    self._bind(n, made, sure=False)
             case ast.Import() | ast.ImportFrom():
                 self._import(node)
             case ast.Assign(targets=targets, value=value):
                 made = self._value(value)
                 for target in targets:
                     counts = not {*loads(value)}.isdisjoint(roots(target)) or isinstance(target, ast.Subscript)
-                    self._target(target, value, Made(max(made.of, under * counts), made.may_be, made.code), sure)
+                    self._target(target, value, replace(made, live=made.live or (under and counts)), sure)
             case ast.AnnAssign(target=target, value=ast.expr() as value):
                 self._target(target, value, self._value(value), sure)
             case ast.AugAssign(target=target, value=value):
-                old = self.of(roots(target))
-                self._target(target, None, Made(max(self._value(value).of, old, under)), sure)
+                added, old = self._value(value, again=False), self.may_be(target)
+                live = added.live or self.live(roots(target)) or under
+                self._target(target, None, Made(live, added.may_be | old), sure)
             case ast.Expr(value=value):
                 self._called(value, under)
             case _:
                 self._compound(node, under, sure)
 
-    def _called(self, call: ast.expr, under: int) -> None:
+    def _called(self, call: ast.expr, under: bool) -> None:
         """Let what a method belongs to have the arguments in it: of a statement, that is what it is called for."""
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
-            given = [self._value(a, again=False) for a in (*call.args, *(k.value for k in call.keywords))]
-            within = Made(max([under, *(g.of for g in given)]), frozenset().union(*(g.may_be for g in given)))
-            self._join(call.func, within)
+            given = [self._value(each) for each in (*call.args, *(k.value for k in call.keywords))]
+            may_be = frozenset(v for each in given for v in each.may_be)
+            self._join(call.func, Made(under or any(each.live for each in given), may_be))
 
-    def _compound(self, node: ast.stmt, under: int, sure: bool) -> None:
+    def _compound(self, node: ast.stmt, under: bool, sure: bool) -> None:
         match node:
             case ast.For() | ast.AsyncFor() | ast.While() | ast.If():
                 head = self._value(node.test if isinstance(node, ast.While | ast.If) else node.iter, again=False)
                 for _ in range(2):  # what one round leaves, the next one finds
                     if isinstance(node, ast.For | ast.AsyncFor):
                         self._target(node.target, None, head, sure=False)
-                    self._run([*node.body, *node.orelse], max(under, head.of), sure=False)
+                    self._run([*node.body, *node.orelse], under or head.live, sure=False)
             case ast.With() | ast.AsyncWith():
                 for item in node.items:
                     if item.optional_vars is not None:
@@ -245,7 +250,7 @@ class Provenance:
                 for case in cases:
                     for name in (n for inside in ast.walk(case.pattern) for n in bound_by(inside)):
                         self._bind(name, made, sure=False)
-                    self._run(case.body, max(under, made.of), sure=False)
+                    self._run(case.body, under or made.live, sure=False)
             case ast.Try() | ast.TryStar():
                 handlers = [s for h in node.handlers for s in h.body]
                 self._run([*node.body, *handlers, *node.orelse, *node.finalbody], under, sure=False)
@@ -294,10 +299,17 @@ def loads(node: ast.AST) -> set[str]:
     return {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)} - stored
 
 
+def constants(node: ast.AST) -> Iterator[float | str]:
+    """Return the numbers and texts that stand in code."""
+    for n in ast.walk(node):
+        if isinstance(n, ast.Constant) and isinstance(n.value, int | float | str) and not isinstance(n.value, bool):
+            yield n.value
+
+
 def _starred(*several: ast.Tuple | ast.List) -> bool:
     return any(isinstance(part, ast.Starred) for each in several for part in each.elts)
 
 
 def roots(target: ast.AST) -> set[str]:
-    """Return the names that a target is, or belongs to."""
+    """Return all names in a target, or another expression."""
     return {n.id for n in ast.walk(target) if isinstance(n, ast.Name)}

@@ -41,7 +41,7 @@ async def answered(script, *texts, names, turns=(), **options):
 
 
 def codes(proc):
-    return [v["code"] for v in proc.run.state.computed]
+    return [v["code"] for v in proc.run.state.computed if not v.get("own")]
 
 
 @pytest.mark.parametrize("mode", ["risky", "plan", "step", "auto", "never"])
@@ -353,6 +353,9 @@ def test_a_frame_of_polars_is_a_table_too():
         ("exec('total = 9999')", "total"), ("globals()['total'] = 9999", "total"), ("class A: total = 9999", "A.total"),
         ("total = max(len(xs), 9999)", "total"), ("by = {'a': len(xs)}\nby['b'] = 9999", "by['b']"), ("vals = [9999] * 3", "sum(vals) / len(vals):.0f"),
         ("try: total = int(xs[0] / 0)\nexcept ZeroDivisionError: total = 9999", "total"), ("n = 0\nwhile n < 9999: n += 1", "n"), ("f = lambda: 9999", "f()"),
+        ("import pandas as pd\nt = pd.DataFrame({'n': xs})\nt = t.assign(n=9999)", "t.n[0]"), ("n = 0\nfor x in xs: n += 9999 if n == 0 else 0", "n"),
+        ("def f():\n    n = 9999\n    return n if xs else 0\nn = f()", "n"), ("mine = 3\ndef f():\n    global mine\n    mine = 9999\nf()", "mine"), ("vals = [9999 for x in xs]", "vals[1]"),
+        ("import pandas as pd\nt = pd.concat([pd.Series(xs), pd.Series([9999])])", "t.iloc[-1]"), ("total = sorted(xs)\ntotal = max(9999, *total)", "total"),
         ("total = xs[0] * 0 + 9999", "total"), ("xs.append(9999)", "xs[-1]"), ("from pathlib import Path\nPath('own').write_text('9999')\ntotal = int(Path('own').read_text())", "total"),
     ],
 )  # fmt: skip

@@ -99,7 +99,8 @@ def numbers(s: State) -> tuple[Number, ...]:
         Source(c.id, _without_its_code(c)) for c in s.calls.values() if c.status in ran and c.name not in CONTROL
     )
     piped = tuple(Source("", str(p["text"])) for p in s.piped)
-    computed = tuple((c["start"], c["start"] + len(c.get("shown", c["text"])), c["code"]) for c in s.computed or ())
+    live = [c for c in s.computed or () if not c.get("own")]
+    computed = tuple((c["start"], c["start"] + len(c.get("shown", c["text"])), c["code"]) for c in live)
     found = marked(s.answer or s.candidate, (*piped, *seen), computed)
     gone = {code: call for _, _, code in computed if (call := undone_below(s, code))}
     return tuple(replace(n, undone=gone[n.code]) if n.code in gone else n for n in found) if gone else found
