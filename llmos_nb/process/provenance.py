@@ -10,13 +10,12 @@ from __future__ import annotations
 import ast
 import builtins
 import copy
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import BuiltinFunctionType, ModuleType
 from typing import Any
 
-from llmos_nb.policy.code import bound_by, inspect_code, parsed_code
+from llmos_nb.policy.code import bound_by, parsed_code
 from llmos_nb.tools import Call
 
 _DRAWS = ("random", "numpy.random")
@@ -94,15 +93,10 @@ class Provenance:
         bound = {n for s in body for node in ast.walk(s) for n in bound_by(node)}
         self._created |= {*call.changes.created} | (bound - self._namespace.keys())
         self._lines = {n for n, path in call.facts.get("took", ()) if path not in self._written}
-        self._lines |= {r.line for r in inspect_code(call.code).risks if self._reads(r.kind, r.target)}
         self._done.clear()
         self._run(body, under=False, sure=True)
         for name in changed - self._done:
             self._bind(name, Made(), sure=True)  # by what the code calls: nobody knows of what
-
-    def _reads(self, kind: str, target: str) -> bool:
-        """Return whether code reads a file that it names, by a library that opens files by itself."""
-        return kind == "foreign file" and os.path.isfile(target) and os.path.realpath(target) not in self._written  # noqa: PTH113
 
     # what expressions hold
 
