@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import builtins
 import copy
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import BuiltinFunctionType, ModuleType
@@ -36,11 +37,14 @@ class Made:
         Numbers and texts of the model's code that it may be, or may hold.
     code : ast.expr, optional
         What gives it again, on the variables as they are.
+    needs : frozenset of str
+        The names that this reads.
     """
 
     live: bool = False
     may_be: frozenset[float | str] = frozenset()
     code: ast.expr | None = None
+    needs: frozenset[str] = frozenset()
 
     def joined(self, other: Made) -> Made:
         """Return what is one or the other, or has both in it."""
@@ -67,7 +71,7 @@ class Provenance:
         self._namespace = namespace
         self._imports: dict[str, str] = {}
         self._created, self._done, self._written = set[str](), set[str](), set[str]()
-        self._lines = set[int]()
+        self._lines, self._needed_by = set[int](), defaultdict[str, set[str]](set)
         for call in steps:
             self._step(call)
 
@@ -101,11 +105,11 @@ class Provenance:
     # what expressions hold
 
     def _value(self, node: ast.AST, *, again: bool = True) -> Made:
-        takes = self._takes(node)
-        made = Made(takes or self.live(loads(node)), frozenset(self._direct(node)))
+        takes, needs = self._takes(node), frozenset(loads(node))
+        made = Made(takes or self.live(needs), frozenset(self._direct(node)))
         if takes or not isinstance(node, ast.expr):
             return made
-        made = replace(made, code=node)
+        made = replace(made, code=node, needs=needs)
         return made if again and not any(isinstance(n, _ONCE) for n in ast.walk(node)) else made.once()
 
     def _takes(self, node: ast.AST) -> bool:
@@ -157,9 +161,11 @@ class Provenance:
         if not sure and (old is not None or self._was_there(name)):
             made = (old or Made(live=True)).once().joined(made.once())
         self.made[name] = made
-        for other, known in self.made.items():
-            if known.code is not None and name in loads(known.code):  # that was another one
-                self.made[other] = known.once()
+        for needed in made.needs:
+            self._needed_by[needed].add(name)
+        for other in self._needed_by.pop(name, ()):
+            if name in self.made[other].needs:  # that was another one
+                self.made[other] = self.made[other].once()
         self._imports.pop(name, None)
         self._done.add(name)
 
