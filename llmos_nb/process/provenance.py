@@ -13,11 +13,11 @@ import copy
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from types import BuiltinFunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 from llmos_nb.policy.code import bound_by, parsed_code
-from llmos_nb.tools import Call
+from llmos_nb.tools import Call, libraries_name
 
 _DRAWS = ("random", "numpy.random")
 MOST = 60  # names whose code is put into an expression
@@ -264,12 +264,14 @@ class Provenance:
 
 
 def is_variable(name: str, namespace: Mapping[str, Any]) -> bool:
-    """Return whether a name holds a value, or a class that the notebook defines; ``*`` stands for all names."""
+    """Return whether a name holds a value, or what the user has written; ``*`` stands for all names."""
     if name not in namespace:
         return not hasattr(builtins, name)
     value = namespace[name]
     if isinstance(value, type):
         return bool(type.__getattribute__(value, "__module__") == "__main__")
+    if isinstance(value, FunctionType):
+        return not libraries_name(value.__code__.co_filename)
     return not isinstance(value, ModuleType | BuiltinFunctionType)
 
 

@@ -6,6 +6,7 @@ import mmap
 import os
 import random
 import sqlite3
+import statistics
 import sys
 import threading
 import time
@@ -356,11 +357,11 @@ def test_a_frame_of_polars_is_a_table_too():
         ("import pandas as pd\nt = pd.DataFrame({'n': xs})\nt = t.assign(n=9999)", "t.n[0]"), ("n = 0\nfor x in xs: n += 9999 if n == 0 else 0", "n"),
         ("def f():\n    n = 9999\n    return n if xs else 0\nn = f()", "n"), ("mine = 3\ndef f():\n    global mine\n    mine = 9999\nf()", "mine"), ("vals = [9999 for x in xs]", "vals[1]"),
         ("import pandas as pd\nt = pd.concat([pd.Series(xs), pd.Series([9999])])", "t.iloc[-1]"), ("total = sorted(xs)\ntotal = max(9999, *total)", "total"),
-        ("total = xs[0] * 0 + 9999", "total"), ("xs.append(9999)", "xs[-1]"), ("from pathlib import Path\nPath('own').write_text('9999')\ntotal = int(Path('own').read_text())", "total"),
+        ("total = xs[0] * 0 + 9999", "total"), ("total = mean([9999, 9999])", "total"), ("xs.append(9999)", "xs[-1]"), ("from pathlib import Path\nPath('own').write_text('9999')\ntotal = int(Path('own').read_text())", "total"),
     ],
 )  # fmt: skip
 async def test_a_name_that_holds_the_models_literal_is_the_models_word(script, step, code):
-    names = {"xs": [1, 2]}
+    names = {"xs": [1, 2], "mean": statistics.mean}
     proc = await answered(
         script, f"{{{{{code}}}}} of {{{{xs[0] + 2}}}}", names=names, turns=[python(step)], approve="auto"
     )
