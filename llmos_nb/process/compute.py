@@ -4,21 +4,20 @@ Each is evaluated in a copy of the process that holds the variables, which is th
 there, and what would act outside, or take something from outside, is refused where it happens. So looking is no act:
 it is done in every mode. What gives nothing is told to the model once, and shown as the code that it is.
 
-One that reads no variable, by itself or by what it calls, or only such as hold a literal of the model's own code, or
-whose value is a literal that stands in it, is the model's own word: its value takes its place, but does not count as
-computed.
+One that reads no variable, by itself or by what it calls, or only such as the model's own steps made of literals, or
+whose value is a literal that stands in it or in these, is the model's own word: its value takes its place, but does not
+count as computed.
 """
 
 from __future__ import annotations
 
 import ast
-import builtins
+import copy
 import math
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from types import BuiltinFunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from llmos_nb.errors import ToolError, UsageError
@@ -35,12 +34,14 @@ from llmos_nb.process.fields import (
     as_source,
     definitions,
     expressions,
+    in_tables,
     inert,
     parsed,
 )
 from llmos_nb.process.gate import judge, labels as gate_labels
 from llmos_nb.process.given import Filled, filled
 from llmos_nb.process.preview import forked
+from llmos_nb.process.provenance import Inlined, Made, Provenance, is_variable, loads
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import Compute
 from llmos_nb.tools import Call, Stopped
@@ -53,6 +54,7 @@ LONGEST, WHY = 4_000, 200  # characters of a value, and of a reason
 NEW = "\n\n"  # Markdown begins a block behind it
 TOO_MANY = f"an answer holds at most {MOST} expressions"
 _MARKDOWN = re.compile(r"\s*(?:\||#+ |[-*>] |\d+\. )")
+_BAR = re.compile(r"(?<!\\)\|")  # it would begin another cell
 _NO_VALUE = re.compile(
     r"<(?:bound method|built-in|function|method|class|module|slot wrapper) |<[a-zA-Z_][^\n]* at 0x[0-9a-f]+>"
 )
@@ -79,33 +81,34 @@ async def compute(run: Run, command: Compute) -> None:
         run.halt("paused", stop.by)
         return
     given += [Given(_denied(TOO_MANY)) for _ in found[MOST:]]
-    before = _earlier(run)
+    before, rows = _earlier(run), in_tables(answer)
     values: list[dict[str, Any]] = []
     errors: list[str] = []
     text, at = "", 0
     for expression, (field, code, _), (result, own, _) in zip(found, asked, given, strict=True):
         text += answer[at : expression.start]
         at = expression.end
-        known = before.get(code, {}) if not result.ok else _facts(result)
+        known = before.get(code, {}) if not result.ok else _facts(result, own)
         if not (result.ok or known):
             errors.append(f"{OPEN}{expression.code}{CLOSE}: {_why(run, result)}")
             text += as_source(expression.code)
             continue
-        shown = _text(result) if result.ok else known["text"]
+        said = _text(result) if result.ok else known["text"]
+        shown = _BAR.sub(r"\|", said) if any(a <= expression.start < b for a, b in rows) else said
         opens, closes = _fences(text, answer[at:], shown)
         text += opens + (field.before if field else "")
-        if not own:
-            value = {"start": len(text), "text": shown, "code": code}
-            values.append(value | {k: known[k] for k in ("format", "changes") if k in known})
+        if not own or (field is not None and _reads(run, field.value)):
+            value = {"start": len(text), "text": said, "code": code} | ({"shown": shown} if shown != said else {})
+            values.append(value | {k: known[k] for k in ("format", "changes", "own") if k in known})
         text += shown + closes
     _label(run, [g.came for g in given if g.result.ok])
     run.append(AnswerComputed(answer=text + answer[at:], values=values, errors=errors, place=place))
 
 
-def _facts(result: ToolResult) -> dict[str, Any]:
-    """Return by which format a value came about, and what its expression changed in the copy, where it did."""
-    changes = result.facts.get("changes")
-    return {"format": result.facts["format"], **({"changes": changes} if changes else {})}
+def _facts(result: ToolResult, own: bool) -> dict[str, Any]:
+    """Return by which format a value came about, what its expression changed there, and if it is the model's own."""
+    told = {"format": result.facts["format"], "changes": result.facts.get("changes"), "own": own}
+    return {k: v for k, v in told.items() if v or k == "format"}
 
 
 def _text(result: ToolResult) -> str:
@@ -181,25 +184,28 @@ def _a_value(result: ToolResult) -> ToolResult:
 
 async def _own_words(run: Run, look: Look, fields: Sequence[Field], results: Sequence[ToolResult]) -> list[bool]:
     """Return of each expression whether its value is the model's own word: no variable or only a literal gives it."""
+    steps = Provenance(run.state.surviving, {} if run.namespace is None else run.namespace)
     named = [{n.id for n in ast.walk(f.value) if isinstance(n, ast.Name)} for f in fields]
-    typed = literals.typed((c.code, not c.proposed) for c in run.state.surviving if c.name == "python")
-    typed = {n: v for n, v in typed.items() if any(n in names for names in named)}
-    still = [literals.holds(n, v) for n, v in typed.items()]
-    if not all(await _true(look, [" and ".join(f"({code})" for code in still)] if still else [])):  # one look for most
-        typed = {n: v for (n, v), held in zip(typed.items(), await _true(look, still), strict=True) if held}
-    nodes = [literals.folded(literals.inlined(f.value, typed)) for f in fields]
-    probes = [
-        [*literals.probes(node, f.spec or r.facts["format"], r.text.strip())] if r.ok else []
-        for node, f, r in zip(nodes, fields, results, strict=True)
-    ]
+    await _changed_since(look, steps, {n for names in named for n in names})
+    nodes = [literals.folded(Inlined(steps.made, f.value).visit(copy.deepcopy(f.value))) for f in fields]
+    shown = [(f.spec or r.facts.get("format", ""), r.text.strip()) for f, r in zip(fields, results, strict=True)]
+    probes = [[*literals.probes(n, *told)] if r.ok else [] for n, told, r in zip(nodes, shown, results, strict=True)]
     follow = iter(await _true(look, [p for each in probes for p in each]))
     follows = [any([next(follow) for _ in each]) for each in probes]
-    through = [{*r.facts.get("read", ())} - names - typed.keys() for r, names in zip(results, named, strict=True)]
-    live = [
-        _reads(run, n) or literals.calls_on(f.value, typed) or _live(run, by_calls)
-        for f, n, by_calls in zip(fields, nodes, through, strict=True)
-    ]
-    return [of or not reads for of, reads in zip(follows, live, strict=True)]
+    own = []
+    for names, node, told, gives, r in zip(named, nodes, shown, follows, results, strict=True):
+        read = loads(node) | ({*r.facts.get("read", ())} - names)
+        is_literal = gives or any(literals.is_shown(v, *told) for v in steps.may_be(node))
+        own.append(r.ok and (is_literal or not steps.live(read)))
+    return own
+
+
+async def _changed_since(look: Look, steps: Provenance, names: Container[str]) -> None:
+    """Take for a live variable what holds no longer the number or text that the model's step gave it."""
+    held = {n: m.code.value for n, m in steps.made.items() if n in names and type(m.code) is ast.Constant}
+    asked = [f"type({n}) is not type({v!r}) or {n} != {v!r}" for n, v in held.items()]
+    for name, changed in zip(held, await _true(look, asked), strict=True):
+        steps.made |= {name: Made(live=True)} if changed else {}
 
 
 async def _true(look: Look, codes: Sequence[str]) -> list[bool]:
@@ -210,28 +216,12 @@ async def _true(look: Look, codes: Sequence[str]) -> list[bool]:
 def reads(run: Run, code: str) -> bool:
     """Return whether an expression reads a variable, rather than constants, modules and what is built in."""
     field = parsed(code)
-    return field is not None and _reads(run, literals.folded(field.value))
+    return field is not None and _reads(run, field.value)
 
 
-def _reads(run: Run, node: ast.expr) -> bool:
-    nodes = [*ast.walk(node)]
-    names = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-    names -= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    names -= {n.arg for n in nodes if isinstance(n, ast.arg)}
-    return _live(run, names)
-
-
-def _live(run: Run, names: Iterable[str]) -> bool:
-    """Return whether one of these names holds a value, or a class that the notebook defines; ``*`` stands for all."""
-    none: dict[str, Any] = {}
-    here = none if run.namespace is None else run.namespace
-    return any(_is_of_notebook(here[n]) if n in here else not hasattr(builtins, n) for n in names)
-
-
-def _is_of_notebook(value: Any) -> bool:
-    if isinstance(value, type):
-        return bool(type.__getattribute__(value, "__module__") == "__main__")
-    return not isinstance(value, ModuleType | BuiltinFunctionType)
+def _reads(run: Run, value: ast.expr) -> bool:
+    here: dict[str, Any] = {} if run.namespace is None else run.namespace
+    return any(is_variable(n, here) for n in loads(literals.folded(value)))
 
 
 def hindrance(run: Run, code: str) -> tuple[str, Came]:

@@ -82,6 +82,15 @@ def inert(answer: str) -> str:
     return answer
 
 
+def in_tables(answer: str) -> Sequence[tuple[int, int]]:
+    """Return the stretches of an answer that are tables, with values in the places of its expressions."""
+    from llmos_nb.process.answers.markdown import tables  # the parser is slow to import
+
+    for x in expressions(answer):
+        answer = f"{answer[: x.start]}{_PART.sub(_like_a_value, answer[x.start : x.end])}{answer[x.end :]}"
+    return tables(answer)
+
+
 def _among(answer: str, of: Callable[[str], Sequence[tuple[int, int]]]) -> list[Expression]:
     """Return the expressions that begin in some of the stretches of a Markdown text."""
     if OPEN not in answer:

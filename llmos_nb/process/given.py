@@ -17,7 +17,7 @@ from llmos_nb.tools import Call
 from llmos_nb.tools.devices import WAIT
 
 _CALL, _PROCESS = re.compile(r"r(\d+)_(\d+)"), re.compile(r"p(\d+)")
-_NUMPY = re.compile(r"(?:np|numpy)\.\w+\((.+)\)")  # as it says its own numbers
+_NUMPY = re.compile(r"\b(?:np|numpy)\.\w+\(([^()]*)\)")  # as it says its own numbers
 
 
 class Filled(NamedTuple):
@@ -81,7 +81,8 @@ class _Names(ast.NodeTransformer):
         return self._put(_answer(self._state, int(of[1])), node is self._bare)
 
     def _put(self, text: str, as_it_is: bool) -> ast.expr:
-        self.found, value = True, _plain(text)
+        self.found, text = True, _NUMPY.sub(r"\1", text)
+        value = _plain(text)
         spelled = repr(text if as_it_is and not isinstance(value, str) else value)
         return ast.parse(spelled, mode="eval").body
 
@@ -119,9 +120,8 @@ def _answer(s: State, pid: int) -> str:
 
 def _plain(text: str) -> Any:
     """Return the plain value that a text spells; the text where it spells none."""
-    number = _NUMPY.fullmatch(text)
     try:
-        value = ast.literal_eval(number[1] if number else text)
+        value = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text
     return text if isinstance(value, tuple) and not text.startswith("(") else value  # 1,234

@@ -1,4 +1,5 @@
 from . import reads as reads, reentry as reentry
+from .acting import libraries_name as libraries_name
 from .caching import places as places
 from .call import (
     CHANGES as CHANGES,

@@ -67,6 +67,8 @@ class Watch:
         Files and folders that `tempfile` made in steps.
     hosts : dict of str to str
         The host by each address that steps found it to have.
+    took : dict of int to None
+        Lines of the step's code in which something came over the network, or may have.
     """
 
     def __init__(self, context: CallContext) -> None:
@@ -75,6 +77,7 @@ class Watch:
         self.refused: EffectRefused | None = None
         self.scratch = _scratch
         self.hosts = _hosts
+        self.took: dict[int, None] = {}
         self._permitted: set[Said] = set()
         self._paths: dict[str, dict[str, None]] = {kind: {} for kind in _CHANGES}
         self._folders: set[str] = set()
@@ -95,6 +98,8 @@ class Watch:
         """
         if (kind, what) not in self._permitted and kind not in (HANDLE, "thread"):
             self._permit(kind, what)
+        if kind == "network":
+            self.took[reentry.standing()[0]] = None
         if self.over or kind in _NO_CHANGE:  # it was permitted, and stands on the record of its process
             return
         if kind in self._paths:

@@ -33,6 +33,7 @@ from llmos_nb.tools.acting import SITES, names_folder
 from llmos_nb.tools.caching import caches
 from llmos_nb.tools.events import in_open_folders, writes
 from llmos_nb.tools.protocol import CallContext, current_call
+from llmos_nb.tools.reentry import standing
 
 MOST = 200  # files
 HASHED_BYTES = 4 << 30  # of larger files only the size is kept
@@ -75,6 +76,8 @@ class Reads:
         The same, with those that were not there yet.
     beyond : set of str
         Real paths of files that it read when it had read so many that no more is kept of each.
+    took : dict of (int, str) to None
+        In which line of a step's code what was opened: the real path.
     missed : int
         How many openings could not be noted.
     begun : int
@@ -91,6 +94,7 @@ class Reads:
     databases: set[str] = field(default_factory=set)
     connected: set[str] = field(default_factory=set)
     beyond: set[str] = field(default_factory=set)
+    took: dict[tuple[int, str], None] = field(default_factory=dict)
     missed: int = 0
     begun: int = field(default_factory=time.time_ns)
     approved: Callable[[], int] = lambda: 0
@@ -160,6 +164,7 @@ class Reads:
     def _read(self, path: str, real: str) -> None:
         if real.startswith(_OTHERS) or real.endswith(_LEFT_OUT):
             return
+        self._take(real)
         start = "" if os.path.isabs(path) else os.getcwd()  # noqa: PTH109, PTH117 - at each opening
         if (path, start) in self.files:
             return
@@ -172,6 +177,11 @@ class Reads:
             self.beyond.add(real)
         elif os.path.isfile(real):  # noqa: PTH113 - a text
             self.files[path, start] = (known.st_size, known.st_mtime_ns, real)
+
+    def _take(self, real: str) -> None:
+        line = standing()[0]
+        if line and len(self.took) < MOST and os.path.isfile(real):  # noqa: PTH113 - a text
+            self.took[line, real] = None
 
     def plain(self) -> dict[str, Any]:
         """Return it as plain data, contents not yet hashed; of many files their folders, ending as such."""
@@ -296,6 +306,7 @@ def _note(found: Reads, event: str, args: tuple[Any, ...]) -> None:
         found.uses(path)
         found.connected.add(path)
         found.databases.update([path] if os.path.isfile(path) else ())  # noqa: PTH113 - a text
+        found._take(path)
     elif event == "os.mkdir":
         made = os.path.realpath(os.fsdecode(args[0]))
         found.written.update(() if os.path.exists(made) else [made])  # noqa: PTH110 - a text

@@ -30,9 +30,11 @@ def own_folder(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
-def process(folder, goal, *steps, answer, after=None):
+def process(folder, goal, *steps, answer, after=None, before=()):
     folder.mkdir(exist_ok=True)
     run = ProcessRun(goal, folder, goal.split()[0].lower(), after=after)
+    for own in before:
+        run.user(own)
     run.begin()
     for step in steps:
         run.step(step)
@@ -196,7 +198,8 @@ def test_an_answer_of_the_clock_is_said_to_be_compared_with_nothing(tmp_path):
 
 def pair(tmp_path):
     """An exported notebook whose journal stands beside it."""
-    run = process(tmp_path, "Count them", "sales = [1, 5, 9]", answer="There are {{len(sales)}}, or 4 it was.")
+    said = "There are {{len(sales)}}, or 4 it was."
+    run = process(tmp_path, "Count them", "most = max(sales)", answer=said, before=["sales = [1, 5, 9]"])
     return export(kept(run, tmp_path / "home"), tmp_path / "out" / "x.ipynb")
 
 

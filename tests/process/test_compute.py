@@ -133,6 +133,20 @@ async def test_value_of_several_lines_stands_in_a_block_of_its_own(script, said,
     assert [n.kind for n in answers.numbers(proc.run.state)] == ["computed"] and same_as_folded(proc)
 
 
+async def test_a_bar_in_a_value_begins_no_cell(script):
+    said = "| a | n |\n|---|--:|\n| {{name}} | {{n}} |\n\n{{name}} has {{ (n|0) }}."
+    proc = await answered(script, said, names={"name": "x|7", "n": 12})
+    assert proc.answer == "| a | n |\n|---|--:|\n| x\\|7 | 12 |\n\nx|7 has 12."
+    found = answers.numbers(proc.run.state)
+    assert [n.text for n in found] == ["x\\|7", "12", "x|7", "12"] and {n.kind for n in found} == {"computed"}
+    assert [v["text"] for v in proc.run.state.computed] == ["x|7", "12", "x|7", "12"] and same_as_folded(proc)
+
+
+async def test_nothing_is_evaluated_in_code_in_html(script):
+    proc = await answered(script, "<code>{{xs}}</code> {{xs[0]}}", names={"xs": [1, 2]})
+    assert proc.answer == "<code>`xs`</code> 1"
+
+
 async def test_first_line_of_a_table_keeps_its_place_over_the_columns(script):
     proc = await answered(script, "{{table}}", names={"table": "   x\na  1\n"})
     assert proc.answer == "```text\n   x\na  1\n```"

@@ -34,6 +34,8 @@ def told(proc):
         ("print('1,234')", "{{r1_0}}", "1,234", "seen"),
         ("print('before', 7)\nxs[1] + 1", "{{r1_0}}", "6", "seen"),
         ("import numpy as np\nnp.float64(xs[0]) / 8", "{{r1_0:.0f}}", "154", "typed"),
+        ("import numpy as np\nnp.float64(xs[0]) / 8", "{{r1_0}}", "154.3125", "seen"),
+        ("import numpy as np\n{'a': np.int64(xs[1])}", "{{r1_0['a']}}", "5", "seen"),
         ("xs[0]", "{{sum(1 for _ in xs)}}", "2", "computed"),
     ],
 )

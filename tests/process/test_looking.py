@@ -6,9 +6,11 @@ import mmap
 import os
 import random
 import sqlite3
+import statistics
 import sys
 import threading
 import time
+from contextlib import closing
 from multiprocessing import shared_memory
 from pathlib import Path
 
@@ -40,7 +42,7 @@ async def answered(script, *texts, names, turns=(), **options):
 
 
 def codes(proc):
-    return [v["code"] for v in proc.run.state.computed]
+    return [v["code"] for v in proc.run.state.computed if not v.get("own")]
 
 
 @pytest.mark.parametrize("mode", ["risky", "plan", "step", "auto", "never"])
@@ -345,12 +347,25 @@ def test_a_frame_of_polars_is_a_table_too():
         ("total = 9999", "total"), ("total = 9999", "total:,d"), ("a, b = 9000, 999\ntotal = a + b", "total"),
         ("by = {'a': 9999}\nprint(by)", "by['a']"), ("total: int = 9998\ntotal += 1", "total"),
         ("total = 9999", "total if xs else 0"), ("vals = [9999, 99]", "max(vals)"), ("total = 9999.0", "round(total)"), ("n = [9999][0]", "n"),
-        ("total = 9999", "xs and total"), ("total = sum(xs)\ntotal = 9999", "total"),
+        ("total = 9999", "xs and total"), ("total = sum(xs)\ntotal = 9999", "total"), ("total, n = 9999, 3", "total"), ("print(total := 9999)", "total"),
+        ("for total in [9999]: pass", "total"), ("def total(): return 9999", "total()"), ("total = int('9999')", "total"), ("total = max(9999, 0)", "total"),
+        ("import pandas as pd\nt = pd.DataFrame({'n': [9999, 5]})", "t.n.max()"), ("import pandas as pd\nt = pd.DataFrame({'n': [9900, 99]})", "t.n.sum()"),
+        ("import io, pandas as pd\nt = pd.read_csv(io.StringIO('n\\n9999'))", "t.n[0]"), ("if xs: total = 9999\nelse: total = 3", "total"), ("total = float(9999)", "total:.0f"),
+        ("exec('total = 9999')", "total"), ("globals()['total'] = 9999", "total"), ("class A: total = 9999", "A.total"),
+        ("total = max(len(xs), 9999)", "total"), ("by = {'a': len(xs)}\nby['b'] = 9999", "by['b']"), ("vals = [9999] * 3", "sum(vals) / len(vals):.0f"),
+        ("try: total = int(xs[0] / 0)\nexcept ZeroDivisionError: total = 9999", "total"), ("n = 0\nwhile n < 9999: n += 1", "n"), ("f = lambda: 9999", "f()"),
+        ("import pandas as pd\nt = pd.DataFrame({'n': xs})\nt = t.assign(n=9999)", "t.n[0]"), ("n = 0\nfor x in xs: n += 9999 if n == 0 else 0", "n"),
+        ("def f():\n    n = 9999\n    return n if xs else 0\nn = f()", "n"), ("mine = 3\ndef f():\n    global mine\n    mine = 9999\nf()", "mine"), ("vals = [9999 for x in xs]", "vals[1]"),
+        ("import pandas as pd\nt = pd.concat([pd.Series(xs), pd.Series([9999])])", "t.iloc[-1]"), ("total = sorted(xs)\ntotal = max(9999, *total)", "total"),
+        ("total = xs[0] * 0 + 9999", "total"), ("total = mean([9999, 9999])", "total"), ("xs.append(9999)", "xs[-1]"), ("from pathlib import Path\nPath('own').write_text('9999')\ntotal = int(Path('own').read_text())", "total"),
     ],
 )  # fmt: skip
 async def test_a_name_that_holds_the_models_literal_is_the_models_word(script, step, code):
-    proc = await answered(script, f"{{{{{code}}}}} of {{{{sum(xs)}}}}", names={"xs": [1, 2]}, turns=[python(step)])
-    assert proc.answer.replace(",", "") == "9999 of 3" and codes(proc) == ["sum(xs)"]
+    names = {"xs": [1, 2], "mean": statistics.mean}
+    proc = await answered(
+        script, f"{{{{{code}}}}} of {{{{xs[0] + 2}}}}", names=names, turns=[python(step)], approve="auto"
+    )
+    assert proc.answer.replace(",", "") == "9999 of 3" and codes(proc) == ["xs[0] + 2"]
 
 
 @pytest.mark.parametrize(
@@ -358,15 +373,44 @@ async def test_a_name_that_holds_the_models_literal_is_the_models_word(script, s
     [
         ("total = len(xs)", "total"), ("total = 2\ntotal = len(xs)", "total"), ("total = 1\ntotal += len(xs) - 1", "total"),
         ("out = []\nfor x in xs: out.append(x)", "len(out)"), ("n = 0\nfor x in xs: n += 1", "n"),
-        ("by = {}\nby['a'] = len(xs)", "by['a']"), ("total = float(2)", "total"), ("k = 2", "sum(x * k for x in xs) - 4"),
-        ("if xs: total = 2\nelse: total = 3", "total"), ("def total(): return 2", "total()"), ("total = mine", "total"),
-        ("%time total = 2", "xs[1]"), ("n = xs[1]", "n"), ("vals = [1, 1]", "sum(vals)"), ("vals = [1, 5]", "len(vals)"),
+        ("by = {}\nby['a'] = len(xs)", "by['a']"), ("total = float(xs[1])", "total"), ("k = 2", "sum(x * k for x in xs) - 4"),
+        ("if xs: total = xs[1]\nelse: total = 3", "total"), ("def total(): return len(xs)", "total()"), ("total = mine", "total"),
+        ("%time total = 2", "xs[1]"), ("%time total = len(xs)", "xs[1]"), ("n = xs[1]", "n"), ("vals = [x - 1 for x in xs]", "sum(vals) + 1"),
+        ("import random\ndrawn = random.sample(range(9), 2)", "len(drawn)"), ("rows = []\nfor x in xs:\n    if x: rows += [x]", "len(rows)"),
+        ("by = {}\nfor x in xs: by[x] = by.get(x, 0) + 1", "len(by)"), ("total = max(xs)\ntotal = max(total, 0)", "total"), ("class A:\n    def n(self): return len(xs)", "A().n()"),
     ],
 )  # fmt: skip
 async def test_a_name_that_holds_what_data_gave_is_computed(script, step, code):
     names = {"xs": [1, 2], "mine": 2}
     proc = await answered(script, f"{{{{{code}}}}}", names=names, turns=[python(step)], approve="auto")
     assert codes(proc) == [code] and proc.answer in ("2", "2.0")
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "import pandas as pd\nt = pd.read_csv('t.csv')\ntotal, own = t.n.sum(), int('5')",
+        "from pathlib import Path\n\n\ndef lines():\n    return Path('t.csv').read_text().split()\n\n\ntotal, own = int(lines()[1]), 5",
+        "import csv\nown = int('5')\nwith open('t.csv') as file:\n    rows = list(csv.DictReader(file))\ntotal = sum(int(r['n']) for r in rows)",
+        "import sqlite3\ndb = sqlite3.connect('t.db')\nrows = db.execute('select n from t').fetchall()\ndb.close()\ntotal, own = rows[0][0], max(5, 0)",
+        "import random\nown = max(5, 0)\ntotal = 12 + 0 * random.random()",
+    ],
+)
+async def test_what_a_step_took_from_outside_is_live_and_what_stands_beside_it_is_not(script, step):
+    Path("t.csv").write_text("n\n12\n")
+    with closing(sqlite3.connect("t.db")) as db:
+        db.executescript("create table t(n); insert into t values (12)")
+    proc = await answered(script, "{{own}} of {{total:.0f}}", names={}, turns=[python(step)], approve="auto")
+    assert (proc.answer, codes(proc)) == ("5 of 12", ["total:.0f"])
+
+
+@pytest.mark.out_of_process
+async def test_what_an_isolated_step_took_from_a_file_is_live(script):
+    Path("t.csv").write_text("n\n12\n")
+    step = python("from pathlib import Path\nown = int('5')\ntotal = int(Path('t.csv').read_text()[2:])")
+    model = script(step, {"text": "{{own}} of {{total}}"})
+    proc = await llmos.run("Read `t.csv`.", model=model, namespace={}, approve="auto", isolate=True)
+    assert (proc.answer, codes(proc)) == ("5 of 12", ["total"])
 
 
 async def test_the_users_variable_is_live_though_a_step_held_a_literal_there(script):

@@ -52,6 +52,20 @@ def effects(device, code, acting=None):
     return result.facts["effects"]
 
 
+def test_the_line_in_which_something_comes_over_the_network_or_from_a_file_is_noted(device, server, tmp_path):
+    (tmp_path / "t.csv").write_text("7")
+    code = f"""
+from urllib.request import urlopen
+own = int('5')
+with urlopen('http://127.0.0.1:{server.server_port}/', b'x') as page:
+    read = page.read()
+rows = (folder / 't.csv').read_text()
+(folder / 'made').write_text(rows)"""
+    result = asyncio.run(device.run(code, CallContext("r1.0", "key", 30.0)))
+    assert result.ok, result.text
+    assert result.facts["took"] == [[6, str((tmp_path / "t.csv").resolve())], [4, "network"]]
+
+
 ACTS = {
     "open": ("open(folder / 'a', 'w').close()", "write"),
     "append": ("with open(str(folder / 'a'), 'ab') as f: f.write(b'x')", "write"),

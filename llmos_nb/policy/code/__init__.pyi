@@ -1,4 +1,4 @@
-from .inspection import code_names as code_names, inspect_code as inspect_code
+from .inspection import code_names as code_names, inspect_code as inspect_code, parsed_code as parsed_code
 from .names import (
     Surroundings as Surroundings,
     bound_by as bound_by,

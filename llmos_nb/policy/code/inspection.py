@@ -251,6 +251,11 @@ def code_names(code: str) -> frozenset[str] | None:
     return frozenset((*_named(tree), *seen.reads, *seen.writes))
 
 
+def parsed_code(code: str) -> ast.Module | None:
+    """Return code as a tree, also with magics and ``!commands``; None for what cannot be parsed."""
+    return _parsed(code)[0]
+
+
 def _named(tree: ast.Module) -> Iterator[str]:
     """Yield the names in code, and the modules that it imports: what they hold it may reach, by whatever name."""
     for node in ast.walk(tree):

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 _ALIKE = str.maketrans("‐‑−﹣－٫٬’", "-----.,'")  # what is read as another sign; never another length
 _BLANK = str.maketrans("\u00a0\u2009\u202f", "   ")
 _GAP = "'_\u2009\u202f\u00a0"  # what may stand between groups of three digits, besides a comma or a point
 _DATE = "\0"  # stands for each letter of a date while numbers are looked for
-_NAME = r"[A-ZÄÖÜ][a-zäöü]{2,8}\.?"
+_NAME = r"[A-ZÄÖÜ][a-zäöü]{2,8}"
 _YEAR = r"(?P<y>(?:1[6-9]|2[01])\d\d)\b"
 _DAYS = (
     re.compile(r"(?P<y>\d{4})([-/])(?P<m>\d{1,2})\2(?P<d>\d{1,2})(?!\d)"),
@@ -23,9 +23,9 @@ _DAYS = (
     re.compile(
         r"(?:datetime\.)?(?:date|datetime)\((?P<y>\d{4}), (?P<m>\d{1,2}), (?P<d>\d{1,2})(?=\)|, )"
     ),  # as Python shows one
-    re.compile(rf"(?P<d>\d{{1,2}})(?:st|nd|rd|th|\.)? (?:of )?(?P<name>{_NAME}),?(?: {_YEAR})?"),
-    re.compile(rf"(?P<name>{_NAME}) (?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?![\w:]|[.,]\d| ?%)(?:,? {_YEAR})?"),
-    re.compile(rf"(?P<name>{_NAME}),? {_YEAR}"),
+    re.compile(rf"(?P<d>\d{{1,2}})(?:st|nd|rd|th|\.)? (?:of )?(?P<name>{_NAME}|[a-zäöü]{{3,9}})\b(?:\.?,? {_YEAR})?"),
+    re.compile(rf"(?P<name>{_NAME})\.? (?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?![\w:]|[.,]\d| ?%)(?:,? {_YEAR})?"),
+    re.compile(rf"(?P<name>{_NAME})\.?,? {_YEAR}"),
     re.compile(r"(?P<y>\d{4})-(?P<m>0[1-9]|1[0-2])(?![-\d])"),
 )
 _BEFORE = r"(?<![\w.^])(?<!\d,)"  # no name, version, power, footnote or list goes on here
@@ -39,8 +39,17 @@ _TOKEN = re.compile(
     r"|(?P<raised>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3}))"
     r"|(?<=10)(?<!\d10)(?<![.,]10)(?:(?:\^|\*\*)(?P<of_ten>[-+]?\d{1,3})(?!\d|[.,]\d)|(?P<ten_raised>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3})))?(?P<tail>[\w^\ufe0f\u20e3]*)"
 )
+_FURTHER = r"(?: ?[-–/&] ?|,? [a-zäöü]{1,3} |, )"  # between two days of a month: 12 and 14, 12–14
+_DAY_BEFORE = re.compile(rf"(?<![\w.,:/-])(\d{{1,2}})(?:st|nd|rd|th|\.)?{_FURTHER}\Z")
+_DAY_BEHIND = re.compile(rf"{_FURTHER}(\d{{1,2}})(?:st|nd|rd|th|\.)?(?![\w:/-]|[.,]\d| ?%)")
+_HALF = re.compile(r"[ \u00a0\u202f]?([aApP])\.?[mM]\b")
+_TELEPHONE = re.compile(  # +49 30 1234567, (030) 1234567; +49 300 500 may be a sum
+    r"(?<![\w.])(?!\+\d{1,3}(?: \d{3})+(?![ /-]?\d))\+\d{1,3}(?:[ /-]\(?\d{2,}\)?){2,}"
+    r"|(?<![\w.,])(?:\(0\d{2,4}\) |0\d{2,4}[/-])\d{3,}(?:[ -]\d{2,})*"
+)
 _ADDRESS = re.compile(r"(?:https?://|www\.)[^\s<>)|]+|\b[\da-fA-F]{8}-(?:[\da-fA-F]{4}-){3}[\da-fA-F]{12}\b|&#\w+;")
 _OF_A_NAME = re.compile(r"[^\W\d_][\w./-]*[-/]\Z")
+_OF_A_FILE = re.compile(r"\.[^\W\d_]")  # 42.csv
 _SCALE = re.compile(
     r"(?:(?P<k>[kK]|[ \u00a0\u202f]?(?:thousand|[tT]ausend|[tT]sd\.?))"
     r"|(?P<M>M|[ \u00a0\u202f]?(?:[mM]illion(?:en)?|[mM]io\.?))"
@@ -85,7 +94,11 @@ class Literal:
     value : Decimal, tuple of (int, int, int), or str
         What it says.
     bare : Literal, optional
-        The number alone, where a month may only stand before it: "in May 12 stations".
+        The number alone, where a month may only stand beside it: "in May 12 stations".
+    month : int
+        Of a `bare` one, the month that stands beside it; else 0.
+    also : str
+        Of a full hour, as in ``7 pm``, the time that it says as well.
     glued : str
         With the letters that stand at it: ``12B``, which is another gate than 12.
     """
@@ -94,6 +107,8 @@ class Literal:
     end: int
     value: Value
     bare: Literal | None = None
+    month: int = 0
+    also: str = ""
     glued: str = ""
 
 
@@ -104,12 +119,15 @@ def literals(text: str, decimal_comma: bool = False) -> tuple[Literal, ...]:
     ----------
     text : str
         Any text. What has letters before its digits is a name (``r2``, ``COVID-19``), and so is what has more digits
-        behind letters (``7f3a``), or stands in an address; ``1.2.3`` is no number. Days with slashes (``3/5/2024``)
-        and digits behind a zero (``0042``) say what is spelled: which is the month, and whether it counts, is unknown.
+        behind letters (``7f3a``), or stands in an address, a file's name or a telephone's number; ``1.2.3`` is no
+        number. Days with slashes (``3/5/2024``) of which nobody knows which is the month, and digits behind a zero
+        (``0042``), say what is spelled.
     decimal_comma : bool
         Whether ``1,234`` is one and a bit, as in German, rather than a thousand; see `has_decimal_comma`.
     """
-    plain = _ADDRESS.sub(lambda m: "x" * len(m.group()), text.translate(_ALIKE))
+    plain = text.translate(_ALIKE)
+    for no_number in (_ADDRESS, _TELEPHONE):
+        plain = no_number.sub(lambda m: "x" * len(m.group()), plain)
     dates = [*_dates(plain.translate(_BLANK))]
     parts, at = [], 0
     for date in sorted(dates, key=lambda each: each.start):
@@ -154,7 +172,7 @@ def has_decimal_comma(text: str) -> bool:
 
 
 def _dates(text: str) -> Iterator[Literal]:
-    taken = set[int]()
+    taken, named = set[int](), list[Literal]()
     for pattern in _DAYS:
         for m in pattern.finditer(text):
             start, end = m.span()
@@ -165,8 +183,27 @@ def _dates(text: str) -> Iterator[Literal]:
             day = int(g.get("d") or 0)
             if 1 <= month <= 12 and day <= 31:
                 taken.update(range(start, end))
-                bare = Literal(*m.span("d"), Decimal(day)) if m[0].endswith(f" {g.get('d')}") else None
-                yield Literal(start, end, (int(g.get("y") or 0), month, day), bare)
+                # beside a month's name alone nobody knows whether a number is a day
+                unsure = day and g.get("name") and not g.get("y") and (m[0][-1].isdigit() or m[0].islower())
+                bare = Literal(*m.span("d"), Decimal(day), month=month) if unsure else None
+                date = Literal(start, end, (int(g.get("y") or 0), month, day), bare)
+                named += [date] if day and g.get("name") else []
+                yield date
+    for date in named:
+        yield from (x for x in _further(text, date) if x.start not in taken)
+
+
+def _further(text: str, known: Literal) -> Iterator[Literal]:
+    """Return what may be further days of the same month, as the 12 of "12 and 14 May"."""
+    assert isinstance(known.value, tuple)  # noqa: S101 - it is a day
+    year, month, _ = known.value
+    first = text[known.start].isdigit()
+    at = known.start if first else known.end
+    while m := _DAY_BEFORE.search(text, max(at - 12, 0), at) if first else _DAY_BEHIND.match(text, at):
+        bare = Literal(*m.span(1), Decimal(m[1]), month=month)
+        if 1 <= int(m[1]) <= 31:
+            yield replace(bare, value=(year, month, int(m[1])), bare=bare, month=0)
+        at = m.start(1) if first else m.end(1)
 
 
 def _joins(letter: str) -> bool:
@@ -183,11 +220,19 @@ def _numbers(text: str, decimal_comma: bool) -> Iterator[Literal]:
         if m["time"]:
             yield Literal(*m.span(), _time(m))
         elif m["day"]:
-            yield Literal(*m.span(), m["day"])
-        elif m["tail"] and any(c.isdigit() or c in "_\u20e3" for c in m["tail"]):
+            yield Literal(*m.span(), _slashed(m["day"]))
+        elif any(c.isdigit() or c in "_\u20e3" for c in m["tail"]) or _OF_A_FILE.match(text, m.end()):
             continue
         elif not (text[m.start() - 1 : m.start()] in ("-", "/") and _OF_A_NAME.search(text, m.start() - 40, m.start())):
             yield from _read(m, decimal_comma)
+
+
+def _slashed(day: str) -> Value:
+    """Return a day with slashes where it is known which is the month: it is at most 12, or both are the same."""
+    one, other, year = map(int, day.split("/"))
+    if len(day.rpartition("/")[2]) < 4 or (max(one, other) <= 12 and one != other):
+        return day
+    return year, min(one, other), max(one, other)
 
 
 def _time(m: re.Match[str]) -> str:
@@ -199,6 +244,10 @@ def _time(m: re.Match[str]) -> str:
 
 
 def _read(m: re.Match[str], decimal_comma: bool) -> Iterator[Literal]:
+    if (half := _HALF.match(m.string, m.end("body"))) and m["body"].isdigit() and 1 <= int(m["body"]) <= 12:
+        hour = int(m["body"]) % 12 + 12 * (half[1] in "pP")
+        yield Literal(*m.span("body"), Decimal(hour), also=f"{hour}:00")
+        return
     body, sign = m["body"], "" if (m["sign"] or "+")[0] == "+" else "-"
     of_ten = m["of_ten"] or m["ten_raised"]  # of 10^6, whose body is the 10
     power = int((m["e"] or m["power"] or m["raised"] or of_ten or "0").translate(_RAISED)) - bool(of_ten)
@@ -218,8 +267,24 @@ def _read(m: re.Match[str], decimal_comma: bool) -> Iterator[Literal]:
     elif plain is not None:
         if scale := _SCALE.match(m.string, end):
             power += 3 * (1 + ("k", "M", "B").index(scale.lastgroup or "k"))
-        glued = f"{body}{m['tail']}" if m["tail"] and not scale else ""
+        glued = f"{body}{m['tail']}" if m["tail"] not in ("", _ordinal(body)) and not scale else ""
         yield Literal(m.start(), end, Decimal(f"{sign}{plain}E{power}"), glued=glued)
+
+
+def _ordinal(body: str) -> str:
+    """Return what an English ordinal ends with: of 22 it is nd."""
+    teen = body[-2:-1] == "1"
+    return "th" if teen else {"1": "st", "2": "nd", "3": "rd"}.get(body[-1], "th")
+
+
+def is_of_month(line: str, number: Literal) -> bool:
+    """Return whether a line of a result is about months: it names one, or has the month of a number beside that."""
+    if any(_month(word) for word in re.findall(r"[^\W\d_]{3,}", line)):
+        return True
+    found = [x.value for x in literals(line)]
+    if number.value in found:
+        found.remove(number.value)
+    return any((v[1] if isinstance(v, tuple) else v) in (number.month, f"{number.month:02}") for v in found)
 
 
 def _plain(body: str, decimal_comma: bool) -> str | None:

@@ -7,13 +7,14 @@ where they matched.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.helpers import parseLinkLabel
 from markdown_it.rules_inline import StateInline, autolink, backtick, html_inline, image, link
+from markdown_it.token import Token
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.footnote import footnote_plugin
 
@@ -24,7 +25,10 @@ _FORMULA = re.compile(
     r"|(?<!\d)\$(?![\s$])(?!\d[\d.,]*\s[^$\\^_=]*[^\W\d_]{2})(?:\\.|[^$\\])+(?<!\s)\$(?!\d)",  # no amounts: $1 to 3$
     re.DOTALL,
 )
-_RAISED = re.compile(r"<(su[bp])>[^<\n]*</\1>")
+# What HTML raises or lowers, and what it shows as code: 10<sup>5</sup>, <code>42</code>
+_ELEMENT = re.compile(r"<(su[bp]|code|kbd|pre|samp|tt)\b[^>]*>.*?</\1>", re.DOTALL | re.IGNORECASE)
+_BREAK = re.compile(r"<br\b", re.IGNORECASE)
+_OPEN, _CLOSE = "\ufdd0", "\ufdd1"  # no letters: they never stand in a text
 
 
 def _formula(state: StateInline, silent: bool) -> bool:
@@ -57,8 +61,8 @@ def _noting(rule: _Rule, markup: bool, from_label: bool = False) -> _Rule:
         found = rule(state, silent)
         only_text = len(state.tokens) == known and state.pending != pending
         if found and not silent and not only_text:
-            raised = _RAISED.match(state.src, start)  # 10<sup>5</sup>, CO<sub>2</sub>
-            span = (end, max(state.pos, raised.end() if raised else 0))
+            element = _ELEMENT.match(state.src, start)
+            span = (end, max(state.pos, element.end() if element else 0))
             state.env["not_prose"].append(span)
             state.env["markup"] += [span] if markup else []
         return found
@@ -91,6 +95,43 @@ def prose(text: str) -> tuple[Span, ...]:
 def markup(text: str) -> tuple[Span, ...]:
     """Return the stretches that are HTML, or the address of a link or picture; with its words, of a picture."""
     return _stretches(text)[1]
+
+
+def tables(text: str) -> tuple[Span, ...]:
+    """Return the stretches that are tables, by whole lines."""
+    starts = [0, *(m.end() for m in re.finditer(r"\r\n?|\n", text)), len(text)]
+    found = (t.map for t in _parser().parse(text) if t.type == "table_open" and t.map)
+    return tuple((starts[first], starts[min(last, len(starts) - 1)]) for first, last in found)
+
+
+def shown(text: str, parts: Sequence[Span]) -> Iterator[tuple[str, Span]]:
+    """Return of parts of a text, in order, the line in which each is seen once the text is shown, and where in it.
+
+    Of HTML nothing is seen but what stands between tags, and of an entity such as ``&minus;`` the sign.
+    """
+    pieces, at = list[str](), 0
+    for start, end in parts:
+        pieces += [text[at:start], _OPEN, text[start:end], _CLOSE]
+        at = end
+    parser, known = _parser(), dict[str, Any]()
+    for token in parser.parse("".join([*pieces, text[at:]]), known):
+        if token.type != "inline":
+            continue
+        env: dict[str, Any] = {"references": known.get("references", {}), "not_prose": [], "markup": []}
+        children: list[Token] = []
+        parser.inline.parse(token.content, parser, env, children)
+        seen = "".join(map(_seen, children))
+        line = re.sub(f"[{_OPEN}{_CLOSE}]", "", seen)
+        for m in re.finditer(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}", seen):
+            start = m.start() - len(re.findall(f"[{_OPEN}{_CLOSE}]", seen[: m.start()]))
+            yield line, (start, start + len(m[1]))
+
+
+def _seen(token: Token) -> str:
+    """Return what is seen of a piece of a line."""
+    if token.type == "html_inline":
+        return " " * bool(_BREAK.match(token.content))
+    return token.content if token.content else "" if token.nesting else " "
 
 
 @lru_cache(maxsize=32)

@@ -16,8 +16,16 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Literal as OneOf
 
-from llmos_nb.process.answers.literals import Literal, Value, clocks, columns, has_decimal_comma, literals
-from llmos_nb.process.answers.markdown import prose
+from llmos_nb.process.answers.literals import (
+    Literal,
+    Value,
+    clocks,
+    columns,
+    has_decimal_comma,
+    is_of_month,
+    literals,
+)
+from llmos_nb.process.answers.markdown import prose, shown
 from llmos_nb.process.fields import parsed
 from llmos_nb.process.state import CONTROL, State
 from llmos_nb.tools import Call
@@ -33,8 +41,11 @@ _QUOTED_CODE = re.compile(r"[> ]*\d+ (.*)")
 _ZONE = re.compile(r"[-+]\d\d:\d\d\Z")
 _PERCENT = re.compile(r"[ \u00a0\u202f]?[%٪]")
 _HEAD = re.compile(r"\|[^\n]*\|\n\|[-:| ]+\|(?:\n|\Z)")
+_WORD = re.compile(r"\|[^|]*[^\W\d_]")
 _UNIT = re.compile(r"[\s%٪‰€$£¥°*_]*")  # what stands beside a number in a cell that says nothing else
-_DIGIT_BEFORE, _DIGIT_BEHIND = re.compile(r"\d[.,'_]?\Z"), re.compile(r"[.,'_]?\d")
+_BEHIND = re.compile(r"[.,']?[\w^]+|[ \u00a0\u202f]?[¼-¾⅐-⅞]")  # 7.5, 7_5, 7e5, 7^5, 7 ½
+_BEFORE = re.compile(r"[\w^]+[.,']?")
+_Computed = tuple[int, int, str]  # where a value stands, and its expression
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +97,13 @@ def numbers(s: State) -> tuple[Number, ...]:
 
     What was shown counts, whether or not it was undone, or failed, since; what was refused showed nothing.
     """
-    shown = ("done", "undone", "failed")
+    ran = ("done", "undone", "failed")
     seen = tuple(
-        Source(c.id, _without_its_code(c)) for c in s.calls.values() if c.status in shown and c.name not in CONTROL
+        Source(c.id, _without_its_code(c)) for c in s.calls.values() if c.status in ran and c.name not in CONTROL
     )
     piped = tuple(Source("", str(p["text"])) for p in s.piped)
-    computed = tuple((c["start"], c["start"] + len(c["text"]), c["code"]) for c in s.computed or ())
+    live = [c for c in s.computed or () if not c.get("own")]
+    computed = tuple((c["start"], c["start"] + len(c.get("shown", c["text"])), c["code"]) for c in live)
     found = marked(s.answer or s.candidate, (*piped, *seen), computed)
     gone = {code: call for _, _, code in computed if (call := undone_below(s, code))}
     return tuple(replace(n, undone=gone[n.code]) if n.code in gone else n for n in found) if gone else found
@@ -114,9 +126,7 @@ def _without_its_code(call: Call) -> str:
 
 
 @lru_cache(maxsize=64)
-def marked(
-    answer: str, sources: tuple[Source, ...], computed: tuple[tuple[int, int, str], ...] = ()
-) -> tuple[Number, ...]:
+def marked(answer: str, sources: tuple[Source, ...], computed: tuple[_Computed, ...] = ()) -> tuple[Number, ...]:
     """Return the numbers of a text, each with how it is known.
 
     Parameters
@@ -138,9 +148,10 @@ def marked(
         for a, b in stretches
         for each in (_settled(x, sources) for x in literals(read[a:b], comma))
     ]
-    glued = [c for c in computed if _glued(answer, c, found, given)]
+    glued = _glued(answer, computed, comma)
     made = [n for value in computed if value not in glued for n in _computed(answer, value, found)]
     free = [x for x in found if not any(x.start < n.end and n.start < x.end for n in made)]
+    free = [x for x in free if not any(a <= x.start and x.end <= b for a, b, _ in glued)]  # they show no number
     partly = {x: code for a, b, code in glued for x in free if x.start < b and a < x.end}
     made += [replace(_seen_or_typed(answer, x, sources), code=partly.get(x, "")) for x in free]
     return tuple(sorted(made, key=lambda number: number.start))
@@ -150,11 +161,7 @@ def _plainer(answer: str, comma: bool) -> str:
     """Return an answer, letter by letter, in fewer spellings: thousands that spaces part, 3,5 beside 1.5, _12_."""
     read = _EMPHASIS.sub(lambda m: "*" * len(m.group()), answer)
     read = read if comma else _COMMA.sub(r"\1.\2", read)
-
-    def joined(m: re.Match[str]) -> str:
-        return m.group().replace(" ", "\u202f") if comma or " 0" in m.group() else m.group()
-
-    return _SPACED.sub(joined, read)
+    return _SPACED.sub(lambda m: m.group().replace(" ", "\u202f"), read)
 
 
 def _settled(x: Literal, sources: Sequence[Source]) -> Literal:
@@ -163,27 +170,41 @@ def _settled(x: Literal, sources: Sequence[Source]) -> Literal:
     return x if x.bare is None or any(days) else x.bare
 
 
-def _glued(answer: str, value: tuple[int, int, str], found: Sequence[Literal], given: Container[int]) -> bool:
-    """Whether what stands beside a value makes another number of it, such as the 9 before the braces of ``9{{x}}``.
+def _glued(answer: str, computed: Sequence[_Computed], comma: bool) -> list[_Computed]:
+    """Return the values that what is seen beside them makes other numbers of, such as by the 9 of ``**9**{{x}}``.
 
     What other values of expressions add, as in ``{{year}}-{{month:02d}}``, does not.
     """
-    start, end, _ = value
-    for x in found:
-        if x.start < end and start < x.end and (x.start < start or end < x.end):
-            signed = answer[x.start] in "+-−–‑" and x.start not in given
-            if signed or any(answer[i].isdigit() and i not in given for i in range(x.start, x.end)):
-                return True
-    if not any(c.isdigit() for c in answer[start:end]):
+    values = [v for v in computed if "\n" not in answer[v[0] : v[1]]]
+    lines = [*shown(answer, [v[:2] for v in values])] if values else []
+    if len(lines) != len(values):  # something of the answer is not shown as it was read
+        return values
+    given = defaultdict[str, set[int]](set)
+    for line, span in lines:
+        given[line] |= {*range(*span)}
+    return [v for v, (line, span) in zip(values, lines, strict=True) if _another(line, span, given[line], comma)]
+
+
+def _another(line: str, span: tuple[int, int], given: Container[int], comma: bool) -> bool:
+    """Return whether a line says another number than stands in a part of it."""
+    start, end = span
+    if not any(c.isdigit() for c in line[start:end]):
         return False
-    before, behind = _DIGIT_BEFORE.search(answer, max(start - 2, 0), start), _DIGIT_BEHIND.match(answer, end)
-    return bool(before and before.start() not in given) or bool(behind and behind.end() - 1 not in given)
+    for x in literals(_plainer(line, comma), comma):
+        if x.start < end and start < x.end and (x.start < start or end < x.end):
+            negated = line[x.start] in "-−–‑" and x.start not in given
+            if negated or any(line[i].isdigit() and i not in given for i in range(x.start, x.end)):
+                return True
+    around = [*_BEFORE.finditer(line, max(start - 20, 0), start), *_BEHIND.finditer(line, end, end + 20)]
+    beside = [i for m in around if start in m.span() or end in m.span() for i in range(*m.span())]
+    return any(line[i].isnumeric() and (i not in given or i in (start - 1, end)) for i in beside)
 
 
-def _computed(answer: str, value: tuple[int, int, str], found: Sequence[Literal]) -> Iterator[Number]:
+def _computed(answer: str, value: _Computed, found: Sequence[Literal]) -> Iterator[Number]:
     """Return one number for a value; of one of several lines each number in it, but for those that only label others.
 
-    Those stand in the head of a table or with more in a cell, or the expression itself has them in a text or a list.
+    Those stand in the head of a table or with more in a cell, or in front of rows of which others begin with a word, or
+    the expression itself has them in a text or a list.
     """
     start, end, code = value
     text = answer[start:end]
@@ -194,11 +215,13 @@ def _computed(answer: str, value: tuple[int, int, str], found: Sequence[Literal]
     head, labels = _HEAD.match(text), _labels(code)
     bare = "".join(" " if any(x.start <= i < x.end for x in within) else answer[i] for i in range(start, end))
     bare = bare.replace("\\|", "xx")  # a bar in a cell
+    named = head is not None and any(_WORD.match(row) for row in bare[head.end() :].split("\n"))
     for x in within:
         at = x.start - start
-        cell = bare[:at].rpartition("|")[2] + bare[at:].partition("|")[0]
+        before = bare[:at].rpartition("\n")[2]
+        cell = before.rpartition("|")[2] + bare[at:].partition("|")[0]
         fills = head is None or (at >= head.end() and _UNIT.fullmatch(cell))
-        if fills and x.value not in labels:
+        if fills and x.value not in labels and not (named and before.count("|") == 1):
             yield Number(x.start, x.end, answer[x.start : x.end], "computed", code)
 
 
@@ -221,13 +244,19 @@ def _seen_or_typed(answer: str, x: Literal, sources: Sequence[Source]) -> Number
     value = x.value
     key = (int(value), 0, 0) if isinstance(value, Decimal) and len(text) == 4 and text.isdigit() else value
     share = value.scaleb(-2) if isinstance(value, Decimal) and _PERCENT.match(answer, x.end) else value
-    spelled: set[Value] = {x.glued} if x.glued else {value, key, share}
+    spelled: set[Value] = {x.glued} if x.glued else {value, key, share, x.also}
     places = [(source, at) for source in sources for at in _places(_index(source.text), spelled)]
+    if x.month:
+        places = [(source, at) for source, at in places if is_of_month(_line(source.text, at), x)]
     if not places:
         return Number(x.start, x.end, text, "typed")
     source, at = places[-1]
-    line = source.text[at:].partition("\n")[0].strip()
+    line = _line(source.text, at).strip()
     return Number(x.start, x.end, text, "seen", call=source.call, line=line, places=len(places))
+
+
+def _line(text: str, at: int) -> str:
+    return text[at:].partition("\n")[0]
 
 
 def _places(index: Mapping[Value, Sequence[int]], values: set[Value]) -> list[int]:
@@ -246,9 +275,8 @@ def _index(text: str) -> Mapping[Value, Sequence[int]]:
     apart = clocks(columns(text))
     for x in literals(apart, has_decimal_comma(apart)):
         at = lines[bisect_right(lines, x.start) - 1]
-        found[x.value].append(at)
-        if x.glued:
-            found[x.glued].append(at)
+        for said in {x.value, x.glued, x.also} - {""}:
+            found[said].append(at)
         if x.bare is not None:
             found[x.bare.value].append(at)
         if isinstance(x.value, tuple):

@@ -1,4 +1,4 @@
-"""What a model ran before it answered: a step a table, each made by a seed, with what it prints as its result."""
+"""What a model ran before it answered: a step a table, made by a seed or read from a file, and what it prints."""
 
 STEPS = {
     "sales": """
@@ -121,5 +121,18 @@ big = max(value, key=value.get)
 gross = sum(value.values())
 refund = -round(gross * 0.0125, 2)
 print(json.dumps({"orders": len(orders), "gross": round(gross, 2), "refund": refund, "biggest": {"id": big, "value": value[big]}, "rate": 0.0125}, indent=1))
+""",
+    "iowa": """
+import pandas as pd
+e = pd.read_csv("iowa.csv", parse_dates=["year"])
+t = e.pivot(index="year", columns="source", values="net_generation")
+share = t["Renewables"] / t.sum(axis=1)
+change = t.iloc[-1] - t.iloc[0]
+first, last = e.year.min(), e.year.max()
+print(t.tail(4))
+print(t.sum())
+print(share.tail(3).round(4))
+print(change)
+print(first, last, len(e))
 """,
 }

@@ -60,6 +60,28 @@ def test_what_stands_beside_a_value_and_makes_another_number_of_it_is_not_comput
     assert "computed" not in [kind for _, kind in kinds(answer, computed=[("7.5", "x")])]
 
 
+@pytest.mark.parametrize(
+    "answer",
+    ["**836**5", "5**836**", "836½", "836 ½", "836²", "836^2", "&minus;836", "836<sup>2</sup>", "836e3", "8360", "836,000", "836 000", "[836](u)5", "`7`836"],
+)  # fmt: skip
+def test_what_is_seen_beside_a_value_is_read_as_it_is_shown(answer):
+    found = kinds(f"It is {answer} there.", sources=(Source("r1.0", "836"),), computed=[("836", "x")])
+    assert ("836", "seen") not in found and "computed" not in [kind for _, kind in found]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["**836** 5", "836<br>5", "836k", "836 %", "$836", "+836", "5/836", "12–836", "_836_", "<b>836</b>", "&gt;836", "836th", "| 5 | 836 |", "836, 5", "Q836"],
+)  # fmt: skip
+def test_what_stands_beside_a_value_and_leaves_it_is_nothing_against_it(answer):
+    assert ("836", "computed") in kinds(f"| a | b |\n|--|--|\n{answer}\n", computed=[("836", "x")])
+    assert ("836", "computed") in kinds(f"It is {answer} there.", computed=[("836", "x")])
+
+
+def test_two_values_without_anything_between_are_neither():
+    assert kinds("In 202403.", computed=[("2024", "y"), ("03", "m")]) == [("202403", "typed")]
+
+
 def test_values_side_by_side_are_computed_and_the_sign_beside_one_is_not():
     assert kinds("On 2024-03 (5,7)", computed=[("2024", "y"), ("03", "m"), ("5", "a"), ("7", "b")]) == [
         ("2024", "computed"), ("03", "computed"), ("5", "computed"), ("7", "computed")
@@ -93,6 +115,7 @@ def test_each_number_of_a_computed_table_is_computed_and_a_block_of_code_is_one_
     [
         ("t", "| in 2024 | top 3 |\n|---|--:|\n| x | 7 |\n| Station 12 | 8% |", ["7", "8"]),
         ("t.quantile([0.5, 0.9])", "| | a |\n|--:|--:|\n| 0.5 | 7 |\n| 0.9 | 0.25 |", ["7", "0.25"]),
+        ("t.describe()", "| | a |\n|--:|--:|\n| count | 7 |\n| 25% | 8 |\n| 50% | 9 |", ["7", "8", "9"]),
         ("t.rename({'a': '2024'})", "| year | n |\n|--:|--:|\n| 2024 | 7 |", ["7"]),
         (
             "t",
@@ -125,6 +148,24 @@ def test_what_only_labels_a_computed_table_is_not_computed(code, table, computed
         ("At 7:30, not 30.", "datetime.time(7, 30)", [("7:30", "seen"), ("30", "typed")]),
         ("At 7:30.", "shape(7, 30)", [("7:30", "typed")]),
         ("10^6 of them", "n = 1000000", [("10^6", "seen")]),
+        ("On June 1.", "n 1", [("1", "typed")]),
+        ("On June 1.", "2024-06-01", [("June 1", "seen")]),
+        ("June 1, July 4", "June   4\nJuly   1", [("1", "seen"), ("4", "seen")]),
+        ("January 8", "8 01\n8 02", [("8", "seen")]),
+        ("12 and 14 May", "12 days\n2024-05-14", [("12", "typed"), ("14 May", "seen")]),
+        ("12–14 May 2024", "2024-05-12 2024-05-14", [("12", "seen"), ("14 May 2024", "seen")]),
+        ("May 12 and 14", "12 of 14", [("12", "typed"), ("14", "typed")]),
+        ("le 13 mai, 13/05/2024", "13\n2024-05-13", [("13 mai", "seen"), ("13/05/2024", "seen")]),
+        ("le 13 mai", "13", [("13", "typed")]),
+        ("At 7 pm.", "n 7", [("7", "typed")]),
+        ("At 7 pm.", "19:00 and 19", [("7", "seen")]),
+        ("42 544 rows", "42\n544", [("42 544", "typed")]),
+        ("42 544 rows", "n 42544", [("42 544", "seen")]),
+        ("Call +49 30 1234567 or (030) 1234567.", "30 1234567", []),
+        ("In 42.csv are 42.", "42", [("42", "seen")]),
+        ("On 5 March, at 5.", "2024-03-05 5", [("5 March", "seen"), ("5", "seen")]),
+        ("The 4th, 22nd, 22th.", "4 22", [("4", "seen"), ("22", "seen"), ("22", "typed")]),
+        ("<code>42</code>, <kbd>4 2</kbd> or 42", "42", [("42", "seen")]),
     ],
 )  # fmt: skip
 def test_another_spelling_of_the_same_is_seen(answer, shown, found):

@@ -25,6 +25,8 @@ def result(found: Frame) -> ToolResult:
     told: dict[str, Any] = {k: facts[k] for k in _FACTS if type(facts.get(k)) is int}
     if isinstance(facts.get("effects"), list):
         told["effects"] = [text(e)[:MOST_EFFECT] for e in facts["effects"][:MOST_EFFECTS]]
+    if isinstance(took := facts.get("took"), list):
+        told["took"] = [t for t in took[:MOST_NAMES] if isinstance(t, list) and [*map(type, t)] == [int, str]]
     told |= _shown(facts)
     kept = _changes(changes) if isinstance(changes, dict) else None
     ok, error = found.get("ok") is True, text(found.get("error"))[:200]

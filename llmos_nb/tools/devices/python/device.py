@@ -137,7 +137,7 @@ class PythonDevice:
         found = step.result(outcome, changes, back)
         if outcome.error is None:
             found.facts.update(step.leaves(changes))
-        noted = _surroundings(code, read, before, changes)
+        noted = _surroundings(code, read, before, changes) | _took(read, watch)
         return replace(found, facts={**found.facts, "effects": watch.effects, **noted})
 
     def _rollback(self, before: Any) -> Any:
@@ -176,6 +176,12 @@ def _surroundings(code: str, read: reads.Reads, before: Any, changes: Any) -> di
     if changes and changes.get("random") and (states := random_states.drawn(before.around.random)):
         found["random"] = states
     return found
+
+
+def _took(read: reads.Reads, watch: Watch) -> dict[str, Any]:
+    """Return in which lines of a step what came from outside."""
+    took = [*read.took, *((line, "network") for line in watch.took)]
+    return {"took": [[*one] for one in took]} if took else {}
 
 
 def _transformers(ip: Any) -> list[list[Any]]:
