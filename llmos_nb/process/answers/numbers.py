@@ -77,7 +77,7 @@ class Number:
     undone : str
         The call that changed what it was computed from, and was undone since.
     word : bool
-        An expression gave it, and there is no number in it.
+        An expression gave it, and there is no digit in it.
     """
 
     start: int
@@ -210,7 +210,7 @@ def _computed(answer: str, value: _Computed, found: Sequence[Literal]) -> Iterat
     text = answer[start:end]
     within = [x for x in found if start <= x.start and x.end <= end]
     if "\n" not in text or not within:
-        yield Number(start, end, text, "computed", code, word=not within)
+        yield Number(start, end, text, "computed", code, word=not any(map(str.isdigit, text)))
         return
     head, labels = _HEAD.match(text), _labels(code)
     bare = "".join(" " if any(x.start <= i < x.end for x in within) else answer[i] for i in range(start, end))
