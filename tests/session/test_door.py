@@ -233,6 +233,15 @@ async def test_each_agent_has_a_process_of_its_own_and_pauses_when_it_leaves():
         assert second.detail == "stopped by two, by MCP, which has left" and first.state == "running"
 
 
+async def test_agent_that_is_silent_with_its_line_cut_is_taken_for_gone(monkeypatch):
+    monkeypatch.setattr(mcp_server, "GONE_S", 0.05)
+    async with opened() as session:
+        async with over_http(session.place, polite=False) as agent:
+            await agent.python("x = 1")
+        await until_async(lambda: last(session).state == "paused")
+        assert last(session).detail == "stopped by tester, by MCP, which has gone away"
+
+
 async def test_nothing_outside_can_approve_and_no_step_opens_a_door():
     async with opened() as session, over_http(session.place) as agent:
         assert not {"approve", "reject", "resume", "allow"} & {t.name for t in (await agent.session.list_tools()).tools}
