@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import nbformat
 import pytest
 from outside_agent import over_http
 from turns import same_as_folded
@@ -127,6 +128,9 @@ async def test_undo_is_a_call_of_the_agents_own_and_stands_on_the_record_as_its(
         assert not ok and "no step that changed the namespace is left to undo" in said
         undone = [e.body for e in last(session).events if isinstance(e.body, CallUndone)]
         assert [(b.call, b.by) for b in undone] == [("r2.0", MODEL), ("r1.0", MODEL)]
+        await agent.python("kept = 4")
+        shown = "".join(c.source for c in nbformat.read(last(session).export("x.ipynb", run=False), 4).cells)
+        assert "kept = 4" in shown and "undo(" not in shown
 
 
 async def test_figure_comes_as_an_image_and_says_so_in_words():
