@@ -19,7 +19,7 @@ def test_help_lists_every_command(capsys):
     assert cli.main([]) == 0
     shown = capsys.readouterr().out
     names = [v.name for v in offered("llmos")]
-    assert len(names) == 33 and all(f"  llmos {name} " in shown for name in names)
+    assert len(names) == 34 and all(f"  llmos {name} " in shown for name in names)
     for name in names:
         assert cli.main([name, "--help"]) == 0
 

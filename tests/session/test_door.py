@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import nbformat
 import pytest
 from outside_agent import over_http
 from turns import same_as_folded
@@ -127,6 +128,9 @@ async def test_undo_is_a_call_of_the_agents_own_and_stands_on_the_record_as_its(
         assert not ok and "no step that changed the namespace is left to undo" in said
         undone = [e.body for e in last(session).events if isinstance(e.body, CallUndone)]
         assert [(b.call, b.by) for b in undone] == [("r2.0", MODEL), ("r1.0", MODEL)]
+        await agent.python("kept = 4")
+        shown = "".join(c.source for c in nbformat.read(last(session).export("x.ipynb", run=False), 4).cells)
+        assert "kept = 4" in shown and "undo(" not in shown
 
 
 async def test_figure_comes_as_an_image_and_says_so_in_words():
@@ -231,6 +235,15 @@ async def test_each_agent_has_a_process_of_its_own_and_pauses_when_it_leaves():
         first, second = session.processes.values()
         await until_async(lambda: second.state == "paused")
         assert second.detail == "stopped by two, by MCP, which has left" and first.state == "running"
+
+
+async def test_agent_that_is_silent_with_its_line_cut_is_taken_for_gone(monkeypatch):
+    monkeypatch.setattr(mcp_server, "GONE_S", 0.05)
+    async with opened() as session:
+        async with over_http(session.place, polite=False) as agent:
+            await agent.python("x = 1")
+        await until_async(lambda: last(session).state == "paused")
+        assert last(session).detail == "stopped by tester, by MCP, which has gone away"
 
 
 async def test_nothing_outside_can_approve_and_no_step_opens_a_door():

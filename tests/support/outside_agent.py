@@ -44,12 +44,12 @@ async def _shaken(streams, name):
 
 
 @asynccontextmanager
-async def over_http(place, name="tester"):
-    """An agent at a door."""
+async def over_http(place, name="tester", polite=True):
+    """An agent at a door; one that is not polite goes without a word."""
     headers = {"Authorization": f"Bearer {place.token}"}
     async with (
         httpx2.AsyncClient(headers=headers, trust_env=False, timeout=60) as http,
-        streamable_http_client(place.url, http_client=http) as streams,
+        streamable_http_client(place.url, http_client=http, terminate_on_close=polite) as streams,
         _shaken(streams, name) as agent,
     ):
         yield agent

@@ -36,8 +36,8 @@ class State:
         What is wanted; what the process and its model are called; its number, unique in its home.
     endpoint : str
         The URL at which the model was asked last; empty for none.
-    small : bool
-        Whether that model is a small one, whose code often answers another question.
+    small, outside : bool
+        Whether that model is a small one, whose code often answers another question; an agent outside, with own tools.
     parent : Parent, optional
         Of a fork or a child: where it comes from.
     mode : {"risky", "plan", "step", "auto", "never"}

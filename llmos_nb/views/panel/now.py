@@ -152,6 +152,11 @@ def _thinking(s: State, counts: Counts, step: int) -> Phase:
     if s.plan.steps and all(p.status in ("done", "skipped", "replaced") for p in s.plan.steps):
         what = "the model writes the answer"
     said = text(f"Request {s.requests}. Nothing runs until it has answered.", mute=True)
+    if s.outside:
+        what, said = (
+            f"nothing runs until {s.model}, calls again",
+            text("What it does by itself is not seen here.", mute=True),
+        )
     if s.failures:
         told = f"Try {s.failures + 1}. The last one failed: {closed(short(counts.trouble, 200))} "
         told += "To ask another model: Stop, then "

@@ -36,6 +36,7 @@ async def test_agent_by_stdio_works_on_live_variables_asks_in_the_notebook_and_l
         assert await agent.python("total = sum(sales)\ntotal") == (True, "12")
         page.until(lambda: page.panels.get(door))  # below the cell that opened the door
         assert page.view["who"] == "claude-code · pid 1 · claude-code, by MCP"
+        page.until(lambda: page.view["what"] == "nothing runs until claude-code, by MCP, calls again")
         assert [b.type for b in (await agent.raw("python", code=DRAWS)).content] == ["text", "image"]
         call = asyncio.create_task(agent.python(WRITES))
         await until_async(lambda: page.look(0.01) or page.view["state"] == "Waiting for you")
