@@ -365,6 +365,7 @@ async def test_a_name_that_holds_the_models_literal_is_the_models_word(script, s
     proc = await answered(
         script, f"{{{{{code}}}}} of {{{{xs[0] + 2}}}}", names=names, turns=[python(step)], approve="auto"
     )
+    assert proc.reason == "answered", proc.detail
     assert proc.answer.replace(",", "") == "9999 of 3" and codes(proc) == ["xs[0] + 2"]
 
 
