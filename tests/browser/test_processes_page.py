@@ -197,7 +197,9 @@ def test_page_of_a_new_tab_knows_whom_to_ask_while_the_session_is_in_a_cell(side
 def test_session_that_opened_its_comm_behind_a_page_s_question_is_followed_whatever_that_answer_says(side):
     side.evaluate("localStorage.clear()")
     late = MOUNT.replace("registerCommTarget: () => {}", "registerCommTarget: (_, take) => (window.opened = take)")
-    late = late.replace("async () => ({ content: { comms: window.comms } })", "() => new Promise((f) => (window.answer = f))")
+    late = late.replace(
+        "async () => ({ content: { comms: window.comms } })", "() => new Promise((f) => (window.answer = f))"
+    )
     side.evaluate(late, SITE)
     side.wait_for_function("!!window.answer")
     side.evaluate("void opened(kernel.createComm('', 'c2'))")
