@@ -36,6 +36,7 @@ _DECISIONS = frozenset((
 ))  # fmt: skip
 _RECORDS = (FORGED, "late_effect")  # signals that say what code of a step did, and decide nothing
 _codes: WeakValueDictionary[int, CodeType] = WeakValueDictionary()
+_marked: set[int] = set()  # ids of code that is or was of a step: most never was, and each frame of a stack is asked
 _owners: dict[int, CallContext] = {}  # by code: the call of the step that it belongs to
 # threads, handlers of logs and files of sockets that steps made, whoever starts or calls them
 made: WeakKeyDictionary[object, CallContext] = WeakKeyDictionary()
@@ -61,6 +62,7 @@ _LIBRARIES = (f"{Path(__file__).parents[1]}{os.sep}", _STDLIB, "<frozen")
 def mark(code: CodeType, owner: CallContext | None = None) -> None:
     """Remember that code belongs to a step, that of the caller or another, with all functions and classes in it."""
     _codes[id(code)] = code  # by identity: a cell of the user's with the same text is another code
+    _marked.add(id(code))
     owner = owner or current_call.get()
     if owner is not None:
         _owners[id(code)] = owner
@@ -135,7 +137,7 @@ def _of_user(code: CodeType) -> bool:
 
 def of_step(code: CodeType) -> bool:
     """Return whether code belongs to a step."""
-    return _codes.get(id(code)) is code
+    return id(code) in _marked and _codes.get(id(code)) is code
 
 
 def standing() -> tuple[int, str]:

@@ -227,6 +227,7 @@ async def test_who_comes_to_where_a_step_waits_is_answered_without_a_further_que
             there.sendall(b"x")
             got.append(there.recv(9))
 
+    await ran({}, "first = 1")  # whose a thread is that was begun before any step, is not known
     asks = threading.Thread(target=ask)
     asks.start()
     made = await ran({"port": port}, code)
