@@ -288,6 +288,10 @@ class Visits:
             else:
                 behind.written(partial(self._go_on, visit))
             return await visit
+        except asyncio.CancelledError:
+            if visit.cancelled() or not visit.done():
+                raise
+            return visit.result()  # it had come, and whoever waited was to go on with it in a moment
         finally:
             self._open.discard(visit)
 
@@ -330,12 +334,8 @@ class _Visit(asyncio.Future[Any]):
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Future[Any]) -> None:
-        if task.cancelled():
-            self.back(None, asyncio.CancelledError())
-        elif (error := task.exception()) is not None:
-            self.back(None, error)
-        else:
-            self.back(task.result(), None)
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        self.back(task.result() if error is None else None, error)
 
     def back(self, value: Any, error: BaseException | None) -> None:
         """Bring what came of it to whoever waits."""

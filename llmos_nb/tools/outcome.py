@@ -152,11 +152,12 @@ async def awaited(awaitable: Awaitable[Any], deadline_s: float) -> Outcome:
     """Await in a task of its own, so that a cancellation by the code itself is told from one of ours."""
     task = asyncio.ensure_future(_settled(awaitable))
     try:
-        done, _ = await asyncio.wait({task}, timeout=deadline_s)
+        await asyncio.wait({task}, timeout=deadline_s)
     except asyncio.CancelledError:
-        await _ended(task)
-        raise
-    if done:
+        if not task.done():  # else it had ended, and whoever waits was to go on with that in a moment
+            await _ended(task)
+            raise
+    if task.done():
         return task.result()
     ended = await _ended(task)
     return Outcome(error=_late(deadline_s, ended), ended=ended)

@@ -13,10 +13,10 @@ from llmos_nb.journal import Journal, read
 from llmos_nb.journal.events import YOU, Decider
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process.gate import labels
-from llmos_nb.session import Session
+from llmos_nb.session import Session, threads
 from llmos_nb.session.outcome import unanswered
 from llmos_nb.session.threads import Visits
-from llmos_nb.tools.devices.python import device
+from llmos_nb.tools.devices.python import device, guard
 
 
 def ship(box: str) -> str:
@@ -127,6 +127,33 @@ async def test_what_a_step_did_outside_before_stop_is_told(tmp_path, acts):
     assert stopped.result.startswith("stopped by the user; what it had changed was taken back")
     assert ("which stands: write " in stopped.result and str(path) in stopped.result) == acts
     assert bool(stopped.facts.get("effects")) == acts
+
+
+@pytest.mark.parametrize("late", ["while its value is read", "as its result has come"])
+async def test_stop_once_the_code_of_a_step_has_ended_takes_nothing_back_and_pauses(tmp_path, monkeypatch, late):
+    session = Session({"count": 0}, home=tmp_path / "home")
+    model = ScriptedModel([python("count += 1"), {"text": "Done."}])
+    process = session.start("go", model=model, approve="auto", plan="none")
+    left, settle = device.left, threads._Visit._settle
+
+    def stopped(*given):
+        guard.stop_main_thread(YOU)
+        return left(*given)
+
+    def settled(visit, *came):
+        settle(visit, *came)
+        if session.namespace["count"] and (step := process.run.state.calls.get("r1.0")) and step.status == "running":
+            process.run.halt("paused", YOU)
+
+    if late == "while its value is read":
+        monkeypatch.setattr(device, "left", stopped)
+    else:
+        monkeypatch.setattr(threads._Visit, "_settle", settled)
+    await process
+    step = process.run.state.calls["r1.0"]
+    assert (process.state, step.status, step.error, session.namespace["count"]) == ("paused", "done", "", 1)
+    await process.undo()
+    assert session.namespace["count"] == 0
 
 
 async def test_each_of_several_questions_is_named_and_the_command_answers_one(tmp_path):

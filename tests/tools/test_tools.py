@@ -242,6 +242,15 @@ async def test_cancelling_the_task_ends_the_tool_and_propagates():
     assert ended.is_set()
 
 
+async def test_what_a_tool_gave_is_given_although_its_task_is_cancelled_before_it_goes_on_with_that():
+    async def f():
+        asyncio.get_running_loop().call_soon(task.cancel)  # it comes before whoever waits hears of the end
+        return "done"
+
+    task = asyncio.create_task(run(f))
+    assert (await task).text == "done"
+
+
 async def test_deadline_ends_an_async_tool():
     ended = []
 

@@ -214,6 +214,8 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
         result = await quarantine.withheld(run, call, tool, came, result)
         gate_labels.settle_labels(run, call, came, result, seen)
         record(run, call, tool, result)
+        if begun.by:  # it was stopped once its code had ended
+            run.halt("paused", begun.by)
     finally:
         if (made := run.gates.get(call.id)) is not None:  # it stays, for what the call leaves behind
             made.close()

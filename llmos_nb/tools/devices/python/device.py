@@ -22,7 +22,7 @@ from llmos_nb.tools.call import NAME_CHANGES
 from llmos_nb.tools.devices.python.capture import Bundle, Sink, captured
 from llmos_nb.tools.devices.python.display import Figures, brief, rich, whole
 from llmos_nb.tools.devices.python.execute import Chunk, Runner, compile_step, filename_of, look_around
-from llmos_nb.tools.devices.python.guard import Begun
+from llmos_nb.tools.devices.python.guard import Begun, heard_late
 from llmos_nb.tools.devices.python.shown import DEFINITIONS, in_a_cell, left, pieces
 from llmos_nb.tools.devices.python.tracebacks import explain, failing_line, keep_for_debug
 from llmos_nb.tools.effects import Watch, watching
@@ -136,7 +136,10 @@ class PythonDevice:
             changes = self.snapshots.end(before, context.key)
         found = step.result(outcome, changes, back)
         if outcome.error is None:
-            found.facts.update(step.leaves(changes))
+            try:
+                found.facts.update(step.leaves(changes))
+            except Stopped as stop:
+                heard_late(stop.by)
         noted = _surroundings(code, read, before, changes) | _took(read, watch)
         return replace(found, facts={**found.facts, "effects": watch.effects, **noted})
 

@@ -173,6 +173,13 @@ def check_stop() -> None:
         raise Stopped(by)
 
 
+def heard_late(by: Decider) -> None:
+    """Note a Stop of the call whose code has ended here: what that did stands, and whoever began it pauses."""
+    with _lock:
+        for call in (b for b in _begun if b.key == _key()):
+            call.by = by
+
+
 class Guard:
     """Ends the code that runs inside it at its deadline and on the user's Stop; see `interruptible`."""
 
