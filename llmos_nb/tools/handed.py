@@ -14,9 +14,11 @@ from contextvars import Context
 from functools import partial, wraps
 from typing import Any
 
+from llmos_nb.errors import EffectRefused
 from llmos_nb.tools import reentry, unheard
 from llmos_nb.tools.protocol import CallContext, current_call
 
+_log = logging.getLogger(__name__)
 # what takes a callback, and where that stands among the arguments
 _REGISTRARS = (
     ("atexit", "register", 0), ("threading", "_register_atexit", 0), ("signal", "signal", 1), ("_signal", "signal", 1),
@@ -151,7 +153,13 @@ class _Left:
         self.context, self.fn = context, fn
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return reentry.acting_for(self.context, self.fn, *args, **kwargs)
+        try:
+            return reentry.acting_for(self.context, self.fn, *args, **kwargs)
+        except EffectRefused as error:
+            if threading.current_thread() is threading.main_thread():
+                raise
+            _log.warning("%s", error)  # raised there, it would end the loop that writes the notebook's outputs
+            return None
 
     def __eq__(self, other: object) -> bool:
         return self is other or bool(self.fn == other)

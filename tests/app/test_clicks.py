@@ -3,12 +3,16 @@
 import json
 
 import pytest
+from ipykernel.comm.comm import BaseComm
 from notebook_driver import Notebook
 from page_driver import Page
 from turns import call, python
 from waits import until
 
+import llmos_nb as llmos
+from llmos_nb.app.present import panel
 from llmos_nb.app.present.clicks import ASKED, listen
+from llmos_nb.models.scripted import ScriptedModel
 
 BUSY_S = 4
 
@@ -123,6 +127,21 @@ def test_message_goes_its_way_whatever_is_wrong_with_a_click():
     assert route({"method": "custom", "content": {"verb": "pause"}}, "subshell") is None
     assert route({"method": "update", "state": {}}, "subshell") == "subshell" and route(None, None) is None
     assert seen == [{"verb": "pause"}]
+
+
+async def test_what_a_page_says_as_soon_as_it_is_told_of_a_panel_is_heard(monkeypatch):
+    class Quick(BaseComm):
+        def publish_msg(self, msg_type, **_):
+            if msg_type == "comm_open":
+                getattr(self, ASKED)({"method": "custom", "content": {"verb": "sync", "rev": None}}, "subshell")
+
+    heard = []
+    monkeypatch.setattr(panel, "create_comm", Quick)
+    shown = panel.PanelShown(llmos.Session({}).create("go", model=ScriptedModel([])))
+    monkeypatch.setattr(shown.panel, "_receive", lambda _, content: heard.append(content["verb"]))
+    shown.open()
+    shown.process.dispatch.ask(lambda: None)
+    assert heard == ["sync"]
 
 
 @pytest.mark.parametrize(("chosen", "then"), [(None, 0.001), (0.02, 0.02)])

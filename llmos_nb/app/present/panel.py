@@ -183,9 +183,10 @@ class PanelShown(Shown):
     def open(self) -> None:
         """Show the line that is left where nothing can draw the panel, then the panel in all its forms."""
         run = self.process.run
-        comm = create_comm(target_name=panels.TARGET, data={"pid": self.process.pid})
+        comm = create_comm(target_name=panels.TARGET, primary=False)
         self.comm_id = comm.comm_id
         self.panel.attach(comm)
+        comm.open(data={"pid": self.process.pid})  # what a page says to that is heard
         line = f"process {self.process.pid}: {run.state.goal.strip()}"
         if not panels.Panels.drawing:
             publish(page.sibling(run.state), line, f"{self.display_id}-line")

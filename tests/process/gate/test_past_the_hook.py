@@ -458,6 +458,23 @@ async def test_what_a_step_has_handed_over_acts_for_that_step(way, mode, work):
         signal.signal(signal.SIGUSR1, was)
 
 
+async def test_callback_that_is_refused_does_not_break_the_thread_that_calls_it(work):
+    space, broken = work | {"Any": Any}, []
+    exec("class Box: pass", space)
+    await ran(space, READ, python(LEFT["a finalizer of C"]))
+
+    def fire():
+        try:
+            exec(compile(FIRES["a finalizer of C"], "<cell>", "exec"), space)
+        except BaseException as error:
+            broken.append(error)
+
+    thread = threading.Thread(target=fire)
+    thread.start()
+    thread.join()
+    assert broken == [] and not Path(work["target"]).exists()
+
+
 PAYS = f"""
 import functools
 ip, k = get_ipython(), get_ipython().kernel
