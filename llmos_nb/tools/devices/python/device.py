@@ -136,10 +136,7 @@ class PythonDevice:
             changes = self.snapshots.end(before, context.key)
         found = step.result(outcome, changes, back)
         if outcome.error is None:
-            try:
-                found.facts.update(step.leaves(changes))
-            except Stopped as stop:
-                heard_late(stop.by)
+            found.facts.update(step.leaves(changes))
         noted = _surroundings(code, read, before, changes) | _took(read, watch)
         return replace(found, facts={**found.facts, "effects": watch.effects, **noted})
 
@@ -327,7 +324,11 @@ class Step:
         facts = pieces(self._sink, text, self._plain) | ({"quiet": True} if self._quiet else {})
         names = [n for kind in NAME_CHANGES[:3] for n in (changes or {}).get(kind, ())]
         gone = {n: s.pop("gone") for n, s in (changes or {}).get("shapes", {}).items() if "gone" in s}
-        told = self._runner.call(lambda: left(self._runner.namespace, names, self._value, gone))
+        try:
+            told = self._runner.call(lambda: left(self._runner.namespace, names, self._value, gone))
+        except Stopped as stop:
+            heard_late(stop.by)
+            return facts
         return facts | (told.value if told.error is None else {})
 
 
