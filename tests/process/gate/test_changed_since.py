@@ -109,8 +109,11 @@ def place(tmp_path, monkeypatch):
 
 
 def settled(folder):
-    """Wait until what changes from now on has a later time than what is there, however coarse the clock is."""
-    before, probe = time.time_ns(), folder / "probe"
+    """Wait until what changes from now on has a later time than what is there, however coarse the clock is.
+
+    A journal tells times to the millisecond, and what changed in that of a question counts as seen.
+    """
+    before, probe = time.time_ns() + 1_000_000, folder / "probe"
 
     def later():
         probe.write_text("x")
