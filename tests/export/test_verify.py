@@ -500,6 +500,15 @@ def test_the_probe_gives_the_same_digests_and_leaves_no_name():
 # other tools
 
 
+# A port that is free when these tools choose it may be taken when their kernel binds it: a socket in a folder is not.
+BY_SOCKET = """
+import runpy, sys
+from jupyter_client.connect import ConnectionFileMixin
+ConnectionFileMixin.transport.default_value = "ipc"
+runpy.run_module(sys.argv.pop(1), run_name="__main__")
+"""
+
+
 def test_exported_file_is_accepted_by_other_tools(tmp_path):
     for module in ("papermill", "nbconvert", "nbval", "jupytext"):
         pytest.importorskip(module)
@@ -508,17 +517,18 @@ def test_exported_file_is_accepted_by_other_tools(tmp_path):
 
     r = run_of(tmp_path, "limit = 3\nsquares = [i * i for i in range(limit)]\nsquares")
     path = export(r.source(), tmp_path / "x.ipynb", params=["limit"])
+    (tmp_path / "apart").mkdir()
     running = [
         subprocess.Popen(
-            [sys.executable, "-m", *command],
-            cwd=tmp_path,
+            [sys.executable, "-c", BY_SOCKET, *command],
+            cwd=tmp_path / cwd,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        for command in (
-            ["papermill", "x.ipynb", "pm.ipynb", "-p", "limit", "3", "--no-progress-bar"],
-            ["pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "--nbval", "x.ipynb"],
+        for cwd, command in (
+            ("apart", ["papermill", "../x.ipynb", "../pm.ipynb", "-p", "limit", "3", "--no-progress-bar"]),
+            (".", ["pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "--nbval", "x.ipynb"]),
         )
     ]
     assert "squares" in HTMLExporter().from_filename(str(path))[0]
