@@ -116,6 +116,11 @@ def test_the_first_rows_of_a_frame_are_taken_by_place(frame):
     assert "not described" not in text and text.count("\n|") == 5
 
 
+def test_a_column_with_the_name_of_a_method_is_described():
+    text = describe("t", pd.DataFrame({"rows": [2, 3], "shape": [1, 2]}, index=["a", "b"]), True, True)
+    assert "not described" not in text and text.endswith("|rows|shape|\n|---|---|\n|2|1|\n|3|2|")
+
+
 def test_series_arrays_and_scalars_are_described():
     assert (
         describe("s", PENGUINS.body_mass_g, True) == "s: Series body_mass_g, 344 rows, number 2700 to 6300, 2 missing"

@@ -122,8 +122,9 @@ def _first(value: Any) -> list[str]:
     """Return the first rows of a table, but of columns that look like secrets."""
     # by place: several columns may have one name, and True and False are no choice of columns
     places = [n for n, c in enumerate(list(value.columns)[:WIDE]) if not secret_name(str(c))]
-    few = value.iloc[:FIRST, places] if _is_pandas(value) else value[:FIRST, places]
-    rows = few.rows() if hasattr(few, "rows") else few.itertuples(index=False, name=None)
+    pandas = _is_pandas(value)  # no look for a method: a column may be called as it is
+    few = value.iloc[:FIRST, places] if pandas else value[:FIRST, places]
+    rows = few.itertuples(index=False, name=None) if pandas else few.rows()
     shown = [[HIDDEN if isinstance(v, str) and secret_text(v) else v for v in row] for row in rows]
     return ["first rows:", *markdown(few.columns, shown, CELL).splitlines()]
 
