@@ -130,6 +130,11 @@ def test_series_arrays_and_scalars_are_described():
     assert describe("x", np.float64(2.5), True) == "x: float64 2.5"
 
 
+def test_a_duration_in_the_first_rows_stands_as_it_prints():
+    steps = pd.DataFrame({"step": pd.to_timedelta([1, 4], unit="h")})
+    assert describe("t", steps, True, True).endswith("|0 days 01:00:00|\n|0 days 04:00:00|")
+
+
 def test_a_tensor_is_known_by_its_name_alone():
     tensor = type("Tensor", (), {"__module__": "torch", "shape": (2, 3), "dtype": "torch.float32", "device": "cpu"})()
     assert describe("t", tensor) == "t: Tensor, shape (2, 3), float32, on cpu"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
 from typing import Any
 
 from llmos_nb.heap import spelled
@@ -59,7 +60,7 @@ def _fit(value: Any) -> bool:
 
 def short(value: Any) -> str:
     """Spell a number by six significant digits, a whole one exactly, and a date without its midnight."""
-    if hasattr(value, "isoformat"):
+    if hasattr(value, "isoformat") and not isinstance(value, timedelta):
         return str(value.isoformat()).removesuffix("T00:00:00")
     kind = getattr(value, "dtype", "float" if isinstance(value, float) else "")
     if not str(kind).startswith("float"):
