@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 from llmos_nb.heap.adapters.tables import same_values
@@ -25,7 +26,7 @@ def spelled(value: Any) -> str:
     """Return the value of one cell on a line; no code of its own runs, and no secret is in it."""
     if isinstance(value, float):
         text = format(value, ".10g")
-    elif hasattr(value, "isoformat"):
+    elif hasattr(value, "isoformat") and not isinstance(value, timedelta):  # a duration: as it prints, not P0DT4H0M0S
         text = str(value.isoformat()).removesuffix("T00:00:00")
     else:
         home = type(value).__module__.partition(".")[0]
@@ -85,11 +86,16 @@ def _pandas(value: Any) -> bool:
 def _rows(value: Any, columns: list[Any]) -> Iterator[list[str]]:
     """Return label and cells of the first rows; columns and values that look like secrets are not spelled."""
     kept = value.iloc[:ROWS, : len(columns)] if _pandas(value) else value[:ROWS, : len(columns)]
-    labels = (_spelled(i)[:CELL] for i in kept.index) if _pandas(value) else map(str, range(len(kept)))
+    labels = map(_label, kept.index) if _pandas(value) else map(str, range(len(kept)))
     cells = kept.itertuples(index=False, name=None) if _pandas(value) else kept.rows()
     secret = [secret_name(str(c)) for c in columns]
     for label, row in zip(labels, cells, strict=True):
         yield [label, *("…" if hidden else _cell(v) for hidden, v in zip(secret, row, strict=True))]
+
+
+def _label(value: Any) -> str:
+    """Return a row's label; one of several levels as these, and not as a tuple."""
+    return (", ".join(map(_spelled, value)) if type(value) is tuple else _spelled(value))[:CELL]
 
 
 def _cell(value: Any) -> str:

@@ -70,6 +70,7 @@ def test_a_process_that_ended_without_an_answer_keeps_its_line_until_it_is_resum
     ran = book.run(f"%%agent poor -a auto -b '1 steps' -m {spec}\nGo.")
     assert ran.status == "error" and "ended: budget" in lines(ran.messages)[0]
     raised = book.run("%agent budget 1 +5 steps")
+    assert "%agent resume 1 goes on" in raised.text
     assert len(lines([*ran.messages, *raised.messages])) == 1
     again = book.run("%agent resume 1")
     assert again.status == "ok" and lines([*ran.messages, *raised.messages, *again.messages]) == []

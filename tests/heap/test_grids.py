@@ -1,6 +1,7 @@
 """Tables as plain data, for people who look at a step."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -26,3 +27,15 @@ def test_numbers_of_both_libraries_stand_as_numbers():
 
 def test_a_table_with_nothing_in_it_is_a_table():
     assert json.loads(grid(pd.DataFrame()))["of"] == [0, 0]
+
+
+@pytest.mark.parametrize("made", [pd.DataFrame, pl.DataFrame])
+def test_a_duration_stands_as_a_person_reads_it(made):
+    (row,) = json.loads(grid(made({"took": [timedelta(hours=4)]})))["rows"]
+    assert "4:00:00" in row[1] and "P0D" not in row[1]
+
+
+def test_a_row_of_several_levels_is_labelled_by_these():
+    sizes = pd.DataFrame({"group": ["A", "B"], "device": ["mobile", "desktop"], "n": [3, 2]})
+    rows = json.loads(grid(sizes.set_index(["group", "device"])))["rows"]
+    assert rows == [["A, mobile", "3"], ["B, desktop", "2"]]

@@ -141,3 +141,25 @@ async def test_bugs_of_a_class_are_repaired_on_the_live_object():
     ]
     said = await played(turns, names, "{{stock.count()}} are held at the fixed day 2025-06-01, `log` is {{log}}.")
     assert said == "3 are held at the fixed day 2025-06-01, `log` is [1]."
+
+
+async def test_a_table_by_month_with_thousands_signs_percent_and_days():
+    days = pd.to_datetime(["2025-01-05", "2025-01-29", "2025-02-26", "2025-03-08"])
+    sales = pd.DataFrame({"date": days, "amount": [4000.5, 10169.28, 12015.09, 12644.87]})
+    turns = [
+        python(
+            "# Revenue by month, its change and the largest sale\ng = sales.groupby(sales.date.dt.to_period('M'))\n"
+            "monthly = pd.DataFrame({'revenue': g.amount.sum()})\nmonthly['change'] = monthly.revenue.diff()\n"
+            "monthly['percent'] = monthly.revenue.pct_change()\n"
+            "out = pd.DataFrame({'month': monthly.index.strftime('%B %Y'), 'revenue': monthly.revenue.map('{:,.2f}'.format).values,\n"
+            "    'change': monthly.change.map('{:+,.2f}'.format).values, 'percent': monthly.percent.map('{:+.1%}'.format).values,\n"
+            "    'largest': sales.loc[g.amount.idxmax(), 'date'].dt.strftime('%d.%m.%Y').values})\nmonthly"
+        )
+    ]
+    said = await played(
+        turns,
+        {"sales": sales, "pd": pd},
+        "{{out}}\n\nBest was {{monthly.revenue.idxmax():%B %Y}} with €{{monthly.revenue.max():,.2f}}, by {{monthly.percent.max():+.1%}} at most.",
+    )
+    assert "| February 2025 | 12,015.09 | -2,154.69 | -15.2%  | 26.02.2025 |" in said
+    assert said.endswith("Best was January 2025 with €14,169.78, by +5.2% at most.")

@@ -299,6 +299,12 @@ def test_a_further_turn_says_what_was_asked_and_keeps_the_former_answer():
     assert "It is another." in texts and "It is **one** thing." in texts
 
 
+def test_a_former_answer_of_one_short_line_stands_once():
+    w = Writer().start("auto").request().respond(text="It is one.").end("answered", answer="It is one.")
+    w.add("signal.received", signal="steer", by="you", text="And now?").add("run.resumed", epoch=0)
+    assert form.render(view(w.state, w.events)).count("It is one.") == 1
+
+
 async def test_what_was_computed_from_what_was_undone_since_says_so_wherever_numbers_are_counted(script):
     turns = [python("x = n"), python("y = x + 1"), python("z = 9"), {"text": "It is {{y}}, of {{x}}; 7."}]
     proc = await llmos.run("Make y.", model=script(*turns), namespace={"n": 41}, approve="auto")

@@ -140,6 +140,9 @@ async def act(session: Session, command: Command) -> Any:
         await done  # so that what is said next is how it stands
     if command.verb == "kill":
         await kill_children(session, process)
+    state = process.run.state
+    if command.verb == "budget" and process.reason == "budget" and not state.budget.over(state.spent):
+        return print(f"process {process.pid}: the budget is raised; %agent resume {process.pid} goes on")
     return _tell(process, "it does not run" if command.verb in ("stop", "pause") else "noted")
 
 

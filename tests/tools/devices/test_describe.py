@@ -116,6 +116,11 @@ def test_the_first_rows_of_a_frame_are_taken_by_place(frame):
     assert "not described" not in text and text.count("\n|") == 5
 
 
+def test_a_column_with_the_name_of_a_method_is_described():
+    text = describe("t", pd.DataFrame({"rows": [2, 3], "shape": [1, 2]}, index=["a", "b"]), True, True)
+    assert "not described" not in text and text.endswith("|rows|shape|\n|---|---|\n|2|1|\n|3|2|")
+
+
 def test_series_arrays_and_scalars_are_described():
     assert (
         describe("s", PENGUINS.body_mass_g, True) == "s: Series body_mass_g, 344 rows, number 2700 to 6300, 2 missing"
@@ -123,6 +128,11 @@ def test_series_arrays_and_scalars_are_described():
     assert describe("a", np.array([1.5, math.nan, 3.0]), True) == "a: ndarray, shape (3,), float64, 1.5 to 3, 1 missing"
     assert describe("a", np.arange(6).reshape(2, 3)) == "a: ndarray, shape (2, 3), int64"
     assert describe("x", np.float64(2.5), True) == "x: float64 2.5"
+
+
+def test_a_duration_in_the_first_rows_stands_as_it_prints():
+    steps = pd.DataFrame({"step": pd.to_timedelta([1, 4], unit="h")})
+    assert describe("t", steps, True, True).endswith("|0 days 01:00:00|\n|0 days 04:00:00|")
 
 
 def test_a_tensor_is_known_by_its_name_alone():

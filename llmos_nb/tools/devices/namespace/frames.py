@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
 from typing import Any
 
 from llmos_nb.heap import spelled
@@ -59,7 +60,7 @@ def _fit(value: Any) -> bool:
 
 def short(value: Any) -> str:
     """Spell a number by six significant digits, a whole one exactly, and a date without its midnight."""
-    if hasattr(value, "isoformat"):
+    if hasattr(value, "isoformat") and not isinstance(value, timedelta):
         return str(value.isoformat()).removesuffix("T00:00:00")
     kind = getattr(value, "dtype", "float" if isinstance(value, float) else "")
     if not str(kind).startswith("float"):
@@ -122,8 +123,9 @@ def _first(value: Any) -> list[str]:
     """Return the first rows of a table, but of columns that look like secrets."""
     # by place: several columns may have one name, and True and False are no choice of columns
     places = [n for n, c in enumerate(list(value.columns)[:WIDE]) if not secret_name(str(c))]
-    few = value.iloc[:FIRST, places] if _is_pandas(value) else value[:FIRST, places]
-    rows = few.rows() if hasattr(few, "rows") else few.itertuples(index=False, name=None)
+    pandas = _is_pandas(value)  # no look for a method: a column may be called as it is
+    few = value.iloc[:FIRST, places] if pandas else value[:FIRST, places]
+    rows = few.itertuples(index=False, name=None) if pandas else few.rows()
     shown = [[HIDDEN if isinstance(v, str) and secret_text(v) else v for v in row] for row in rows]
     return ["first rows:", *markdown(few.columns, shown, CELL).splitlines()]
 
