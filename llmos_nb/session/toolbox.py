@@ -182,7 +182,7 @@ def functions(namespace: Mapping[str, Any], patterns: str) -> list[Any]:
     rest = [w for w in words if w and w not in devices]
     for word in rest:
         if not re.search(r"^-|[*?\[]", word) and word not in callables:
-            near = nearest(word, [*callables, *device_names()])
+            near = nearest(word, [*callables, *device_names()]) or f"; there are {', '.join(device_names())}"
             raise UsageError(f"tools {word!r}: no such function or device{near}")
     return [*devices, *(namespace[n] for n in (visible(callables, rest) if rest else ()))]
 

@@ -103,6 +103,13 @@ def test_names_read_and_written_are_found(code, reads, writes):
         ("import urllib.request\nurllib.request.urlopen(u)", ["network"]),
         ("import pandas as pd\npd.read_csv('https://x.org/a.csv')", ["network"]),
         ("import pandas as pd\npd.read_csv('a.csv')", ["foreign file"]),
+        # a connection from before the code has its own label; of one that the code makes, nothing is known
+        ("import pandas as pd\npd.read_sql(f'select * from {t}', db)", []),
+        ("import pandas as pd\n{t: pd.read_sql(f'select * from {t}', con=db) for t in tables}", []),
+        ("import pandas as pd\n[pd.read_sql(q, db) for db in connections]", ["foreign file"]),
+        ("import pandas as pd\nfor db in connections: pd.read_sql(q, db)", ["foreign file"]),
+        ("import pandas as pd\ndb = connect()\npd.read_sql(q, db)", ["foreign file"]),
+        ("import pandas as pd\npd.read_sql(q, 'sqlite:///a.db')", ["foreign file"]),
         ("import numpy as np\nnp.load('a.npy', allow_pickle=True)", ["exec"]),
         ("import pickle\npickle.load(f)", ["exec"]),
         ("exec(code)", ["exec"]),

@@ -1,5 +1,7 @@
 """Short transcripts of tasks that were played by hand: no turn is wasted, no right answer refused, nothing asked."""
 
+import sqlite3
+
 import pytest
 from turns import same_as_folded
 
@@ -91,6 +93,25 @@ async def test_played_task_takes_the_requests_of_a_plain_loop_and_asks_nothing(t
     assert process.reason == "answered" and process.answer == said
     assert model.position == len(turns)
     assert {c.status for c in process.run.state.calls.values()} == {"done"}
+    assert not [e for e in process.events if e.k == "question.asked"]
+    assert same_as_folded(process)
+
+
+async def test_report_by_sql_over_the_users_connection_asks_nothing(tmp_path, monkeypatch):
+    """Tables looked at by a query that is put together in Python, then read by the SQL tool, and four figures."""
+    monkeypatch.chdir(tmp_path)
+    db = sqlite3.connect("shop.db")
+    pd.DataFrame({"sku": ["a", "b", "a"], "n": [1, 2, 3]}).to_sql("sold", db, index=False)
+    pd.DataFrame({"sku": ["a", "b"], "price": [2.5, 4.0]}).to_sql("prices", db, index=False)
+    query = "select sku, sum(n * price) as revenue from sold join prices using (sku) group by sku order by sku"
+    turns = [
+        turn("import pandas as pd\ntabs = {t: pd.read_sql(f'select * from {t}', db) for t in ('sold', 'prices')}"),
+        {"calls": [{"name": "sql", "arguments": {"query": query, "database": "db", "into": "by"}}]},
+        answer("{{by.sku[0]}} made {{by.revenue[0]:,.2f}} and {{by.sku[1]}} {{by.revenue[1]:,.2f}}."),
+    ]
+    process = await llmos.run("Report.", model=ScriptedModel(turns), namespace={"db": db}, tools=["sql"], home="home")
+    db.close()
+    assert process.reason == "answered" and process.answer == "a made 10.00 and b 8.00."
     assert not [e for e in process.events if e.k == "question.asked"]
     assert same_as_folded(process)
 

@@ -101,6 +101,8 @@ class Visitor(NameVisitor):
         risks = judge_call(dotted, node, receiver)
         if self._stays_in_memory(node):
             risks = [r for r in risks if r.kind not in ("file", "not undoable")]
+        if self._asks(dotted, node):
+            risks = [r for r in risks if r.kind != "foreign file"]
         if any(r.kind in ("file", "deletion") for r in risks) and self._passes(*self._places(node)):
             risks = [r for r in risks if r.kind not in ("file", "deletion")]
         self.risks |= {r: None for r in risks}
@@ -116,6 +118,13 @@ class Visitor(NameVisitor):
                 self.write(root)
         known = dotted in HARMLESS or (isinstance(node.func, ast.Attribute) and name in HARMLESS_METHODS)
         self.harmless &= known and not inplace
+
+    def _asks(self, dotted: str, node: ast.Call) -> bool:
+        """Return whether a query goes to a connection from before the code: its label counts, as for any variable."""
+        given = next((k.value for k in node.keywords if k.arg == "con"), node.args[1] if len(node.args) > 1 else None)
+        if self.depth or not dotted.startswith("pandas.read_sql") or not isinstance(given, ast.Name):
+            return False
+        return given.id not in self._bound and given.id not in self.writes and not self.is_local(given.id)
 
     def _places(self, node: ast.Call) -> list[ast.expr]:
         """Return what a call may write to or delete: of two places, where it copies to; of others that move, none."""

@@ -311,6 +311,8 @@ async def test_wrong_setting_or_missing_library_is_named_before_the_start(tmp_pa
         await asked({}, call("sql", query="select 1"))
     with pytest.raises(UsageError, match="^tools 'sqll': no such function or device; did you mean sql"):
         toolbox.functions({}, "sqll")
+    with pytest.raises(UsageError, match="^tools 'spawn': no such function or device; there are .*process.*sql.*files"):
+        toolbox.functions({}, "spawn")
 
 
 async def test_an_exported_query_runs_with_neither_model_nor_package(tmp_path, shop):
