@@ -11,8 +11,9 @@ import ast
 import builtins
 import copy
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
@@ -21,6 +22,8 @@ from llmos_nb.tools import Call, libraries_name
 
 _DRAWS = ("random", "numpy.random")
 MOST = 60  # names whose code is put into an expression
+_NEW = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.JoinedStr, ast.Constant)  # give an object that nothing else holds
+_PLAIN = (int, float, complex, str, bytes)  # nothing can be put into one
 _ONCE = (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom, ast.Starred)  # is evaluated in its place alone
 _Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -39,20 +42,24 @@ class Made:
         What gives it again, on the variables as they are.
     needs : frozenset of str
         The names that this reads.
+    shares : frozenset of str
+        Names of which it may hold the objects: what is put into these is in it, too.
     """
 
     live: bool = False
     may_be: frozenset[float | str] = frozenset()
     code: ast.expr | None = None
     needs: frozenset[str] = frozenset()
+    shares: frozenset[str] = frozenset()
 
     def joined(self, other: Made) -> Made:
         """Return what is one or the other, or has both in it."""
-        return Made(self.live or other.live, self.may_be | other.may_be)
+        shares = self.shares | other.shares
+        return Made(self.live or other.live, self.may_be | other.may_be, shares=shares)
 
     def once(self) -> Made:
         """Return it without its code: where nobody can try whether a literal of that is its value, it may be."""
-        return self if self.code is None else Made(self.live, self.may_be | {*constants(self.code)})
+        return self if self.code is None else Made(self.live, self.may_be | {*constants(self.code)}, shares=self.shares)
 
 
 class Provenance:
@@ -72,6 +79,10 @@ class Provenance:
         self._imports: dict[str, str] = {}
         self._created, self._done, self._written = set[str](), set[str](), set[str]()
         self._lines, self._needed_by = set[int](), defaultdict[str, set[str]](set)
+        self._shared_by, self._same = defaultdict[str, set[str]](set), defaultdict[int, list[str]](list)
+        for name, value in namespace.items():
+            if value is not None and not isinstance(value, _PLAIN):
+                self._same[id(value)].append(name)
         for call in steps:
             self._step(call)
 
@@ -93,28 +104,30 @@ class Provenance:
                 self._bind(name, Made(live=True), sure=True)
             return
         self._written |= {*map(str, call.facts.get("outside", {}).get("written", ()))}
-        body = tree.body if (tree := parsed_code(call.code)) is not None else []
-        bound = {n for s in body for node in ast.walk(s) for n in bound_by(node)}
+        nodes = [*ast.walk(tree)] if (tree := parsed_code(call.code)) is not None else []
+        self._names_within = any(isinstance(n, ast.NamedExpr) for n in nodes)
+        bound = {n for node in nodes for n in bound_by(node)}
         self._created |= {*call.changes.created} | (bound - self._namespace.keys())
         self._lines = {n for n, path in call.facts.get("took", ()) if path not in self._written}
         self._done.clear()
-        self._run(body, under=False, sure=True)
+        self._run(tree.body if tree is not None else (), under=False, sure=True)
         for name in changed - self._done:
             self._bind(name, Made(), sure=True)  # by what the code calls: nobody knows of what
 
     # what expressions hold
 
     def _value(self, node: ast.AST, *, again: bool = True) -> Made:
-        takes, needs = self._takes(node), frozenset(loads(node))
-        made = Made(takes or self.live(needs), frozenset(self._direct(node)))
+        nodes = [*ast.walk(node)]
+        takes, needs = self._takes(nodes), frozenset(_loaded(nodes))
+        shares = frozenset() if isinstance(node, _NEW) else needs
+        made = Made(takes or self.live(needs), frozenset(self._direct(node)), shares=shares)
         if takes or not isinstance(node, ast.expr):
             return made
         made = replace(made, code=node, needs=needs)
-        return made if again and not any(isinstance(n, _ONCE) for n in ast.walk(node)) else made.once()
+        return made if again and not any(isinstance(n, _ONCE) for n in nodes) else made.once()
 
-    def _takes(self, node: ast.AST) -> bool:
+    def _takes(self, nodes: Sequence[ast.AST]) -> bool:
         """Return whether code draws by chance, or has taken something from outside in one of its lines."""
-        nodes = [*ast.walk(node)]
         calls = [n for n in nodes if isinstance(n, ast.Call)]
         if any(n.lineno <= line <= (n.end_lineno or 0) for n in calls for line in self._lines):
             return True
@@ -160,22 +173,45 @@ class Provenance:
         old = self.made.get(name)
         if not sure and (old is not None or self._was_there(name)):
             made = (old or Made(live=True)).once().joined(made.once())
+        self._set(name, made)
+        self._imports.pop(name, None)
+        self._done.add(name)
+
+    def _set(self, name: str, made: Made) -> None:
         self.made[name] = made
+        for shared in made.shares:
+            self._shared_by[shared].add(name)
         for needed in made.needs:
             self._needed_by[needed].add(name)
         for other in self._needed_by.pop(name, ()):
             if name in self.made[other].needs:  # that was another one
                 self.made[other] = self.made[other].once()
-        self._imports.pop(name, None)
-        self._done.add(name)
 
     def _join(self, node: ast.expr, made: Made) -> None:
-        """Let what a target or a method belongs to have something more in it."""
+        """Let what a target or a method belongs to have something more in it, and what shares objects with that."""
+        names = {*_holders(node)}
         while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
             node = node.func if isinstance(node, ast.Call) else node.value
-        name = node.id if isinstance(node, ast.Name) and node.id not in self._imports else ""
-        if name in self.made or (name and self._was_there(name)):
+        name = node.id if isinstance(node, ast.Name) else ""
+        if self._holds(name):
             self._bind(name, self.made.get(name, Made(live=True)).once().joined(made), sure=True)
+        self._spread(names, made.may_be)
+
+    def _holds(self, name: str) -> bool:
+        return name not in self._imports and (name in self.made or (name != "" and self._was_there(name)))
+
+    def _spread(self, names: set[str], may_be: frozenset[float | str]) -> None:
+        """Let all that may hold the objects of some names have these literals in it."""
+        todo, seen = [*names] if may_be else [], set[str]()
+        while todo:
+            if self._holds(name := todo.pop()) and name not in seen:
+                seen.add(name)
+                todo += {*(self.made[name].shares if name in self.made else ()), *self._shared_by[name]} - seen
+                todo += self._same[id(self._namespace[name])] if name in self._namespace else ()
+        for name in (n for n in seen if not isinstance(self._namespace.get(n), _PLAIN)):
+            made = self.made.get(name, Made(live=True)).once()
+            if not may_be <= made.may_be:
+                self._set(name, made.joined(Made(may_be=may_be)))
 
     def _target(self, target: ast.expr, value: ast.expr | None, made: Made, sure: bool) -> None:
         several = (ast.Tuple, ast.List)
@@ -199,7 +235,7 @@ class Provenance:
 
     def _statement(self, node: ast.stmt, under: bool, sure: bool) -> None:
         """Follow one statement; `under` says whether what is live decides if, or how often, it runs."""
-        if not isinstance(node, _Scope):
+        if self._names_within and not isinstance(node, _Scope):
             for inside in (n for n in ast.walk(node) if isinstance(n, ast.NamedExpr)):
                 self._bind(inside.target.id, self._value(inside.value), sure=False)
         match node:
@@ -217,20 +253,34 @@ class Provenance:
             case ast.AnnAssign(target=target, value=ast.expr() as value):
                 self._target(target, value, self._value(value), sure)
             case ast.AugAssign(target=target, value=value):
-                added, old = self._value(value, again=False), self.may_be(target)
-                live = added.live or self.live(roots(target)) or under
-                self._target(target, None, Made(live, added.may_be | old), sure)
+                added, held = self._value(value, again=False), [self.made[n] for n in roots(target) if n in self.made]
+                self._spread({*_holders(target)}, added.may_be)
+                made = reduce(Made.joined, held, added)
+                self._target(target, None, replace(made, live=made.live or self.live(roots(target)) or under), sure)
             case ast.Expr(value=value):
                 self._called(value, under)
             case _:
                 self._compound(node, under, sure)
 
-    def _called(self, call: ast.expr, under: bool) -> None:
-        """Let what a method belongs to have the arguments in it: of a statement, that is what it is called for."""
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+    def _called(self, value: ast.expr, under: bool) -> None:
+        """Let what a method belongs to have the arguments in it: of a statement, that is what it is called for.
+
+        What is handed over may be given the other arguments, and what the code of the function says.
+        """
+        calls = [value] if isinstance(value, ast.Call) else [n for n in ast.walk(value) if isinstance(n, ast.Call)]
+        for call in (c for c in calls if not self._only_looks(c.func)):
             given = [self._value(each) for each in (*call.args, *(k.value for k in call.keywords))]
-            may_be = frozenset(v for each in given for v in each.may_be)
-            self._join(call.func, Made(under or any(each.live for each in given), may_be))
+            said = (self.made[n].once() for n in roots(call.func) if n in self.made)
+            may_be = frozenset(v for each in (*given, *said) for v in each.may_be)
+            names = frozenset(_holders(value))
+            if isinstance(call.func, ast.Attribute):
+                self._join(call.func, Made(under or any(each.live for each in given), may_be, shares=names))
+            self._spread({*names}, may_be)
+
+    def _only_looks(self, function: ast.expr) -> bool:
+        """Return whether a function is one of Python's own, of which `setattr` alone puts one argument into another."""
+        name = function.id if isinstance(function, ast.Name) else ""
+        return hasattr(builtins, name) and name not in {*self.made, *self._namespace, setattr.__name__}
 
     def _compound(self, node: ast.stmt, under: bool, sure: bool) -> None:
         match node:
@@ -295,7 +345,10 @@ class Inlined(ast.NodeTransformer):
 
 def loads(node: ast.AST) -> set[str]:
     """Return the names that code reads and does not bind itself."""
-    nodes = [*ast.walk(node)]
+    return _loaded([*ast.walk(node)])
+
+
+def _loaded(nodes: Sequence[ast.AST]) -> set[str]:
     stored = {n.id for n in nodes if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
     stored |= {n.arg for n in nodes if isinstance(n, ast.arg)}
     return {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)} - stored
@@ -310,6 +363,14 @@ def constants(node: ast.AST) -> Iterator[float | str]:
 
 def _starred(*several: ast.Tuple | ast.List) -> bool:
     return any(isinstance(part, ast.Starred) for each in several for part in each.elts)
+
+
+def _holders(node: ast.AST) -> Iterator[str]:
+    """Return the names in an expression, but for those that only say where in an object something stands."""
+    if isinstance(node, ast.Name):
+        yield node.id
+    for part in [node.value] if isinstance(node, ast.Subscript) else ast.iter_child_nodes(node):
+        yield from _holders(part)
 
 
 def roots(target: ast.AST) -> set[str]:

@@ -13,6 +13,7 @@ import time
 from contextlib import closing
 from multiprocessing import shared_memory
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -357,11 +358,15 @@ def test_a_frame_of_polars_is_a_table_too():
         ("import pandas as pd\nt = pd.DataFrame({'n': xs})\nt = t.assign(n=9999)", "t.n[0]"), ("n = 0\nfor x in xs: n += 9999 if n == 0 else 0", "n"),
         ("def f():\n    n = 9999\n    return n if xs else 0\nn = f()", "n"), ("mine = 3\ndef f():\n    global mine\n    mine = 9999\nf()", "mine"), ("vals = [9999 for x in xs]", "vals[1]"),
         ("import pandas as pd\nt = pd.concat([pd.Series(xs), pd.Series([9999])])", "t.iloc[-1]"), ("total = sorted(xs)\ntotal = max(9999, *total)", "total"),
+        ("setattr(box, 'n', 9999)", "box.n"), ("vars(box)['n'] = 9999", "box.n"), ("put = lambda o: setattr(o, 'n', 9999)\nput(box)", "box.n"),
+        ("ys = xs\nys.append(9999)", "xs[-1]"), ("ys = xs\nys += [9999]", "xs[-1]"), ("held = {'a': xs}\nheld['a'].append(9999)", "xs[-1]"), ("same.n = 9999", "box.n"),
+        ("for o in (box, xs): last = o\nlast.append(9999)", "xs[-1]"), ("[o.append(9999) for o in [xs]]", "xs[-1]"), ("import heapq\nheapq.heappush(xs, 9999)", "xs[-1]"),
+        ("def put():\n    xs.append(9999)\nput()", "xs[-1]"), ("ys = xs\nlast = [ys]\nlast[0][1:] = [9999]", "xs[-1]"), ("ys = []\nys.append(box)\nys[0].n = 9999", "box.n"),
         ("total = xs[0] * 0 + 9999", "total"), ("total = mean([9999, 9999])", "total"), ("xs.append(9999)", "xs[-1]"), ("from pathlib import Path\nPath('own').write_text('9999')\ntotal = int(Path('own').read_text())", "total"),
     ],
 )  # fmt: skip
 async def test_a_name_that_holds_the_models_literal_is_the_models_word(script, step, code):
-    names = {"xs": [1, 2], "mean": statistics.mean}
+    names = {"xs": [1, 2], "mean": statistics.mean, "box": (box := SimpleNamespace()), "same": box}
     proc = await answered(
         script, f"{{{{{code}}}}} of {{{{xs[0] + 2}}}}", names=names, turns=[python(step)], approve="auto"
     )
@@ -378,6 +383,7 @@ async def test_a_name_that_holds_the_models_literal_is_the_models_word(script, s
         ("if xs: total = xs[1]\nelse: total = 3", "total"), ("def total(): return len(xs)", "total()"), ("total = mine", "total"),
         ("%time total = 2", "xs[1]"), ("%time total = len(xs)", "xs[1]"), ("n = xs[1]", "n"), ("vals = [x - 1 for x in xs]", "sum(vals) + 1"),
         ("import random\ndrawn = random.sample(range(9), 2)", "len(drawn)"), ("rows = []\nfor x in xs:\n    if x: rows += [x]", "len(rows)"),
+        ("print('n', 2, xs)", "len(xs)"), ("ys = sorted(xs)\nys[0] = 7", "len(xs)"), ("first = xs[0] + 1\nys = xs\nys[0] = 9", "first"),
         ("by = {}\nfor x in xs: by[x] = by.get(x, 0) + 1", "len(by)"), ("total = max(xs)\ntotal = max(total, 0)", "total"), ("class A:\n    def n(self): return len(xs)", "A().n()"),
     ],
 )  # fmt: skip
