@@ -7,7 +7,9 @@ and address as text, so that nothing leads out or is fetched.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from html import escape
+from itertools import zip_longest
 
 from llmos_nb.views.wording import visible
 
@@ -125,6 +127,25 @@ def _table(lines: list[str]) -> str:
         body += f"<tr>{row(_cells(lines.pop()), 'td')}</tr>"
     top = row(heads, 'th scope="col"')
     return f'<table style="{TABLE}"><tr>{top}</tr>{body}</table>'
+
+
+def aligned(lines: Sequence[str], room: int) -> list[str]:
+    """Return the lines of a table with its columns one under the other; one that has no head or no room, as it is."""
+    if len(lines) < 2 or not _RULE.match(lines[1]):
+        return list(lines)
+    rules = _cells(lines[1])
+    rows = [[c.replace("|", "\\|") for c in _cells(line)] for line in (lines[0], *lines[2:])]
+    columns = list(zip_longest(*rows, fillvalue=""))
+    sizes = [max(3, *map(len, column)) for column in columns]
+    if sum(sizes) + 3 * len(sizes) + 1 > room or len(rules) != len(sizes):
+        return list(lines)
+    sides = [rule.endswith(":") and not rule.startswith(":") for rule in rules]
+    shown = [
+        [cell.rjust(n) if side else cell.ljust(n) for cell, n, side in zip(row, sizes, sides, strict=True)]
+        for row in zip(*columns, strict=True)
+    ]
+    under = [rule[0] + "-" * (n - 2) + rule[-1] for rule, n in zip(rules, sizes, strict=True)]
+    return [f"| {' | '.join(row)} |" for row in (shown[0], under, *shown[1:])]
 
 
 def _cells(line: str) -> list[str]:

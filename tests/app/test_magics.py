@@ -340,6 +340,18 @@ def test_send_after_the_answer_begins_a_further_turn_in_its_cell(tmp_path):
         assert ran.status == "ok" and "hello again" in ran.text and "Once more?" in ran.text
 
 
+def test_a_cell_that_names_an_answered_process_goes_on_in_it(tmp_path):
+    with Notebook(tmp_path) as book:
+        spec = book.script(HELLO, {"text": "hello again"})
+        first = f"%%agent greeter -a auto --plan none -m {spec}\nGreet."
+        book.run(first)
+        ran = book.run("%%agent greeter\nOnce more?")
+        assert ran.status == "ok" and "hello again" in ran.text and "Once more?" in ran.text
+        other = book.run(f"%%agent greeter -m {spec}\nAnother.")
+        assert '%agent send 1 "…" asks it further' in other.text
+        assert "has answered" not in book.run(first).text  # the same cell again
+
+
 def test_resume_with_another_model_after_the_answer_says_whom_further_words_go_to(tmp_path):
     with Notebook(tmp_path) as book:
         book.run(f"%%agent -a auto --plan none -m {book.script(HELLO)}\nGreet.")

@@ -161,6 +161,30 @@ def test_the_rows_of_a_table_in_an_answer_stay_whole():
     assert said[0] == "  So it is:" and len([line for line in said if "long" in line]) == 2
 
 
+def test_a_table_of_an_answer_is_aligned_and_keeps_the_blank_line_before_it():
+    typed = "So it is:\n\n| island | mean |\n|---|--:|\n| a \\| b and c | 7 |\n| d | 12.5 |\n\nDone."
+    assert form.blocks([{"kind": "answer", "markdown": typed}]) == [
+        "  So it is:",
+        "",
+        "  | island       | mean |",
+        "  | ------------ | ---: |",
+        "  | a \\| b and c |    7 |",
+        "  | d            | 12.5 |",
+        "",
+        "  Done.",
+        "",
+    ]
+
+
+@pytest.mark.parametrize("indent", ["", " " * 90])
+def test_code_breaks_between_words_and_loses_nothing(indent):
+    code = indent + "total = " + " + ".join(f"amount_{i}" for i in range(30))
+    shown = [line[4:] for line in form.blocks([{"kind": "code", "cap": "", "code": code}]) if line]
+    assert "".join(shown) == code and max(map(len, shown)) <= 76
+    assert all(line.endswith(" ") for line in shown[:-1])
+    assert form.pieces("x" * 20, 8) == ["x" * 8, "x" * 8, "x" * 4]
+
+
 async def test_a_step_has_a_check_mark_only_where_what_it_expected_was_compared(script):
     plan = [{"title": "Load"}, {"title": "Count", "expect": "len(xs) == 2", "depends_on": [1]}]
     turns = [{"plan": plan}, call("python", code="xs = [1, 2]", step=1), call("python", code="len(xs)", step=2)]

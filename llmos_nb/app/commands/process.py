@@ -129,7 +129,7 @@ def _number(command: Command, at: int) -> int:
 async def act(session: Session, command: Command) -> Any:
     process = session.find(command.process)
     if command.verb == "send" and process.state == "ended":
-        return await _ask_further(session, process, _words(command, 1))
+        return await Presenter(session).ask_further(process, _words(command, 1))
     if process.cold:  # one that another interpreter drives is not said to stand still
         with process.journal.held():
             pass
@@ -144,17 +144,6 @@ async def act(session: Session, command: Command) -> Any:
     if command.verb == "budget" and process.reason == "budget" and not state.budget.over(state.spent):
         return print(f"process {process.pid}: the budget is raised; %agent resume {process.pid} goes on")
     return _tell(process, "it does not run" if command.verb in ("stop", "pause") else "noted")
-
-
-async def _ask_further(session: Session, process: Process, text: str) -> Any:
-    """Begin a further turn of a process that has ended, and show it here."""
-    process.dispatch.adopt(session.ip)  # or what it prints would go to the cell in which it was begun
-    told = len(process.events)
-    process.send(text)
-    if process.cold:
-        await session.resume(process)
-    presenter = Presenter(session)
-    return await presenter.attend(process, presenter.show(process, told))
 
 
 async def resolve(session: Session, command: Command) -> None:

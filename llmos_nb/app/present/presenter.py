@@ -97,6 +97,11 @@ Given = argparse.Namespace
 _AS_GIVEN = ("model", "approve", "budget", "plan", "check", "bind", "isolate", "untrusted", "context")
 
 
+def _names_only(given: Given) -> bool:
+    """Return whether a line says nothing of its process but the name, and whether to wait for it."""
+    return all(key in ("name", "bg") or value in (None, "", False) for key, value in vars(given).items())
+
+
 class Presenter:
     """Starts processes from cells and shows them.
 
@@ -114,6 +119,11 @@ class Presenter:
         for words in briefing.misspelt(goal, self.session.namespace or {}):
             print(words)
         stages = pipes.stages(goal, self._is_process) if "|" in goal else [goal]
+        if len(stages) == 1 and (answered := self._answered(given.name, goal)) is not None:
+            if _names_only(given):
+                return await self.ask_further(answered, goal.strip(), given.bg)
+            pid = answered.pid
+            print(f'process {pid} ({given.name}) has answered; another begins: %agent send {pid} "…" asks it further')
         with self.session.together():
             begun = await self._begun(given, stages)
             process = begun[-1]
@@ -124,6 +134,21 @@ class Presenter:
                     print(words)
             shown = Several([self.show(p) for p in begun if p is process or p.state != "ended"])
         return await self.attend(process, shown, given.out, given.bg)
+
+    def _answered(self, name: str, goal: str) -> Process | None:
+        """Return the last process of a name, where it has answered; None to a cell that runs again: it begins anew."""
+        named = [p for p in self.session.processes.values() if name and p.run.state.name == name]
+        again = any(p.run.state.goal.strip() == goal.strip() for p in named)
+        return named[-1] if named and named[-1].reason == "answered" and not again else None
+
+    async def ask_further(self, process: Process, text: str, bg: bool = False) -> Any:
+        """Begin a further turn of a process that has ended, and show it here."""
+        process.dispatch.adopt(self.ip)  # or what it prints would go to the cell in which it was begun
+        told = len(process.events)
+        process.send(text)
+        if process.cold:
+            await self.session.resume(process)
+        return await self.attend(process, self.show(process, told), bg=bg)
 
     async def attend(self, process: Process, shown: Shown, out: str = "", bg: bool = False) -> Any:
         """Follow a process in the cell; in the background where that is wanted, or where a cell that awaits is deaf."""

@@ -7,6 +7,7 @@ from itertools import groupby
 
 from llmos_nb.journal.events import MODEL, ActData, Decider
 from llmos_nb.views.contract import Block, Button, Card, Danger, Fold, Held, PanelView, Sheet, StepRow, Words
+from llmos_nb.views.markdown import aligned
 from llmos_nb.views.text.lines import WIDTH, pieces, rule, table, verbatim, wrap
 from llmos_nb.views.wording import LOOP, plain, visible
 
@@ -225,12 +226,13 @@ def _lead(b: Block) -> list[str]:
     return [line] if visible(" ".join(b["text"].split())) in line else [rule(""), *wrap(b["text"], "  ")]
 
 
-def _answer(markdown: str) -> list[str]:
+def _answer(text: str) -> list[str]:
     """Return an answer; the rows of its tables stay whole, so that their columns stay one under the other."""
     found: list[str] = []
-    for rows, group in groupby(markdown.splitlines(), lambda line: line.lstrip().startswith("|")):
-        lines = list(group)
-        found += [f"  {visible(line.strip())}" for line in lines] if rows else wrap("\n".join(lines), "  ")
+    for rows, group in groupby(text.splitlines(), lambda line: line.lstrip().startswith("|")):
+        lines = [visible(line.strip()) if rows else line for line in group]
+        found += [f"  {row}" for row in aligned(lines, WIDTH - 2)] if rows else []
+        found += [] if rows else [part for line in lines for part in wrap(line, "  ")]
     return found
 
 
@@ -247,7 +249,7 @@ _BLOCKS: dict[str, Callable[[Block], list[str]]] = {
     "answer": lambda b: _answer(b["markdown"]),
     "table": _table_block,
     "code": _code_block,
-    "details": lambda b: [f"  {b['summary']}", *verbatim(b["code"])],
+    "details": lambda b: [f"  {b['summary']}", *(verbatim(b["code"]) if b["code"] not in b["summary"] else [])],
     "printed": lambda b: [f"  {b['label']}", *verbatim(b["code"])],
     "markdown": lambda b: [f"  {b['label']}", *_answer(b["markdown"])],
     "pairs": lambda b: [

@@ -36,8 +36,13 @@ def verbatim(text: str, indent: str = "    ", most: int = 0) -> list[str]:
 
 
 def pieces(line: str, room: int) -> list[str]:
-    """Cut a line into pieces that fit."""
-    return [line[i : i + room] for i in range(0, len(line), room)] or [""]
+    """Cut a line into pieces that fit, behind a space where there is one; together they are the line."""
+    found, at, indent = list[str](), 0, len(line) - len(line.lstrip())  # an indent is no place to break
+    while len(line) - at > room:
+        end = line.rfind(" ", max(at, indent), at + room) + 1 or at + room
+        found.append(line[at:end])
+        at = end
+    return [*found, line[at:]]
 
 
 def table(rows: Iterable[Sequence[str]], indent: str = "", width: int = WIDTH) -> list[str]:

@@ -503,3 +503,19 @@ def test_of_a_value_within_a_value_only_the_first_line_is_made(held):
     inner = {"tree": value}
     inner["itself"] = inner
     assert describe("d", inner, True).splitlines()[2] == "- 'itself': dict, 2 keys"
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_columns_that_begin_alike_and_are_the_same_stand_in_one_line(library):
+    held = {
+        "sales": [1.5, 2.0],
+        **{f"color_{i:02}": [True, False] for i in range(24)},
+        "day_a": [1, 2],
+        "day_b": [1, 2],
+    }
+    frame = pd.DataFrame(held) if library == "pandas" else pl.DataFrame(held)
+    said = card(["df"], {"df": frame}, True, True).splitlines()
+    assert "- color_00 to color_23, 24 columns color_*: boolean True / False" in said
+    columns = [line for line in said if line.startswith("- ")]
+    assert [line.partition(":")[0][2:] for line in columns if "24 columns" not in line] == ["sales", "day_a", "day_b"]
+    assert len(describe("df", frame, values=False).splitlines()) == 5

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
+from itertools import groupby
 from typing import Any
 
 from llmos_nb.heap import spelled
@@ -85,10 +86,29 @@ def frame(value: Any, values: bool, full: bool = False) -> list[str]:
     library = type(value).__module__.partition(".")[0]
     whole = full or not values
     head = f"{library} DataFrame, {rows:,} rows, {width} columns" if whole else f"DataFrame, {rows:,} rows"
-    lines = [f"- {quoted(name)}: {line}" for name, line in _columns(value, values, full and values)]
+    lines = list(_folded(_columns(value, values, full and values), FOLDED if whole else width + 1))
     names = [quoted(n) for n in value.columns[_COLUMNS:]]
     more = [f"- and {len(names)} more: {', '.join(names)}"] if names else []
     return [head, *lines, *more, *(_first(value) if full and values and rows else [])]
+
+
+FOLDED = 6  # columns in a row, such as dummies; fewer stand one a line
+
+
+def _folded(columns: Iterable[tuple[Any, str]], least: int) -> Iterator[str]:
+    """Return a line a column; one for as many in a row that begin alike, up to an underscore, and are the same."""
+    for (begin, line), group in groupby(columns, lambda c: (_begin(c[0]), c[1])):
+        names = [name for name, _ in group]
+        if begin and len(names) >= least:
+            yield f"- {quoted(names[0])} to {quoted(names[-1])}, {len(names)} columns {begin}*: {line}"
+        else:
+            yield from (f"- {quoted(name)}: {line}" for name in names)
+
+
+def _begin(name: Any) -> str:
+    """Return how a column's name begins, up to its first underscore; of one that has none, nothing."""
+    begin, found, _ = str(name).partition("_")
+    return begin + found if found else ""
 
 
 FIRST, WIDE, CELL = 3, 12, 32  # rows and columns of a table's head, and characters of a cell
