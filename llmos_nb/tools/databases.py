@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from llmos_nb.tools import unheard
 
@@ -21,6 +20,7 @@ _WRITING_PRAGMAS = (
     "application_id",
     "journal_mode",
     "writable_schema",
+    "schema_version",
     "encoding",
     "auto_vacuum",
 )
@@ -41,20 +41,20 @@ def tell_writes(connection: sqlite3.Connection, may: Callable[[str], bool]) -> N
     with suppress(sqlite3.Error, IndexError):
         file = str(sqlite3.Connection.execute(connection, "pragma database_list").fetchall()[0][2] or "")
     path = os.path.realpath(file) if file else ""
-    attached = path
+    attached: dict[str, None] = {}  # SQLite tells the name of a schema alone, so what is written may be any of these
 
     def authorize(action: int, one: str | None, two: str | None, database: str | None, _: str | None) -> int:
-        nonlocal attached
         if action == _ATTACH and one not in ("", ":memory:"):  # also by "vacuum into"
-            attached = os.path.realpath(one) if one else "an attached database"
-            if one and not os.path.exists(attached) and not may(attached):  # noqa: PTH110 - it would be made
+            new, mode = named(one, uri=True) if one else ("an attached database", "")
+            attached[new] = None
+            if _makes(new, mode) and not may(new):
                 return sqlite3.SQLITE_DENY
         if action in _READS or database == "temp" or action in (_ATTACH, _DETACH):
             return sqlite3.SQLITE_OK
         if action == _PRAGMA and not (two is not None and str(one).lower() in _WRITING_PRAGMAS):
             return sqlite3.SQLITE_OK
-        where = path if database in (None, "", "main") else attached
-        return sqlite3.SQLITE_OK if not where or may(where) else sqlite3.SQLITE_DENY
+        where = [path] if database in (None, "", "main") else [*attached]
+        return sqlite3.SQLITE_OK if all(may(file) for file in where if file) else sqlite3.SQLITE_DENY
 
     sqlite3.Connection.set_authorizer(connection, authorize)  # a class of a step's may have another
 
@@ -77,10 +77,11 @@ def follow(may: Callable[[str], bool], wanted: Callable[[], bool]) -> None:
 
     @wraps(real)
     def connect(*args: Any, **kwargs: Any) -> sqlite3.Connection:
-        _connecting.now = telling = wanted()
+        telling = wanted()
         file = made_by(*args, **kwargs) if telling else ""
         if file and not may(file):
             raise sqlite3.OperationalError(f"not authorized to make {file}")
+        _connecting.now = telling
         try:
             made: sqlite3.Connection = real(*args, **kwargs)
         finally:
@@ -102,11 +103,23 @@ def opened(connection: sqlite3.Connection) -> None:
 def made_by(database: object, *more: object, **options: object) -> str:
     """Return the file that is made, and stays empty, where a database is opened that is not there; else nothing."""
     name = os.fsdecode(database) if isinstance(database, str | bytes | os.PathLike) else ""
-    if (options.get("uri") or more[6:7] == (True,)) and name.startswith("file:"):
-        name, _, how = unquote(name.removeprefix("file:")).partition("?")
-        name = "" if re.search(r"\bmode=(?:ro|rw|memory)\b", how) else name
-    path = os.path.realpath(name) if name not in ("", ":memory:") else ""
-    return "" if os.path.exists(path) else path  # noqa: PTH110 - a text
+    path, mode = named(name, bool(options.get("uri")) or more[6:7] == (True,))
+    return path if _makes(path, mode) else ""
+
+
+def _makes(path: str, mode: str) -> bool:
+    return bool(path) and mode not in ("ro", "rw") and not os.path.exists(path)  # noqa: PTH110 - a text
+
+
+def named(name: str, uri: bool) -> tuple[str, str]:
+    """Return the real path of a database, empty for one in memory, and the mode that an address gives (``ro``)."""
+    mode = ""
+    if uri and name.startswith("file:"):
+        place, _, query = name.removeprefix("file:").partition("#")[0].partition("?")
+        place = place if not place.startswith("//") else f"/{place[2:].partition('/')[2]}"  # behind the host
+        name, mode = unquote(place), dict(parse_qsl(query)).get("mode", "")
+    memory = name in ("", ":memory:") or mode == "memory"
+    return "" if memory else os.path.realpath(name), mode
 
 
 def told() -> bool:

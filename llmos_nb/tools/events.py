@@ -220,11 +220,9 @@ def _mapped(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
 def _database(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
     """Read that a database is opened in a way that does not tell what is written: it may be."""
     name = os.fsdecode(args[0]) if isinstance(args[0], str | bytes | os.PathLike) else str(args[0])
-    memory = name in ("", ":memory:") or name.startswith("file::memory:") or "mode=memory" in name
-    if memory or "mode=ro" in name or databases.told():
-        return None
-    path = _path(name.removeprefix("file:").partition("?")[0])
-    return None if scratch(path, made) else ("database", path)
+    path, mode = databases.named(name, uri=True)
+    harmless = not path or mode == "ro" or databases.told() or scratch(path, made)
+    return None if harmless else ("database", path)
 
 
 def _imported(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:

@@ -29,6 +29,7 @@ from llmos_nb.errors import CallDenied, JournalError
 from llmos_nb.journal import MARK
 from llmos_nb.policy import in_folders
 from llmos_nb.policy.secrets import secret_name
+from llmos_nb.tools import databases
 from llmos_nb.tools.acting import SITES, names_folder
 from llmos_nb.tools.caching import caches
 from llmos_nb.tools.events import in_open_folders, writes
@@ -302,11 +303,11 @@ def _note(found: Reads, event: str, args: tuple[Any, ...]) -> None:
     elif event in _RUNS:
         found.runs(*args[: 3 if event == "subprocess.Popen" else 2])
     elif event == "sqlite3.connect":
-        path = os.path.realpath(os.fsdecode(args[0]).removeprefix("file:").partition("?")[0])
-        found.uses(path)
-        found.connected.add(path)
-        found.databases.update([path] if os.path.isfile(path) else ())  # noqa: PTH113 - a text
-        found._take(path)
+        if path := databases.named(os.fsdecode(args[0]), uri=True)[0]:
+            found.uses(path)
+            found.connected.add(path)
+            found.databases.update([path] if os.path.isfile(path) else ())  # noqa: PTH113 - a text
+            found._take(path)
     elif event == "os.mkdir":
         made = os.path.realpath(os.fsdecode(args[0]))
         found.written.update(() if os.path.exists(made) else [made])  # noqa: PTH110 - a text
