@@ -153,6 +153,7 @@ class PlanCard(TypedDict):
     """What stands beside a plan that is judged: acts in words, and what else it may do."""
 
     acts: list[Act]
+    promise: str  # what becomes of that which goes out and that no act names
     rest: list[Words]
 
 

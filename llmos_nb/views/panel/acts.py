@@ -19,6 +19,7 @@ _CLASS = {
     "bound": "Bound: you, in your words, and what exists.", "delegated": "Delegated: others choose.",
     "open": "Open: always asks, with the values.", "invented": "Invented: nobody said it; it always asks.",
 }  # fmt: skip
+NO_ACT = "This plan promises no act outside: whatever it does outward will ask."
 _STILL_ASKS = {
     "plan": "no, up to this count", "step": "yes, each call", "auto": "no", "never": "it is refused if it is risky",
 }  # fmt: skip
@@ -70,7 +71,16 @@ def planned(s: State, acts: Mapping[int, Commitment]) -> PlanCard:
     """Return the acts of a plan in words, and in a line for each tool how often it may be used here."""
     rest: list[Words] = [[["`", tool], f": at most {much}, {steps}"] for tool, much, steps in _granted(s)]
     rest.append(f"Still asks: {_asks(s)}.")
-    return {"acts": [_act(n, act) for n, act in acts.items()], "rest": rest}
+    return {"acts": [_act(n, act) for n, act in acts.items()], "promise": promise(s, acts), "rest": rest}
+
+
+def promise(s: State, acts: Mapping[int, Commitment]) -> str:
+    """Say what becomes of that which goes out and that no act names."""
+    if acts:
+        return "It commits to these before it reads anything of others. Whatever else goes out will be asked."
+    if s.closed or s.plan.commits:
+        return NO_ACT
+    return "Whatever a step would do outside is asked when it comes to it."
 
 
 def _act(n: int, act: Commitment) -> Act:

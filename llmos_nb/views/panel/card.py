@@ -8,7 +8,7 @@ from llmos_nb.policy import in_advance, until_words, who_words
 from llmos_nb.process.state import Commitment, State
 from llmos_nb.tools import Call
 from llmos_nb.views.contract import Argument, Button, Card, Table, Words
-from llmos_nb.views.panel.acts import commits, may_do, planned
+from llmos_nb.views.panel.acts import NO_ACT, commits, may_do, planned, promise
 from llmos_nb.views.panel.calls import edited_lines
 from llmos_nb.views.panel.danger import Question, put_in
 from llmos_nb.views.panel.held import at_its_line, held
@@ -131,6 +131,8 @@ def _plan(s: State, key: str, question: Question) -> Card:
     acts = {n: a for n, a in s.acts.items() if a.open}
     if acts:
         cover += " Everything else that goes out will be asked."
+    elif (told := promise(s, acts)) == NO_ACT:
+        why += f" {told}"
     buttons: list[Button] = [{**APPROVE, "more": "the plan"}, *_all_but(acts), EDIT, REJECT]
     return {
         "title": "Approve the plan?",

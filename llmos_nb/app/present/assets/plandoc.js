@@ -96,15 +96,12 @@ function actItem({ n, words: text, kind, why, chosen }) {
 
 /** The margin beside it. */
 export function planSide(p) {
-  const { acts, rest } = p.view.card.plan;
-  const told = acts.length
-    ? "It commits to these before it reads anything of others. Whatever else goes out will be asked."
-    : "It commits to nothing outside. Whatever a step would do outside is asked when it comes to it.";
+  const { acts, promise, rest } = p.view.card.plan;
   return h(
     "section.plan",
     { "aria-label": "What it may do outside" },
     h("h3", {}, h("span", {}, "What it may do outside"), acts.length > 0 && h("span", {}, plural(acts.length, "act"))),
-    h("p.cover", {}, told),
+    h("p.cover", {}, promise),
     acts.length > 0 && h("ol.acts2", {}, acts.map(actItem)),
     rest.length > 0 && h("h3", {}, h("span", {}, "In this notebook")),
     h("ul.rest", {}, rest.map((line) => h("li", {}, words(line)))),
