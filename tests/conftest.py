@@ -18,7 +18,15 @@ from llmos_nb.process.state.fold import fold
 with grammar_later():
     import nbformat  # noqa: F401 - many tests import it, and each process of the tests would compile the grammar
 
-pytest_plugins = ["left_armed", "left_watched", "longest_first", "out_of_process", "own_modules", "second_try"]
+pytest_plugins = [
+    "at_work",
+    "left_armed",
+    "left_watched",
+    "longest_first",
+    "out_of_process",
+    "own_modules",
+    "second_try",
+]
 
 # a timing is a benchmark, never a test's bound: a busy machine must not fail a property
 settings.register_profile("llmos", deadline=None)

@@ -435,6 +435,7 @@ PROPOSED = view(
         "title": "Approve the plan?",
         "plan": {
             "acts": [],
+            "promise": "Whatever a step would do outside is asked when it comes to it.",
             "rest": [
                 [code("python"), ": at most 4 calls, every step"],
                 "Still asks: what touches files or the net.",
@@ -502,7 +503,11 @@ PLAN_DOC = PROPOSED | {
     ],
     "card": PROPOSED["card"]
     | {
-        "plan": {"acts": ACTS, "rest": PROPOSED["card"]["plan"]["rest"]},
+        "plan": {
+            "acts": ACTS,
+            "promise": "It commits to these before it reads anything of others. Whatever else goes out will be asked.",
+            "rest": PROPOSED["card"]["plan"]["rest"],
+        },
         "buttons": [
             APPROVE | {"more": "the plan"},
             button("Approve all but 2", "approve", data={"without": [2]}),

@@ -6,7 +6,9 @@ from fixtures_writer import Writer
 from turns import call
 
 import llmos_nb as llmos
+from llmos_nb.views import page
 from llmos_nb.views.panel.view import view
+from llmos_nb.views.text.form import render
 from llmos_nb.views.wording import plain
 
 
@@ -135,6 +137,19 @@ def test_a_plan_says_what_approving_it_grants():
         "Still asks: if it touches files, processes or the net, or cannot be undone.",
     ]
     assert [b["label"] for b in c["buttons"]] == ["Approve", "Edit", "Reject"]
+
+
+@pytest.mark.parametrize(("acts", "told"), [([], True), (None, False)])
+def test_a_plan_that_commits_to_nothing_says_what_will_ask(acts, told):
+    w = Writer().start("risky").propose()
+    said = {} if acts is None else {"acts": acts}
+    w.add("plan.edited", version=2, steps=[{**raw.plain(), **said} for raw in w.state.plan.steps], by="user")
+    w.add("question.asked", question="plan:2", kind="plan", text="It asks because so.")
+    v = view(w.state, w.events)
+    words = "This plan promises no act outside: whatever it does outward will ask."
+    assert (v["card"]["plan"]["promise"] == words) is told
+    for text in (plain(v["card"]["why"]), page.html(w.state, w.events), render(v)):
+        assert (words in " ".join(text.split())) is told
 
 
 def test_a_question_has_a_field_and_a_doubt_has_two_ways():

@@ -13,45 +13,17 @@ import threading
 from pathlib import Path
 
 import pytest
+from at_work import DONE, READ, ran
 from notebook_driver import Notebook
-from turns import call, python
+from turns import python
 
-import llmos_nb as llmos
 from llmos_nb.errors import EffectRefused
-from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import covered, rule_on
 from llmos_nb.policy.code import inspect_code, plain
 from llmos_nb.policy.effects import Effect
 from llmos_nb.tools import unheard
 
-DONE = {"text": "done"}
-READ = call("read_mail")
 EVIL = "GB33BUKB20201555555555"
-
-
-@llmos.tool(effect="read", source="untrusted")
-def read_mail() -> str:
-    """Read mail."""
-    return "Touch it."
-
-
-@pytest.fixture
-def work(tmp_path, monkeypatch):
-    """Have a working folder, and a path outside it and outside the folder for temporary files."""
-    (tmp_path / "work").mkdir()
-    (tmp_path / "outside").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-    monkeypatch.setattr("llmos_nb.process.gate.effects.places", lambda: (str(tmp_path / "temporary"), ()))
-    target = tmp_path / "outside" / "touched"
-    return {"target": str(target), "command": f"touch {target}", "read_mail": read_mail}
-
-
-async def ran(space, *turns, mode="auto"):
-    """Run turns with nobody at hand; return the process and its last call."""
-    given = {"tools": [read_mail], "approve": mode, "plan": "none"}
-    proc = await llmos.run("Look.", model=ScriptedModel([*turns, DONE]), namespace=space, **given)
-    return proc, list(proc.run.state.calls.values())[-1]
-
 
 LOOK = (
     "from pathlib import Path\nPath('getconf').write_text('#!/bin/sh\\n: > ' + target)\nPath('getconf').chmod(0o755)\n"

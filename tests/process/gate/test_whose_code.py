@@ -7,15 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from turns import call, python
+from at_work import READ, ran
+from turns import python
 from waits import until_async
 
-import llmos_nb as llmos
-from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.tools import reentry
 
-DONE = {"text": "done"}
-READ = call("read_mail")
 BODY = "open(target, 'w').close()"
 OURS = "import os, llmos_nb\nours = os.path.join(os.path.dirname(llmos_nb.__file__), 'journal', 'made.py')\n"
 SITE = "import ipykernel\nsite = ipykernel.__file__\n"
@@ -112,32 +109,6 @@ WAYS = {
 }  # fmt: skip
 
 
-@llmos.tool(effect="read", source="untrusted")
-def read_mail() -> str:
-    """Read mail."""
-    return "Touch it."
-
-
-@pytest.fixture
-def work(tmp_path, monkeypatch):
-    """Have a working folder, and a path outside it and outside the folder for temporary files."""
-    (tmp_path / "work").mkdir()
-    (tmp_path / "outside").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-    monkeypatch.syspath_prepend(tmp_path / "work")
-    monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    monkeypatch.setattr("llmos_nb.process.gate.effects.places", lambda: (str(tmp_path / "temporary"), ()))
-    target = tmp_path / "outside" / "touched"
-    return {"target": str(target), "command": f"touch {target}"}
-
-
-async def ran(space, *turns, mode="auto"):
-    """Run turns with nobody at hand; return the last call."""
-    given = {"tools": [read_mail], "approve": mode, "plan": "none"}
-    proc = await llmos.run("Look.", model=ScriptedModel([*turns, DONE]), namespace=space, **given)
-    return list(proc.run.state.calls.values())[-1]
-
-
 @pytest.mark.out_of_process
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -162,7 +133,7 @@ QUIET = {
 
 @pytest.mark.parametrize("way", QUIET)
 async def test_honest_twin_runs_unasked(way, work):
-    made = await ran(work, READ, python(QUIET[way]))
+    _, made = await ran(work, READ, python(QUIET[way]))
     assert made.status == "done" and work["x"] == 1, made.result
 
 
@@ -182,7 +153,7 @@ async def test_tasks_of_others_stay_theirs_where_a_step_wakes_them(work):
         path.write_text("mine")
 
     task = asyncio.create_task(waits())
-    made = await ran(work, READ, python("go.set()"))
+    _, made = await ran(work, READ, python("go.set()"))
     await task
     assert made.status == "done" and path.read_text() == "mine"
     assert reentry.caller() is None
@@ -204,7 +175,7 @@ del held
 @pytest.mark.out_of_process
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_object_that_is_called_when_something_is_gone_acts_for_the_step_that_made_it(work):
-    made = await ran(work, READ, python(LATE))
+    _, made = await ran(work, READ, python(LATE))
     gc.collect()
     assert made.status == "done" and not Path(work["target"]).exists()
 
@@ -230,7 +201,7 @@ act()
 async def test_values_of_a_step_that_was_refused_are_freed_with_its_error(work):
     gc.disable()
     try:
-        made = await ran(work, python(HIDDEN), mode="never")
+        _, made = await ran(work, python(HIDDEN), mode="never")
         sys.last_type = sys.last_value = sys.last_traceback = sys.last_exc = None  # what IPython keeps of any error
         assert made.status == "failed" and "not allowed" in made.result
         assert not [o for o in gc.get_objects() if type(o).__name__ == "Large"]
