@@ -68,7 +68,11 @@ def turns(s: State, now: list[Block]) -> list[Block]:
     return [
         asked,
         *now,
-        *(blocks.details(f"Answered before: {line}", all_of_it, "Former answer") for line, all_of_it in before),
+        *(
+            blocks.text(said) if line == whole else blocks.details(said, whole, "Former answer")
+            for line, whole in before
+            for said in (f"Answered before: {line}",)
+        ),
     ]
 
 
