@@ -113,6 +113,7 @@ def state(page, comm):
 def test_a_page_follows_from_the_first_and_asks_further_after_the_end(book):
     book, page = book
     spec = book.script(*TURNS, name="first.json")
+    page.shown.clear()  # what an earlier test left
     comm = panel_of(page, f"%%agent first -a auto --plan none -m {spec}\nMake x.")
     page.say(comm, verb="sync", rev=None)
     page.until(lambda: page.ended("first"))
