@@ -45,9 +45,10 @@ def tell_writes(connection: sqlite3.Connection, may: Callable[[str], bool]) -> N
 
     def authorize(action: int, one: str | None, two: str | None, database: str | None, _: str | None) -> int:
         if action == _ATTACH and one not in ("", ":memory:"):  # also by "vacuum into"
+            # of a bound name SQLite says nothing: it may be a file that is only read, so what is written there is asked
             new, mode = named(one, uri=True) if one else ("an attached database", "")
             attached[new] = None
-            if _makes(new, mode) and not may(new):
+            if one and _makes(new, mode) and not may(new):
                 return sqlite3.SQLITE_DENY
         if action in _READS or database == "temp" or action in (_ATTACH, _DETACH):
             return sqlite3.SQLITE_OK

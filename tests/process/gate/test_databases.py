@@ -10,7 +10,7 @@ from turns import python
 OWN = "import sqlite3\nmade = sqlite3.connect('file:own.db', uri=True)\n"
 BOTH = OWN + "made.execute(f\"ATTACH '{there}' AS e\")\nmade.execute(\"ATTACH 'o.db' AS o\")\n"
 WAYS = {
-    "a bound name": f"{OWN}made.execute('ATTACH ? AS e', (target,))",
+    "a bound name, and what is written there": f"{OWN}made.execute('ATTACH ? AS e', (there,))\nmade.execute('delete from e.a')",
     "an address": f"{OWN}made.execute(f\"ATTACH 'file:{{target}}' AS e\")",
     "an address of what is there": f"{OWN}made.execute(f\"ATTACH 'file:{{there}}' AS e\")\nmade.execute('delete from e.a')",
     "an insert into the first of two": f"{BOTH}made.execute('insert into e.a values (2)')",
@@ -44,6 +44,10 @@ QUIET = {
     ),
     "one outside that is attached and read": (
         "made = sqlite3.connect(':memory:')\nmade.execute(f\"ATTACH '{there}' AS e\")\n"
+        "made.execute('select * from e.a').fetchall()\nmade.close()"
+    ),
+    "one outside that is attached by a bound name and read": (
+        "made = sqlite3.connect(':memory:')\nmade.execute('ATTACH ? AS e', (there,))\n"
         "made.execute('select * from e.a').fetchall()\nmade.close()"
     ),
 }  # fmt: skip
