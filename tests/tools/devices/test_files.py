@@ -222,6 +222,21 @@ async def test_a_file_written_after_reading_untrusted_data_stays_untrusted(files
     assert p.run.state.labels[f"file:{files.resolve()}/note.txt"] == "untrusted"
 
 
+@pytest.mark.parametrize("mode", ["risky", "plan", "auto", "never"])
+async def test_what_only_the_process_sees_is_written_unasked_also_after_others_data(files, mode):
+    (files / "llmos.toml").write_text('[labels]\nmail = "untrusted secret"\n')
+    turns = [call("python", code="len(mail)"), *CHANGES, call("rollback_files", path="b.txt"), call("commit_files")]
+    model = ScriptedModel([*turns, {"text": "Done."}])
+    p = await llmos.run("Look.", model=model, namespace={"mail": "x"}, tools=["files"], approve=mode)
+    *own, commit = list(p.run.state.calls.values())[1:]
+    assert [c.status for c in own] == ["done"] * 4 and p.run.state.labels[f"file:{files.resolve()}/a.txt"]
+    if mode in ("risky", "plan"):  # what others see is asked, and says whose words are in it
+        question = p.run.state.questions[commit.id]
+        assert any("has read untrusted data" in said for _, said in question["risks"])
+    else:
+        assert commit.status == "rejected"
+
+
 async def test_fork_starts_with_the_overlay_of_its_event(files):
     turns = [CHANGES[0], call("ask", question="Go on?"), CHANGES[1], call("commit_files"), {"text": "Done."}]
     p = await llmos.run("Change it.", model=ScriptedModel(turns), namespace={}, tools=["files"], approve="auto")
