@@ -137,6 +137,8 @@ class Tool:
         From the process's first untrusted read on, its calls run in a child on copies, whatever `place` says.
     own : bool
         What its calls change nobody but the process sees: carrying it out is a further call, of another tool.
+    in_turn : bool
+        What a call would do rests on what calls before it did, so that it is judged once these have run.
     worker : Worker, optional
         The other process, where `place` is ``fork`` or ``child``.
     origin : Origin, optional
@@ -182,6 +184,7 @@ class Tool:
     place: Place = "here"
     confined: bool = False
     own: bool = False
+    in_turn: bool = False
     worker: Worker | None = None
     origin: Origin | None = None
     runner: Callable[[Mapping[str, Any], CallContext], Awaitable[ToolResult]] | None = None

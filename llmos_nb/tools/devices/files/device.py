@@ -80,7 +80,7 @@ class FilesDevice:
     def _tool(self, name: str) -> Tool:
         more: dict[str, Any] = {}
         if name == "commit_files":
-            more = {"revert": self._take_back, "reapply": self._put_again}
+            more = {"revert": self._take_back, "reapply": self._put_again, "in_turn": True}
         elif name in _WRITING:
             more = {"revert": lambda call: None, "reapply": lambda call: None, "own": True}
         reads = name in _READING
