@@ -55,7 +55,7 @@ def in_wire_form(
     """Return tools in wire form; what the argument `step` is for is said once, by `plan`."""
     known = (t.wire if t.name in CONTROL or not planned else t.wire_with(SERVES) for t in tools)
     said = (serving.committing(t) if commits and t.name == "plan" else w for t, w in zip(tools, known, strict=True))
-    return tuple(serving.reworded(w, own) for w in said)
+    return tuple(serving.reworded(w, own) for w in said) if own else tuple(said)  # few have own words
 
 
 def may_commit(tools: Iterable[Tool]) -> bool:
