@@ -14,6 +14,15 @@ Role = Literal["system", "user", "assistant", "tool"]
 Arguments = dict[str, Any]
 
 
+class Gap(str):
+    """A piece of an answer that is still written, in the place of what an expression will give."""
+
+    __slots__ = ()
+
+
+GAP = Gap("…")
+
+
 def clean(text: str) -> str:
     """Replace lone surrogates, which no endpoint and no file takes."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -154,6 +154,7 @@ def model(given: Any) -> int:
 
 
 def prompt(given: Any) -> int:
+    from llmos_nb.process import serving
     from llmos_nb.process.state import prompts, texts as ours
     from llmos_nb.session import config
 
@@ -165,9 +166,12 @@ def prompt(given: Any) -> int:
     elif given.name == "system":
         print(prompts.system(own, namespace=True))
     elif given.name == "tools":
-        print("\n".join(map(_wire, _tools().values())))
+        shown = (serving.reworded(tool.wire, own)["function"] for tool in _tools().values())
+        print("\n".join(json.dumps(function, ensure_ascii=False, indent=1) for function in shown))
     elif given.name in texts:
         print(texts[given.name])
+    elif (said := _said_of_tool(given.name)) is not None:
+        print(said.get("description", ""))
     else:
         raise UsageError(f"llmos prompt: there is no text {given.name!r}{nearest(given.name, texts)}")
     return 0
@@ -180,8 +184,13 @@ def _tools() -> dict[str, Any]:
     return toolbox.everything(Session({}).parts, config.load(), ScriptedModel([{"text": "none"}]))
 
 
-def _wire(tool: Any) -> str:
-    return json.dumps(tool.wire["function"], ensure_ascii=False, indent=1)
+def _said_of_tool(name: str) -> dict[str, Any] | None:
+    """Return what describes the tool or argument of a name such as ``tool.python.code``; None where there is none."""
+    from llmos_nb.process import serving
+
+    _, *path = name.split(".")
+    tools = _tools() if path and name.startswith("tool.") else {}
+    return serving.part(tools[path[0]].wire["function"], path[1:]) if path and path[0] in tools else None
 
 
 def doctor(given: Any) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from llmos_nb.errors import UsageError
 from llmos_nb.export.assertions import GIVEN, VALUE_NAME
 from llmos_nb.export.cells import Cell
-from llmos_nb.export.dataflow.scopes import SCOPES, own
+from llmos_nb.policy.code import SCOPES, own
 
 _AWAITS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 _RUN = '''import asyncio

@@ -67,11 +67,11 @@ def _place(unit: str) -> tuple[int, str]:
 
 
 def show(unit: str, amount: float) -> str:
-    """Say an amount with its unit: ``20 steps``, ``$0.50``, ``3 min``."""
+    """Say an amount with its unit: ``20 steps``, ``$0.50``, ``3 min``; of a long odd time, about how many minutes."""
     if unit == "$":
         return f"${amount:.2f}" if amount >= 0.01 or not amount else f"${amount:.4f}"
-    if unit == "s" and amount >= 60 and amount % 60 == 0:
-        return f"{amount / 60:g} min"
+    if unit == "s" and amount >= 60 and (amount >= 600 or amount % 60 == 0):
+        return f"{round(amount / 60, 1):g} min"
     return f"{amount:,.0f} {unit}" if unit != "s" and amount >= 10_000 else f"{amount:g} {unit}"
 
 

@@ -9,6 +9,7 @@ from . import (
     preview as preview,
     recall as recall,
     saved as saved,
+    serving as serving,
     signals as signals,
 )
 from .driver import drive as drive

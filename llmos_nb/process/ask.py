@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 from llmos_nb.errors import ContextOverflow, ModelError, ModelProtocol, ModelUnavailable
 from llmos_nb.journal import events as ev
-from llmos_nb.messages import Request, Response, Usage
+from llmos_nb.messages import GAP, Request, Response, Usage
 from llmos_nb.models import cost, place_of
 from llmos_nb.policy import labels
 from llmos_nb.policy.secrets import Stream, vault
@@ -58,7 +59,7 @@ def evict(run: Run, command: Evict) -> None:
 
 def _variables(run: Run) -> dict[str, str]:
     """Return the type by name of each variable that surviving steps made."""
-    names = dict.fromkeys(n for c in run.state.surviving for n in (*c.changes.created, *c.changes.rebound))
+    names = dict.fromkeys(n for c in run.state.surviving for n in (*c.results, *c.changes.rebound))
     space = run.namespace or {}
     return {n: type(space[n]).__name__ for n in names if n in space}
 
@@ -178,7 +179,7 @@ class Unevaluated:
     Parameters
     ----------
     show : callable
-        Takes what can be shown.
+        Takes what can be shown; `GAP` by itself.
     """
 
     def __init__(self, show: Callable[[str], object]) -> None:
@@ -193,25 +194,30 @@ class Unevaluated:
         self._go_on(self._held, last=True)
 
     def _go_on(self, text: str, last: bool) -> None:
-        shown, at = "", 0
+        shown, at = list[str](), 0
         while at < len(text):
             found = _BEGINS.search(text, at)
             begin = found.start() if found else len(text)
-            shown, at = shown + text[at:begin], begin
+            shown.append(text[at:begin])
+            at = begin
             if found is None:
                 break
             if found["field"]:
                 end, settled = fields.closes(text, begin, last)
                 if not settled:
                     break
-                shown, at = shown + ("…" if end else fields.OPEN), end or found.end()
+                shown.append(GAP if end else fields.OPEN)
+                at = end or found.end()
             elif found["end"] or last:
-                shown, at = shown + found[0], found.end()
+                shown.append(found[0])
+                at = found.end()
             else:
                 break
         self._held = text[at:]
-        if shown:
-            self._show(shown)
+        for gap, pieces in groupby(shown, lambda piece: piece is GAP):
+            for piece in pieces if gap else ("".join(pieces),):
+                if piece:
+                    self._show(piece)
 
 
 async def _respond(run: Run, request: Request) -> Response:

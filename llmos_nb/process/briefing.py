@@ -142,11 +142,8 @@ def _read(file: str) -> tuple[Any, str]:
 
 def _ending(file: str) -> str:
     name = file.lower()
-    return (
-        name.removesuffix(".gz").rpartition(".")[2]
-        if name.endswith((".csv.gz", ".tsv.gz"))
-        else name.rpartition(".")[2]
-    )
+    packed = name.endswith((".csv.gz", ".tsv.gz"))
+    return (name.removesuffix(".gz") if packed else name).rpartition(".")[2]
 
 
 def _pandas(function: str, **options: Any) -> Callable[[Path], Any]:
@@ -172,11 +169,9 @@ TOKENS = 1_000  # about what one image costs; endpoints differ
 _PARTS, _ENCODED = attrgetter("parts"), attrgetter("encoded")
 LARGEST_IMAGE = 4 << 20
 _KINDS = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF8", "image/gif"),
-    (b"RIFF", "image/webp"),
-)
+    (b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF8", "image/gif"), (b"RIFF", "image/webp"),
+)  # fmt: skip
 
 
 def prompt(messages: Sequence[Message], takes_images: bool) -> tuple[Message, ...]:
@@ -289,7 +284,7 @@ def meant(goal: str) -> dict[str, Any]:
 def misspelt(goal: str, namespace: Mapping[str, Any]) -> list[str]:
     """Say which names in backticks do not exist while one like them does, or while no name of the goal does.
 
-    Others may be what the goal wants made.
+    Others may be what the goal wants made; where one is an attribute, or in a file's name, none need be a variable.
     """
     tables = (v for v in namespace.values() if hasattr(type(v), "dtypes") and hasattr(type(v), "columns"))
     there = {*namespace, *dir(builtins), *(str(c) for table in tables for c in table.columns)}
@@ -297,9 +292,17 @@ def misspelt(goal: str, namespace: Mapping[str, Any]) -> list[str]:
     said = list(dict.fromkeys(_NAME.findall(goal)))
     wrong = [n for n in said if n not in there and not Path(n).exists()]  # a package, a folder
     near = [(n, found[0]) for n in wrong if (found := get_close_matches(n, own, 1, 0.7))]
-    if wrong == said and not near:
-        return [f"`{n}`: no such variable yet; has the cell run that makes it?" for n in wrong]
-    return [f"`{n}`: no such variable; did you mean `{found}`?" for n, found in near]
+    if near or wrong != said or not said or not _other_names(namespace).isdisjoint(said):
+        return [f"`{n}`: no such variable; did you mean `{found}`?" for n, found in near]
+    many, names = len(said) > 1, ", ".join(f"`{n}`" for n in said)
+    return [f"{names}: no such variable{'s' * many} yet; has the cell run that makes {'them' if many else 'it'}?"]
+
+
+def _other_names(namespace: Mapping[str, Any]) -> set[str]:
+    """Return the attributes of variables and their classes, and the words in names of the files that are here."""
+    stated = (vars(v) for v in namespace.values() if type(v).__dictoffset__)
+    attributes = {a for names in (*stated, *map(dir, map(type, namespace.values()))) for a in names}
+    return attributes | {w for p in Path().iterdir() for w in (*p.name.split("."), *re.split(r"[\W_]+", p.name))}
 
 
 def mostly_wrong(goal: str, namespace: Mapping[str, Any], traits: Traits) -> list[str]:
@@ -329,11 +332,8 @@ def with_attachments(goal: str) -> tuple[Part, ...]:
 
 def user_names(namespace: Mapping[str, Any]) -> list[str]:
     """Return the names that a user would call variables: no modules, functions, classes or hidden names."""
-    return [
-        n
-        for n, v in namespace.items()
-        if not n.startswith("_") and n not in _HIDDEN and not callable(v) and type(v).__name__ != "module"
-    ]
+    seen = ((n, v) for n, v in namespace.items() if not n.startswith("_") and n not in _HIDDEN)
+    return [n for n, v in seen if not callable(v) and type(v).__name__ != "module"]
 
 
 def head(

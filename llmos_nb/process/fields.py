@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from llmos_nb.tools.devices.child import TABLE, float_format, markdown_table
+from llmos_nb.tools.devices.child import TABLE, column_format, float_format, markdown_table
 
 OPEN, CLOSE = "{{", "}}"
 LONGEST = 400  # characters of what does not parse, and may be a field all the same
@@ -204,7 +204,7 @@ def as_code(code: str, form: str | None = None) -> str:
 
 def definitions(values: Iterable[Mapping[str, Any]]) -> str:
     """Return the source of what the code of values calls; empty for most."""
-    needed = (float_format, markdown_table) if any(v.get("format") == TABLE for v in values) else ()
+    needed = (float_format, column_format, markdown_table) if any(v.get("format") == TABLE for v in values) else ()
     return "\n\n".join(inspect.getsource(f) for f in needed)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -49,12 +49,13 @@ def open_journal(path: str | os.PathLike[str]) -> Journal:
     return Journal(path, scrub=vault.safe, guard=reentry.Guard())
 
 
-def in_wire_form(tools: Sequence[Tool], planned: bool, commits: bool) -> tuple[dict[str, Any], ...]:
+def in_wire_form(
+    tools: Sequence[Tool], planned: bool, commits: bool, own: Mapping[str, str]
+) -> tuple[dict[str, Any], ...]:
     """Return tools in wire form; what the argument `step` is for is said once, by `plan`."""
     known = (t.wire if t.name in CONTROL or not planned else t.wire_with(SERVES) for t in tools)
-    return tuple(
-        serving.committing(t) if commits and t.name == "plan" else w for t, w in zip(tools, known, strict=True)
-    )
+    said = (serving.committing(t) if commits and t.name == "plan" else w for t, w in zip(tools, known, strict=True))
+    return tuple(serving.reworded(w, own) for w in said) if own else tuple(said)  # few have own words
 
 
 def may_commit(tools: Iterable[Tool]) -> bool:
@@ -375,7 +376,7 @@ class Run:
         planned = s.planned or (self.namespace is not None and "plan" in self.tools)
         if self.wired is None or self._wired_for != (recalls, planned):
             tools = [t for t in self.tools.values() if t.name != RECALL or recalls]
-            shown = in_wire_form(tools, planned, self.commits)
+            shown = in_wire_form(tools, planned, self.commits, s.prompts)
             self.wired, self._wired_for = (shown, compact(list(shown))), (recalls, planned)
         return self.wired
 

@@ -1,4 +1,4 @@
-"""What a process adds to tools as its model sees them: the argument `step` where it may plan, and acts of a plan.
+"""Tools as the model of a process sees them: with the argument `step` where it may plan, acts of a plan, own words.
 
 The argument says which steps of the plan a call serves. It is the process's own: the model reads it in the schema of
 each tool (in a notebook from the first request on, so that the prefix of its prompts stays, else while a plan stands),
@@ -9,12 +9,16 @@ it.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
 from typing import Any
 
+from llmos_nb.errors import nearest
 from llmos_nb.journal.events import ProposedCall
 from llmos_nb.messages import ToolCall
 from llmos_nb.process.state.plan import ACT_CHARS, MAX_ACTS
 from llmos_nb.process.state.state import CONTROL, SERVES, State
+from llmos_nb.process.state.texts import OF_TOOLS
 from llmos_nb.tools import Tool
 
 MOST = 50
@@ -36,6 +40,41 @@ def committing(plan: Tool) -> dict[str, Any]:
     parameters = {**function["parameters"], "properties": {"steps": steps}}
     about = f"{plan.description}\n{FORM}"
     return {**plan.wire, "function": {**function, "description": about, "parameters": parameters}}
+
+
+def reworded(wire: dict[str, Any], own: Mapping[str, str]) -> dict[str, Any]:
+    """Return a tool in wire form, described by a person's own texts where there are some for it."""
+    name = wire["function"]["name"]
+    mine = [(path, text) for key, text in own.items() if (path := _path(key))[:1] == [name]]
+    function = deepcopy(wire["function"]) if mine else wire["function"]
+    for (_, *path), text in mine:
+        if (said := part(function, path)) is not None:
+            said["description"] = text
+    return {**wire, "function": function}
+
+
+def _path(key: str) -> list[str]:
+    return key.removeprefix(OF_TOOLS).split(".") if key.startswith(OF_TOOLS) else []
+
+
+def part(function: dict[str, Any], path: Iterable[str]) -> dict[str, Any] | None:
+    """Return what describes a tool in wire form, or an argument, or a field within one; None where there is none."""
+    found, inside = function, function["parameters"]
+    for name in path:
+        fields = inside.get("items", inside).get("properties", {})
+        if name not in fields:
+            return None
+        found = inside = fields[name]
+    return found
+
+
+def missing(own: Mapping[str, str], tools: Mapping[str, Tool]) -> Iterator[tuple[str, str]]:
+    """Yield the texts that describe arguments which tools do not have, each with what is wrong."""
+    for key in own:
+        name, *path = _path(key) or [""]
+        if name in tools and part(tools[name].wire["function"], path) is None:
+            fields = tools[name].schema.get("properties", {})
+            yield key, f"`{name}` has no such argument{nearest(path[0], fields) or '.'}"
 
 
 def _takes(tool: Tool | None) -> bool:

@@ -296,6 +296,9 @@ async def _answer(session: SessionLike, run: Run, arguments: Mapping[str, Any], 
     changed = sorted({n for c in s.surviving for n in c.changes.names})
     if run.sight is not None:
         run.sight.saw(changed)
+    results = {n for c in s.surviving for n in c.results}
+    passed = {n for c in s.surviving for n in c.changes.created} - results
+    changed = [n for n in changed if n not in passed]
     how = f"{title(s)} ended: {s.reason}" + (f" ({s.detail})" if s.detail and s.reason != "answered" else "")
     head = "\n".join([how, *([f"It changed {', '.join(changed)}."] if changed else [])])
     label = labels.context(s.labels)

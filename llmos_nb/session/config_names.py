@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
 from functools import cache
@@ -11,7 +11,10 @@ from typing import Any
 
 from llmos_nb.errors import UsageError, nearest
 from llmos_nb.policy import CONTEXT, FILE
+from llmos_nb.process import serving
+from llmos_nb.process.state import texts
 from llmos_nb.session.config import Settings, looser
+from llmos_nb.tools import Tool
 from llmos_nb.tools.devices import OFFERED, RESERVED, Site, device_names, tools_of
 from llmos_nb.views import visible
 
@@ -20,9 +23,9 @@ CLOSE = 0.7  # so near is a name that was meant to be another one
 
 
 def unmatched(
-    settings: Settings, tools: Iterable[str], namespace: Mapping[str, Any], served: Callable[[str], bool]
+    settings: Settings, tools: Mapping[str, Tool], namespace: Mapping[str, Any], served: Callable[[str], bool]
 ) -> Iterator[str]:
-    """Say in one line each which names of the folder's file no tool or variable has.
+    """Say in one line each which names of the folder's file no tool, argument or variable has.
 
     An organisation's file is left alone: it speaks of what many people have.
 
@@ -30,7 +33,7 @@ def unmatched(
     ----------
     settings : Settings
         What holds; of a folder that nobody has trusted, that is less than its file says.
-    tools : iterable of str
+    tools : mapping of str to Tool
         Those of the process that begins, and of former ones.
     namespace : mapping
         The live names.
@@ -41,7 +44,9 @@ def unmatched(
     own = looser(path)[0]
     functions = {n for n, value in namespace.items() if callable(value) and n[:1] != "_"}
     found = _unknown(_tools(settings, own), {*tools} | functions | RESERVED | {"cells"}, served)
-    for where, said in (*found, *_variables(settings, own, namespace)):
+    mine = {key: text for key, text in settings.prompts.items() if key in own.get("prompts", ())}
+    wrong = ((f"[prompts]: {key}", said) for key, said in serving.missing(mine, tools))
+    for where, said in (*found, *wrong, *_variables(settings, own, namespace)):
         yield visible(f"llmos: {path}: {where}: {said} Correct it, unless it comes later.")
 
 
@@ -53,6 +58,8 @@ def _tools(settings: Settings, own: Mapping[str, Any]) -> Found:
     own_tools = [n for n in own.get("tools", ()) if n in settings.tools and n not in OFFERED and "*" not in n]
     devices = device_names() if own_tools else []  # it looks at all that is installed
     yield from ((f"[tools.{name}]", name) for name in own_tools if name not in devices)
+    told = [key for key in own.get("prompts", ()) if key in settings.prompts and key.startswith(texts.OF_TOOLS)]
+    yield from ((f"[prompts]: {key}", key.split(".")[1]) for key in told)
 
 
 def _unknown(named: Found, known: set[str], served: Callable[[str], bool]) -> Found:

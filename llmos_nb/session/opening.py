@@ -108,6 +108,7 @@ def record_start(
             digest=digest,
             tools=digests,
             reads=[t.name for t in run.tools.values() if t.independent] or None,
+            in_turn=[t.name for t in run.tools.values() if t.in_turn] or None,
             rules=rules,
             mode=settings.approve,
             requester=who() if other else "",

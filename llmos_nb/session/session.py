@@ -209,10 +209,10 @@ class Session:
         **more: Any,
     ) -> None:
         """Write the first events of a process."""
-        if settings.rules or settings.tools or settings.labels:
+        if settings.rules or settings.tools or settings.labels or settings.prompts:
             from llmos_nb.session import config_names  # few have a file that names anything
 
-            there = {*run.tools, *(t for p in self.processes.values() for t in p.run.tools)}
+            there = {n: t for p in self.processes.values() for n, t in p.run.tools.items()} | run.tools
             found = config_names.unmatched(settings, there, self.namespace or {}, self.serves)
             self._remarks = dict.fromkeys(found, True) | self._remarks
         social = self.namespace is not None or not run.tools.keys().isdisjoint(("send", "start_process"))

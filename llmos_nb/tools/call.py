@@ -7,6 +7,7 @@ from typing import Any
 
 from llmos_nb.journal.events import NO_ONE, Changes, Decider
 from llmos_nb.messages import Message
+from llmos_nb.policy.code import of_loops
 
 NAME_CHANGES = ("created", "rebound", "mutated", "deleted")
 UNCHANGED = Changes()
@@ -104,6 +105,12 @@ class Call:
         """The code of a `python` call, else an empty text."""
         found = self.arguments.get("code", "") if isinstance(self.arguments, dict) else self.arguments
         return str(found) if self.name == "python" else ""
+
+    @property
+    def results(self) -> list[str]:
+        """The variables that it made, without those that only its loops went through."""
+        passing = of_loops(self.code) if self.changes.created else ()
+        return [n for n in self.changes.created if n not in passing]
 
     @property
     def beyond(self) -> bool:

@@ -135,6 +135,10 @@ class Tool:
         beside it; in a forked copy (a preview); in a process of its own (isolated); or at a server.
     confined : bool
         From the process's first untrusted read on, its calls run in a child on copies, whatever `place` says.
+    own : bool
+        What its calls change nobody but the process sees: carrying it out is a further call, of another tool.
+    in_turn : bool
+        What a call would do rests on what calls before it did, so that it is judged once these have run.
     worker : Worker, optional
         The other process, where `place` is ``fork`` or ``child``.
     origin : Origin, optional
@@ -179,6 +183,8 @@ class Tool:
     gated: bool = False
     place: Place = "here"
     confined: bool = False
+    own: bool = False
+    in_turn: bool = False
     worker: Worker | None = None
     origin: Origin | None = None
     runner: Callable[[Mapping[str, Any], CallContext], Awaitable[ToolResult]] | None = None
@@ -200,8 +206,8 @@ class Tool:
 
     @property
     def outward(self) -> bool:
-        """Whether it acts outside the namespace."""
-        return self.effect in ("write", "external")
+        """Whether it acts outside the namespace, where others see it."""
+        return self.effect in ("write", "external") and not self.own
 
     @property
     def handed_over(self) -> bool:

@@ -19,7 +19,6 @@ from llmos_nb.views.outside import acts, outside
 from llmos_nb.views.wording import FEW, as_read, count, few, short, since
 
 Kind = Literal["", "as expected", "not as expected", "ran", "failed", "undone"]
-_HOW = (("rebound", "rebound"), ("mutated", "changed in place"), ("created", "new"), ("deleted", "deleted"))
 _SAID = 60
 _NUMBER = re.compile(r"[-\d.,_]*")  # beside a change it says nothing by itself
 _OBJECT = re.compile(r"<[\w.]+ (?:object|(?:object )?at 0x[0-9a-fA-F]+)>")  # the text of what has none
@@ -172,11 +171,13 @@ def verdict(s: State, key: int | str, calls: Iterable[Call]) -> Verdict:
 
 def changes(call: Call) -> list[Change]:
     """Return the variables that a call changed, with their dimensions before and after where these are known."""
-    shapes, details = call.changes.shapes, call.changes.details or {}
+    c = call.changes
+    shapes, details = c.shapes, c.details or {}
+    how = (("rebound", c.rebound), ("changed in place", c.mutated), ("new", call.results), ("deleted", c.deleted))
     found = [
-        Change(name, how, size(shapes.get(name, {})), more(shapes.get(name, {}), details.get(name, ())))
-        for kind, how in _HOW
-        for name in getattr(call.changes, kind)
+        Change(name, word, size(shapes.get(name, {})), more(shapes.get(name, {}), details.get(name, ())))
+        for word, names in how
+        for name in names
     ]
     imports = [c.name for c in found if (c.how, c.size) == ("new", "module")]
     named = [Change(", ".join(imports), "imported")] if imports else []

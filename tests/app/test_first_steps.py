@@ -112,6 +112,28 @@ def test_a_package_beside_the_notebook_is_no_variable_that_is_missing(tmp_path, 
     assert briefing.misspelt("Mend the package `shops`.", {})[0].startswith("`shops`: no such variable yet")
 
 
+def test_names_that_are_no_variables_are_said_in_one_line():
+    assert briefing.misspelt("Rename `net` to `gross`.", {}) == [
+        "`net`, `gross`: no such variables yet; has the cell run that makes them?"
+    ]
+
+
+class Tank:
+    log = []
+
+    def __init__(self):
+        self.level = 0
+
+    def drain(self): ...
+
+
+@pytest.mark.parametrize("word", ["log", "level", "drain", "sales_2024", "cleaned"])
+def test_an_attribute_or_a_word_of_a_files_name_is_no_variable_that_is_missing(word, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sales_2024.cleaned.csv").touch()
+    assert briefing.misspelt(f"Mend `{word}` and `other`.", {"north": Tank()}) == []
+
+
 def test_a_kind_of_question_that_a_model_fails_is_said_before_it_is_asked():
     there = {"sales": pd.DataFrame({"n": [1]}), "prices": pd.DataFrame({"p": [1]}), "rows": [1]}
     weak, strong = Traits("local/x", joins=(1, 20)), Traits("local/y", joins=(15, 20))

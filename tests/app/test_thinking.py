@@ -87,6 +87,17 @@ async def test_text_is_not_streamed_any_more_once_nobody_prints_what_it_becomes(
     assert "heard" in "".join(said) and "half" not in "".join(said)
 
 
+async def test_text_stops_at_an_expression_and_says_the_answer_once_it_has_the_values(script):
+    said = []
+    answer = "By month: {{sum(x)}}\n\n{{x}}\n\nand {{len(x)}} of them."
+    process = llmos.Session({"x": [1, 2]}).create("Sum.", model=script({"text": answer}))
+    shown_as_text(process, said.append)
+    process.start()
+    await process
+    lines = [line.strip() for line in "".join(said).splitlines()]
+    assert lines.count("By month: …") == 1 and "…" not in lines and lines.count("and 2 of them.") == 1
+
+
 async def test_a_panel_is_told_once_since_when_the_model_thinks():
     go_on = threading.Event()
     process = llmos.Session({}).create("go", model=Slow(go_on))

@@ -273,7 +273,13 @@ def test_step_is_edited_in_place_and_what_stands_goes_back_by_escape(plain):
     assert title.input_value() == PLAN_DOC["steps"][1]["t"] and plain.focused == "2" and plain.sent == []
     title.fill("Median mass on each island")
     title.press("Enter")
-    assert plain.sent == [{"verb": "edit", "step": 2, "title": "Median mass on each island"}]
+    (sent,) = plain.sent  # what stands beneath it stays, seen
+    assert sent == {
+        "verb": "edit",
+        "step": 2,
+        "title": "Median mass on each island",
+        "expect": PLAN_DOC["steps"][1]["x"],
+    }
     plain.forget()
     expects = plain.page.get_by_role("textbox", name="Expectation of step 2")
     expects.fill("len(out) == 4")

@@ -28,6 +28,13 @@ def test_bad_amounts_are_named(text, message):
         parse(text)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(3586.2, "59.8 min"), (600, "10 min"), (90, "90 s"), (180, "3 min"), (86.2, "86.2 s")]
+)
+def test_a_time_is_told_as_people_say_it(seconds, said):
+    assert str(Budget({"s": seconds})) == said
+
+
 def test_budget_reports_what_is_over_near_and_left():
     budget = Budget({"steps": 10.0, "s": 60.0})
     assert budget.over({"steps": 9}) == "" and budget.over({"steps": 10}) == "steps"

@@ -45,6 +45,40 @@ async def test_words_are_not_compared_and_nothing_is_said_to_be_as_expected(scri
     assert not any("as expected" in e["t"] for e in view(proc.run.state, proc.events)["events"])
 
 
+TWO = [{"title": "Count", "expect": "len(out) == 3"}, {"title": "Save"}]
+
+
+async def test_what_a_step_expected_goes_with_its_title_and_the_model_is_told(script):
+    model = script({"plan": TWO}, python("out = [1]"), DONE)
+    proc = await llmos.run("Make `out`.", model=model, namespace={})
+    await proc.edit(1, "Make a list of one")
+    await proc.approve("all")
+    told = next(m.text for m in proc.run.state.context.messages() if "plan is approved" in m.text)
+    assert "What was expected of step 1 under the title before no longer counts. It was edited" in told
+    assert "1. Make a list of one\n2. Save" in told
+    assert (integrated(proc)[0].met, integrated(proc)[0].compared) == (True, "") and same_as_folded(proc)
+
+
+async def test_what_a_step_expects_stays_where_it_is_said_again_or_the_title_is_the_same(script):
+    for changes in ({"title": "List", "expect": "len(out) == 3"}, {"title": "Count", "code": "out = [1]"}):
+        model = script({"plan": TWO}, python("out = [1]"), DONE)
+        proc = await llmos.run("Make `out`.", model=model, namespace={})
+        await proc.edit(1, **changes)
+        await proc.approve("all")
+        assert integrated(proc)[0].met is False and "no longer counts" not in str(proc.run.state.context.messages())
+
+
+async def test_a_title_that_is_edited_while_the_process_works_is_told_with_what_is_left(script):
+    turns = [{"plan": [*TWO, {"title": "Plot", "expect": "fig is not None"}]}, python("out = [1, 2, 3]")]
+    model = script(*turns, {"calls": [{"name": "ask", "arguments": {"question": "Go on?"}}]}, DONE)
+    proc = await llmos.run("Make `out`.", model=model, namespace={}, approve="auto")
+    await proc.edit(3, "Describe it")
+    await proc.reply("yes")
+    told = "\n".join(m.text for m in proc.run.state.context.messages())
+    assert "edited the plan. What was expected of step 3 under the title before no longer counts. What is left:" in told
+    assert "3. Describe it" in told and not proc.plan.step(3).expect
+
+
 @pytest.mark.parametrize("expect", ["len([1]) == 1", "int('3') < 4", "math.pi > 3", "all(x == x for x in [1])"])
 async def test_what_reads_no_variable_is_not_said_to_be_as_expected(script, expect):
     proc = await planned(script, expect, "out = [1]", DONE, names={"math": math})

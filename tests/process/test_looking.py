@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import math
 import mmap
 import os
 import random
@@ -289,13 +290,13 @@ FRAME = pd.DataFrame({"kind": ["ants", "b|s"], "mass": [0.25, 1234.5]})
 @pytest.mark.parametrize(
     ("code", "shown"),
     [
-        ("df", "| kind |   mass |\n|------|-------:|\n| ants |   0.25 |\n| b\\|s | 1234.5 |"),
+        ("df", "| kind |    mass |\n|------|--------:|\n| ants |    0.25 |\n| b\\|s | 1234.50 |"),
         (
             "df.set_index('kind').mass",
-            "| kind |   mass |\n|------|-------:|\n| ants |   0.25 |\n| b\\|s | 1234.5 |",
+            "| kind |    mass |\n|------|--------:|\n| ants |    0.25 |\n| b\\|s | 1234.50 |",
         ),
-        ("df.mass", "|   mass |\n|-------:|\n|   0.25 |\n| 1234.5 |"),
-        ("df.iloc[::-1][['mass']]", "|     |   mass |\n|----:|-------:|\n|   1 | 1234.5 |\n|   0 |   0.25 |"),
+        ("df.mass", "|    mass |\n|--------:|\n|    0.25 |\n| 1234.50 |"),
+        ("df.iloc[::-1][['mass']]", "|     |    mass |\n|----:|--------:|\n|   1 | 1234.50 |\n|   0 |    0.25 |"),
         ("df[df.mass > 9e9]", "| kind | mass |\n|------|------|"),
     ],
 )
@@ -333,6 +334,26 @@ def test_a_column_of_days_shows_no_midnight_and_one_of_times_shows_all_of_each()
         ["2026-09-28 00:00:00", "2026-09-28"], ["NaT", "2026-09-28"], ["2026-10-05 08:00:00", "2026-09-28"]
     ]  # fmt: skip
     assert "2026-09-28 00:00:00" in markdown_table(pd.DataFrame({"x": ["2026-09-28 00:00:00"]}))  # a text as it is
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([1.5, 2.25, 3.0], ["1.50", "2.25", "3.00"]),
+        ([2 / 3, 12.0, 1e-3], ["0.666667", "12.000000", "0.001000"]),
+        ([20345.678912345, 345.123456789012], ["20345.679", "345.123"]),  # the value's own digits, and no zeros
+        ([1.0, 2.0, math.nan], ["1", "2", "nan"]),
+        ([1234567.25, 0.5], ["1234567.25", "0.50"]),
+        ([1e-9, 0.5, 3e20], ["1e-09", "0.5", "3e+20"]),  # too far apart for one number of decimals
+        ([1.5, "n/a", 2], ["1.5", "n/a", "2"]),
+        ([1, 2], ["1", "2"]),
+    ],
+)
+def test_a_column_of_a_table_has_one_number_of_decimals(values, shown):
+    from llmos_nb.tools.devices.child import markdown_table
+
+    column = pd.DataFrame({"x": pd.Series(values, dtype=None if len({*map(type, values)}) == 1 else object)})
+    assert [row.strip("| ") for row in markdown_table(column).splitlines()[2:]] == shown
 
 
 def test_a_frame_of_polars_is_a_table_too():

@@ -148,3 +148,41 @@ async def test_fact_of_the_third_of_sixty_steps_is_known_at_the_end_without_anot
     process = await llmos.run("Read 60 logs.", model=model, tools=[read_log], approve="auto", budget=LOTS)
     assert process.answer == "The true level is 3.75 m." and model.asked == 61
     assert sum(e.k == "context.paged" for e in process.events) >= 2 and same_as_folded(process)
+
+
+class Silent(Reader):
+    """Surveys day after day in Python and says nothing beside it; asked by the user, it looks in its prompt, or recalls."""
+
+    ASKED = "How far off is the probe of Q-7?"
+
+    async def respond(self, request, on_text):
+        texts = [m.text for m in request.messages]
+        if not any(self.ASKED in t for t in texts):
+            self.asked += 1
+            code = f"# Survey day {self.asked}\nlevels = survey({self.asked})\nprint(levels)"
+            return Response("", (ToolCall("python", {"code": code}),))
+        if any(self.FACT in t for t in texts):
+            return Response(f"It {self.FACT}.")
+        recalled = any(t.startswith(("page ", "nothing fits")) for t in texts)
+        return Response("Unknown.") if recalled else Response("", (ToolCall("recall", {"query": "probe of Q-7"}),))
+
+
+async def test_user_who_asks_at_step_55_for_a_fact_of_step_3_that_nobody_noted_is_answered():
+    def survey(day: int) -> str:
+        rng = random.Random(day)
+        lines = [f"{rng.choice(['pump', 'weir', 'gate'])} {i}: {rng.uniform(1, 9):.2f} m, quiet" for i in range(60)]
+        return "\n".join([*lines[:30], f"note: the probe of Q-7 {Silent.FACT} from today on" * (day == 3), *lines[30:]])
+
+    model = Silent(notes=False)
+    process = llmos.start("Survey.", model=model, namespace={"survey": survey}, approve="auto", budget=LOTS)
+
+    def heard(event, state):
+        if event.k == "call.finished" and len(state.calls) == 55:
+            process.send(Silent.ASKED)
+
+    process.run.listeners.append(heard)
+    await process
+    calls = process.run.state.calls
+    assert process.answer == f"It {Silent.FACT}." and [c.name for c in calls.values()][54:] == ["python", "recall"]
+    assert sum(e.k == "context.paged" for e in process.events) >= 2 and same_as_folded(process)
+    assert process.run.state.requests == 57, "one more than a loop that forgets nothing would need"

@@ -462,6 +462,6 @@ async def test_children_are_told_how_their_variables_do_not_get_in_the_way_of_ot
 
     said = [session.find(n).run.state.context.messages()[1].text for n in (1, 2, 3, 4)]
     rule = "let the names of yours begin with "
-    assert said[1].endswith(rule + "left_") and said[2].endswith(rule + "p3_")
+    assert said[1].endswith(f"but for names that your goal gives, {rule}left_") and said[2].endswith(rule + "p3_")
     assert rule not in said[0] + said[3], "who starts alone, or writes nothing, is told nothing"
     assert all(same_as_folded(session.find(n)) for n in (one.pid, 2, 3, 4))

@@ -114,3 +114,9 @@ async def test_a_program_that_starts_a_process_is_warned_once(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         await llmos.run("Do it.", model=ScriptedModel([DONE]), namespace=space)
+
+
+def test_own_words_for_a_tool_or_an_argument_that_is_not_there_are_said(begun):
+    said = begun("[prompts]\ntool.snd = 'x'\n'tool.python.cod' = 'y'\n'tool.send.to' = 'z'\ntool.git_log = 'w'\n")
+    assert len(said) == 2 and "tool.snd: no tool of this name is here; did you mean send?" in said[0]
+    assert "tool.python.cod: `python` has no such argument; did you mean code?" in said[1]

@@ -67,6 +67,15 @@ async def test_a_table_that_was_printed_is_not_squeezed_into_the_line_of_its_ste
     assert same_as_folded(proc)
 
 
+async def test_the_variable_of_a_loop_is_no_result(script):
+    code = "total = 0\nfor i, (x, y) in enumerate([(1, 2), (3, 4)]):\n    total += x * y\n    last = i"
+    proc = await ran(script, python(code), python("for total in [7]: pass\nfor k in 'ab': print(k)"))
+    assert [r["note"] for r in rows(proc).values()] == ["made last, total", "changed total"]
+    assert [c.name for key in ("r1.0", "r2.0") for c in of(proc, key).changes] == ["last", "total", "total"]
+    proc.undo()
+    assert "k" not in proc.run.namespace, "taken back all the same"
+
+
 async def test_a_table_that_changed_in_place_says_so(script):
     proc = await ran(script, python("del df['year']\nlen(df)"))
     (change,) = of(proc, "r1.0").changes

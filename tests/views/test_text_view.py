@@ -176,6 +176,14 @@ def test_a_table_of_an_answer_is_aligned_and_keeps_the_blank_line_before_it():
     ]
 
 
+@pytest.mark.parametrize("name", ["proposed", "waiting"])
+def test_the_table_of_a_card_has_its_heads_in_text(name):
+    w = STATES[name]()
+    asked = view(w.state, w.events)["card"]
+    said = [" ".join(line.split()) for line in form.card(asked)]
+    assert " ".join(asked["table"]["heads"]) in said
+
+
 @pytest.mark.parametrize("indent", ["", " " * 90])
 def test_code_breaks_between_words_and_loses_nothing(indent):
     code = indent + "total = " + " + ".join(f"amount_{i}" for i in range(30))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Container, Iterator
+from collections.abc import Container
 
-from llmos_nb.policy.code import bound_by, parameters
+from llmos_nb.policy.code import bound_by, own, parameters
 
 # Statements that bind what they bind whenever they run.
-_DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-SCOPES = (*_DEFINES, ast.Lambda)
-SURE = (ast.Assign, ast.AnnAssign, ast.Import, ast.ImportFrom, *_DEFINES)
+SURE = (ast.Assign, ast.AnnAssign, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
@@ -62,16 +60,6 @@ def local_names(node: Function) -> set[str]:
     return set() if isinstance(node, ast.Lambda) else stored(node.body) - declared(node.body)
 
 
-def own(body: list[ast.stmt], closed: tuple[type[ast.AST], ...] = SCOPES) -> Iterator[ast.AST]:
-    """Walk what belongs to this scope, not into the functions and classes inside it."""
-    todo: list[ast.AST] = list(body)
-    while todo:
-        node = todo.pop()
-        yield node
-        if not isinstance(node, closed):
-            todo += ast.iter_child_nodes(node)
-
-
 def declared(body: list[ast.stmt]) -> set[str]:
     """Return the names declared global or nonlocal."""
     return {n for node in own(body) if isinstance(node, ast.Global | ast.Nonlocal) for n in node.names}
@@ -80,21 +68,3 @@ def declared(body: list[ast.stmt]) -> set[str]:
 def stored(body: list[ast.stmt]) -> set[str]:
     """Return the names that statements bind in their own scope."""
     return {name for node in own(body) for name in bound_by(node)}
-
-
-def of_loops(source: str) -> set[str]:
-    """Return the names that only loops of a piece of code bind, and that are read nowhere in it but inside of these."""
-    tree = ast.parse(source)
-    found: dict[str, list[ast.For | ast.AsyncFor]] = {}
-    for loop in (n for n in own(tree.body) if isinstance(n, ast.For | ast.AsyncFor)):
-        for name in (n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)):
-            found.setdefault(name, []).append(loop)
-    nodes = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id in found]
-    apart = set[str]()
-    for name, loops in found.items():
-        targets = {id(n) for loop in loops for n in ast.walk(loop.target)}
-        inside = {id(n) for loop in loops for n in ast.walk(loop)}
-        mine = (n for n in nodes if n.id == name)
-        if not all(id(n) in (inside if isinstance(n.ctx, ast.Load) else targets) for n in mine):
-            apart.add(name)
-    return found.keys() - apart

@@ -200,6 +200,8 @@ class PolicyLoaded(Fact):
         Digest by tool.
     reads : list of str, optional
         Tools whose calls are independent reads: they may run side by side.
+    in_turn : list of str, optional
+        Tools whose calls are judged only once the calls before them have run.
     mode : str
         Who approves, as in `RunStarted`.
     rules : list of dict
@@ -213,6 +215,7 @@ class PolicyLoaded(Fact):
     digest: str
     tools: dict[str, str]
     reads: list[str] | None = None
+    in_turn: list[str] | None = None
     mode: str
     rules: list[dict[str, Any]]
     requester: str = ""

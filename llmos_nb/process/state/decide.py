@@ -192,14 +192,16 @@ def _in_order(s: State, calls: list[Call]) -> list[Command]:
     """Judge and start calls in the order given; side by side run only independent reads.
 
     A call that waits for a person holds those behind it: they are judged, so that all questions can be answered
-    together, and run when it is their turn; one that uses what is still to be made cannot be judged before.
+    together, and run when it is their turn; one that uses what is still to be made cannot be judged before, nor one
+    whose card shows what those before it do.
     """
     found: list[Command | None] = []
     held = False
     for place, call in enumerate(calls):
         beside = call.name in s.reads
         if call.status == "proposed":  # what follows is looked at once this is decided
-            waits = place > 0 if call.name == "final_answer" else held and _uses_what_comes(s, call)
+            last = call.name == "final_answer" or call.name in s.in_turn
+            waits = place > 0 if last else held and _uses_what_comes(s, call)
             found += [] if waits else [_call(s, call)]
             break
         if call.status == "asked":

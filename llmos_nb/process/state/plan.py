@@ -72,6 +72,11 @@ class Step:
         return self.status in OPEN
 
     @property
+    def expects(self) -> bool:
+        """Whether anything is said of what should be seen then."""
+        return bool(self.expect or self.check)
+
+    @property
     def expectation(self) -> str:
         """What can be evaluated of what it expects: its check, or `expect` where that is a condition; else empty."""
         return self.check or (self.expect if is_condition(self.expect) else "")
@@ -173,10 +178,15 @@ class Plan:
         return Plan(tuple(changed if s.n == n else s for s in self.steps), self.version)
 
     def edit(self, n: int, **changes: Any) -> Plan:
-        """Edit a step that has not ended well: title, expect, code, check, depends_on."""
+        """Edit a step that has not ended well: title, expect, code, check, depends_on.
+
+        What it expected goes with its title, unless it is given again: nobody has said it of what is to be done now.
+        """
         step = self.step(n)
         if step.status in ("done", "replaced"):
             raise UsageError(f"step {n} is {step.status}: undo or retry it before you edit it")
+        if changes.get("title", step.title) != step.title:
+            changes = {"expect": "", "check": "", **changes}
         status = "pending" if step.status != "running" else step.status
         return Plan(self.put(n, **changes, status=status, why="").steps, self.version + 1)
 
@@ -219,6 +229,11 @@ class Plan:
     def reject(self, n: int, why: str = "") -> Plan:
         """Reject a step that has not begun, with a reason for the model."""
         return Plan(self.put(n, status="rejected", why=why).steps, self.version + 1)
+
+    def unexpected(self, before: Plan) -> list[int]:
+        """Return the numbers of steps that have another title than before, and expect nothing any more."""
+        changed = [(s, before.step(s.n)) for s in self.steps if s.n in before]
+        return [s.n for s, was in changed if s.title != was.title and was.expects and not s.expects]
 
     def replace_rest(self, wire: Sequence[Mapping[str, Any]]) -> Plan:
         """Put new steps in place of all open and failed ones (a re-plan by the model)."""

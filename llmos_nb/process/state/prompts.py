@@ -64,14 +64,14 @@ def _expects(s: State, step: Step) -> str:
     return say(s, "next_expects", expect=step.expect) if step.expect else ""
 
 
-def plan_decided(s: State, approved: bool, why: str, edited: bool, begun: bool) -> str:
+def plan_decided(s: State, approved: bool, why: str, edited: bool, begun: bool, dropped: Sequence[int] = ()) -> str:
     """Say what became of a proposed plan, how it reads where a person has edited it, and where to begin."""
     if not approved:
         return say(s, "plan_rejected", why=why or "no reason given")
     refused = _reasons(p for p in s.plan.steps if p.status in ("rejected", "skipped"))
     told = say(s, "plan_approved") + (say(s, "plan_without", steps=refused) if refused else "")
     if edited:
-        told += say(s, "plan_reads", steps=plan_lines(s, s.plan)) + "\n"
+        told += _unexpected(s, dropped) + say(s, "plan_reads", steps=plan_lines(s, s.plan)) + "\n"
     elif any(p.status == "replaced" for p in s.plan.steps):
         told += say(s, "plan_numbered", steps=plan_lines(s, s.plan)) + "\n"
     if any(a.open for a in s.acts.values()):
@@ -98,10 +98,17 @@ def _runs(s: State, act: Commitment) -> bool:
     return act.kind == "bound" or (act.kind == "delegated" and (act.approved or s.delegate == "allow"))
 
 
-def plan_edited(s: State, by: Decider, refused: Sequence[Step] = ()) -> str:
+def _unexpected(s: State, dropped: Iterable[int]) -> str:
+    """Say of which steps nothing is expected any more, since they have another title."""
+    steps = ", ".join(f"step {n}" for n in dict.fromkeys(dropped) if not s.plan.step(n).expects)
+    return say(s, "plan_unexpected", steps=steps) if steps else ""
+
+
+def plan_edited(s: State, by: Decider, refused: Sequence[Step] = (), dropped: Sequence[int] = ()) -> str:
     """Say that somebody edited the plan, or rejected steps of it, and why."""
     lines = plan_lines(s, s.plan)
     left = say(s, "plan_left", steps=lines) if lines else say(s, "plan_nothing_left")
+    left = f"{_unexpected(s, dropped)} {left}".lstrip()
     if refused:
         return say(s, "plan_steps_rejected", who=_named(by), steps=_reasons(refused), left=left)
     return say(s, "plan_edited", who=_named(by), left=left)

@@ -114,8 +114,9 @@ class State:
         What a person lets every step of the process do outside: kind of effect, and path, host or program.
     requester, approval : str, dict
         Who may not approve what this process asks; who may, and until when; empty for anybody.
-    tools, reads : dict of str to str, list of str
-        Digest by tool; tools whose calls are independent reads, which may run side by side.
+    tools, reads, in_turn : dict of str to str, list of str, list of str
+        Digest by tool; tools whose calls are independent reads, which may run side by side; tools of which a person
+        is asked only once the calls before have run.
     servers, connected : str, bool
         Patterns of the MCP servers that it may use, and whether their tools were found.
     served, altered : dict of str to str, list of str
@@ -230,6 +231,7 @@ class State:
     approval: dict[str, Any] = field(default_factory=dict)
     tools: dict[str, str] = field(default_factory=dict)
     reads: list[str] = field(default_factory=list)
+    in_turn: list[str] = field(default_factory=list)
     servers: str = ""
     connected: bool = False
     served: dict[str, str] = field(default_factory=dict)

@@ -149,7 +149,7 @@ class Door(Part):
         commits = settings.approve != "never" and may_commit(box.values())
         reads = [n for n, t in box.items() if t.effect == "read"]
         said = words.WHOLE + prompts.system(settings.prompts, self.session.namespace is not None)
-        return McpServer(self._desk, words.wired(box.values(), commits), [*reads, WAIT], said, told)
+        return McpServer(self._desk, words.wired(box.values(), commits, settings.prompts), [*reads, WAIT], said, told)
 
     def _desk(self, name: str) -> Desk:
         return Desk(f"{name}, by MCP", partial(self._begin, name))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from llmos_nb.models.outside import ANSWER
-from llmos_nb.process import in_wire_form
+from llmos_nb.process import in_wire_form, serving
 from llmos_nb.session.door.desk import WAIT
 from llmos_nb.tools import Tool
 
@@ -33,11 +33,12 @@ _ANSWER = (
 _WAIT = "Wait for the result of a call of yours that the person has still to decide on, or that takes long."
 
 
-def wired(tools: Iterable[Tool], commits: bool) -> list[dict[str, Any]]:
-    """Return tools in wire form, with those that only an agent outside has."""
+def wired(tools: Iterable[Tool], commits: bool, own: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return tools in wire form, with those that only an agent outside has; `own` are a person's words for them."""
     said = [replace(t, description=_said(t)) for t in tools]
-    own = _wire(ANSWER, _ANSWER, "answer", "string", True), _wire(WAIT, _WAIT, "ticket", "integer", False)
-    return [*in_wire_form(said, any(t.name == "plan" for t in said), commits), *own]
+    more = _wire(ANSWER, _ANSWER, "answer", "string", True), _wire(WAIT, _WAIT, "ticket", "integer", False)
+    planned = any(t.name == "plan" for t in said)
+    return [*in_wire_form(said, planned, commits, own), *(serving.reworded(w, own) for w in more)]
 
 
 def _said(tool: Tool) -> str:

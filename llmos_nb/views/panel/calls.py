@@ -20,7 +20,6 @@ TITLE_MOST, SEEN_MOST = 100, 240
 _STATUS: dict[str, StepStatus] = {
     "proposed": "pending", "approved": "pending", "asked": "waiting", "in_doubt": "waiting", "waits": "running",
 }  # fmt: skip
-_MADE = (("created", "made"), ("rebound", "changed"), ("mutated", "changed"), ("deleted", "deleted"))
 
 
 def loose(s: State) -> list[Call]:
@@ -133,7 +132,6 @@ def _note(s: State, call: Call, mine: Sequence[Call], counts: Counts) -> str:
 
 def made(call: Call) -> str:
     """Say which names a call made, changed and deleted."""
-    by_word: dict[str, list[str]] = {}
-    for kind, word in _MADE:
-        by_word.setdefault(word, []).extend(n for n in getattr(call.changes, kind))
-    return ", ".join(f"{word} {plain(list(names(found, 4)))}" for word, found in by_word.items() if found)
+    changed = [*call.changes.rebound, *call.changes.mutated]
+    by_word = (("made", call.results), ("changed", changed), ("deleted", call.changes.deleted))
+    return ", ".join(f"{word} {plain(list(names(found, 4)))}" for word, found in by_word if found)

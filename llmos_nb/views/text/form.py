@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import groupby
 
 from llmos_nb.journal.events import MODEL, ActData, Decider
-from llmos_nb.views.contract import Block, Button, Card, Danger, Fold, Held, PanelView, Sheet, StepRow, Words
+from llmos_nb.views.contract import Block, Button, Card, Danger, Fold, Held, PanelView, Sheet, StepRow, Table, Words
 from llmos_nb.views.markdown import aligned
 from llmos_nb.views.text.lines import WIDTH, pieces, rule, table, verbatim, wrap
 from llmos_nb.views.wording import LOOP, plain, visible
@@ -121,7 +121,7 @@ def card(c: Card) -> list[str]:
         wrap(c["question"], "    ") if c.get("question") else [],
         _numbered(c.get("code", "")),
         table(fields, "    "),
-        table([[cell(x) for x in row] for row in c["table"]["rows"]] if c.get("table") else (), "    "),
+        table(_rows(c["table"]), "    ") if c.get("table") else [],
     ]
     lines = [line for part in parts if part for line in (*part, "")]
     return lines + (wrap(plain(_bound(c["cover"])), "  ") if c.get("cover") and not c.get("danger") else [])
@@ -236,10 +236,15 @@ def _answer(text: str) -> list[str]:
     return found
 
 
+def _rows(t: Table | Block) -> list[list[str]]:
+    """Return the rows of a table as text, its heads first."""
+    heads = [t["heads"]] if t.get("heads") else []
+    return [*heads, *([cell(c) for c in row] for row in t["rows"])]
+
+
 def _table_block(b: Block) -> list[str]:
-    rows = [*([b["heads"]] if b.get("heads") else []), *([cell(c) for c in row] for row in b["rows"])]
     above = [] if b.get("plain") else wrap(b["caption"], "  ")  # a heading stands above a plain one
-    return [*above, *table(rows, "    ")]
+    return [*above, *table(_rows(b), "    ")]
 
 
 _BLOCKS: dict[str, Callable[[Block], list[str]]] = {

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from llmos_nb.journal import Event, events as ev
+from llmos_nb.messages import Gap
 from llmos_nb.process.state import State
 from llmos_nb.views.contract import Block
 from llmos_nb.views.counts import Counts
@@ -47,7 +48,7 @@ class TextView:
         self.rich: Callable[[Block], object] | None = None
         self.counts = Counts()
         self._streamed = self._failed = ""
-        self._fresh, self._blank = True, False
+        self._fresh, self._blank, self._gap = True, False, False
 
     def __call__(self, event: Event, state: State) -> None:
         """Print what an event means; many mean nothing to a reader."""
@@ -58,6 +59,8 @@ class TextView:
             self._say(say(self, event.body, state))
         if event.k in ("run.ended", "call.started"):
             self._streamed = ""
+        if event.k == "model.requested":
+            self._gap = False
 
     def before(self, events: Sequence[Event], state: State, most: int = SHOWN) -> None:
         """Print what happened before it was shown: of a run with more events how it began, and the last of them."""
@@ -71,11 +74,12 @@ class TextView:
             self(event, state)
 
     def on_text(self, text: str) -> None:
-        """Print a piece of the model's answer as it arrives."""
+        """Print a piece of the model's answer as it arrives, up to an expression: the values are still to come."""
         if not self._streamed.strip():
-            text = text.lstrip()
-        if not text:
+            text = text if isinstance(text, Gap) else text.lstrip()
+        if not text or self._gap:
             return
+        self._gap = isinstance(text, Gap)
         self._streamed += text
         self._put(("  " if self._fresh else "") + visible(text).replace("\n", "\n  "))
         self._fresh = self._blank = False
@@ -132,7 +136,7 @@ class TextView:
     def _responded(self, b: ev.ModelResponded, s: State) -> list[str]:
         """End the line of what was streamed; say words beside calls that were not."""
         words = b.text.strip()
-        if b.calls and words and not self._streamed:
+        if b.calls and words and (self._gap or not self._streamed):
             return _wrap(f"“{short(words, 400)}”")
         return [""] if not self._fresh else []
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pagers import Recorder
 from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
@@ -168,6 +169,40 @@ async def test_own_texts_take_the_place_of_ours_and_stay_with_the_run(tmp_path):
     assert said[0] == "Be a pirate." and said[3].startswith("Arr: ")
     file.unlink()
     assert same_as_folded(one), "the journal holds them: the same events give the same prompt"
+
+
+async def test_what_a_tool_and_its_arguments_do_can_be_said_in_own_words(tmp_path, capsys):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "tool.python.code.txt").write_text("No more than ten lines.\n")
+    file = tmp_path / "llmos.toml"
+    file.write_text(
+        "[prompts]\nfolder = 'mine'\ntool.describe = 'Look at $x.'\n"
+        "'tool.plan.steps.expect' = 'A condition'\n'tool.sink' = 'Burn it.'\n"
+    )
+    seen = Recorder(ScriptedModel([python("x"), DONE]))
+    one = await llmos.run("go", model=seen, namespace={"x": 1}, tools=[sink], approve="auto")
+    wires = [json.loads(tools) for _, tools in seen.sent.values()]
+    told = {w["function"]["name"]: w["function"] for w in wires[0]}
+    assert wires[0] == wires[1] and same_as_folded(one)
+    assert told["describe"]["description"] == "Look at $x." and told["sink"]["description"] == "Burn it."
+    assert told["python"]["parameters"]["properties"]["code"]["description"] == "No more than ten lines."
+    fields = told["plan"]["parameters"]["properties"]["steps"]["items"]["properties"]
+    assert fields["expect"]["description"] == "A condition"
+    ours = one.run.tools["describe"]
+    assert told["describe"]["description"] != ours.description and told["python"]["description"].startswith(
+        "Run Python"
+    )
+    for name, text in {
+        "tool.describe": "Look at $x.",
+        "tool.ask": "",
+        "tool.python.code": "No more than ten lines.",
+    }.items():
+        assert cli.main(["prompt", name]) == 0 and capsys.readouterr().out.startswith(text)
+    assert cli.main(["prompt", "tools"]) == 0 and "No more than ten lines." in capsys.readouterr().out
+    assert cli.main(["prompt", "tool.pyhton"]) == 2
+    file.unlink()
+    again = llmos.Session({"x": 1}).load(one.journal.path.parent, tools=[sink], model=ScriptedModel([DONE]))
+    assert again.run.wire()[1] == one.run.wire()[1], "the journal holds them"
 
 
 def sink() -> None:

@@ -71,6 +71,25 @@ async def test_a_commit_is_asked_once_shows_the_diff_and_can_be_undone(files):
     assert tree(files) == after and same_as_folded(p)
 
 
+async def test_the_card_of_a_commit_shows_what_the_calls_before_it_in_its_turn_wrote(files):
+    """What comes before runs first, also where it waits for a person itself."""
+
+    def send(text: str) -> str:
+        """Send a text."""
+        return "sent"
+
+    begin = {"name": "send", "arguments": {"text": "I begin."}}
+    turn = {"calls": [begin, *(c for t in CHANGES for c in t["calls"]), *call("commit_files")["calls"]]}
+    model = ScriptedModel([turn, {"text": "Done."}])
+    p = await llmos.run("Change it.", model=model, namespace={}, tools=["files", send])
+    assert p.state == "waiting" and list(p.run.state.questions) == ["r1.0"]
+    await p.approve("r1.0")
+    assert list(p.run.state.questions) == ["r1.4"]
+    assert p.run.state.questions["r1.4"]["title"] == "commit 3 files to the folder"
+    await p.approve("all")
+    assert p.reason == "answered" and (files / "src/new.py").read_text() == "x = 1\n"
+
+
 async def test_undo_of_a_commit_overwrites_nothing_that_changed_since(files):
     p = await working(*CHANGES, call("commit_files"), approve="auto")
     (files / "a.txt").write_text("mine\n")
@@ -220,6 +239,21 @@ async def test_a_file_written_after_reading_untrusted_data_stays_untrusted(files
     )
     p = await llmos.run("Look.", model=model, namespace={"mail": "x"}, tools=["files"], approve="auto")
     assert p.run.state.labels[f"file:{files.resolve()}/note.txt"] == "untrusted"
+
+
+@pytest.mark.parametrize("mode", ["risky", "plan", "auto", "never"])
+async def test_what_only_the_process_sees_is_written_unasked_also_after_others_data(files, mode):
+    (files / "llmos.toml").write_text('[labels]\nmail = "untrusted secret"\n')
+    turns = [call("python", code="len(mail)"), *CHANGES, call("rollback_files", path="b.txt"), call("commit_files")]
+    model = ScriptedModel([*turns, {"text": "Done."}])
+    p = await llmos.run("Look.", model=model, namespace={"mail": "x"}, tools=["files"], approve=mode)
+    *own, commit = list(p.run.state.calls.values())[1:]
+    assert [c.status for c in own] == ["done"] * 4 and p.run.state.labels[f"file:{files.resolve()}/a.txt"]
+    if mode in ("risky", "plan"):  # what others see is asked, and says whose words are in it
+        question = p.run.state.questions[commit.id]
+        assert any("has read untrusted data" in said for _, said in question["risks"])
+    else:
+        assert commit.status == "rejected"
 
 
 async def test_fork_starts_with_the_overlay_of_its_event(files):

@@ -34,7 +34,11 @@ function onChange(event, p) {
   const li = event.target.closest(".pd li.step");
   if (!li || event.target.closest(".form") || value.trim() === baseValue) return;
   if (name === "title" && !value.trim()) event.target.value = baseValue;
-  else p.send({ verb: "edit", step: p.step(li.dataset.n).n, [name]: value.trim() });
+  else {
+    // beneath a title stands what the step expects: whoever changes the one has seen that the other stays
+    const seen = name === "title" ? { expect: li.querySelector("[name=expect]").value.trim() } : {};
+    p.send({ verb: "edit", step: p.step(li.dataset.n).n, [name]: value.trim(), ...seen });
+  }
 }
 
 const meaning = (button) => button && `${button.dataset.act} ${button.dataset.data ?? ""}`;

@@ -11,6 +11,7 @@ from llmos_nb.process.state.state import CONTROL, SERVES, State, ask_again, note
 from llmos_nb.tools import Call
 
 VERSION = "version"  # of a plan, as its model proposed it: a person's edits count on
+DROPPED = "dropped"  # steps of a plan whose expectation went with the title that they had
 
 
 def fold_plan(s: State, e: Event) -> None:
@@ -44,13 +45,15 @@ def _planned(s: State, b: ev.PlanProposed | ev.PlanEdited) -> None:
         if b.call in s.calls:
             s.calls[b.call].facts[VERSION] = b.version
     elif s.plan_status == "asked":
+        if proposal := s.calls.get(s.plan_call):
+            proposal.facts[DROPPED] = [*proposal.facts.get(DROPPED, ()), *s.plan.unexpected(before)]
         asked = next(k for k in s.questions if k.startswith("plan:"))
         s.questions[f"plan:{s.plan.version}"] = s.questions.pop(asked)
     else:
         if s.plan_status == "none":  # a person gives a process that works without a plan one
             s.plan_status, s.plan_by = "approved", b.by
         s.closed = s.closed or (s.plan_status == "approved" and _closes(s))
-        note(s, prompts.plan_edited(s, b.by, _newly_rejected(before, s.plan)))
+        note(s, prompts.plan_edited(s, b.by, _newly_rejected(before, s.plan), s.plan.unexpected(before)))
         if not s.request and not s.turn:
             ask_again(s)
 
@@ -96,7 +99,8 @@ def _plan_decided(s: State, e: Event, b: ev.PlanDecided) -> None:
     edited = proposal is not None and proposal.facts.get(VERSION) != b.version
     beside = [c for c in s.open_calls if c.name not in CONTROL] if proposal is not None else []
     serving = [c for c in beside if approved and not _unwanted(s, c)]
-    text = prompts.plan_decided(s, approved, b.why, edited, begun=bool(serving))
+    dropped = proposal.facts.get(DROPPED, ()) if proposal is not None else ()
+    text = prompts.plan_decided(s, approved, b.why, edited, begun=bool(serving), dropped=dropped)
     if proposal is not None:
         serve(s, serving)
         close(s, proposal, "done" if approved else "rejected", e, result=text)

@@ -25,7 +25,7 @@ def fold_run(s: State, e: Event) -> None:  # noqa: C901 - one a kind
             _forked(s, b) if b.parent and "at" in b.parent else _started(s, b)
         case ev.PolicyLoaded() as b:
             s.tools, s.mode = dict(b.tools), cast("Mode", b.mode or s.mode)
-            s.reads = list(b.reads or ())
+            s.reads, s.in_turn = list(b.reads or ()), list(b.in_turn or ())
             s.rules = [parse_rule(r) for r in b.rules]
             s.requester, s.approval = b.requester, b.approval
         case ev.PolicyChanged() as b:

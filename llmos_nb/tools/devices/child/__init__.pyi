@@ -9,5 +9,10 @@ from .settings import (
     parse_confinement as parse_confinement,
     parse_untrusted as parse_untrusted,
 )
-from .tables import TABLE as TABLE, float_format as float_format, markdown_table as markdown_table
+from .tables import (
+    TABLE as TABLE,
+    column_format as column_format,
+    float_format as float_format,
+    markdown_table as markdown_table,
+)
 from .worker import Connection as Connection, Worker as Worker, silence as silence

@@ -11,7 +11,7 @@ def is_table(value: Any) -> bool:
     return named and hasattr(value, "shape") and hasattr(value, "head")
 
 
-def float_format(value: "Any") -> str:  # the source of both needs no import
+def float_format(value: "Any") -> str:  # the source of these needs no import
     """Return the format by which a float is told that has none; empty for what is no float, and for a rounded one.
 
     It is told by six digits (its whole part is never cut); one of at most twelve was rounded by somebody.
@@ -24,11 +24,23 @@ def float_format(value: "Any") -> str:  # the source of both needs no import
     return ".0f" if 999_999.5 <= abs(value) < 1e15 else ".6g"
 
 
-def markdown_table(table: "Any", most: int = 3_600) -> str:
-    """Return a frame or a series as a table in Markdown, by whole rows; to be copied, it needs `float_format` alone."""
+def column_format(values: "list[Any]") -> str:
+    """Return the format of the floats of a column: with the decimals that one of them is told by.
 
-    def shown(value: "Any") -> str:
-        value = format(value, float_format(value)) if float_format(value) else value
+    It is empty where these are more than six, or one is told by a power of ten: each is then told by its own.
+    """
+    floats = [v for v in values if hasattr(v, "is_integer") and not hasattr(v, "numerator")]
+    told = [format(v, float_format(v)) for v in floats]
+    decimals = max([len(text.partition(".")[2]) for text in told], default=9)
+    return f".{decimals}f" if decimals <= 6 and "e" not in "".join(told) else ""
+
+
+def markdown_table(table: "Any", most: int = 3_600) -> str:
+    """Return a frame or a series as a table in Markdown, by whole rows; to be copied, it needs the two above alone."""
+
+    def shown(value: "Any", form: str = "") -> str:
+        if hasattr(value, "is_integer") and not hasattr(value, "numerator"):
+            value = format(value, form or float_format(value))
         return " ".join(str(value).replace("|", "\\|").split())
 
     def parts(key: "Any") -> "list[Any]":
@@ -49,7 +61,8 @@ def markdown_table(table: "Any", most: int = 3_600) -> str:
     for i in range(len(heads)):  # of a column of days only the day is told
         if all(hasattr(r[i], "isoformat") and str(r[i])[10:] in ("", " 00:00:00") for r in rows):
             rows = [[*r[:i], str(r[i])[:10], *r[i + 1 :]] for r in rows]
-    cells = [[shown(h) for h in heads], *([shown(v) for v in r] for r in rows)]
+    forms = [column_format([r[i] for r in rows]) for i in range(len(heads))]
+    cells = [[shown(h) for h in heads], *([shown(v, f) for v, f in zip(r, forms, strict=True)] for r in rows)]
     widths = [max(3, *(len(r[i]) for r in cells)) for i in range(len(heads))]
     rules = ["-" * (w + 1) + (":" if n else "-") for w, n in zip(widths, right, strict=True)]
     lines = []

@@ -80,9 +80,9 @@ class FilesDevice:
     def _tool(self, name: str) -> Tool:
         more: dict[str, Any] = {}
         if name == "commit_files":
-            more = {"revert": self._take_back, "reapply": self._put_again}
+            more = {"revert": self._take_back, "reapply": self._put_again, "in_turn": True}
         elif name in _WRITING:
-            more = {"revert": lambda call: None, "reapply": lambda call: None}
+            more = {"revert": lambda call: None, "reapply": lambda call: None, "own": True}
         reads = name in _READING
         return device_tool(
             getattr(self, name), "read" if reads else "write", "pure" if reads else "idempotent",
@@ -104,7 +104,8 @@ class FilesDevice:
         if name in _READING:
             return {"level": "read", "sources": reads}
         title = f"change files of its own ({name})"
-        return {"level": "namespace", "title": title, "sources": reads, "files": [place] if place else []}
+        written = [place] if place else []  # only it sees them, which is why this is no more than a read
+        return {"level": "read", "title": title, "sources": reads, "files": written}
 
     def _look_at_commit(self) -> dict[str, Any]:
         entries = list(self.overlay().values())

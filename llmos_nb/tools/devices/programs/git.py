@@ -65,7 +65,7 @@ class GitDevice:
         plain = [self._tool(*act) for act in (*reading, *writing)]
         committing = device_tool(
             self.git_commit, "external", "once", code=_commit_code, inspect=self._look_at_commit,
-            reconcile=self._committed,
+            reconcile=self._committed, in_turn=True,
         )  # fmt: skip
         return [*plain, committing]
 
