@@ -29,7 +29,7 @@ from llmos_nb.export.plainly import by_type
 from llmos_nb.export.redact import refuse_held, refuse_secrets, refuse_shown, secrets
 from llmos_nb.export.script import script_of
 from llmos_nb.export.setup_cells import Params, parameters_code, seeds_code
-from llmos_nb.export.shown import of_the_clock, of_user, recorded, saved
+from llmos_nb.export.shown import IN_ANOTHER_FORM, READ, of_the_clock, of_user, read_otherwise, recorded, saved
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import LOOKING, Unit, call_code
 from llmos_nb.export.target import check_free, target_of
@@ -342,7 +342,7 @@ def _step(
         known["volatile"] = all_volatile(len(outputs))
     errors = any(o.get("name") == "stderr" for o in outputs)
     left = left_out(unit, gives, lost, why if outputs else "", of_the_clock(call), errors)
-    left |= not_compared
+    left |= not_compared | ({READ: IN_ANOTHER_FORM} if repeats and read_otherwise(call) else {})
     left |= {"the files it read": said} if (said := missed(unit, run.cells)) else {}
     known |= {"left": left} if left else {}
     note = Cell("markdown", "note", notes.step(call, run, before, told(left), level), about)

@@ -139,11 +139,23 @@ def unchecked(book: Book, report: Mapping[str, Any] | None = None) -> set[str]:
     return {*about(book).get("unchecked", ()), *about(book).get("missing", ()), *said}
 
 
+READ = "what the model read of it"
+
+
 def left(book: Book, report: Mapping[str, Any] | None) -> set[Step]:
     """Return the steps of which the file says what of them is not compared, and verify's report says it, too."""
+    return {step for step, what in _left(book, report) if what - {READ}}
+
+
+def read_said(book: Book, report: Mapping[str, Any] | None) -> set[Step]:
+    """Return the steps of which both say so that the model read another text of them than a cell shows."""
+    return {step for step, what in _left(book, report) if READ in what}
+
+
+def _left(book: Book, report: Mapping[str, Any] | None) -> Iterator[tuple[Step, set[str]]]:
     told = {(one["cell"], one["what"]) for one in (report or {}).get("left", ()) if one["why"]}
     cells = ((step_of(c), c["id"], c["metadata"].get("llmos_nb", {}).get("left", {})) for c in book["cells"])
-    return {step for step, name, of in cells if step and of and all((name, what) in told for what in of)}
+    yield from ((step, {*of}) for step, name, of in cells if step and of and all((name, what) in told for what in of))
 
 
 def clock(book: Book) -> dict[Step, str]:
