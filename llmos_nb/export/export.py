@@ -261,7 +261,7 @@ def _setup(draft: Draft, parameters: str) -> list[Cell]:
 
 def _body(draft: Draft, clean: bool) -> list[Cell]:
     """Return the user's cells, the check of what the steps start from, and the steps under their notes."""
-    cells: list[Cell] = []
+    cells, helpers = list[Cell](), list[Cell]()
     seen = notes.Seen()
     texts, checked = list(draft.texts), False
     values = step_values(draft.units, draft.running(), draft.states)
@@ -279,7 +279,11 @@ def _body(draft: Draft, clean: bool) -> list[Cell]:
         if unit.call is not None and unit.run is not None:
             cells += _step(unit, known, gives, why, of_files, seen.of(unit.call, unit.run), heads.level)[clean:]
         elif unit.role == "answer" and unit.run is not None:
-            cells += _answer(unit, unit.run, why, bool(draft.expected), heads.level)[clean:]
+            words, *computed = _answer(unit, unit.run, why, bool(draft.expected), heads.level)
+            cells += [*([] if clean else [words]), *helpers, *computed]
+            helpers = []
+        elif unit.role == "told":
+            helpers.append(_other(unit, draft, why))
         elif unit.source.strip():
             cells.append(_other(unit, draft, why))
         cells += heads.behind(unit)

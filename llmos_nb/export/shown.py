@@ -63,9 +63,12 @@ def recorded(call: Call, run: ExportSource) -> tuple[Outputs, str]:
 
 
 def read_otherwise(call: Call) -> bool:
-    """Return whether the model read a value in other words than its cell shows; frames do not count."""
+    """Return whether the model read a value in other words than its cell shows; frames do not count.
+
+    Of what other tools showed, the code of the cell says what it shows of it.
+    """
     at = 0
-    for _, chars, *own in call.facts.get("outputs") or ():
+    for _, chars, *own in (call.name == "python" and call.facts.get("outputs")) or ():
         part, at = call.result[at : at + chars], at + chars
         if own and chars and Counter(_WORD.findall(part)) != Counter(_WORD.findall(str(own[0]))):
             return True

@@ -340,6 +340,20 @@ def test_figures_are_compared_by_their_texts_and_data():
     assert told(figure, figure.axes[0]) == [content(figure), content(figure.axes[0])]
 
 
+def test_areas_and_meshes_are_compared_by_their_data():
+    plt = pytest.importorskip("matplotlib.pyplot")
+
+    def drawn(top, low=1.0):
+        figure, (left, right) = plt.subplots(1, 2)
+        left.fill_between([1, 2], [0, 1], [2, top])
+        right.pcolormesh(np.eye(3) * low)
+        plt.close(figure)
+        return content(figure)
+
+    assert drawn(3) == drawn(3) and not drawn(3).startswith("<")
+    assert len({drawn(3), drawn(4), drawn(3, low=2.0)}) == 3
+
+
 def test_images_are_compared_by_size_mode_and_points():
     image = pytest.importorskip("PIL.Image")
     one, *others = (
