@@ -39,9 +39,9 @@ def head(runs: Sequence[ExportSource]) -> str:
     """Return the title, and of one process what it was to do; of several that each has a heading of its own."""
     if len(runs) == 1:
         return "\n\n".join([f"# {_called(runs[0])}", *_introduced(runs[0]), _BELOW])
-    names, work = [_called(run) for run in runs], f"The work of {len(runs)} processes"
-    title = f"{', '.join(names[:-1])} and {names[-1]}" if all(run.name for run in runs) else work
-    said = f"{work}, each under its own heading, in the order in which it was done."
+    names, many = [_called(run) for run in runs], f"{len(runs)} processes"
+    title = f"{', '.join(names[:-1])} and {names[-1]}" if all(run.name for run in runs) else f"The work of {many}"
+    said = f"Each of the {many} stands under a heading of its own, in the order in which the work was done."
     return "\n\n".join([f"# {title}", said, _BELOW])
 
 

@@ -685,6 +685,7 @@ MACHINE = "the machine"
         (GROUPS, "for key, group in groups.items():\n    print(key, group)", WHY),
         (BOXES, "boxes", MACHINE),
         (BOXES, "print('; '.join(f'{box}' for box in boxes))", MACHINE),
+        (BOXES, "large = [box for box in boxes if box.n > 1]\nprint(large)", MACHINE),
         (BOXES, "def made(n):\n    return Box(n)\nmade(3)", MACHINE),
         (BOXES, "class Small(Box):\n    pass\nSmall(1)", MACHINE),
         (LATER, "later", KEY),

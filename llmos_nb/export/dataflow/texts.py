@@ -101,6 +101,7 @@ class Texts:
 
     def _holds(self, node: ast.AST | None) -> str:
         """Return the same of a value that is no set itself."""
+        known = self
         parts: Sequence[ast.expr | None] = ()
         match node:
             case ast.Name(name):
@@ -118,8 +119,8 @@ class Texts:
             case ast.Dict(keys=keys, values=values):
                 parts = [*keys, *values]
             case ast.ListComp(elt=part) | ast.SetComp(elt=part) | ast.DictComp(value=part):
-                parts = [part]
-        return _first(map(self.of, parts))
+                known, parts = self.within(node), [part]
+        return _first(map(known.of, parts))
 
 
 def makers(nodes: Sequence[ast.AST], classes: Mapping[str, str], aliases: Mapping[str, str]) -> dict[str, str]:

@@ -18,11 +18,7 @@ from notebook_driver import Notebook, Ran
 from real_runs.judge import Step, Value
 from real_runs.live import LOOKING, values_of
 
-# without the package; and values as their repr, which is what a step shows when it runs
-_PREPARED = """
-__import__('sys').modules['llmos_nb'] = None
-get_ipython().display_formatter.formatters['text/plain'].pprint = False
-"""
+_PREPARED = "__import__('sys').modules['llmos_nb'] = None"  # without the package
 CELL_S, VERIFY_S = 120, 300
 Book = dict[str, Any]
 

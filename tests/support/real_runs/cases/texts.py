@@ -26,10 +26,11 @@ TEXTS = (
             "Show it well",
             "rates = pd.DataFrame({'bank': ['A', 'B'], 'rate': [1.5, 2.25]})\ndisplay(HTML(rates.to_html()))\nbest = rates['rate'].max()\nbest",
             "display(Markdown('**Best:** 2.25 at *B*'))\nlead = best - rates['rate'].min()\nlead",
-            "from IPython.core.display import HTML as Page\npage = Page('<h2>Rates</h2><table><tr><td>B</td><td>2.25</td></tr></table>')\npage",
+            "from IPython.core.display import HTML as Page\npage = Page('<h2>Rates</h2><table><tr><td>B</td><td>2.25</td></tr></table>')\nsize = len(page.data)\npage",
             "display(Latex('$r_B = 2.25$'))\ncount = len(rates)\ncount",
             answer="B, by {{lead:.2f}}.",
         ),
+        skip=("page",),
     ),
     study(
         "sets_within",
