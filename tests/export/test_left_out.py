@@ -696,6 +696,7 @@ MACHINE = "the machine"
         (GROUPS, "print({key: sorted(group) for key, group in groups.items()})", ""),
         (BOXES, "total = sum(box.n for box in boxes)\ntotal", ""),
         (BOXES, "for box in boxes:\n    print(box.n)", ""),
+        (BOXES, "boxes\nlen(boxes)", ""),
         (BOXES, "class Named(Box):\n    def __repr__(self):\n        return 'one'\nNamed(1)", ""),
         (LATER, "later.compute()", ""),
     ],

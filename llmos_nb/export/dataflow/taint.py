@@ -276,10 +276,11 @@ def shows(
     why = dict.fromkeys(STATES - set(recorded), CHANCE)
     lines, late = read(pieces)
     known = _known(lines)
-    found = [""] * len(pieces)
+    found, last = [""] * len(pieces), {line.piece: line for line in lines}
     for line in lines:
         reason = _follow(line, late, why, known, pieces[line.piece].still)
-        reason = reason or ("" if values or writes else displayed(line.node, known.texts))
+        if not reason and not values and not writes and line is last[line.piece]:
+            reason = displayed(line.node, known.texts)
         if reason and not found[line.piece] and may(line, late):
             found[line.piece] = reason
     return found
