@@ -51,7 +51,8 @@ def run_again(notebook: Path, folder: Path, names: Iterable[str]) -> Again:
                 said = shown(ran, errors=step not in quiet)
                 found.shown[step] = "\n".join(filter(None, (found.shown.get(step), said))) or None
         ran = fresh.run(f"(lambda g: (exec({LOOKING!r}, g), print(g['look'](globals(), {[*names]!r}))))({{}}) and None")
-        found.values = values_of(ran.text)
+        streams = (m["content"] for m in ran.messages if m["msg_type"] == "stream")  # a warning may come late
+        found.values = values_of("".join(c["text"] for c in streams if c["name"] == "stdout"))
     return found
 
 
