@@ -24,7 +24,7 @@ MOST = 25  # a last cell that a person can still read
 def expected(draft: Draft) -> list[Expected]:
     """Return for each unit what its cell asserts, and note what is not asserted and why."""
     pieces = draft.running()
-    whys, printed = taints(pieces, draft.states), shows(pieces, draft.states)
+    whys, printed = taints(pieces, draft.states), shows(pieces, draft.states, values=True)
     known = zip(draft.units, whys, printed, left_over(draft), strict=True)
     return [expected_of(unit, why, reason, over) for unit, why, reason, over in known]
 

@@ -29,7 +29,7 @@ from llmos_nb.export.plainly import by_type
 from llmos_nb.export.redact import refuse_held, refuse_secrets, refuse_shown, secrets
 from llmos_nb.export.script import script_of
 from llmos_nb.export.setup_cells import Params, parameters_code, seeds_code
-from llmos_nb.export.shown import of_the_clock, of_user, recorded, saved
+from llmos_nb.export.shown import IN_ANOTHER_FORM, READ, of_the_clock, of_user, read_otherwise, recorded, saved
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import LOOKING, Unit, call_code
 from llmos_nb.export.target import check_free, target_of
@@ -261,7 +261,7 @@ def _setup(draft: Draft, parameters: str) -> list[Cell]:
 
 def _body(draft: Draft, clean: bool) -> list[Cell]:
     """Return the user's cells, the check of what the steps start from, and the steps under their notes."""
-    cells: list[Cell] = []
+    cells, helpers = list[Cell](), list[Cell]()
     seen = notes.Seen()
     texts, checked = list(draft.texts), False
     values = step_values(draft.units, draft.running(), draft.states)
@@ -279,7 +279,11 @@ def _body(draft: Draft, clean: bool) -> list[Cell]:
         if unit.call is not None and unit.run is not None:
             cells += _step(unit, known, gives, why, of_files, seen.of(unit.call, unit.run), heads.level)[clean:]
         elif unit.role == "answer" and unit.run is not None:
-            cells += _answer(unit, unit.run, why, bool(draft.expected), heads.level)[clean:]
+            words, *computed = _answer(unit, unit.run, why, bool(draft.expected), heads.level)
+            cells += [*([] if clean else [words]), *helpers, *computed]
+            helpers = []
+        elif unit.role == "told":
+            helpers.append(_other(unit, draft, why))
         elif unit.source.strip():
             cells.append(_other(unit, draft, why))
         cells += heads.behind(unit)
@@ -342,7 +346,7 @@ def _step(
         known["volatile"] = all_volatile(len(outputs))
     errors = any(o.get("name") == "stderr" for o in outputs)
     left = left_out(unit, gives, lost, why if outputs else "", of_the_clock(call), errors)
-    left |= not_compared
+    left |= not_compared | ({READ: IN_ANOTHER_FORM} if repeats and read_otherwise(call) else {})
     left |= {"the files it read": said} if (said := missed(unit, run.cells)) else {}
     known |= {"left": left} if left else {}
     note = Cell("markdown", "note", notes.step(call, run, before, told(left), level), about)

@@ -145,7 +145,7 @@ def writers(units: Sequence[Unit], cells: Mapping[int, CellRan], folder: Path, p
     """Return the cells of the user's whose files are to be written again.
 
     A file that a cell wrote comes as an input, as it was read. That cannot be in a folder that code of the notebook is
-    still to make, nor where it is another one now, or gone.
+    still to make, nor where it is another one now, or gone, nor of a database that code of it makes.
 
     Parameters
     ----------
@@ -165,11 +165,18 @@ def writers(units: Sequence[Unit], cells: Mapping[int, CellRan], folder: Path, p
     whole = [Path(os.path.realpath(Path(f.get("from") or folder, f["path"]))) for f in read]
     again = {str(p) for path in whole for p in path.parents} & made
     again |= {str(p) for p, f in zip(whole, read, strict=True) if "sha256" in f and not _still(p, f["sha256"])}
+    standing = [(paths, reads_of(u, cells)) for u, paths, stands in zip(units, written, there, strict=True) if stands]
+    again |= {p for paths, reads in standing for p in paths if Path(p).name in _databases(reads)}
     return [
         u
         for u, paths in zip(units, written, strict=True)
         if u.role == "user" and not u.kept and any({p, os.path.dirname(p)} & again for p in paths)  # noqa: PTH120
     ]
+
+
+def _databases(reads: Mapping[str, Any]) -> set[str]:
+    """Return the names of the databases that code filled."""
+    return {Path(one["path"]).name for one in reads.get("made", ()) if one.get("database")}
 
 
 def _still(path: Path, sha256: str) -> bool:

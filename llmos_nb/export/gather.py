@@ -6,7 +6,7 @@ import ast
 import re
 import textwrap
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -207,7 +207,7 @@ def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Draft:
     units = [u for n, run in enumerate(runs) for u in step_units(run, n)]
     answers = [u for n, run in enumerate(runs) for u in answer_units(run, n)]
     given = [*units, *answers, *user_units(runs, whole)]
-    draft = Draft(runs, folder, _helpers_first(sorted(given, key=lambda u: u.order)))
+    draft = Draft(runs, folder, _helpers_once(sorted(given, key=lambda u: u.order)))
     for unit in units:
         if (held := recorded(unit, folder)) is not None:
             draft.held.append(held)
@@ -233,14 +233,10 @@ def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Draft:
     return draft
 
 
-def _helpers_first(units: list[Unit]) -> list[Unit]:
-    """Put how answers tell numbers and tables before all work, once, unless that binds the same names."""
+def _helpers_once(units: list[Unit]) -> list[Unit]:
+    """Keep how answers tell numbers and tables once, before the first answer that needs it."""
     first = {u.source: u for u in reversed(units) if u.role == "told"}
-    work = [u for u in units if u.role != "told"]
-    bound = set[str]().union(*(flow_of_code(u.source).binds for u in work))
-    if any(bound & flow_of_code(source).binds for source in first):
-        return [u for u in units if u.role != "told" or u is first[u.source]]
-    return [*(replace(u, order=(0, 0, 0)) for u in first.values()), *work]
+    return [u for u in units if u.role != "told" or u is first[u.source]]
 
 
 def _import_once(units: list[Unit]) -> None:

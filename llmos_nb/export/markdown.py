@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 _MARKUP = re.compile(r"([\\`*_\[\]!$#|~])")
+_NAME = re.compile(r"((?<![`\\])`[\w.]+`(?!`))")  # as code, in which nothing can act
 _LONG = 600
 _LINES, _TABS = re.compile(r"\r\n?|\n"), re.compile(r"^[ \t]+", re.MULTILINE)
 # in this order: code, what is escaped already, and what acts
@@ -29,10 +30,11 @@ _LEADS = re.compile(r"https?://|mailto:|[^:]*$")
 
 
 def words(text: str, limit: int = _LONG) -> str:
-    """Return text on one line with everything escaped that Markdown or HTML would act on."""
+    """Return text on one line with everything escaped that Markdown or HTML would act on; names in backticks stay."""
     flat = " ".join(str(text).split())
     flat = flat if len(flat) <= limit else f"{flat[: limit - 1].rstrip()}…"
-    return _MARKUP.sub(r"\\\1", html.escape(flat, quote=False))
+    parts = enumerate(_NAME.split(flat))  # every other one is a name
+    return "".join(p if n % 2 else _MARKUP.sub(r"\\\1", html.escape(p, quote=False)) for n, p in parts)
 
 
 def harmless(text: str) -> str:

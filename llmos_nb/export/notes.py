@@ -39,9 +39,9 @@ def head(runs: Sequence[ExportSource]) -> str:
     """Return the title, and of one process what it was to do; of several that each has a heading of its own."""
     if len(runs) == 1:
         return "\n\n".join([f"# {_called(runs[0])}", *_introduced(runs[0]), _BELOW])
-    names = [_called(run) for run in runs]
-    title = f"{', '.join(names[:-1])} and {names[-1]}"
-    said = f"The work of {len(runs)} processes, each under its own heading, in the order in which it was done."
+    names, many = [_called(run) for run in runs], f"{len(runs)} processes"
+    title = f"{', '.join(names[:-1])} and {names[-1]}" if all(run.name for run in runs) else f"The work of {many}"
+    said = f"Each of the {many} stands under a heading of its own, in the order in which the work was done."
     return "\n\n".join([f"# {title}", said, _BELOW])
 
 
@@ -217,8 +217,9 @@ NUMBERS = "Its numbers: "
 
 def answer(run: ExportSource, level: int = 2) -> str:
     """Return the answer as the process gave it, below how its numbers are known, in counts, and which are not again."""
-    known = answers.counted(answers.numbers(run.state))
-    told = small(f"In the model's words.{f' {NUMBERS}{known}.' if known else ''}")
+    known, gone = answers.counted(answers.numbers(run.state)), ", ".join(undone_since(run))
+    before = f", before call {gone} was undone" if gone else ""
+    told = small(f"In the model's words{before}.{f' {NUMBERS}{known}.' if known else ''}")
     left = "\n".join(f"- Not computed again: {words(code)}: {why}." for code, why in not_again(run).items())
     parts = [f"{'#' * level} Answer", told, left, harmless(run.state.answer or "")]
     return "\n\n".join(filter(None, parts))
@@ -241,6 +242,12 @@ def answer_cell(run: ExportSource, level: int = 2) -> Cell:
 def ended(run: ExportSource) -> float:
     """Return the event with which a process ended last; infinity where it has not."""
     return next((float(e.n) for e in reversed(run.events) if isinstance(e.body, ev.RunEnded)), math.inf)
+
+
+def undone_since(run: ExportSource) -> list[str]:
+    """Return the calls of a process that were undone after its answer, and stand so."""
+    gone = (e.body.call for e in run.events if e.n > ended(run) and isinstance(e.body, ev.CallUndone))
+    return [call for call in dict.fromkeys(gone) if run.state.calls[call].status == "undone"]
 
 
 def said(run: ExportSource, level: int = 2) -> list[tuple[int, str]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +17,9 @@ from llmos_nb.journal.events import CellRan, SignalReceived
 from llmos_nb.tools import Call
 
 Outputs = list[dict[str, Any]]
+READ = "what the model read of it"
+IN_ANOTHER_FORM = "that is another text than the cell shows, as of more rows; the journal has it"
+_WORD = re.compile(r"\w+")
 _EXACT = ("stdout", "stderr", "value", "display", "image", "told")
 
 
@@ -55,6 +60,19 @@ def recorded(call: Call, run: ExportSource) -> tuple[Outputs, str]:
             found += _picture(next(images, {}), run)
     lost = len(call.images) - sum(any(m in o.get("data", {}) for m in KEPT) for o in found)
     return found, f"{lost} of its pictures are not kept" if lost else ""
+
+
+def read_otherwise(call: Call) -> bool:
+    """Return whether the model read a value in other words than its cell shows; frames do not count.
+
+    Of what other tools showed, the code of the cell says what it shows of it.
+    """
+    at = 0
+    for _, chars, *own in (call.name == "python" and call.facts.get("outputs")) or ():
+        part, at = call.result[at : at + chars], at + chars
+        if own and chars and Counter(_WORD.findall(part)) != Counter(_WORD.findall(str(own[0]))):
+            return True
+    return False
 
 
 def of_the_clock(call: Call) -> list[str]:

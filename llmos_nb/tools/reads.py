@@ -68,7 +68,8 @@ class Reads:
         By path as it was spelled, and where a relative one started from: size, time of the last change in nanoseconds,
         and the real path.
     written : set of str
-        Real paths that it opened for writing, and folders that it made: what it reads of these is no input.
+        Real paths that it opened for writing, and folders and databases that it made: what it reads of these is no
+        input.
     digests : dict
         By real path, the hashes of files that it read and then changed or removed itself.
     databases : set of str
@@ -200,8 +201,8 @@ class Reads:
             "files": files,
             "written": written if few else _folders(written),
             "made": [
-                *(one for path in written if few and (one := _made(path))),
-                *({**one, "why": _DATABASE} for one in filled if one["changed"] >= self.begun),
+                *(one for path in written if few and path not in self.connected and (one := _made(path))),
+                *({**one, "why": _DATABASE, "database": True} for one in filled if one["changed"] >= self.begun),
             ],
             "beyond": _folders(self.beyond),
             "databases": sorted(self.databases)[:MOST],
@@ -306,7 +307,7 @@ def _note(found: Reads, event: str, args: tuple[Any, ...]) -> None:
         if path := databases.named(os.fsdecode(args[0]), uri=True)[0]:
             found.uses(path)
             found.connected.add(path)
-            found.databases.update([path] if os.path.isfile(path) else ())  # noqa: PTH113 - a text
+            (found.databases if os.path.isfile(path) else found.written).add(path)  # noqa: PTH113 - a text
             found._take(path)
     elif event == "os.mkdir":
         made = os.path.realpath(os.fsdecode(args[0]))

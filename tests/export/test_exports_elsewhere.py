@@ -250,6 +250,19 @@ def test_cells_that_fill_a_folder_which_the_notebook_makes_stand_in_it_whole(tmp
     assert writers(units, cells, work, []) == []  # the file comes as it was read
 
 
+def test_a_cell_of_which_a_part_makes_a_database_stands_in_it_whole(tmp_path):
+    written, made = [str(tmp_path / "shop.db")], [{"path": "shop.db", "database": True}]
+    for reads, again in (
+        ({"written": written, "made": made}, True),
+        ({"written": written}, False),
+        ({"made": made}, False),
+    ):
+        cells = {1: CellRan(place=1, source="x", reads=reads)}
+        units = [Unit("user", "x", (1, 0, 0), kept=False)]
+        assert writers(units, cells, tmp_path, units) == units * again
+        assert writers(units, cells, tmp_path, []) == []
+
+
 def test_a_cell_that_wrote_what_is_another_file_now_stands_in_it_whole(tmp_path):
     (tmp_path / "work" / "shelf.dat").write_text("now")
     written = [str(tmp_path / "work" / "shelf.dat")]

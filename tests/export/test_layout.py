@@ -8,6 +8,7 @@ from process_runs import ProcessRun
 
 from llmos_nb.export import export
 from llmos_nb.export.cells import read
+from llmos_nb.export.markdown import words
 from llmos_nb.export.verify.journal import compare
 
 
@@ -131,17 +132,66 @@ def test_the_head_says_in_one_line_what_verify_is(tmp_path):
     )
 
 
-@pytest.mark.parametrize("own", ["", "def _told(x):\n    return x"])
-def test_helpers_of_an_answer_stand_before_the_work_unless_that_has_their_name(tmp_path, own):
-    run = ProcessRun("Do it", tmp_path, "do")
-    run.user("import pandas as pd")
+def test_helpers_of_answers_stand_once_behind_the_work_and_the_words_of_the_first_that_needs_them(tmp_path):
+    first = ProcessRun("Do it", tmp_path, "do")
+    first.user("import pandas as pd")
+    first.begin()
+    first.step("t = pd.DataFrame({'n': [1, 2]})")
+    first.end("All:\n\n{{t}}")
+    second = ProcessRun("Go on", tmp_path, "go on", after=first)
+    second.begin()
+    second.step("u = t + 1")
+    second.end("Now:\n\n{{u}}")
+    runs = [first.source(pid=1), second.source(pid=2)]
+    work = ["process", "note", "step", "check"]
+    for clean in (False, True):
+        cells = cells_of(export(runs, tmp_path / f"{clean}" / "x.ipynb", clean=clean))
+        roles = [role for role, *_ in cells if role in (*work, "answer", "told")]
+        if clean:
+            assert roles == ["step", "check", "told", "answer", "check", "step", "check", "answer", "check"]
+        else:
+            assert roles == [*work, "answer", "told", "answer", "check", *work, "answer", "answer", "check"]
+
+
+def test_an_answer_says_which_steps_before_it_were_undone_since(tmp_path):
+    run = ProcessRun("Tax it", tmp_path, "tax")
     run.begin()
-    run.step("t = pd.DataFrame({'n': [1, 2]})")
-    run.step(own.replace("_told", "markdown_table") or "u = t")
-    run.end("All:\n\n{{t}}")
-    roles = [role for role, *_ in cells_of(export(run.source(), tmp_path / "out" / "x.ipynb"))]
-    assert (roles.index("told") < roles.index("user")) is (not own)
-    assert roles.index("told") < len(roles) - roles[::-1].index("answer")
+    run.step("total = 40")
+    run.step("total *= 2")
+    run.end("With tax.")
+    told = "In the model's words, before call r2.0 was undone."
+    for back in (False, True):
+        path = export(run.source(), tmp_path / f"{back}" / "x.ipynb")
+        (answer,) = [source for role, source, _ in cells_of(path) if role == "answer"]
+        assert (told in answer) is back
+        run.undo()
+
+
+def test_processes_without_names_stand_under_their_goals_alone(tmp_path):
+    first = ProcessRun("Sum `sales_2024`.", tmp_path)
+    first.begin()
+    first.step("a = 1")
+    first.end("Done.")
+    second = ProcessRun("Go on; without *tax*.", tmp_path, after=first)
+    second.begin()
+    second.step("b = a")
+    second.end("Done.")
+    heads = headings(export([first.source(pid=1), second.source(pid=2)], tmp_path / "out" / "x.ipynb"))
+    titles = ["# The work of 2 processes", "## Sum `sales_2024`.", "## Go on; without \\*tax\\*."]
+    assert [h for h in heads if not h.startswith("###")] == titles
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("of `df.a_b`, `x`", "of `df.a_b`, `x`"),
+        ("`a b` and `", "\\`a b\\` and \\`"),
+        ("``x`` `<b>`", "\\`\\`x\\`\\` \\`&lt;b&gt;\\`"),
+        ("\\`x`", "\\\\\\`x\\`"),
+    ],
+)
+def test_names_in_backticks_are_code_and_nothing_else_is(text, said):
+    assert words(text) == said
 
 
 def test_what_a_reader_does_not_need_is_folded(tmp_path):

@@ -19,10 +19,12 @@ from llmos_nb.export.assertions import BY_TYPE
 from llmos_nb.export.cells import read, write
 from llmos_nb.export.dataflow.slice import Piece, cut
 from llmos_nb.export.dataflow.taint import TEMPORARY, holds_after_all, tainted
+from llmos_nb.export.dataflow.texts import KEY, WHY
 from llmos_nb.export.files import files_recorded
 from llmos_nb.export.inputs import digest_file, files_read
 from llmos_nb.export.magics import readings, shows
 from llmos_nb.export.plainly import lines
+from llmos_nb.export.shown import IN_ANOTHER_FORM, READ
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import Unit
 from llmos_nb.export.verify import verify
@@ -338,6 +340,20 @@ def test_figures_are_compared_by_their_texts_and_data():
     assert told(figure, figure.axes[0]) == [content(figure), content(figure.axes[0])]
 
 
+def test_areas_and_meshes_are_compared_by_their_data():
+    plt = pytest.importorskip("matplotlib.pyplot")
+
+    def drawn(top, low=1.0):
+        figure, (left, right) = plt.subplots(1, 2)
+        left.fill_between([1, 2], [0, 1], [2, top])
+        right.pcolormesh(np.eye(3) * low)
+        plt.close(figure)
+        return content(figure)
+
+    assert drawn(3) == drawn(3) and not drawn(3).startswith("<")
+    assert len({drawn(3), drawn(4), drawn(3, low=2.0)}) == 3
+
+
 def test_images_are_compared_by_size_mode_and_points():
     image = pytest.importorskip("PIL.Image")
     one, *others = (
@@ -624,3 +640,68 @@ def test_a_file_that_is_read_in_another_folder_comes_along_as_it_was(steps, tmp_
     found = {i["path"]: i for i in read(path)["metadata"]["llmos_nb"]["inputs"]}
     assert found["sub/in.txt"]["sha256"] == digest_file(tmp_path / "sub" / "in.txt")
     assert not any("since" in one for one in found.values()) and ran.run(path) == ""
+
+
+# what the model read
+
+
+@pytest.mark.parametrize(
+    ("code", "otherwise"),
+    [
+        ("import pandas as pd\npd.DataFrame({'n': range(200)})", True),
+        ("import polars as pl\npl.DataFrame({'n': range(200)})", True),
+        ("import polars as pl\npl.DataFrame({'n': [1] * 30})", True),
+        ("import polars as pl\npl.DataFrame({'n': [1, 2]})", False),
+        ("import pandas as pd\npd.DataFrame({'n': range(9)})", False),
+    ],
+)
+def test_a_cell_that_shows_a_value_otherwise_than_the_model_read_it_says_so(tmp_path, code, otherwise):
+    left = steps_of(exported(tmp_path, code))["r1-0"].get("left", {})
+    assert (left.get(READ) == IN_ANOTHER_FORM) == otherwise == bool(left)
+
+
+# whose text is another one each time
+
+KINDS = "kinds = set('grain mill'.split())"
+GROUPS = "from collections import defaultdict\ngroups = defaultdict(set)\ngroups['a'] |= {'x', 'y'}"
+BOX = "class Box:\n    def __init__(self, n):\n        self.n = n\n    def __repr__(self):\n        return f'Box {id(self)}'\n"
+BOXES = f"{BOX}boxes = [Box(1), Box(2)]"
+LATER = "import dask\n@dask.delayed\ndef more(x):\n    return x + 1\nlater = more(more(1))"
+MACHINE = "the machine"
+
+
+@pytest.mark.parametrize(
+    ("before", "code", "why"),
+    [
+        (KINDS, "text = str(kinds)", WHY),
+        (KINDS, "text = f'{kinds}'", WHY),
+        (KINDS, "text = '%s of %s' % (1, kinds)", WHY),
+        (KINDS, "text = '{}'.format(kinds)", WHY),
+        (KINDS, "print(f'of {kinds}')", WHY),
+        (KINDS, "print([kinds])", WHY),
+        (KINDS, "rows = []\nrows.append(('a', kinds))\nprint(rows)", WHY),
+        (KINDS, "found = {}\nfound['a'] = kinds\nprint(found)", WHY),
+        (GROUPS, "print(dict(groups))", WHY),
+        (GROUPS, "for key, group in groups.items():\n    print(key, group)", WHY),
+        (BOXES, "boxes", MACHINE),
+        (BOXES, "print('; '.join(f'{box}' for box in boxes))", MACHINE),
+        (BOXES, "large = [box for box in boxes if box.n > 1]\nprint(large)", MACHINE),
+        (BOXES, "def made(n):\n    return Box(n)\nmade(3)", MACHINE),
+        (BOXES, "class Small(Box):\n    pass\nSmall(1)", MACHINE),
+        (LATER, "later", KEY),
+        (KINDS, "print(sorted(kinds), [len(kinds)])", ""),
+        (KINDS, "kinds = sorted(kinds)\nprint(kinds)", ""),
+        (KINDS, "[kinds]", ""),  # which a cell shows in order
+        (GROUPS, "for key, group in groups.items():\n    print(key, sorted(group))", ""),
+        (GROUPS, "print({key: sorted(group) for key, group in groups.items()})", ""),
+        (BOXES, "total = sum(box.n for box in boxes)\ntotal", ""),
+        (BOXES, "for box in boxes:\n    print(box.n)", ""),
+        (BOXES, "boxes\nlen(boxes)", ""),
+        (BOXES, "class Named(Box):\n    def __repr__(self):\n        return 'one'\nNamed(1)", ""),
+        (LATER, "later.compute()", ""),
+    ],
+)
+def test_what_is_another_text_each_time_is_said_where_a_step_shows_or_takes_that_alone(tmp_path, before, code, why):
+    left = steps_of(exported(tmp_path, before, code))["r2-0"].get("left", {})
+    whys = {one.removeprefix("it rests on ") for one in left.values()} - {BY_TYPE}
+    assert whys == ({why} if why else set())

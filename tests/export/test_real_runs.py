@@ -8,7 +8,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from real_runs.again import asserted, left
+from real_runs.again import asserted, left, read_said
 from real_runs.cases import GROUPS, SCENARIOS
 from real_runs.judge import Seen, Value, counted, judge, same_text
 from real_runs.live import bound, leaves_nothing, live
@@ -172,6 +172,11 @@ def refuted(code, where, what):
         ({"answers": {1: "It is 6."}, "answers_again": {1: "It is 106."}}, "SILENT", "the answer of process 1 is 'It is 106.'"),
         ({"answers": {1: "It is 6."}, "answers_again": {1: "It is 106."}, "answers_free": {1}}, "same", ""),
         ({"answers": {1: "6"}, "answers_again": {1: "6"}, "answers_free": {1}}, "thin", "called unrepeatable"),
+        ({"read": {STEP: "3\n4"}}, "SILENT", "the model read r1.0 of process 1 in other words"),
+        ({"read": {STEP: "3 | 3"}}, "SILENT", "in other words"),
+        ({"read": {STEP: "3\n4"}, "read_said": {STEP}}, "same", ""),
+        ({"read": {STEP: "3\n4"}, "left": {STEP}}, "SILENT", "in other words"),
+        ({"read": {STEP: "| 3 |"}}, "same", ""),
         ({"report": {**TOP, "levels": []}}, "thin", "verify compared 0 outputs and 0 values of 1 steps"),
         ({"report": refuted(1, "cell r1-0", "y does not hold")}, "differs", "cell r1-0: y does not hold"),
         ({"report": refuted(4, "", "")}, "thin", "nothing to compare"),
@@ -239,6 +244,10 @@ def test_what_the_file_says_is_not_compared_counts_only_where_verify_says_it_too
     book = {"cells": [{"cell_type": "code", "id": "r1-0", "metadata": {"llmos_nb": about}}]}
     said = {"cell": "r1-0", "what": "x", "why": "it rests on the time"}
     assert left(book, {"left": [said]}) == {STEP}
+    assert read_said(book, {"left": [said]}) == set()
+    about["left"] = {"what the model read of it": "another text"}
+    told = {"left": [{"cell": "r1-0", "what": "what the model read of it", "why": "another text"}]}
+    assert read_said(book, told) == {STEP} and left(book, told) == read_said(book, None) == set()
     assert left(book, {"left": []}) == left(book, None) == left(book, {"left": [{**said, "why": ""}]}) == set()
 
 

@@ -1,8 +1,10 @@
 """What a step or a cell read and wrote: files of the user's, but nothing that libraries keep for themselves."""
 
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
@@ -52,6 +54,21 @@ def test_a_folder_that_was_made_is_noted_and_one_that_was_there_is_not(cell, tmp
     for name in ("made", "deep"):
         Path(name).mkdir(exist_ok=True)
     assert cell.plain()["written"] == [str(tmp_path / "made")]
+
+
+def test_a_database_that_was_not_there_is_noted_as_made_once_and_one_that_was_is_not(cell, tmp_path):
+    for name in ("new.db", "old.db"):
+        if name == "old.db":
+            end_cell(cell)
+            with closing(sqlite3.connect(name)) as db:
+                db.execute("create table t(n)")
+            cell = begin_cell()
+        with closing(sqlite3.connect(name)) as db:
+            db.execute("create table u(n)")
+        found = cell.plain()
+        assert found.get("written", []) == ([str(tmp_path / name)] if name == "new.db" else [])
+        assert [(one["path"], one["database"]) for one in found["made"]] == [(name, True)]
+    end_cell(cell)
 
 
 WAS = sha256(b"a\nb\n").hexdigest()

@@ -13,6 +13,7 @@ from llmos_nb.export.dataflow.effects import NUMPY, PYTHON, TORCH, dotted, unsee
 from llmos_nb.export.dataflow.flow import Flow
 from llmos_nb.export.dataflow.parsed import inside, once
 from llmos_nb.export.dataflow.slice import Line, Piece, read
+from llmos_nb.export.dataflow.texts import TEXT_METHODS, Texts, displayed, makers, taken
 from llmos_nb.heap.content import told
 from llmos_nb.policy.code import inspect_code
 
@@ -76,17 +77,34 @@ Aliases = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class _Known:
-    """What the names of some code stand for: full names of imports, which are sets, and which take paths apart."""
+    """What the names of some code stand for: full names of imports, and which take paths apart.
+
+    `texts` is what is another text each time as it stands at a statement, and `anywhere` that of all the code, which
+    a function finds when it is called.
+    """
 
     aliases: Aliases
-    sets: frozenset[str]
     apart: frozenset[str]
+    anywhere: Texts
+    texts: Texts
 
 
 def _known(lines: Sequence[Line]) -> _Known:
     nodes = [n for line in lines for n in inside(line.node)]
     apart = frozenset(name for n in nodes if (name := _defined(n)) and _takes_apart(n))
-    return _Known(imported_as(nodes), sets_of(nodes), apart)
+    aliases = imported_as(nodes)
+    classes = [n for n in nodes if isinstance(n, ast.ClassDef)]
+    own = {c.name: [unrepeatable(m, aliases) for m in c.body if _tells(m)] for c in classes}
+    told = {name: next(filter(None, whys), "") for name, whys in own.items() if whys}
+    anywhere = Texts(makers(nodes, told, dict(aliases)))
+    for line in lines:
+        anywhere.learn(line.node)
+    return _Known(aliases, apart, anywhere, Texts(anywhere.makers))
+
+
+def _tells(node: ast.AST) -> bool:
+    """Return whether a method gives its object as text: that is of no result but of the text itself."""
+    return isinstance(node, ast.FunctionDef) and node.name in TEXT_METHODS
 
 
 def _defined(node: ast.AST) -> str:
@@ -133,8 +151,8 @@ def unrepeatable(node: ast.AST, aliases: Aliases = ()) -> str:
     known, folder = dict(aliases), ""
     if _fit_times(node):
         return FITTING
-    hashing = [n for n in inside(node) if isinstance(n, ast.FunctionDef) and n.name == "__hash__"]  # of no result
-    aside = {id(n) for method in hashing for n in inside(method)}
+    of_no_result = [n for n in inside(node) if n is not node and (_tells(n) or getattr(n, "name", "") == "__hash__")]
+    aside = {id(n) for method in of_no_result for n in inside(method)}
     looked_into = {id(n.value) for n in inside(node) if isinstance(n, ast.Subscript) or _gets(n)}
     for call in (n for n in inside(node) if isinstance(n, ast.Call) and id(n) not in aside):
         path = dotted(call.func)
@@ -240,7 +258,9 @@ def taints(pieces: Sequence[Piece], recorded: Iterable[str] = ()) -> list[dict[s
     return found + [dict(why)] * (len(pieces) - len(found))
 
 
-def shows(pieces: Sequence[Piece], recorded: Iterable[str] = (), writes: bool = False) -> list[str]:
+def shows(
+    pieces: Sequence[Piece], recorded: Iterable[str] = (), writes: bool = False, values: bool = False
+) -> list[str]:
     """Return for each piece of code why what it shows may not come out the same; empty where it should.
 
     Parameters
@@ -249,14 +269,18 @@ def shows(pieces: Sequence[Piece], recorded: Iterable[str] = (), writes: bool = 
         As in `taints`.
     writes : bool
         What it writes to files, not what it shows.
+    values : bool
+        What the values that it shows are, not the text of these.
     """
     may = _may_write if writes else _may_show
     why = dict.fromkeys(STATES - set(recorded), CHANCE)
     lines, late = read(pieces)
     known = _known(lines)
-    found = [""] * len(pieces)
+    found, last = [""] * len(pieces), {line.piece: line for line in lines}
     for line in lines:
         reason = _follow(line, late, why, known, pieces[line.piece].still)
+        if not reason and not values and not writes and line is last[line.piece]:
+            reason = displayed(line.node, known.texts)
         if reason and not found[line.piece] and may(line, late):
             found[line.piece] = reason
     return found
@@ -282,7 +306,10 @@ def _may_write(line: Line, late: Mapping[str, Flow]) -> bool:
 def _follow(line: Line, late: Mapping[str, Flow], why: dict[str, str], known: _Known, still: bool) -> str:
     """Note what a statement makes of the names, and return why it may not do the same again."""
     reads = line.reads(late) - ({PYTHON, NUMPY} if still else set())
-    reason = unrepeatable(line.node, known.aliases) or (WHY if takes_order(line.node, known.sets) else "")
+    defines = isinstance(line.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    made = set() if defines else known.texts.learn(line.node)
+    reason = unrepeatable(line.node, known.aliases) or taken(line.node, known.anywhere if defines else known.texts)
+    known.texts.forget(line.flow.kills - made)
     fitted = {n for n in reads if why.get(n) == FITTING}  # what is made of a time is no field that is left out
     inherited = [why[n] for n in sorted(reads - fitted) if n in why]
     inherited += [TIME for n in fitted if n not in line.flow.reads or _taken_whole(line.node, (n,))]
@@ -301,59 +328,3 @@ def _gravest(*reasons: str) -> str:
     """Return the first reason that nothing mends, else the first that another folder does not, or not wholly."""
     mended = ((FITTING, FOLDER, FOLDER_NAME), (FOLDER, FOLDER_NAME), (FOLDER,), ())
     return next((r for lesser in mended for r in reasons if r and r not in lesser), "")
-
-
-WHY = "the order of a set, which is another one each time"
-_ORDERS = frozenset(("list", "tuple", "enumerate", "iter", "next", "zip", "map", "filter", "reversed", "dict", "print"))
-_FREE = frozenset(("sorted", "set", "frozenset", "len", "sum", "min", "max", "any", "all", "Counter"))
-_GIVES = frozenset(("union", "intersection", "difference", "symmetric_difference", "copy"))
-
-
-def sets_of(nodes: Iterable[ast.AST]) -> frozenset[str]:
-    """Return the names that statements bind to sets."""
-    found: set[str] = set()
-    for node in nodes:
-        if isinstance(node, ast.Assign) and is_set(node.value, found):
-            found |= {t.id for t in node.targets if isinstance(t, ast.Name)}
-    return frozenset(found)
-
-
-def is_set(node: ast.AST, sets: Collection[str]) -> bool:
-    """Return whether an expression is a set whose order is not that of numbers."""
-    match node:
-        case ast.Set() | ast.SetComp():
-            elements = getattr(node, "elts", [node])
-            return not all(isinstance(e, ast.Constant) and isinstance(e.value, int) for e in elements)
-        case ast.Name(id=name):
-            return name in sets
-        case ast.Call(func=ast.Name("set" | "frozenset"), args=args):
-            return not (args and isinstance(args[0], ast.Call) and getattr(args[0].func, "id", "") == "range")
-        case ast.Call(func=ast.Attribute(value=value, attr=method)):
-            return method in _GIVES and is_set(value, sets)
-    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.BitOr | ast.BitAnd | ast.Sub | ast.BitXor):
-        return False
-    return is_set(node.left, sets) or is_set(node.right, sets)
-
-
-def takes_order(node: ast.AST, sets: Collection[str]) -> bool:
-    """Return whether a statement takes the order of a set."""
-    free = [c for c in inside(node) if isinstance(c, ast.Call) and getattr(c.func, "id", "") in _FREE]
-    ordered = {id(a) for c in free for a in c.args if isinstance(a, ast.GeneratorExp | ast.ListComp | ast.Call)}
-    for inner in inside(node):
-        match inner:
-            case ast.For(iter=over) | ast.AsyncFor(iter=over):
-                found = is_set(over, sets)
-            case ast.ListComp(generators=parts) | ast.GeneratorExp(generators=parts) | ast.DictComp(generators=parts):
-                found = id(inner) not in ordered and any(is_set(p.iter, sets) for p in parts)
-            case ast.Call(func=ast.Name(id=name), args=args):
-                found = name in _ORDERS and id(inner) not in ordered and any(is_set(a, sets) for a in args)
-            case ast.Call(func=ast.Attribute(value=owner, attr=method), args=args):
-                popped = method == "pop" and not args and is_set(owner, sets)
-                found = popped or (method in ("join", "extend") and any(is_set(a, sets) for a in args))
-            case ast.Starred(value=value):
-                found = is_set(value, sets)
-            case _:
-                found = False
-        if found:
-            return True
-    return False

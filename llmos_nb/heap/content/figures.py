@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sys import modules as _modules
 from typing import Any
 
 from llmos_nb.heap.content.plain import _forms, _hashed, _words
@@ -31,9 +32,12 @@ def _drawn(ax: Any) -> bytes:
     data = [_array(line.get_xydata()) for line in ax.lines]
     for patch in ax.patches:  # bars by their corners, other shapes by their outlines
         data.append(_array(patch.get_bbox().get_points() if hasattr(patch, "get_bbox") else patch.get_path().vertices))
-    data += [_array(getattr(c.get_offsets(), "data", c.get_offsets())) for c in ax.collections]
+    plain = _modules["numpy"].ma.getdata
+    data += [_array(plain(c.get_offsets())) for c in ax.collections]
     data += [_array(path.vertices) for c in ax.collections for path in c.get_paths()]
     data += [_array(image.get_array()) for image in ax.images]
+    meshes = (c.get_array() for c in ax.collections if type(c).__name__ != "PathCollection")  # whose are colours alone
+    data += [_array(plain(values)) for values in meshes if values is not None]
     return _hashed(_words(texts).encode("utf-8", "surrogatepass"), *data).encode()
 
 

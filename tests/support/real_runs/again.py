@@ -18,11 +18,7 @@ from notebook_driver import Notebook, Ran
 from real_runs.judge import Step, Value
 from real_runs.live import LOOKING, values_of
 
-# without the package; and values as their repr, which is what a step shows when it runs
-_PREPARED = """
-__import__('sys').modules['llmos_nb'] = None
-get_ipython().display_formatter.formatters['text/plain'].pprint = False
-"""
+_PREPARED = "__import__('sys').modules['llmos_nb'] = None"  # without the package
 CELL_S, VERIFY_S = 120, 300
 Book = dict[str, Any]
 
@@ -55,7 +51,8 @@ def run_again(notebook: Path, folder: Path, names: Iterable[str]) -> Again:
                 said = shown(ran, errors=step not in quiet)
                 found.shown[step] = "\n".join(filter(None, (found.shown.get(step), said))) or None
         ran = fresh.run(f"(lambda g: (exec({LOOKING!r}, g), print(g['look'](globals(), {[*names]!r}))))({{}}) and None")
-        found.values = values_of(ran.text)
+        streams = (m["content"] for m in ran.messages if m["msg_type"] == "stream")  # a warning may come late
+        found.values = values_of("".join(c["text"] for c in streams if c["name"] == "stdout"))
     return found
 
 
@@ -139,11 +136,23 @@ def unchecked(book: Book, report: Mapping[str, Any] | None = None) -> set[str]:
     return {*about(book).get("unchecked", ()), *about(book).get("missing", ()), *said}
 
 
+READ = "what the model read of it"
+
+
 def left(book: Book, report: Mapping[str, Any] | None) -> set[Step]:
     """Return the steps of which the file says what of them is not compared, and verify's report says it, too."""
+    return {step for step, what in _left(book, report) if what - {READ}}
+
+
+def read_said(book: Book, report: Mapping[str, Any] | None) -> set[Step]:
+    """Return the steps of which both say so that the model read another text of them than a cell shows."""
+    return {step for step, what in _left(book, report) if READ in what}
+
+
+def _left(book: Book, report: Mapping[str, Any] | None) -> Iterator[tuple[Step, set[str]]]:
     told = {(one["cell"], one["what"]) for one in (report or {}).get("left", ()) if one["why"]}
     cells = ((step_of(c), c["id"], c["metadata"].get("llmos_nb", {}).get("left", {})) for c in book["cells"])
-    return {step for step, name, of in cells if step and of and all((name, what) in told for what in of)}
+    yield from ((step, {*of}) for step, name, of in cells if step and of and all((name, what) in told for what in of))
 
 
 def clock(book: Book) -> dict[Step, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Mapping, Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,6 +47,10 @@ class Seen:
         The cell and the error where the exported notebook does not run.
     shown, shown_again : mapping
         By process and call, the text that a step showed when it ran and in the new kernel; None for nothing.
+    read : mapping
+        By step, what the model was shown where that is another text than a cell shows.
+    read_said : set
+        Steps of which both the notebook and verify's report say so.
     unchecked : set of str
         Names of which the notebook itself says that they are not compared.
     varying : set
@@ -81,6 +86,8 @@ class Seen:
     failed: str = ""
     shown: Mapping[Step, str | None] = field(default_factory=dict)
     shown_again: Mapping[Step, str | None] = field(default_factory=dict)
+    read: Mapping[Step, str] = field(default_factory=dict)
+    read_said: AbstractSet[Step] = frozenset()
     unchecked: AbstractSet[str] = frozenset()
     varying: AbstractSet[Step] = frozenset()
     aside: Mapping[str, Value] = field(default_factory=dict)
@@ -118,7 +125,7 @@ def judge(seen: Seen) -> Verdict:
         return _refuted(seen, seen.report)
     if seen.report["reached"] != _TOP:
         return Verdict("raised", f"verify is content with {seen.report['reached']!r}")
-    if wrong := [*_values_apart(seen), *_outputs_apart(seen), *_answers_apart(seen)]:
+    if wrong := [*_values_apart(seen), *_outputs_apart(seen), *_answers_apart(seen), *_read_apart(seen)]:
         return Verdict("SILENT", "; ".join(wrong))
     return _compared(seen, Verdict("same"))
 
@@ -197,6 +204,20 @@ def _answers_apart(seen: Seen) -> list[str]:
         for pid, again in seen.answers_again.items()
         if pid not in seen.answers_free and not same_text(seen.answers.get(pid), again)
     ]
+
+
+def _read_apart(seen: Seen) -> list[str]:
+    """Say which steps the model read in other words than their cell shows, with no word of that in the notebook."""
+    return [
+        f"the model read {call} of process {pid} in other words"
+        for (pid, call), text in seen.read.items()
+        if (pid, call) not in seen.read_said and _words(text) != _words(seen.shown.get((pid, call)))
+    ]
+
+
+def _words(text: str | None) -> Counter[str]:
+    """Return the words of a text, each as often as it stands there."""
+    return Counter(re.findall(r"\w+", text or ""))
 
 
 def _said_of(step: Step, text: str | None, seen: Seen) -> str | None:

@@ -39,7 +39,9 @@ class Live:
     values : dict
         The asked-for ones.
     shown : dict
-        By step of the exported processes that stood at the end, what it showed.
+        By step of the exported processes that stood at the end, what it showed, as a cell does.
+    read : dict
+        By step, what the model was shown where that is another text.
     bare : set
         Those of them that leave no value.
     aside : dict
@@ -54,6 +56,7 @@ class Live:
     written: bool = False
     values: dict[str, Value] = field(default_factory=dict)
     shown: dict[Step, str | None] = field(default_factory=dict)
+    read: dict[Step, str] = field(default_factory=dict)
     bare: set[Step] = field(default_factory=set)
     aside: dict[str, Value] = field(default_factory=dict)
     answers: dict[int, str] = field(default_factory=dict)
@@ -76,6 +79,7 @@ def live(scenario: Scenario, folder: Path) -> Live:
         if not found.values:
             _look(book, scenario, work, found)
         found.shown = {s.key: found.shown.get(s.key, s.shown) for s in steps(work, scenario.exported) if s.code}
+        found.read = {s.key: s.read for s in steps(work, scenario.exported) if s.code and s.read}
         found.answers = dict(answers(work, scenario.exported))
         found.bare = {s.key for s in steps(work, scenario.exported) if s.code and leaves_nothing(s.code)}
         if scenario.export not in ("journal", "home"):
@@ -190,6 +194,7 @@ class Ran:
     code: str
     into: tuple[str, ...]
     shown: str | None
+    read: str = ""
 
 
 def _pid(journal: Path) -> int:
@@ -246,10 +251,27 @@ def _ran(pid: int, d: dict[str, Any], tool: str, given: dict[str, Any]) -> Ran:
     showed = d.get("facts", {}).get("size", d["size"]) and not d["result"].startswith("no output")
     code = str(given.get("code", "")) if tool == "python" else ""
     into = (given["into"],) if given.get("into") else ()
-    text = re.sub(r"^(figure: .*|<Figure size .*>)$", "<picture>", d["result"], flags=re.MULTILINE)
-    for image in d.get("images", ()):  # what a picture is of, as its object says it
+    shown, read = _with_pictures(d, as_cell := _as_a_cell(d)), _with_pictures(d, d["result"])
+    return Ran((pid, d["call"]), code, into, shown if showed else None, read if as_cell != d["result"] else "")
+
+
+def _with_pictures(d: dict[str, Any], text: str) -> str:
+    """Return what a step showed without what its pictures are of."""
+    text = re.sub(r"^(figure: .*|<Figure size .*>)$", "<picture>", text, flags=re.MULTILINE)
+    for image in d.get("images", ()):  # as its object says it
         text = text.replace(image.get("text") or "<picture>", "<picture>", 1)
-    return Ran((pid, d["call"]), code, into, text if showed else None)
+    return text
+
+
+def _as_a_cell(d: dict[str, Any]) -> str:
+    """Return what a step showed with each value in the form that a cell gives it, as the record has it beside it."""
+    kinds, at, found = d.get("facts", {}).get("outputs") or (), 0, ""
+    if not kinds or len(d["result"].encode()) != d["size"]:
+        return str(d["result"])
+    for _, size, *own in kinds:
+        found += f"{own[0]}\n" if own and size else d["result"][at : at + size]
+        at += size
+    return found + d["result"][at:]
 
 
 def bound(code: str) -> dict[str, None]:

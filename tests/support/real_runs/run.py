@@ -49,7 +49,7 @@ def look_at(found: Live, folder: Path, change: Change | None = None) -> Seen:
         Takes the copy and changes it, which the judge must see.
     """
     seen = Seen(found.said, found.error, found.error in OURS, found.written, found.values, shown=found.shown)
-    seen.bare, seen.aside, seen.answers = found.bare, found.aside, found.answers
+    seen.read, seen.bare, seen.aside, seen.answers = found.read, found.bare, found.aside, found.answers
     if not found.written:
         return seen
     shutil.copytree(found.notebook.parent, folder / "out")
@@ -67,4 +67,5 @@ def look_at(found: Live, folder: Path, change: Change | None = None) -> Seen:
     if not seen.failed:
         seen.report, seen.verified = again.verify(notebook)
         seen.left, seen.unchecked = again.left(book, seen.report), again.unchecked(book, seen.report)
+        seen.read_said = again.read_said(book, seen.report)
     return seen

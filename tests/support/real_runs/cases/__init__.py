@@ -15,6 +15,7 @@ from real_runs.cases.outside import CHANCE, OUTSIDE
 from real_runs.cases.readable import READABLE
 from real_runs.cases.standard import STANDARD
 from real_runs.cases.tables import TABLES
+from real_runs.cases.texts import TEXTS
 from real_runs.cases.told import TOLD
 from real_runs.cases.workday import WORKDAY
 from real_runs.scenario import Scenario
@@ -39,5 +40,6 @@ GROUPS: dict[str, tuple[Scenario, ...]] = {
     "afresh": AFRESH,
     "workday": WORKDAY,
     "readable": READABLE,
+    "texts": TEXTS,
 }
 SCENARIOS: dict[str, Scenario] = {s.name: s for group in GROUPS.values() for s in group}

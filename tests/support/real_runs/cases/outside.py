@@ -122,6 +122,18 @@ OUTSIDE = (
         files={"shop.db": shop()},
     ),
     study(
+        "sqlite_made_by_the_user",
+        "a cell makes a database file and fills it, of which the process reads a table, and a query a step",
+        "import sqlite3\nimport pandas as pd\nunused = 1\ndb = sqlite3.connect('till.db')\ndb.execute('create table bill(n integer, sum real)')\n"
+        "db.executemany('insert into bill values (?, ?)', [(1, 9.5), (2, 20.25)])\ndb.commit()\nbills = pd.read_sql('select * from bill', db)",
+        agent(
+            "What was taken?",
+            "taken = float(bills['sum'].sum())\ntaken",
+            "most = pd.read_sql('select max(sum) as most from bill', db)['most'].item()\nmost",
+            answer="In all {{taken}}, at most {{most}}.",
+        ),
+    ),
+    study(
         "sqlalchemy_engine",
         "an engine of sqlalchemy, made by the user and filled by the process",
         "import sqlalchemy as sa\nengine = sa.create_engine('sqlite://')\nmeta = sa.MetaData()\nfruit = sa.Table('fruit', meta, sa.Column('name', sa.String), sa.Column('n', sa.Integer))",
