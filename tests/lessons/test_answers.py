@@ -288,12 +288,13 @@ def test_code_that_never_comes_back_is_told_so_and_the_check_does(loop, told, tm
     assert not verdict and told in verdict.message and builtins.input is asks, verdict
 
 
-def test_code_that_spins_is_ended_also_in_a_program_that_ignores_interrupts(tmp_path, monkeypatch):
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.SIG_DFL])
+def test_code_that_spins_is_ended_also_in_a_program_that_ignores_interrupts(handler, tmp_path, monkeypatch):
     monkeypatch.setattr(core, "COMPUTES_S", 0.2)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.signal(signal.SIGINT, handler)
     try:
         assert "nothing bounds it" in lesson("01", folder=tmp_path).check("loop", spins).message
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGINT) is handler
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -23,6 +23,7 @@ from typing import Any
 
 MOST_BYTES = 2 << 30
 _INSTALLED = (os.path.dirname(os.__file__), str(Path(__file__).parents[2]), "<frozen")  # noqa: PTH120 - a prefix
+_DEAF = (signal.SIG_IGN, signal.SIG_DFL)  # with these, `interrupt_main` comes to nothing
 _LATER = 0x20 | 0x80 | 0x200  # of a code: it makes a generator, or what is awaited
 
 
@@ -43,9 +44,9 @@ class Watch:
         if alone:
             sys.settrace(self._look_here)
         else:
-            # as in a program that was begun in the background: nothing would come of an interrupt
-            self._ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-            if self._ignored:
+            # as in a program that was begun in the background, or that an interrupt ends: this one would do nothing
+            self._handler = signal.getsignal(signal.SIGINT)
+            if self._handler in _DEAF:
                 signal.signal(signal.SIGINT, signal.default_int_handler)
             threading.Thread(target=self._look, daemon=True).start()
 
@@ -54,8 +55,8 @@ class Watch:
         self.over.set()
         if self._alone:
             sys.settrace(self._before)
-        elif self._ignored:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        elif self._handler in _DEAF:
+            signal.signal(signal.SIGINT, self._handler)
 
     def begin(self) -> None:
         """Count anew."""
