@@ -11,6 +11,7 @@ from turns import python, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.export.notes import answer as exported
+from llmos_nb.export.source import ExportSource
 from llmos_nb.views import page
 from llmos_nb.views.panel.view import view
 from llmos_nb.views.text import form
@@ -31,7 +32,7 @@ def views(proc):
         json.dumps(drawn, ensure_ascii=False),
         form.render(drawn),
         page.html(state, events),
-        exported(proc.run),
+        exported(ExportSource("", state=state, events=events)),
     ]
 
 
