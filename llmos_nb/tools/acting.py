@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import sysconfig
 from collections.abc import Iterator
 from importlib.machinery import SourceFileLoader, SourcelessFileLoader
@@ -80,6 +81,12 @@ def _between(frame: FrameType) -> bool:
     """Return whether code only stands between others: the standard library's, and what calls for a step."""
     ours = ("<frozen", reentry.__file__, handed.__file__, unheard.__file__, natives.__file__)
     return in_stdlib(frame) or file_of(frame.f_code).startswith(ours)
+
+
+def of_package(name: str) -> tuple[str, ...]:
+    """Return where the code of a package lies, if somebody has imported it."""
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return (os.path.dirname(file) + os.sep,) if file else ()  # noqa: PTH120 - a text
 
 
 def _for_step(frame: FrameType | None) -> bool:

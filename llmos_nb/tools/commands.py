@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from llmos_nb.journal import Home
-from llmos_nb.tools.acting import SITES, by_library, caller, importing, in_stdlib
+from llmos_nb.tools.acting import SITES, by_library, caller, importing, in_stdlib, of_package
 
 WORKER = "python, a worker of a pool"
 _LOOKS = ("uname", "fc-list", "lscpu", "sysctl", "nvidia-smi", "getconf")  # as libraries call them
@@ -95,12 +93,5 @@ def worker(args: tuple[Any, ...], frame: FrameType, made: object) -> Said | None
     by = frame.f_back
     if by is not None and by.f_code.co_name == "_execute_child" and in_stdlib(by):
         return None  # `subprocess` has said so itself
-    starter = caller(frame, *_pools())
+    starter = caller(frame, *of_package("joblib"))  # which starts workers for whoever asks it to
     return None if any(site in starter for site in SITES) else ("process", WORKER)
-
-
-def _pools() -> Iterator[str]:
-    """Return where the code of joblib lies, which starts workers for whoever asks it to."""
-    joblib = sys.modules.get("joblib")
-    if joblib is not None and joblib.__file__:
-        yield os.path.dirname(joblib.__file__) + os.sep  # noqa: PTH120 - a text

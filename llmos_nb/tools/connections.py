@@ -31,6 +31,7 @@ def follow() -> None:
     for owner, names in () if _placed else _senders():
         for name in names.split():
             made = unheard.telling(getattr(owner, name), "llmos.send", lambda args, _: args[:1])
+            unheard.conceal(made)
             _placed.append((owner, name, made, vars(owner).get(name)))
             setattr(owner, name, made)
 

@@ -25,7 +25,7 @@ from weakref import WeakValueDictionary, ref
 from llmos_nb.errors import CallDenied, EffectRefused, JournalError
 from llmos_nb.policy import listed
 from llmos_nb.tools import connections, databases, handed, natives, reentry, unheard
-from llmos_nb.tools.acting import STEP, by_look, by_us, caller, file_of
+from llmos_nb.tools.acting import STEP, by_look, by_us, caller, file_of, in_stdlib
 from llmos_nb.tools.caching import places
 from llmos_nb.tools.call import HANDLE
 from llmos_nb.tools.commands import Said, steers
@@ -39,6 +39,7 @@ _MACHINERY = (
     *(f"{os.sep}{n}{os.sep}" for n in ("ipykernel", "IPython", "tornado", "zmq", "jupyter_client")),
 )
 _READS = ("r", "rb")
+_BEGINNINGS = ("<module>", "_run_module_as_main", "_bootstrap")  # of the interpreter, and of threads
 _CHANGES = ("write", "delete", "database")
 _NO_CHANGE = (
     "secret",
@@ -262,7 +263,7 @@ def _whose(frame: FrameType, bare: bool = False) -> list[Watch]:
     if context is None or (id(context) not in _watches and _ended.get(id(context)) is not context):
         # also where one runs that is not watched yet, and calls what a step has left
         context = reentry.owner(frame)
-    if context is None and _last and (bare or by_look(frame)):  # a step may have made it
+    if context is None and _last and (bare or by_look(frame) or _handed_as_it_is(frame)):  # a step may have made it
         context = _last[0]() or _GONE
     if context is not None:
         found = _watches.get(id(context))
@@ -279,6 +280,15 @@ def _whose(frame: FrameType, bare: bool = False) -> list[Watch]:
             return []
         at = at.f_back
     return list(_watches.values())
+
+
+def _handed_as_it_is(frame: FrameType) -> bool:
+    """Return whether a stack begins with a function that was handed over as it is: on a bare thread, in a greenlet."""
+    while frame.f_back is not None:
+        frame = frame.f_back
+    if frame.f_code.co_name in _BEGINNINGS:
+        return False
+    return bool(_watches) if threading.current_thread() is threading.main_thread() else in_stdlib(frame)
 
 
 def tell(kind: str, what: str) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from llmos_nb.policy.code import UNHEARD, ordinary
 from llmos_nb.tools import connections, databases, natives, reentry, unheard
 from llmos_nb.tools.acting import (
+    SITES,
     bears_ours,
     by_library,
     caller,
@@ -26,6 +27,7 @@ from llmos_nb.tools.acting import (
     libraries_name,
     loaded,
     names_folder,
+    of_package,
 )
 from llmos_nb.tools.caching import places
 from llmos_nb.tools.call import HANDLE
@@ -38,6 +40,7 @@ _CHANGING = frozenset("wax+")
 _DEVICES = (
     "/dev/null", "/dev/tty", "/dev/zero", "/dev/full", "/dev/pts/", "/dev/stdout", "/dev/stderr", "/proc/self/"
 )  # fmt: skip
+_OPEN = "/proc/self/fd"
 _SHARED = f"{os.sep}joblib_memmapping_folder_{os.getpid()}_"  # arrays for the workers of a pool, removed with it
 
 
@@ -48,8 +51,8 @@ class Made(Protocol):
     hosts: dict[str, str]
 
 
-def _path(given: Any, folder: Any = -1) -> str:
-    """Return the real path that is meant; nothing for a descriptor of what is no file."""
+def _path(given: Any, folder: Any = -1, follows: bool = True) -> str:
+    """Return the real path that is meant, of a link that itself is meant its own; nothing for what is no file."""
     if isinstance(given, int):
         found = ""
         with suppress(OSError):
@@ -59,7 +62,10 @@ def _path(given: Any, folder: Any = -1) -> str:
     if isinstance(folder, int) and folder >= 0:
         with suppress(OSError):
             text = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), text)  # noqa: PTH115, PTH118
-    return os.path.realpath(text)
+    place, name = os.path.split(text)
+    if follows or name in ("", os.curdir, os.pardir):
+        return os.path.realpath(text)
+    return os.path.join(os.path.realpath(place), name)  # noqa: PTH118
 
 
 def _harmless(path: str, frame: FrameType, made: Made) -> bool:
@@ -89,18 +95,29 @@ def writes(mode: Any, flags: Any) -> bool:
     return by_flags or (isinstance(mode, str) and not _CHANGING.isdisjoint(mode))
 
 
+def opened_in(frame: FrameType) -> int:
+    """Return the descriptor of the folder in which `os.open` opens a file, which its event does not say; -1 for none.
+
+    Where no function of ours stands before that one, code that spells the argument counts as if it gave one.
+    """
+    if file_of(frame.f_code) != unheard.__file__:
+        return 0 if names_folder(frame) else -1
+    given = frame.f_locals.get("kwargs", {}).get("dir_fd")
+    return given if isinstance(given, int) else -1
+
+
 def opens_kept(given: object, mode: object, frame: FrameType) -> str:
     """Return the path of a file of keys that is opened, also in a folder by its descriptor; empty for any other."""
     if kept(given):
         return os.path.abspath(os.fsdecode(given))  # type: ignore[arg-type]  # noqa: PTH100 - at each opening
-    if mode is not None or not isinstance(given, str | bytes) or given[:1] in ("/", b"/") or not names_folder(frame):
+    if mode is not None or not isinstance(given, str | bytes) or given[:1] in ("/", b"/") or opened_in(frame) < 0:
         return ""
     return next(filter(kept, in_open_folders(os.fsdecode(given))), "")
 
 
 def in_open_folders(name: str) -> list[str]:
     """Return where a relative name may lead that is opened in a folder by its descriptor."""
-    fds = os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ()  # noqa: PTH112, PTH208
+    fds = os.listdir(_OPEN) if os.path.isdir(_OPEN) else ()  # noqa: PTH112, PTH208
     folders = {os.getcwd(), *(_path(int(fd)) for fd in fds)}  # noqa: PTH109
     return [os.path.join(folder, name) for folder in folders if os.path.isdir(folder)]  # noqa: PTH112, PTH118
 
@@ -116,9 +133,13 @@ def _opened(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | list[
     if key := opens_kept(args[0], args[1], frame):
         said = _whose_key(key, frame)
         return [said, ("write", said[1])] if said is not None and writes(*args[1:]) else said
-    if args[1] is None and not os.path.isabs(os.fsdecode(args[0])) and names_folder(frame):  # noqa: PTH117 - a text
+    folder = opened_in(frame) if args[1] is None else -1
+    unknown = folder == 0 or (folder > 0 and not os.path.isdir(_OPEN))  # noqa: PTH112 - of a system that does not tell
+    if unknown and not os.path.isabs(os.fsdecode(args[0])):  # noqa: PTH117 - a text
         return "write", f"{os.fsdecode(args[0])} in a folder that is known when it runs"
-    path = _path(args[0])
+    path = _path(args[0], folder)
+    while file_of(frame.f_code) == unheard.__file__ and frame.f_back is not None:
+        frame = frame.f_back
     if os.path.isdir(path) or _harmless(path, frame, made):  # noqa: PTH112 - of a folder, an opener follows
         return None
     return "write", path
@@ -130,15 +151,16 @@ def _made_by_tempfile(args: tuple[Any, ...], frame: FrameType, made: Made) -> No
         made.scratch.add(path)
 
 
-def _on_paths(kind: str, *places: tuple[int, int], folder: bool = False) -> Reader:
+def _on_paths(kind: str, *places: tuple[int, int], folder: bool = False, follows: bool = False) -> Reader:
     """Read events whose arguments name paths: where each stands, and the descriptor of its folder.
 
-    Where a `folder` is to be made and stands already, nothing happens; of another one the path ends as such.
+    Where a `folder` is to be made and stands already, nothing happens; of another one the path ends as such. What
+    `follows` links does it to where they lead, else to the links.
     """
     end = os.sep if folder else ""
 
     def read(args: tuple[Any, ...], frame: FrameType, made: Made) -> list[Said]:
-        found = (_path(args[at], args[of] if 0 <= of < len(args) else -1) for at, of in places)
+        found = (_path(args[at], args[of] if 0 <= of < len(args) else -1, follows) for at, of in places)
         there = [p for p in found if not (_harmless(p, frame, made) or (folder and os.path.isdir(p)))]  # noqa: PTH112
         return [*(("secret", path) for path in there if kept(path)), *((kind, path + end) for path in there)]
 
@@ -147,7 +169,7 @@ def _on_paths(kind: str, *places: tuple[int, int], folder: bool = False) -> Read
 
 def _linked(args: tuple[Any, ...], frame: FrameType, made: Made) -> list[Said]:
     """Read that a link is made; one to a folder of keys is another name of each of them."""
-    path, to = _path(args[1], args[2]), os.fsdecode(args[0])
+    path, to = _path(args[1], args[2], follows=False), os.fsdecode(args[0])
     place = os.path.realpath(os.path.join(os.path.dirname(path), to))  # noqa: PTH118, PTH120 - texts
     told = kept(place) or holds_kept(place)
     return [
@@ -207,7 +229,8 @@ def _moved(args: tuple[Any, ...], frame: FrameType, made: Made) -> list[Said]:
 def _set(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
     """Read that a variable of the environment is set by which others are steered."""
     name = os.fsdecode(args[0])
-    own = not by_library(frame) and bool(caller(frame))
+    by = caller(frame, *of_package("IPython"))  # its magics only do what they are told
+    own = bool(by) and not any(site in by for site in SITES)
     return ("environment", name) if unheard.STEERS.match(name) or (own and not ordinary(name)) else None
 
 
@@ -257,6 +280,11 @@ def _by_itself(kind: str) -> Reader:
 def _by_step(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
     """Read that the step's own code has itself told of all that anybody does."""
     return ("native", "") if reentry.of_step(frame.f_code) else None
+
+
+def _ordered(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
+    """Read that the step's own code gives an order to a device or a terminal, such as to type into it."""
+    return None if by_library(frame) or not caller(frame) else ("setting", "ioctl")
 
 
 def _process_wide(kind: str, name: str) -> Reader:
@@ -311,12 +339,12 @@ EVENTS: dict[str, Reader] = {
     "os.chdir": _moved,
     **dict.fromkeys(("os.putenv", "os.unsetenv"), _set),
     "os.rename": _on_paths("write", (0, 2), (1, 3)),
-    "os.link": _on_paths("write", (0, 2), (1, 3)),  # what is written by the one name is written by the other
+    "os.link": _on_paths("write", (0, 2), (1, 3), follows=True),  # another name for the same file
     "os.mkdir": _on_paths("write", (0, 2), folder=True),
-    "os.chmod": _on_paths("write", (0, 2)),
+    "os.chmod": _on_paths("write", (0, 2), follows=True),
     "os.symlink": _linked,
-    **dict.fromkeys(("os.chown", "os.utime"), _on_paths("write", (0, 3))),
-    **dict.fromkeys(("os.truncate", "os.setxattr", "os.removexattr"), _on_paths("write", (0, 9))),
+    **dict.fromkeys(("os.chown", "os.utime"), _on_paths("write", (0, 3), follows=True)),
+    **dict.fromkeys(("os.truncate", "os.setxattr", "os.removexattr"), _on_paths("write", (0, 9), follows=True)),
     "mmap.__new__": _mapped,
     "llmos.native": _native,
     "socket.__new__": connections.begun,
@@ -347,6 +375,10 @@ EVENTS: dict[str, Reader] = {
     },
     **dict.fromkeys(("resource.setrlimit", "resource.prlimit"), lambda args, frame, made: ("setting", "setrlimit")),
     "llmos.fork_exec": worker,
+    "llmos.create": _always("process", "tcl"),
+    "llmos.shm_unlink": lambda args, frame, made: ("delete", f"shared memory {args[0][0]}"),
+    "fcntl.ioctl": _ordered,
+    "socket.sethostname": lambda args, frame, made: ("setting", "sethostname"),
     "llmos.message": _message,
     "llmos.log": _logged,
     "llmos.zmq": lambda args, frame, made: None if args[0].startswith("inproc:") else ("network", args[0]),

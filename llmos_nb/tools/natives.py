@@ -28,6 +28,16 @@ _ADDRESS = re.compile(r"\w+://")
 _NAMES = ("file", "path", "target", "source", "workbook", "file_name", "path_or_buffer", "query", "database")
 _VALUES = ("parameters", "params")
 _KINDS = (str, bytes, os.PathLike)
+_NEVER, _ALWAYS = re.compile(r"(?!)"), re.compile("")
+_WITHIN = re.compile(r"(?i)\b(copy|export|attach)\b")
+_SETTING = re.compile(r"(?i)path|output|directory|repository|import")
+# by kind of statement: what in its text says that it leaves memory
+_LEAVING = {
+    **dict.fromkeys(("COPY", "EXPORT", "ATTACH", "LOAD", "EXTENSION", "COPY_DATABASE", "MULTI", "INVALID"), _ALWAYS),
+    **dict.fromkeys(("EXPLAIN", "PREPARE"), _WITHIN),
+    **dict.fromkeys(("SET", "PRAGMA", "CALL"), _SETTING),
+    "CREATE": re.compile(r"(?i)\bpersistent\b"),
+}
 
 
 def _first(at: int, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -58,14 +68,24 @@ def _opened(at: int, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterat
 def _asked(at: int, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[Event]:
     """Say what statements of DuckDB's do outside: the files that they name are read, some are written."""
     given = _first(at, args, kwargs)
-    text = given if isinstance(given, str) else ""
-    if any(OUT_OF_MEMORY.match(one) for one in text.split(";")):
+    query = getattr(given, "query", "") if type(given).__module__ == "_duckdb" else given  # of one that was parsed
+    text = query if isinstance(query, str) else ""
+    if _out_of_memory(text):
         for path in quoted(text) or ["a database of DuckDB"]:
             yield from _place(path, "database")
     values = args[at + 1] if len(args) > at + 1 else next((kwargs[n] for n in _VALUES if n in kwargs), ())
     handed = values.values() if isinstance(values, Mapping) else values
     for path in sources(text, handed if isinstance(handed, Iterable) else ()):
         yield from _place(path, "read")
+
+
+def _out_of_memory(text: str) -> bool:
+    """Return whether statements leave a database of DuckDB's; its own parser says what each one is."""
+    try:
+        found = [(one.type.name, one.query) for one in sys.modules["_duckdb"].extract_statements(text)]
+    except Exception:  # also of kinds that it has no name for
+        return any(OUT_OF_MEMORY.match(one) for one in text.split(";"))
+    return any(_LEAVING.get(kind, _NEVER).search(query) for kind, query in found)
 
 
 def _place(path: str, kind: str) -> Iterator[Event]:
@@ -87,13 +107,16 @@ _ACTS: dict[str, tuple[tuple[str, int, Callable[..., Iterator[Event]]], ...]] = 
         *((f"LazyFrame.sink_{n}", 1, _written) for n in _SAVED.split()),
         *((f"{how}_{n}", 0, _read) for how in ("read", "scan") for n in _SAVED.split()),
     ),
-    "duckdb": (
-        ("connect", 0, _opened),
-        *((n, 0, _asked) for n in _STATEMENTS.split()),
-        *((n, 0, _read) for n in _LOADED.split()),
-        *((f"DuckDBPyConnection.{n}", 1, _asked) for n in f"{_STATEMENTS} executemany from_query".split()),
-        *((f"DuckDBPyConnection.{n}", 1, _read) for n in _LOADED.split()),
-        *((f"DuckDBPyRelation.{n}", 1, _written) for n in ("write_csv", "to_csv", "write_parquet", "to_parquet")),
+    **dict.fromkeys(
+        ("duckdb", "_duckdb"),
+        (
+            ("connect", 0, _opened),
+            *((n, 0, _asked) for n in _STATEMENTS.split()),
+            *((n, 0, _read) for n in _LOADED.split()),
+            *((f"DuckDBPyConnection.{n}", 1, _asked) for n in f"{_STATEMENTS} executemany from_query".split()),
+            *((f"DuckDBPyConnection.{n}", 1, _read) for n in _LOADED.split()),
+            *((f"DuckDBPyRelation.{n}", 1, _written) for n in ("write_csv", "to_csv", "write_parquet", "to_parquet")),
+        ),
     ),
 }
 
@@ -121,7 +144,7 @@ def _put_before(library: str, owner: Any, name: str, said: Callable[..., Iterato
         return real(*args, **kwargs)
 
     # DuckDB looks for variables in the nearest frame that is none of its own
-    around = {"__name__": library, "__builtins__": builtins, "sys": sys}
+    around = {"__name__": library.lstrip("_"), "__builtins__": builtins, "sys": sys}
     made: Any = FunctionType(call.__code__, around, name, None, call.__closure__)
     unheard.place(owner, name, wraps(real)(made))
     made.llmos = True

@@ -30,9 +30,9 @@ from llmos_nb.journal import MARK
 from llmos_nb.policy import in_folders
 from llmos_nb.policy.secrets import secret_name
 from llmos_nb.tools import databases
-from llmos_nb.tools.acting import SITES, names_folder
+from llmos_nb.tools.acting import SITES
 from llmos_nb.tools.caching import caches
-from llmos_nb.tools.events import in_open_folders, writes
+from llmos_nb.tools.events import in_open_folders, opened_in, writes
 from llmos_nb.tools.protocol import CallContext, current_call
 from llmos_nb.tools.reentry import standing
 
@@ -110,7 +110,7 @@ class Reads:
         real = os.path.realpath(path)
         if not _anew(mode, flags):
             self.uses(path)
-        if mode is None and frame is not None and not os.path.isabs(path) and names_folder(frame):  # noqa: PTH117
+        if mode is None and frame is not None and not os.path.isabs(path) and opened_in(frame) >= 0:  # noqa: PTH117
             for one in in_open_folders(path):
                 self._read(one, os.path.realpath(one))
         elif real not in self.written and not _anew(mode, flags):

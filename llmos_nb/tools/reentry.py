@@ -95,12 +95,13 @@ def owner(frame: FrameType | None) -> CallContext | None:
     found: CallContext | None = None
     below: list[CodeType] = []  # of steps
     last: CodeType | None = None
+    marked, acting = _marked, acting_for.__code__  # each event asks this of each frame of a stack
     while frame is not None:
         code = frame.f_code
-        if of_step(code):
+        if id(code) in marked and of_step(code):
             found = _owners.get(id(code), found)
             below.append(code)
-        elif code is acting_for.__code__ and not _stands_in_step(frame.f_back):
+        elif code is acting and not _stands_in_step(frame.f_back):
             # the thread, or its job, was started by a step or by nobody's
             return frame.f_locals["context"] if below else None
         elif below and _of_user(code) and _names(frame, below, last):

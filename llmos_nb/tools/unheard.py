@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import _imp
 import importlib
+import inspect
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import wraps
-from types import ModuleType
+from types import BuiltinFunctionType, ModuleType
 from typing import Any
 
 INTERPRETERS = ("_interpreters", "_xxsubinterpreters")  # from Python 3.13 on, and before
@@ -20,7 +22,7 @@ SETTINGS = {  # what changes the interpreter for all that runs in it, or what th
     "signal": "alarm setitimer pthread_sigmask siginterrupt set_wakeup_fd",
     "faulthandler": "disable dump_traceback_later register unregister",
     "locale": "setlocale",
-    "time": "tzset",
+    "time": "tzset clock_settime clock_settime_ns",
     "atexit": "_clear _run_exitfuncs",
 }
 ENDS = {
@@ -32,14 +34,18 @@ WRITES = ("write", "writev", "pwrite", "pwritev", "sendfile", "splice", "copy_fi
 _CALLS = {
     **dict.fromkeys(
         ("os", "posix"),
-        ("mkfifo", "mknod", *WRITES),
+        ("mkfifo", "mknod", "open", *WRITES),
     ),
     "_posixsubprocess": ("fork_exec",),  # of multiprocessing and joblib
     "subprocess": ("_fork_exec",),  # the same function
     # another interpreter of this process has hooks of its own: nobody hears what code does there
     **dict.fromkeys(INTERPRETERS, ("create", "run_string", "exec", "run_func", "call")),
     "readline": ("write_history_file", "append_history_file"),
+    "_posixshmem": ("shm_unlink",),
+    "_tkinter": ("create",),  # an interpreter of another language, which opens files and starts programs by itself
 }
+_MAKERS = ("create_builtin", "create_dynamic")  # of modules of C
+_LATER = ("_posixshmem", "_tkinter")  # these are heard when somebody imports them
 STEERS = re.compile(r"LLMOS_|OPENAI_|.*_(?:BASE_URL|ENDPOINT|API_KEY)$", re.I)  # where prompts and keys go
 _TO = ("fd", "out_fd", "dst", "fd_dst")
 _SECOND = ("splice", "copy_file_range")  # these write to what they name second
@@ -48,10 +54,20 @@ _SECOND = ("splice", "copy_file_range")  # these write to what they name second
 _placed: list[tuple[Any, str, object, object]] = []
 
 
-def place(owner: Any, name: str, made: object) -> None:
+def place(owner: Any, name: str, made: Any) -> None:
     """Put a function of ours in the place of another, until `restore`."""
-    _placed.append((owner, name, made, getattr(owner, name)))
+    conceal(made)
+    if (real := getattr(owner, name)) in os.supports_dir_fd:
+        os.supports_dir_fd.add(made)
+    _placed.append((owner, name, made, real))
     setattr(owner, name, made)
+
+
+def conceal(made: Any) -> None:
+    """Have a function that stands before another not lead to it, and tell how it is called."""
+    if (real := vars(made).pop("__wrapped__", None)) is not None:
+        with suppress(ValueError, TypeError):
+            made.__signature__ = inspect.signature(real)
 
 
 def restore() -> None:
@@ -62,16 +78,25 @@ def restore() -> None:
             setattr(owner, name, real)
 
 
+def _calls() -> Iterator[tuple[str, str]]:
+    """Yield what is heard: a module, and a function of it."""
+    for name, calls in _CALLS.items():
+        yield from ((name, call) for call in calls)
+    for of in (SETTINGS, ENDS):
+        yield from ((m, call) for n, calls in of.items() for m in _IN_C.get(n, (n,)) for call in calls.split())
+
+
 def follow() -> None:
     """Have these calls heard from now on by whoever looks them up in their module when it calls them."""
-    wide = [(m, calls.split()) for of in (SETTINGS, ENDS) for n, calls in of.items() for m in _IN_C.get(n, (n,))]
-    for name, calls in (*_CALLS.items(), *wide):
+    for name, call in _calls():
+        if name in _LATER and name not in sys.modules:
+            continue
         with suppress(ImportError):  # of another system
             module = importlib.import_module(name)
-            for call in calls:
-                if hasattr(module, call):
-                    place(module, call, _heard(module, call))
-
+            if hasattr(module, call):
+                place(module, call, _heard(module, call))
+    for name in _MAKERS:
+        place(_imp, name, _making(getattr(_imp, name)))
     if (zmq := sys.modules.get("zmq.sugar.socket")) is not None:
         for call in ("connect", "bind"):
             place(zmq.Socket, call, telling(getattr(zmq.Socket, call), "llmos.zmq", _address))
@@ -96,6 +121,21 @@ def telling(
         return real(*args, **kwargs)
 
     return call
+
+
+def _making(real: Callable[..., ModuleType]) -> Callable[..., ModuleType]:
+    """Have the functions of a module of C heard that is made once more, or for the first time."""
+
+    @wraps(real)
+    def make(*args: Any) -> ModuleType:
+        made = real(*args)
+        name = made.__name__.rpartition(".")[2]
+        for call in (call for of, call in _calls() if of == name):
+            if isinstance(getattr(made, call, None), BuiltinFunctionType):
+                place(made, call, _heard(made, call))
+        return made
+
+    return make
 
 
 def _heard(module: ModuleType, name: str) -> Callable[..., Any]:

@@ -99,7 +99,7 @@ class Host:
     """A host of an attacker's: who connects to it is counted."""
 
     def __init__(self):
-        self.ports, self.own = [], 0
+        self.ports = []
 
         class Answer(socketserver.BaseRequestHandler):
             def handle(handler):
@@ -115,8 +115,8 @@ class Host:
         with socket.create_connection(("127.0.0.1", self.port), 10) as link:
             mine = link.getsockname()[1]
             until(lambda: mine in self.ports, "an answer of the host")
-        self.own += 1
-        return len(self.ports) - self.own
+        self.ports.remove(mine)  # a port comes again, and an earlier one would be taken for this
+        return len(self.ports)
 
 
 class Driven:

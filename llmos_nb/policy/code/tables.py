@@ -26,6 +26,7 @@ _ROOTS = {
         sklearn.datasets.fetch_species_distributions sklearn.datasets.fetch_covtype sklearn.datasets.fetch_kddcup99
         sklearn.datasets.fetch_olivetti_faces sklearn.datasets.fetch_rcv1 sklearn.datasets.fetch_file webbrowser""",
     "process": """subprocess pty pexpect multiprocessing concurrent.futures.ProcessPoolExecutor os.system os.popen
+        tkinter _tkinter turtle
         os.startfile os.fork os.forkpty os.kill os.killpg os._exit os.abort os.posix_spawn os.posix_spawnp
         signal.raise_signal signal.pthread_kill signal.pidfd_send_signal
         asyncio.create_subprocess_exec asyncio.create_subprocess_shell sys.exit exit quit""",
@@ -50,7 +51,8 @@ _ROOTS = {
         resource.prlimit os.nice os.setpriority os.setsid os.setpgid os.setpgrp os.seteuid os.setegid os.setreuid
         os.setregid os.setresuid os.setresgid os.setgroups os.initgroups os.chroot os.sched_setaffinity
         os.sched_setscheduler os.sched_setparam os.dup2 os.closerange time.tzset
-        os.setns os.unshare os.environ.update os.environ.pop os.environ.setdefault os.environ.clear""",
+        os.setns os.unshare time.clock_settime time.clock_settime_ns socket.sethostname fcntl.ioctl
+        os.environ.update os.environ.pop os.environ.setdefault os.environ.clear""",
     "not undoable": "atexit sys.stdout.close sys.stderr.close",
 }  # fmt: skip
 ROOTS = {name: kind for kind, names in _ROOTS.items() for name in names.split()}

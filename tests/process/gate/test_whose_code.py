@@ -54,7 +54,7 @@ WAYS = {
     ),
     "a function of C on a thread with no frame": (
         "import _thread, os, time\nbefore = _thread._count()\n"
-        "_thread.start_new_thread.__wrapped__(os.system, (command,))\n"
+        "_thread.start_new_thread.__closure__[0].cell_contents(os.system, (command,))\n"
         "while _thread._count() > before: time.sleep(0.001)"
     ),
     "a function of C in another context": f"{LOOP}loop.call_soon(os.system, command, context=contextvars.Context())",
