@@ -9,7 +9,7 @@ from pathlib import Path
 import programs
 
 from llmos_nb.app.listing import plain
-from llmos_nb.journal import home_of
+from llmos_nb.journal import home_of, read
 
 LLMOS = [sys.executable, "-m", "llmos_nb.app.cli"]
 
@@ -35,11 +35,17 @@ def wait_for(holds, what=rows):
     raise AssertionError(what())
 
 
+def _last(pid):
+    """Return what stands last in the journal of a process: why it ended."""
+    folder = home_of().find(pid) if pid in rows() else None
+    return read(folder / "journal.jsonl")[-1:] if folder else "is not there"
+
+
 def status(pid, wanted):
     """Wait until a process stands so, and give its row."""
     found = wait_for(
         lambda: (row := rows().get(pid)) and row["status"] == wanted and row,
-        lambda: f"process {pid} never came to be {wanted}: {rows()}",
+        lambda: f"process {pid} never came to be {wanted}: {rows()}\nbut {_last(pid)}",
     )
     assert isinstance(found, dict)
     return found
