@@ -48,7 +48,7 @@ def tell_writes(connection: sqlite3.Connection, may: Callable[[str], bool]) -> N
             # of a bound name SQLite says nothing: it may be a file that is only read, so what is written there is asked
             new, mode = named(one, uri=True) if one else ("an attached database", "")
             attached[new] = None
-            if one and _makes(new, mode) and not may(new):
+            if one and makes(new, mode) and not may(new):
                 return sqlite3.SQLITE_DENY
         if action in _READS or database == "temp" or action in (_ATTACH, _DETACH):
             return sqlite3.SQLITE_OK
@@ -105,10 +105,11 @@ def made_by(database: object, *more: object, **options: object) -> str:
     """Return the file that is made, and stays empty, where a database is opened that is not there; else nothing."""
     name = os.fsdecode(database) if isinstance(database, str | bytes | os.PathLike) else ""
     path, mode = named(name, bool(options.get("uri")) or more[6:7] == (True,))
-    return path if _makes(path, mode) else ""
+    return path if makes(path, mode) else ""
 
 
-def _makes(path: str, mode: str) -> bool:
+def makes(path: str, mode: str) -> bool:
+    """Return whether a database that is opened so is made: it is not there, and the mode lets it be."""
     return bool(path) and mode not in ("ro", "rw") and not os.path.exists(path)  # noqa: PTH110 - a text
 
 

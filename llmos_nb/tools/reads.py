@@ -304,10 +304,12 @@ def _note(found: Reads, event: str, args: tuple[Any, ...]) -> None:
     elif event in _RUNS:
         found.runs(*args[: 3 if event == "subprocess.Popen" else 2])
     elif event == "sqlite3.connect":
-        if path := databases.named(os.fsdecode(args[0]), uri=True)[0]:
+        path, mode = databases.named(os.fsdecode(args[0]), uri=True)
+        if path:
             found.uses(path)
             found.connected.add(path)
-            (found.databases if os.path.isfile(path) else found.written).add(path)  # noqa: PTH113 - a text
+            found.written.update([path] if databases.makes(path, mode) else ())
+            found.databases.update([path] if os.path.isfile(path) else ())  # noqa: PTH113 - a text
             found._take(path)
     elif event == "os.mkdir":
         made = os.path.realpath(os.fsdecode(args[0]))

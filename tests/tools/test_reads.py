@@ -71,6 +71,14 @@ def test_a_database_that_was_not_there_is_noted_as_made_once_and_one_that_was_is
     end_cell(cell)
 
 
+def test_a_database_that_is_not_there_and_only_to_be_read_is_not_noted_as_made(cell):
+    with pytest.raises(sqlite3.OperationalError):
+        sqlite3.connect("file:none.db?mode=ro", uri=True)
+    found = cell.plain()
+    end_cell(cell)
+    assert "written" not in found and "made" not in found
+
+
 WAS = sha256(b"a\nb\n").hexdigest()
 
 
