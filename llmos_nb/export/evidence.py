@@ -13,7 +13,7 @@ from llmos_nb.export.plainly import by_type
 from llmos_nb.export.source import ExportSource, latest
 from llmos_nb.heap.content import content
 from llmos_nb.heap.digest import digest
-from llmos_nb.policy.code import of_loops
+from llmos_nb.policy.code import loop_variables
 
 # the tolerance of numbers in what cells show; a value that is further off is another value
 REL, ABS = 1e-6, 1e-9
@@ -33,7 +33,7 @@ def left_over(draft: Draft) -> list[set[str]]:
     """Return for each unit the variables of its loops that nothing reads behind them: no results."""
     found, read = list[set[str]](), set[str]()
     for unit in reversed(draft.units):
-        found.append(set(of_loops(unit.source)) - read if unit.role == "step" else set())
+        found.append(set(loop_variables(unit.source)) - read if unit.role == "step" else set())
         read |= flow_of_code(unit.source).reads
     return found[::-1]
 

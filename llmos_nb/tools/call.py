@@ -7,7 +7,7 @@ from typing import Any
 
 from llmos_nb.journal.events import NO_ONE, Changes, Decider
 from llmos_nb.messages import Message
-from llmos_nb.policy.code import of_loops
+from llmos_nb.policy.code import loop_variables
 
 NAME_CHANGES = ("created", "rebound", "mutated", "deleted")
 UNCHANGED = Changes()
@@ -109,7 +109,7 @@ class Call:
     @property
     def results(self) -> list[str]:
         """The variables that it made, without those that only its loops went through."""
-        passing = of_loops(self.code) if self.changes.created else ()
+        passing = loop_variables(self.code) if self.changes.created else ()
         return [n for n in self.changes.created if n not in passing]
 
     @property

@@ -8,6 +8,6 @@ from .names import (
 )
 from .report import plain as plain
 from .risks import ordinary as ordinary
-from .scopes import SCOPES as SCOPES, of_loops as of_loops, own as own
+from .scopes import SCOPES as SCOPES, loop_variables as loop_variables, own as own
 from .sql import quoted as quoted, sources as sources, tables_of as tables_of, unlogged as unlogged
 from .tables import KINDS as KINDS, OUT_OF_MEMORY as OUT_OF_MEMORY, UNHEARD as UNHEARD

@@ -22,7 +22,7 @@ def own(body: list[ast.stmt], closed: tuple[type[ast.AST], ...] = SCOPES) -> Ite
 
 
 @lru_cache(maxsize=256)
-def of_loops(source: str) -> frozenset[str]:
+def loop_variables(source: str) -> frozenset[str]:
     """Return the names that only loops of a piece of code bind, and that are read nowhere in it but inside of these."""
     if (tree := parsed_code(source)) is None:
         return frozenset()
