@@ -30,7 +30,7 @@ _ = os.read(r, 9), os.waitpid(pid, 0), os.close(r)
 """
 NAME = "name = '_posix' + 'subprocess'\n"
 FOUND = "import importlib.util\nspec = importlib.util.find_spec('po' + 'six')\n"
-BARE = "import _thread, time\nraw = _thread.start_new_thread\nraw = raw.__closure__[0].cell_contents\n"
+BARE = "import _thread\nraw = _thread.start_new_thread\nraw = raw.__closure__[0].cell_contents\n"
 COPY = "import shutil\nopen('here', 'w').close()\ncopy = getattr(shutil, 'copy' + 'file')\n"
 DUCK = "import duckdb\nmade = duckdb.connect()\n"
 WAYS = {
@@ -49,8 +49,9 @@ WAYS = {
     "a greenlet of the standard library": f"{COPY}import greenlet\ngreenlet.greenlet(copy).switch('here', target)",
     "a greenlet of a function of the user's": "import greenlet\ngreenlet.greenlet(touch).switch(target)",
     "a bare thread of the standard library": (
-        f"{BARE}{COPY}before = _thread._count()\nraw(copy, ('here', target))\n"
-        "while _thread._count() > before: time.sleep(0.001)"
+        f"{BARE}{COPY}import contextlib\nended, both = _thread.allocate_lock(), contextlib.ExitStack()\n"
+        "both.callback(ended.release)\nboth.callback(copy, 'here', target)\n"  # the last one is called first
+        "_ = ended.acquire(), raw(both.close, ()), ended.acquire()"
     ),
     "DuckDB, behind a comment": f"{DUCK}made.execute(f\"/* ; */ ATT\" + f\"ACH '{{target}}' AS a\")",
     "DuckDB, within another statement": f"{DUCK}made.execute(f\"explain analyze CO\" + f\"PY (SELECT 1) TO '{{target}}'\")",
