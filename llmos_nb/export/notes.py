@@ -5,6 +5,7 @@ All of them but what nobody compares are made of the journal alone, which `verif
 
 from __future__ import annotations
 
+import ast
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -20,14 +21,16 @@ from llmos_nb.export.markdown import harmless, words
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import Unit
 from llmos_nb.journal import events as ev
+from llmos_nb.policy.code import bound_by, parsed_code
 from llmos_nb.process import answers
 from llmos_nb.tools import Call
 
 _SHORT = 100  # characters of a title
+_NAMED = 3  # variables in a title
 _BELOW = (
-    "It needs no model. Folded cells check what the steps give; `llmos verify FILE`, a command of the package llmos_nb "
-    "(`pip install llmos_nb`), runs all of it twice, without network, and compares values and outputs with those of "
-    "the run. What stands in quotations is in the model's words."
+    "It needs no model. Folded cells check what the steps give, of a large value its size alone; `llmos verify FILE`, "
+    "a command of the package llmos_nb (`pip install llmos_nb`), runs all of it twice, without network, and compares "
+    "values and outputs with those of the run. What stands in quotations is in the model's words."
 )
 
 
@@ -171,11 +174,12 @@ def step(call: Call, run: ExportSource, before: Before, unchecked: Sequence[str]
         parts.append(not_so(s.missed[planned.n]))
     made = ", ".join(words(f["path"], 200) for f in wrote(call))
     parts += [f"Writes {made}."] if made else []
-    where = f"{f'step {planned.n}, ' if planned is not None else ''}call {words(call.id)}"
+    kind = [words(call.name)] if call.name != "python" else []  # of that the cell is the code itself
+    where = ", ".join([*kind, *([f"step {planned.n}"] if planned is not None else []), f"call {words(call.id)}"])
     told = _decided(provenance.story(call, run, planned=True), before.usual)
     seen = call.result.strip() if call.name not in ("python", "ask") and not call.facts.get("outputs") else ""
     parts += [f"Seen: {words(seen, 200)}"] if seen else []
-    parts.append(small(f"{words(call.name)}, {where}{f': {words(told)}' if told else ''}"))
+    parts.append(small(f"{where[0].upper()}{where[1:]}{f': {words(told)}' if told else ''}"))
     lacks = "\n".join(f"{UNCHECKED}{words(what, 200)}" for what in unchecked)
     return "\n\n".join([*parts, *([lacks] if lacks else [])])
 
@@ -200,16 +204,33 @@ def not_so(expression: str) -> str:
 def title(call: Call, run: ExportSource, quoted: bool = False) -> tuple[str, str]:
     """Return what a call outside a plan is called, as Markdown, and what the model said besides.
 
-    That is its first comment, else the first line or sentence of what the model said, where that is not quoted before;
-    nothing where these are long.
+    That is its first comment, else the first line or sentence of what the model said, where that is not quoted before
+    and not long; else which variables it made and changed, where it did.
     """
     said = "" if quoted else provenance.why(call, run)
     if comment := re.match(r"\s*#\s*(.+)", call.code):
         return words(comment[1], 160), said
     first = re.match(r"[^\n]+?(?:[.:!?](?=\s|$)|(?=\n|$))", said)
     if first is None or len(first[0]) > _SHORT:
-        return "", said
+        return did(call), said
     return words(first[0].rstrip(".:")), said[first.end() :].strip()
+
+
+def did(call: Call) -> str:
+    """Return which variables a call made, changed and deleted; empty where it did none of these."""
+    changes, tree = call.changes, parsed_code(call.code)
+    imports = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)] if tree is not None else []
+    brought = {name for node in imports for name in bound_by(node)}
+    made = [name for name in call.results if name not in brought]
+    done = {"makes": made, "changes": [*changes.rebound, *changes.mutated], "deletes": changes.deleted}
+    told = ", ".join(f"{verb} {_few(names)}" for verb, names in done.items() if names)
+    return f"{told[:1].upper()}{told[1:]}"
+
+
+def _few(names: Sequence[str]) -> str:
+    """Return names as code, of many the first."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(f'`{name}`' for name in names[:_NAMED])}{more}"
 
 
 NUMBERS = "Its numbers: "
