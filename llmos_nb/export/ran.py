@@ -126,6 +126,8 @@ def _short(text: str) -> str:
     return flat if len(flat) <= _PIECE else f"{flat[: _PIECE - 1]}…"
 
 
+AGAIN = "a second run of the notebook gave the same as the first one"
+EACH_TIME = "a second run gave something else than the first one; --observe marks what differs each time"
 LOST = "to do: put it beside the notebook as it was"
 
 
@@ -178,7 +180,12 @@ def run(path: Path, without: Path | None = None, undone: Sequence[str] = ()) -> 
             why = f"cell {cell['id']}: {said}"
         raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: {why}"))
     found, _ = differences(book, result)
-    return redact(f"{found[0].where}: {found[0].what}"[:WORDS]) if found else ""
+    if not found:
+        return ""
+    with _own_loop():  # once more: whether it is another thing each time
+        again, _ = differences(book, execute(probed, about["inputs"], path.parent, without=without))
+    each = AGAIN if again == found else EACH_TIME
+    return redact(f"{found[0].where}: {found[0].what}"[:WORDS] + f"; {each}")
 
 
 def spared(path: Path) -> str:
