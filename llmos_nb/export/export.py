@@ -233,7 +233,7 @@ def _cells(draft: Draft, clean: bool, trace: bool, params: Params) -> list[Cell]
         draft.expected = expected(draft)
     draft.inputs = _inputs(draft)
     made = [] if clean else [Cell("markdown", "head", notes.head(draft.runs))]
-    made += [] if clean else notes.of_others(draft.inputs)
+    made += [] if clean else notes.reads(draft.inputs)
     made += [*(setup := _setup(draft, parameters)), *_body(draft, clean), *_end(draft)]
     # nothing of the versions runs, so that they need not stand before the work
     made += [Cell("code", "lock", script_block([*draft.sources, *(c.source for c in setup)]))]

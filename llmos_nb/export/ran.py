@@ -34,7 +34,8 @@ WORDS, _PIECE = 300, 100  # of an error, of what stands in it
 _AT = re.compile(r"Cell In\s?\[\d+\], line (\d+)|File \"[^\"]*\", line (\d+), in <module>")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _NO_NAME = re.compile(r"NameError: name '(\w+)' is not defined")
-UNSEEN = "what made it so was not followed, as what other programs or threads did, or what no name shows"
+UNSEEN = "what made it so was not followed"
+_OFTEN = ", as what other programs or threads did, or what no name shows"
 _MAKE = "make it in a cell or a step whose code says so, and export again"
 _KNOWN = (
     (re.escape(LIVE), "it is named by its whole path", "name it from the notebook's folder, and export again"),
@@ -99,7 +100,7 @@ def reason(source: str, error: str, traceback: str, missing: Mapping[str, str], 
 
 def differs(what: str, undone: Sequence[str]) -> str:
     """Return what is another value than in the run with why that may be, and what to do."""
-    return "; ".join([f"{what}: {UNSEEN}", *undone, f"to do: {_MAKE}"])
+    return "; ".join([f"{what}: {UNSEEN}{'' if undone else _OFTEN}", *undone, f"to do: {_MAKE}"])
 
 
 def _why(error: str, missing: Mapping[str, str]) -> tuple[str, str]:

@@ -163,6 +163,7 @@ def test_the_cells_stand_in_executed_order_under_their_notes(tmp_path):
     roles = [c["metadata"]["llmos_nb"]["role"] for c in cells]
     assert roles == [
         "head",
+        "reads",
         "inputs",
         "user",
         "user",
@@ -178,10 +179,10 @@ def test_the_cells_stand_in_executed_order_under_their_notes(tmp_path):
     ]
     assert [c["metadata"]["llmos_nb"]["role"] for c in cells if c["metadata"].get("jupyter") == {"source_hidden": True}
             and c["metadata"]["tags"] == ["hide-input"]] == ["inputs", "shapes", "check", "check", "lock"]  # fmt: skip
-    assert cells[5]["source"].startswith("## Group and average\n")
+    assert cells[6]["source"].startswith("## Group and average\n")
     assert "1. Group and average (expected: three rows" in cells[0]["source"]
-    said = [[n for n in c["source"].splitlines() if n.startswith("assert ")] for c in cells[5:]]
-    assert [n for n, lines in enumerate(said, 5) if lines] == [7, 10]  # each step's in a cell behind it
+    said = [[n for n in c["source"].splitlines() if n.startswith("assert ")] for c in cells[6:]]
+    assert [n for n, lines in enumerate(said, 6) if lines] == [8, 11]  # each step's in a cell behind it
     assert said[2][0].startswith("assert list(means.index) == ")
     assert said[5][0].startswith("assert best == 'west', ")
     assert cells[-1]["source"].startswith("# /// script") and "pandas==" in cells[-1]["source"]

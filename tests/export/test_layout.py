@@ -145,6 +145,51 @@ def test_the_head_says_once_what_verify_is_and_that_a_size_alone_is_checked_of_l
     assert [source for role, source, _ in cells if role == "check"] == [said.format("a"), said.format("b")]
 
 
+@pytest.mark.parametrize(("said", "quoted"), [("", False), ("Now the sum.", False), ("Now. It needs the table.", True)])
+def test_the_head_says_whose_words_quotations_are_where_there_are_any(tmp_path, said, quoted):
+    run = ProcessRun("Do it", tmp_path, "do")
+    run.begin()
+    run.step("x = 1")
+    run.turns[0]["text"] = said
+    run.end("Done.")
+    cells = cells_of(export(run.source(), tmp_path / "out" / "x.ipynb"))
+    assert ("Quotations are in the words of the model." in cells[0][1]) is quoted
+    assert any("\n> " in source or source.startswith("> ") for role, source, _ in cells if role == "note") is quoted
+
+
+@pytest.mark.parametrize(
+    ("by", "edited_from", "unseen"), [("mode auto", "", True), ("anna", "", False), ("mode auto", "x = 2", False)]
+)
+def test_the_head_says_that_nobody_looked_at_a_step_where_nobody_did(tmp_path, by, edited_from, unseen):
+    run = ProcessRun("Do it", tmp_path, "do")
+    run.begin()
+    run.step(
+        "x = 1", **({"by": by} if by != "mode auto" else {}), **({"edited_from": edited_from} if edited_from else {})
+    )
+    run.end("Done.")
+    head = cells_of(export(run.source(), tmp_path / "out" / "x.ipynb"))[0][1]
+    assert ("Nobody looked at any of them before it ran." in head) is unseen
+
+
+@pytest.mark.parametrize("change", ["missing", "other"])
+def test_a_file_that_is_missing_or_another_one_stops_the_notebook_before_its_work_with_its_name(tmp_path, change):
+    (tmp_path / "a.csv").write_text("1\n")
+    run = ProcessRun("Read", tmp_path, "read")
+    run.begin()
+    run.step("from pathlib import Path\nn = len(Path('a.csv').read_text())")
+    run.end("Done.")
+    cells = cells_of(export(run.source(), tmp_path / "out" / "x.ipynb"))
+    roles = [role for role, *_ in cells]
+    assert roles.index("inputs") < roles.index("note") and roles[-1] == "lock"
+    assert cells[roles.index("reads")][1] == "It reads a.csv, which must be as in the run."
+    (beside := tmp_path / "other").mkdir()
+    (beside / "a.csv").write_text("2\n") if change == "other" else None
+    code = cells[roles.index("inputs")][1].replace("Path(_name)", f"Path({str(beside)!r}, _name)")
+    said = "a.csv is not here, and this notebook reads it" if change == "missing" else "a.csv is another file"
+    with pytest.raises(AssertionError, match=said):
+        exec(code, {})
+
+
 def test_helpers_of_answers_stand_once_behind_the_work_and_the_words_of_the_first_that_needs_them(tmp_path):
     first = ProcessRun("Do it", tmp_path, "do")
     first.user("import pandas as pd")
@@ -216,4 +261,4 @@ def test_what_a_reader_does_not_need_is_folded(tmp_path):
     path = export(run.source(), tmp_path / "out" / "x.ipynb")
     folded = [role for role, _, metadata in cells_of(path) if metadata.get("jupyter") == {"source_hidden": True}]
     shown = [role for role, *_ in cells_of(path) if role not in folded]
-    assert {"lock", "seeds"} <= {*folded} and shown == ["head", "note", "step", "answer"]
+    assert {"lock", "seeds"} <= {*folded} and shown == ["head", "reads", "note", "step", "answer"]
