@@ -328,6 +328,11 @@ def test_words_of_an_earlier_version_are_not_accused_and_not_called_compared(pai
         for name in ("head", "r1-0-note", "answer"):
             cell(book, name)["source"] += "\n\nIn other words."
 
+    def without(book):  # some earlier versions kept no outputs, and counted a plan that nobody had made
+        cell(book, "r1-0")["outputs"] = []
+        about(cell(book, "r1-0"))["step"] = 7
+
+    assert {d.where for d in check(changed(pair[0], without))[0].differences} == {"cell r1-0"}
     path = changed(pair[0], earlier)
     report, found = check(path)
     assert report.exit_code == 0 and "in the words of an earlier version, and were not compared" in report.text()
