@@ -138,7 +138,7 @@ def compare(
     says_each, says_of_all = dict(_SAYS), dict(_SAYS_OF_ALL)
     if _older(book):
         what = "its notes and answers are in the words of an earlier version, and were not compared with the journal"
-        aside.append(f"{what}: who decided, code, outputs and values were")
+        aside.append(what)
         del says_each["notes"]
         says_of_all.clear()
     for about in book["metadata"][KEY].get("processes", []):
