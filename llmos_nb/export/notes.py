@@ -28,9 +28,9 @@ from llmos_nb.tools import Call
 _SHORT = 100  # characters of a title
 _NAMED, _FILES = 3, 12  # variables in a title, and files, that are named
 _BELOW = (
-    "Run it from the top: that needs no model. Folded cells check what the steps give, of a large value its size "
-    "alone; `llmos verify FILE`, a command of the package llmos_nb (`pip install llmos_nb`), runs all of it twice, "
-    "without network, and compares values and outputs with those of the run."
+    "Run it from the top: that needs no model. Folded cells check what the steps give, of what has no short form its "
+    "size alone; `llmos verify FILE`, a command of the package llmos_nb (`pip install llmos_nb`), runs all of it "
+    "twice, without network, and compares values and outputs with those of the run."
 )
 
 
@@ -184,12 +184,12 @@ def step(call: Call, run: ExportSource, before: Before, unchecked: Sequence[str]
         parts.append(not_so(s.missed[planned.n]))
     made = ", ".join(words(f["path"], 200) for f in wrote(call))
     parts += [f"Writes {made}."] if made else []
-    kind = [words(call.name)] if call.name != "python" else []  # of that the cell is the code itself
-    where = ", ".join([*kind, *([f"step {planned.n}"] if planned is not None else []), f"call {words(call.id)}"])
+    where = f"Call {words(call.id)}{f', step {planned.n}' if planned is not None else ''}"
+    where += f", {words(call.name)}" if call.name != "python" else ""  # of that the cell is the code itself
     told = _decided(provenance.story(call, run, planned=True), before.usual)
     seen = call.result.strip() if call.name not in ("python", "ask") and not call.facts.get("outputs") else ""
     parts += [f"Seen: {words(seen, 200)}"] if seen else []
-    parts.append(small(f"{where[0].upper()}{where[1:]}{f': {words(told)}' if told else ''}"))
+    parts.append(small(f"{where}{f': {words(told)}' if told else ''}"))
     lacks = "\n".join(f"{UNCHECKED}{words(what, 200)}" for what in unchecked)
     return "\n\n".join([*parts, *([lacks] if lacks else [])])
 

@@ -131,7 +131,7 @@ def test_nothing_is_said_to_hold_for_each_step_where_they_differ(tmp_path):
     assert "Each step" not in head
 
 
-def test_the_head_says_once_what_verify_is_and_that_a_size_alone_is_checked_of_large_values(tmp_path):
+def test_the_head_says_once_what_verify_is_and_that_a_size_alone_is_checked_of_what_has_no_short_form(tmp_path):
     run = ProcessRun("Count", tmp_path, "count")
     run.begin()
     run.step("a = list(range(5_000))")
@@ -139,7 +139,8 @@ def test_the_head_says_once_what_verify_is_and_that_a_size_alone_is_checked_of_l
     run.end("Done.")
     cells = cells_of(export(run.source(), tmp_path / "out" / "x.ipynb"))
     assert (
-        "give, of a large value its size alone; `llmos verify FILE`, a command of the package llmos_nb" in cells[0][1]
+        "give, of what has no short form its size alone; `llmos verify FILE`, a command of the package llmos_nb"
+        in cells[0][1]
     )
     said = 'assert len({0}) == 5000, f"{{len({0})!r}}, and was 5000 in the run"'
     assert [source for role, source, _ in cells if role == "check"] == [said.format("a"), said.format("b")]
