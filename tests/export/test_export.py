@@ -239,7 +239,7 @@ def test_export_does_not_repeat_once_effects(tmp_path):
     before = sent.read_text()
     space = executed(path)
     assert sent.read_text() == before == "ada" and space["REPEAT_EFFECTS"] is False
-    assert read(path)["cells"][2]["metadata"]["tags"] == ["parameters"]
+    assert read(path)["cells"][1]["metadata"]["tags"] == ["parameters"]
 
 
 def test_a_plain_function_that_only_computes_runs_again(tmp_path):
