@@ -24,7 +24,7 @@ from llmos_nb.export.inputs import digest_file
 from llmos_nb.export.plainly import looked_at
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.verify.compare import differences, left
-from llmos_nb.export.verify.execute import LIVE, TIMEOUT_S, execute, hiding, no_network
+from llmos_nb.export.verify.execute import LIVE, TIMEOUT_S, Execution, execute, hiding, no_network
 from llmos_nb.export.verify.values import compare_values, with_probes
 from llmos_nb.journal.events import CellRan
 from llmos_nb.policy.secrets import redact, secret_name
@@ -166,19 +166,7 @@ def run(path: Path, without: Path | None = None, undone: Sequence[str] = ()) -> 
     with _own_loop():
         result = execute(probed, about["inputs"], path.parent, without=without)
     if result.failed is not None:
-        index, name, text, traceback = result.failed
-        lacks = text.strip("'\"") if name == "KeyError" else ""
-        lacks = text.removeprefix(LACKS) if text.startswith(LACKS) else lacks
-        if secret_name(lacks):
-            raise LlmosError(
-                f"it needs {lacks!r}, a secret, which no notebook gets; to do: set it, and run it yourself"
-            )
-        cell = probed["cells"][index]
-        if wrong := compare_values(book["cells"], result, about)[0]:  # which came first
-            why = f"{wrong[0].where}: {differs(wrong[0].what, undone)}"
-        else:
-            said = reason(text_of(cell["source"]), f"{name}: {text}", traceback, about["missing"], undone)
-            why = f"cell {cell['id']}: {said}"
+        why = _failed(book, result, probed["cells"][result.failed[0]], undone)
         raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: {why}"))
     found, _ = differences(book, result)
     if not found:
@@ -187,6 +175,20 @@ def run(path: Path, without: Path | None = None, undone: Sequence[str] = ()) -> 
         again, _ = differences(book, execute(probed, about["inputs"], path.parent, without=without))
     each = AGAIN if again == found else EACH_TIME
     return redact(f"{found[0].where}: {found[0].what}"[:WORDS] + f"; {each}")
+
+
+def _failed(book: Mapping[str, Any], result: Execution, cell: Mapping[str, Any], undone: Sequence[str]) -> str:
+    """Return which cell of a notebook that failed gave something else first, or raised, and why."""
+    _, name, text, traceback = result.failed or (0, "", "", "")
+    lacks = text.strip("'\"") if name == "KeyError" else ""
+    lacks = text.removeprefix(LACKS) if text.startswith(LACKS) else lacks
+    if secret_name(lacks):
+        raise LlmosError(f"it needs {lacks!r}, a secret, which no notebook gets; to do: set it, and run it yourself")
+    about = book["metadata"]["llmos_nb"]
+    if wrong := compare_values(book["cells"], result, about)[0]:  # which came first
+        return f"{wrong[0].where}: {differs(wrong[0].what, undone)}"
+    said = reason(text_of(cell["source"]), f"{name}: {text}", traceback, about["missing"], undone)
+    return f"cell {cell['id']}: {said}"
 
 
 def spared(path: Path) -> str:

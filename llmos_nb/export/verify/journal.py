@@ -110,6 +110,9 @@ class _Pair:
             yield cell, self.run.state.calls.get(cell["metadata"][KEY].get("call", ""))
 
 
+_OTHER_WORDS = "its notes and answers are in the words of an earlier version, and were not compared with the journal"
+
+
 def compare(
     book: Book, paths: Mapping[int, Path], beside: list[str] | None = None
 ) -> tuple[list[Difference], dict[str, int]]:
@@ -137,8 +140,7 @@ def compare(
     aside: list[str] = [] if beside is None else beside
     says_each, says_of_all = dict(_SAYS), dict(_SAYS_OF_ALL)
     if _older(book):
-        what = "its notes and answers are in the words of an earlier version, and were not compared with the journal"
-        aside.append(what)
+        aside.append(_OTHER_WORDS)
         del says_each["notes"]
         says_of_all.clear()
     for about in book["metadata"][KEY].get("processes", []):
