@@ -14,6 +14,7 @@ from llmos_nb.process import answers, compute
 NAME = "_answer"
 WIDTH = 100  # characters of a line, as long as nothing in it is longer
 _ODD = set('"\\{}#\n')  # cannot stand in a field of an f-string in double quotes
+TABLES = "# How a table of the answer is written as Markdown; the work needs nothing of it."
 TOLD = """# How an answer tells a number that it gave no format.
 def _told(value):
     return format(value, ".10g") if isinstance(value, float) else value"""
@@ -40,7 +41,8 @@ def _values(run: ExportSource) -> list[dict[str, Any]]:
 
 def helpers(run: ExportSource, code: str) -> dict[str, str]:
     """Return what the code of an answer calls that is no part of it, by the name that is called; nothing for most."""
-    found = {"markdown_table": compute.definitions(run.state.computed or ()), "_told": TOLD}
+    tables = compute.definitions(run.state.computed or ())
+    found = {"markdown_table": tables and f"{TABLES}\n{tables}", "_told": TOLD}
     return {name: source for name, source in found.items() if source and f"{name}(" in code}
 
 

@@ -233,8 +233,10 @@ def _cells(draft: Draft, clean: bool, trace: bool, params: Params) -> list[Cell]
         draft.expected = expected(draft)
     draft.inputs = _inputs(draft)
     made = [] if clean else [Cell("markdown", "head", notes.head(draft.runs))]
-    made += [] if clean else notes.of_others(draft.inputs)
-    made += [*_setup(draft, parameters), *_body(draft, clean), *_end(draft)]
+    made += [] if clean else notes.reads(draft.inputs)
+    made += [*(setup := _setup(draft, parameters)), *_body(draft, clean), *_end(draft)]
+    # nothing of the versions runs, so that they need not stand before the work
+    made += [Cell("code", "lock", script_block([*draft.sources, *(c.source for c in setup)]))]
     made += [c for r in draft.wanted for c in trace_cells(r)] if trace else []
     said = ((f"cell {c.about.get('call') or c.role}", f"{c.source}\n{c.about.get('contents', '')}") for c in made)
     refuse_secrets(said, secrets(draft.runs))
@@ -243,12 +245,10 @@ def _cells(draft: Draft, clean: bool, trace: bool, params: Params) -> list[Cell]
 
 
 def _setup(draft: Draft, parameters: str) -> list[Cell]:
-    sources = [*draft.sources, parameters]
-    seeds = seeds_code(draft.sources, draft.states)
+    """Return what must stand before the work: what it starts from, and a check of that, which stops it early."""
     found = [
-        Cell("code", "lock", script_block([*sources, seeds])),
         Cell("code", "parameters", parameters, tags=["parameters"]),
-        Cell("code", "seeds", seeds),
+        Cell("code", "seeds", seeds_code(draft.sources, draft.states)),
         Cell("code", "inputs", check_code(draft.inputs)),
         Cell(
             "code",

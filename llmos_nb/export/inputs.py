@@ -237,7 +237,8 @@ def check_code(inputs: Sequence[Input]) -> str:
         said += ["others may have written it"] if "others" in one.about else []
         about = f"  # {'; '.join(said)}" if said else ""
         lines.append(f'    {dumps(one.path, ensure_ascii=False)}: "{one.sha256}",{about}')
-    lines += ["}.items():", "    _found = sha256(Path(_name).read_bytes()).hexdigest()"]
+    lines += ["}.items():", '    assert Path(_name).is_file(), f"{_name} is not here, and this notebook reads it"']
+    lines += ["    _found = sha256(Path(_name).read_bytes()).hexdigest()"]
     other = "is another file than that of the run (its sha256 is {_found})"
     return "\n".join([*lines, f'    assert _found == _expected, f"{{_name}} {other}"'])
 

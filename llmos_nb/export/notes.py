@@ -5,6 +5,7 @@ All of them but what nobody compares are made of the journal alone, which `verif
 
 from __future__ import annotations
 
+import ast
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -20,14 +21,16 @@ from llmos_nb.export.markdown import harmless, words
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.steps import Unit
 from llmos_nb.journal import events as ev
+from llmos_nb.policy.code import bound_by, parsed_code
 from llmos_nb.process import answers
 from llmos_nb.tools import Call
 
 _SHORT = 100  # characters of a title
+_NAMED, _FILES = 3, 12  # variables in a title, and files, that are named
 _BELOW = (
-    "It needs no model. Folded cells check what the steps give; `llmos verify FILE`, a command of the package llmos_nb "
-    "(`pip install llmos_nb`), runs all of it twice, without network, and compares values and outputs with those of "
-    "the run. What stands in quotations is in the model's words."
+    "Run it from the top: that needs no model. Folded cells check what the steps give, of what has no short form its "
+    "size alone; `llmos verify FILE`, a command of the package llmos_nb (`pip install llmos_nb`), runs all of it "
+    "twice, without network, and compares values and outputs with those of the run."
 )
 
 
@@ -38,18 +41,27 @@ def _called(run: ExportSource) -> str:
 def head(runs: Sequence[ExportSource]) -> str:
     """Return the title, and of one process what it was to do; of several that each has a heading of its own."""
     if len(runs) == 1:
-        return "\n\n".join([f"# {_called(runs[0])}", *_introduced(runs[0]), _BELOW])
+        return "\n\n".join([f"# {_called(runs[0])}", *_introduced(runs[0]), _below(runs)])
     names, many = [_called(run) for run in runs], f"{len(runs)} processes"
     title = f"{', '.join(names[:-1])} and {names[-1]}" if all(run.name for run in runs) else f"The work of {many}"
     said = f"Each of the {many} stands under a heading of its own, in the order in which the work was done."
-    return "\n\n".join([f"# {title}", said, _BELOW])
+    return "\n\n".join([f"# {title}", said, _below(runs)])
 
 
-def of_others(inputs: Sequence[Input]) -> list[Cell]:
-    """Return the cell that names the files which others may have written; none where there are none."""
-    names = [words(one.path, 200) for one in inputs if "others" in one.about]
-    text = f"Others may have written {', '.join(names)}, which this notebook reads."
-    return [Cell("markdown", "others", text)] if names else []
+def _below(runs: Sequence[ExportSource]) -> str:
+    """Return what to know of the notebook as such."""
+    calls = ((call, run) for run in runs for call in run.state.surviving)
+    quoted = any(provenance.why(*of) if of[0].step else title(*of)[1] for of in calls)
+    return f"{_BELOW}{' Quotations are in the words of the model.' if quoted else ''}"
+
+
+def reads(inputs: Sequence[Input]) -> list[Cell]:
+    """Return the cell that names the files which the notebook reads, and which others may have written, if any."""
+    named = {one.path: words(one.path, 200) for one in inputs}
+    others = [named[one.path] for one in inputs if "others" in one.about]
+    text = f"It reads {_few([*named.values()], _FILES)}, which must be as in the run."
+    text += f" Others may have written {', '.join(others)}." if others else ""
+    return [Cell("markdown", "reads", text)] if named else []
 
 
 def process(run: ExportSource) -> str:
@@ -83,6 +95,7 @@ def course(run: ExportSource) -> str:
     usual, of_all = provenance.usual(run)
     told = f"{words(' and '.join(usual))}{'' if of_all else ', unless its note says otherwise'}"
     said = f" Each step was {told}." if usual and usual != (provenance.NEEDLESS,) else ""
+    said += " Nobody looked at any of them before it ran." if said and provenance.unseen(run) else ""
     return small(f"Made by {who}{on} (approvals: {words(str(mode))}; {ended}).{read}{said}")
 
 
@@ -171,11 +184,12 @@ def step(call: Call, run: ExportSource, before: Before, unchecked: Sequence[str]
         parts.append(not_so(s.missed[planned.n]))
     made = ", ".join(words(f["path"], 200) for f in wrote(call))
     parts += [f"Writes {made}."] if made else []
-    where = f"{f'step {planned.n}, ' if planned is not None else ''}call {words(call.id)}"
+    where = f"Call {words(call.id)}{f', step {planned.n}' if planned is not None else ''}"
+    where += f", {words(call.name)}" if call.name != "python" else ""  # of that the cell is the code itself
     told = _decided(provenance.story(call, run, planned=True), before.usual)
     seen = call.result.strip() if call.name not in ("python", "ask") and not call.facts.get("outputs") else ""
     parts += [f"Seen: {words(seen, 200)}"] if seen else []
-    parts.append(small(f"{words(call.name)}, {where}{f': {words(told)}' if told else ''}"))
+    parts.append(small(f"{where}{f': {words(told)}' if told else ''}"))
     lacks = "\n".join(f"{UNCHECKED}{words(what, 200)}" for what in unchecked)
     return "\n\n".join([*parts, *([lacks] if lacks else [])])
 
@@ -200,16 +214,32 @@ def not_so(expression: str) -> str:
 def title(call: Call, run: ExportSource, quoted: bool = False) -> tuple[str, str]:
     """Return what a call outside a plan is called, as Markdown, and what the model said besides.
 
-    That is its first comment, else the first line or sentence of what the model said, where that is not quoted before;
-    nothing where these are long.
+    That is its first comment, else the first line or sentence of what the model said, where that is not quoted before
+    and not long; else which variables it made and changed, where it did.
     """
     said = "" if quoted else provenance.why(call, run)
     if comment := re.match(r"\s*#\s*(.+)", call.code):
         return words(comment[1], 160), said
     first = re.match(r"[^\n]+?(?:[.:!?](?=\s|$)|(?=\n|$))", said)
     if first is None or len(first[0]) > _SHORT:
-        return "", said
+        return did(call), said
     return words(first[0].rstrip(".:")), said[first.end() :].strip()
+
+
+def did(call: Call) -> str:
+    """Return which variables a call made, changed and deleted; empty where it did none of these."""
+    changes, tree = call.changes, parsed_code(call.code)
+    imports = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)] if tree is not None else []
+    brought = {name for node in imports for name in bound_by(node)}
+    made = [name for name in call.results if name not in brought]
+    done = {"makes": made, "changes": [*changes.rebound, *changes.mutated], "deletes": changes.deleted}
+    told = ", ".join(f"{verb} {_few([f'`{n}`' for n in names], _NAMED)}" for verb, names in done.items() if names)
+    return f"{told[:1].upper()}{told[1:]}"
+
+
+def _few(names: Sequence[str], most: int) -> str:
+    """Return names in a row, of many the first."""
+    return f"{', '.join(names[:most])}{f' and {len(names) - most} more' if len(names) > most else ''}"
 
 
 NUMBERS = "Its numbers: "

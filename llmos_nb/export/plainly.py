@@ -30,9 +30,6 @@ def sized(line: str) -> bool:
     return line.startswith("assert len(") or ".shape == (" in line
 
 
-SIZE = "its size alone: what it holds is compared by verify alone"
-
-
 class Assertion(NamedTuple):
     """An assertion over a value of the run.
 
@@ -94,7 +91,7 @@ def _is(now: str, was: str, aside: str = "") -> Assertion:
 
 
 def _long(name: str, size: int) -> Assertion:
-    return _is(f"len({name})", str(size), SIZE)
+    return _is(f"len({name})", str(size))
 
 
 def looked_at(message: ast.expr | None) -> str:
@@ -161,7 +158,7 @@ def _table(name: str, words: re.Match[str]) -> Iterator[Assertion]:
     shape = tuple(map(int, words["shape"].split(" x ")))
     data = _data(words["data"] or "")
     columns = data if isinstance(data, dict) and len(shape) == 2 and _exact(data) else {}
-    shaped = _is(f"{name}.shape", repr(shape), "" if columns else SIZE)
+    shaped = _is(f"{name}.shape", repr(shape))
     if isinstance(data, list) and len(data) == shape[0]:
         yield _column(name, data)
     elif columns:

@@ -127,10 +127,19 @@ def usual(run: ExportSource) -> tuple[tuple[str, ...], bool]:
 
     That is a proposal and what let it through: what else was decided stands at its step.
     """
-    acting = [call for call in run.state.surviving if call.name not in (*CONTROL, *LOOKING)]
+    acting = _acting(run)
     told = Counter(decided_of(story(call, run, planned=True)) for call in acting)
     most, n = next(iter(told.most_common(1)), ((), 0))
     return (most if 2 * n > len(acting) and len(most) <= _PLAIN else (), n == len(acting))
+
+
+def _acting(run: ExportSource) -> list[Call]:
+    return [call for call in run.state.surviving if call.name not in (*CONTROL, *LOOKING)]
+
+
+def unseen(run: ExportSource) -> bool:
+    """Return whether the mode alone let each step that stands run, as the model had proposed it."""
+    return all(grant(call, run).who.kind == "mode" and not call.proposed for call in _acting(run))
 
 
 def decided_of(phrases: Iterable[Phrase]) -> tuple[str, ...]:

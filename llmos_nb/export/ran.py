@@ -24,7 +24,7 @@ from llmos_nb.export.inputs import digest_file
 from llmos_nb.export.plainly import looked_at
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.verify.compare import differences, left
-from llmos_nb.export.verify.execute import LIVE, TIMEOUT_S, execute, hiding, no_network
+from llmos_nb.export.verify.execute import LIVE, TIMEOUT_S, Execution, execute, hiding, no_network
 from llmos_nb.export.verify.values import compare_values, with_probes
 from llmos_nb.journal.events import CellRan
 from llmos_nb.policy.secrets import redact, secret_name
@@ -34,7 +34,8 @@ WORDS, _PIECE = 300, 100  # of an error, of what stands in it
 _AT = re.compile(r"Cell In\s?\[\d+\], line (\d+)|File \"[^\"]*\", line (\d+), in <module>")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _NO_NAME = re.compile(r"NameError: name '(\w+)' is not defined")
-UNSEEN = "what made it so was not followed, as what other programs or threads did, or what no name shows"
+UNSEEN = "what made it so was not followed"
+_OFTEN = ", as what other programs or threads did, or what no name shows"
 _MAKE = "make it in a cell or a step whose code says so, and export again"
 _KNOWN = (
     (re.escape(LIVE), "it is named by its whole path", "name it from the notebook's folder, and export again"),
@@ -99,7 +100,7 @@ def reason(source: str, error: str, traceback: str, missing: Mapping[str, str], 
 
 def differs(what: str, undone: Sequence[str]) -> str:
     """Return what is another value than in the run with why that may be, and what to do."""
-    return "; ".join([f"{what}: {UNSEEN}", *undone, f"to do: {_MAKE}"])
+    return "; ".join([f"{what}: {UNSEEN}{'' if undone else _OFTEN}", *undone, f"to do: {_MAKE}"])
 
 
 def _why(error: str, missing: Mapping[str, str]) -> tuple[str, str]:
@@ -126,6 +127,8 @@ def _short(text: str) -> str:
     return flat if len(flat) <= _PIECE else f"{flat[: _PIECE - 1]}…"
 
 
+AGAIN = "a second run of the notebook gave the same as the first one"
+EACH_TIME = "a second run gave something else than the first one; --observe marks what differs each time"
 LOST = "to do: put it beside the notebook as it was"
 
 
@@ -163,22 +166,29 @@ def run(path: Path, without: Path | None = None, undone: Sequence[str] = ()) -> 
     with _own_loop():
         result = execute(probed, about["inputs"], path.parent, without=without)
     if result.failed is not None:
-        index, name, text, traceback = result.failed
-        lacks = text.strip("'\"") if name == "KeyError" else ""
-        lacks = text.removeprefix(LACKS) if text.startswith(LACKS) else lacks
-        if secret_name(lacks):
-            raise LlmosError(
-                f"it needs {lacks!r}, a secret, which no notebook gets; to do: set it, and run it yourself"
-            )
-        cell = probed["cells"][index]
-        if wrong := compare_values(book["cells"], result, about)[0]:  # which came first
-            why = f"{wrong[0].where}: {differs(wrong[0].what, undone)}"
-        else:
-            said = reason(text_of(cell["source"]), f"{name}: {text}", traceback, about["missing"], undone)
-            why = f"cell {cell['id']}: {said}"
+        why = _failed(book, result, probed["cells"][result.failed[0]], undone)
         raise ExportDoesNotRun(redact(f"{path} is saved, and does not run: {why}"))
     found, _ = differences(book, result)
-    return redact(f"{found[0].where}: {found[0].what}"[:WORDS]) if found else ""
+    if not found:
+        return ""
+    with _own_loop():  # once more: whether it is another thing each time
+        again, _ = differences(book, execute(probed, about["inputs"], path.parent, without=without))
+    each = AGAIN if again == found else EACH_TIME
+    return redact(f"{found[0].where}: {found[0].what}"[:WORDS] + f"; {each}")
+
+
+def _failed(book: Mapping[str, Any], result: Execution, cell: Mapping[str, Any], undone: Sequence[str]) -> str:
+    """Return which cell of a notebook that failed gave something else first, or raised, and why."""
+    _, name, text, traceback = result.failed or (0, "", "", "")
+    lacks = text.strip("'\"") if name == "KeyError" else ""
+    lacks = text.removeprefix(LACKS) if text.startswith(LACKS) else lacks
+    if secret_name(lacks):
+        raise LlmosError(f"it needs {lacks!r}, a secret, which no notebook gets; to do: set it, and run it yourself")
+    about = book["metadata"]["llmos_nb"]
+    if wrong := compare_values(book["cells"], result, about)[0]:  # which came first
+        return f"{wrong[0].where}: {differs(wrong[0].what, undone)}"
+    said = reason(text_of(cell["source"]), f"{name}: {text}", traceback, about["missing"], undone)
+    return f"cell {cell['id']}: {said}"
 
 
 def spared(path: Path) -> str:

@@ -31,7 +31,7 @@ def script_of(cells: Sequence[Cell]) -> str:
     Parameters
     ----------
     cells : sequence of Cell
-        The notebook's cells; the first code cell is the PEP 723 block, which becomes the head of the file.
+        The notebook's cells; the one with the PEP 723 block becomes the head of the file.
 
     Raises
     ------

@@ -12,9 +12,9 @@ from llmos_nb.journal import Event, events as ev
 from llmos_nb.process.state import State
 from llmos_nb.tools import Call, Tool
 
-# since 2 what is asserted stands in cells of its own; since 3 as plain assertions, under other notes; since 4 what was
-# decided of most steps is said once
-SCHEMA = 4
+# since 2 what is asserted stands in cells of its own; since 3 as plain assertions; before this one the words
+# of notes and answers were others, too
+SCHEMA = 5
 
 
 @dataclass

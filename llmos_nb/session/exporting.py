@@ -214,7 +214,7 @@ class Saved:
         if self.runs:
             try:
                 if other := ran.run(self.path, self.folder, self.undone):
-                    return f"saved, not as in the run: {self.path} ({other}; --observe marks what differs each time)"
+                    return f"saved, not as in the run: {self.path} ({other})"
             except ExportDoesNotRun:
                 raise
             except LlmosError as error:

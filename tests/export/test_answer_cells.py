@@ -14,7 +14,7 @@ from corpus.forgery import about, allowed, cell, new_key, sealed_again
 from corpus.kept import kept
 from process_runs import ProcessRun
 
-from llmos_nb.export import Ran, answer_code, export, notes, ordered
+from llmos_nb.export import Ran, answer_code, export, ordered
 from llmos_nb.export.cells import read, write
 from llmos_nb.export.dataflow.taint import NAMES
 from llmos_nb.export.literals import hold
@@ -201,20 +201,6 @@ def pair(tmp_path):
     said = "There are {{len(sales)}}, or 4 it was."
     run = process(tmp_path, "Count them", "most = max(sales)", answer=said, before=["sales = [1, 5, 9]"])
     return export(kept(run, tmp_path / "home"), tmp_path / "out" / "x.ipynb")
-
-
-def test_how_a_former_version_marked_an_answer_is_not_compared_and_named(tmp_path):
-    book = read(path := pair(tmp_path))
-    answer = cell(book, "answer")
-    assert f"{notes.NUMBERS}1 computed, 1 typed by the model.</small>\n\n" in answer["source"]
-    words = "## The answer, in the model's words\n\n> There are 3, or 4 it was."
-    named = "how cell answer marks the claims of the answer, as a former version did, was not compared"
-    for more, ok in (("", True), ("\n\nSo it is.", False)):
-        book["metadata"]["llmos_nb"]["schema"] = 2
-        answer["source"] = f"{words}{more}\n\nIts claims: 2 computed.\n- 3: computed (len(sales))\n- 4: computed"
-        report = verify(sealed_again(write(book, path)), "unchanged")
-        wrong = [d.where for d in report.differences if d.where == "cell answer"]
-        assert (not wrong, named in report.text()) == (ok, ok), report.text()
 
 
 def forged_counts(path):

@@ -67,7 +67,7 @@ async def test_what_the_model_said_stands_once_a_turn(script, tmp_path):
     proc = await llmos.run("Bind.", model=model, namespace={}, approve="auto", plan="none")
     path = proc.export(tmp_path / "x.ipynb", run=False)
     text = "\n".join(c["source"] for c in read(path)["cells"] if c["cell_type"] == "markdown")
-    assert text.count("I bind three names") == text.count("They are small") == 1 and text.count("call r1.") == 3
+    assert text.count("I bind three names") == text.count("They are small") == 1 and text.count("Call r1.") == 3
     assert compare(read(path), {proc.pid: proc.journal.path})[0] == []
 
 
@@ -100,5 +100,5 @@ async def test_a_step_is_said_to_be_redone_once_it_was_put_back_and_not_before(s
     assert "undone, " in text and "redone" not in text
     await proc.redo()
     notes = [c["source"] for c in read(proc.export(tmp_path / "x.ipynb", run=False))["cells"]]
-    (note,) = [text for text in notes if "call r1.0" in text]
+    (note,) = [text for text in notes if "Call r1.0" in text]
     assert note.index("redone") > note.index("undone")

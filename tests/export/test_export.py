@@ -163,7 +163,7 @@ def test_the_cells_stand_in_executed_order_under_their_notes(tmp_path):
     roles = [c["metadata"]["llmos_nb"]["role"] for c in cells]
     assert roles == [
         "head",
-        "lock",
+        "reads",
         "inputs",
         "user",
         "user",
@@ -175,16 +175,17 @@ def test_the_cells_stand_in_executed_order_under_their_notes(tmp_path):
         "step",
         "check",
         "answer",
+        "lock",
     ]
     assert [c["metadata"]["llmos_nb"]["role"] for c in cells if c["metadata"].get("jupyter") == {"source_hidden": True}
-            and c["metadata"]["tags"] == ["hide-input"]] == ["lock", "inputs", "shapes", "check", "check"]  # fmt: skip
+            and c["metadata"]["tags"] == ["hide-input"]] == ["inputs", "shapes", "check", "check", "lock"]  # fmt: skip
     assert cells[6]["source"].startswith("## Group and average\n")
     assert "1. Group and average (expected: three rows" in cells[0]["source"]
     said = [[n for n in c["source"].splitlines() if n.startswith("assert ")] for c in cells[6:]]
     assert [n for n, lines in enumerate(said, 6) if lines] == [8, 11]  # each step's in a cell behind it
     assert said[2][0].startswith("assert list(means.index) == ")
     assert said[5][0].startswith("assert best == 'west', ")
-    assert cells[1]["source"].startswith("# /// script") and "pandas==" in cells[1]["source"]
+    assert cells[-1]["source"].startswith("# /// script") and "pandas==" in cells[-1]["source"]
 
 
 def test_a_user_cell_gives_only_what_is_needed_of_it(tmp_path):
@@ -238,7 +239,7 @@ def test_export_does_not_repeat_once_effects(tmp_path):
     before = sent.read_text()
     space = executed(path)
     assert sent.read_text() == before == "ada" and space["REPEAT_EFFECTS"] is False
-    assert read(path)["cells"][2]["metadata"]["tags"] == ["parameters"]
+    assert read(path)["cells"][1]["metadata"]["tags"] == ["parameters"]
 
 
 def test_a_plain_function_that_only_computes_runs_again(tmp_path):

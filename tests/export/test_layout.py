@@ -39,7 +39,8 @@ def two(folder):
 def test_each_process_stands_under_its_heading_with_its_goal_and_its_answer(tmp_path):
     path = export(two(tmp_path), tmp_path / "out" / "x.ipynb")
     assert headings(path) == [
-        "# clean and total", "## clean", "### Small ones go", "### Answer", "## total", "### Answer",
+        "# clean and total", "## clean", "### Small ones go", "### Makes `n`", "### Answer",
+        "## total", "### Makes `total`", "### Answer",
     ]  # fmt: skip
     roles = [role for role, *_ in cells_of(path) if role not in ("lock", "shapes", "check")]
     assert roles == [
@@ -63,25 +64,31 @@ def test_a_process_that_goes_on_behind_another_one_says_so(tmp_path):
 def test_one_process_has_its_goal_below_the_title_and_no_heading_of_its_own(tmp_path):
     first, _ = two(tmp_path)
     path = export(first, tmp_path / "out" / "x.ipynb")
-    assert headings(path) == ["# clean", "## Small ones go", "## Answer"]
+    assert headings(path) == ["# clean", "## Small ones go", "## Makes `n`", "## Answer"]
     assert cells_of(path)[0][1].startswith("# clean\n\nLeave out the *small* ones\n\n<small>Made by process 1")
 
 
 @pytest.mark.parametrize(
     ("said", "code", "title", "quotation"),
     [
-        ("", "x = 1", "", ""),
+        ("", "x = 1", "## Makes `x`", ""),
+        ("", "import math\nfrom math import pi\nx = pi\nfor i in [1]:\n    pass", "## Makes `x`", ""),
+        ("", "start += 1\na = b = c = d = e = 1", "## Makes `a`, `b`, `c` and 2 more, changes `start`", ""),
+        ("", "rows.append(2)\ndel start", "## Changes `rows`, deletes `start`", ""),
+        ("", "import math", "", ""),
+        ("", "start + 1", "", ""),
         ("Now the sum.", "x = 1", "## Now the sum", ""),
         ("Now the sum. It needs the table.", "x = 1", "## Now the sum", "> It needs the table."),
         ("Sum\nof it", "x = 1", "## Sum", "> of it"),
         ("It is 3.5 now", "x = 1", "## It is 3.5 now", ""),
         ("Why not?", "# Add up\nx = 1", "## Add up", "> Why not?"),
-        ("x" * 200, "x = 1", "", f"> {'x' * 200}"),
+        ("x" * 200, "x = 1", "## Makes `x`", f"> {'x' * 200}"),
         ("# <b>Approved</b>", "x = 1", "## \\# &lt;b&gt;Approved&lt;/b&gt;", ""),
     ],
 )
 def test_a_step_outside_a_plan_has_the_title_that_its_code_or_the_model_gives(tmp_path, said, code, title, quotation):
     run = ProcessRun("Do it", tmp_path, "do")
+    run.user("start, rows = 1, [1]")
     run.begin()
     run.step(code)
     run.turns[0]["text"] = said
@@ -89,7 +96,7 @@ def test_a_step_outside_a_plan_has_the_title_that_its_code_or_the_model_gives(tm
     [note] = [s for role, s, _ in cells_of(export(run.source(), tmp_path / "out" / "x.ipynb")) if role == "note"]
     *above, small = note.split("\n\n")
     assert above == [part for part in (title, quotation) if part]
-    assert re.fullmatch(r"<small>python, call r1\.0: [-0-9]{10} [:0-9]{8} UTC</small>", small)
+    assert re.fullmatch(r"<small>Call r1\.0: [-0-9]{10} [:0-9]{8} UTC</small>", small)
 
 
 def test_what_was_decided_of_most_steps_is_said_once_and_what_differs_at_its_step(tmp_path):
@@ -105,7 +112,7 @@ def test_what_was_decided_of_most_steps_is_said_once_and_what_differs_at_its_ste
     ]
     assert head.endswith(" Each step was proposed by the model and approved by anna, unless its note says otherwise.")
     at = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
-    assert all(re.fullmatch(rf"python, call r{n}\.0: {at}", small[n - 1]) for n in (1, 2))
+    assert all(re.fullmatch(rf"Call r{n}\.0: {at}", small[n - 1]) for n in (1, 2))
     assert "proposed by the model" in small[2] and "approved by bert" in small[2]
     paths = {run.process.pid: run.process.journal.path}
     assert compare(read(path), paths)[0] == []
@@ -124,12 +131,64 @@ def test_nothing_is_said_to_hold_for_each_step_where_they_differ(tmp_path):
     assert "Each step" not in head
 
 
-def test_the_head_says_in_one_line_what_verify_is(tmp_path):
-    first, _ = two(tmp_path)
-    head = cells_of(export(first, tmp_path / "out" / "x.ipynb"))[0][1]
+def test_the_head_says_once_what_verify_is_and_that_a_size_alone_is_checked_of_what_has_no_short_form(tmp_path):
+    run = ProcessRun("Count", tmp_path, "count")
+    run.begin()
+    run.step("a = list(range(5_000))")
+    run.step("b = [2 * x for x in a]")
+    run.end("Done.")
+    cells = cells_of(export(run.source(), tmp_path / "out" / "x.ipynb"))
     assert (
-        "`llmos verify FILE`, a command of the package llmos_nb (`pip install llmos_nb`), runs all of it twice" in head
+        "give, of what has no short form its size alone; `llmos verify FILE`, a command of the package llmos_nb"
+        in cells[0][1]
     )
+    said = 'assert len({0}) == 5000, f"{{len({0})!r}}, and was 5000 in the run"'
+    assert [source for role, source, _ in cells if role == "check"] == [said.format("a"), said.format("b")]
+
+
+@pytest.mark.parametrize(("said", "quoted"), [("", False), ("Now the sum.", False), ("Now. It needs the table.", True)])
+def test_the_head_says_whose_words_quotations_are_where_there_are_any(tmp_path, said, quoted):
+    run = ProcessRun("Do it", tmp_path, "do")
+    run.begin()
+    run.step("x = 1")
+    run.turns[0]["text"] = said
+    run.end("Done.")
+    cells = cells_of(export(run.source(), tmp_path / "out" / "x.ipynb"))
+    assert ("Quotations are in the words of the model." in cells[0][1]) is quoted
+    assert any("\n> " in source or source.startswith("> ") for role, source, _ in cells if role == "note") is quoted
+
+
+@pytest.mark.parametrize(
+    ("by", "edited_from", "unseen"), [("mode auto", "", True), ("anna", "", False), ("mode auto", "x = 2", False)]
+)
+def test_the_head_says_that_nobody_looked_at_a_step_where_nobody_did(tmp_path, by, edited_from, unseen):
+    run = ProcessRun("Do it", tmp_path, "do")
+    run.begin()
+    run.step(
+        "x = 1", **({"by": by} if by != "mode auto" else {}), **({"edited_from": edited_from} if edited_from else {})
+    )
+    run.end("Done.")
+    head = cells_of(export(run.source(), tmp_path / "out" / "x.ipynb"))[0][1]
+    assert ("Nobody looked at any of them before it ran." in head) is unseen
+
+
+@pytest.mark.parametrize("change", ["missing", "other"])
+def test_a_file_that_is_missing_or_another_one_stops_the_notebook_before_its_work_with_its_name(tmp_path, change):
+    (tmp_path / "a.csv").write_text("1\n")
+    run = ProcessRun("Read", tmp_path, "read")
+    run.begin()
+    run.step("from pathlib import Path\nn = len(Path('a.csv').read_text())")
+    run.end("Done.")
+    cells = cells_of(export(run.source(), tmp_path / "out" / "x.ipynb"))
+    roles = [role for role, *_ in cells]
+    assert roles.index("inputs") < roles.index("note") and roles[-1] == "lock"
+    assert cells[roles.index("reads")][1] == "It reads a.csv, which must be as in the run."
+    (beside := tmp_path / "other").mkdir()
+    (beside / "a.csv").write_text("2\n") if change == "other" else None
+    code = cells[roles.index("inputs")][1].replace("Path(_name)", f"Path({str(beside)!r}, _name)")
+    said = "a.csv is not here, and this notebook reads it" if change == "missing" else "a.csv is another file"
+    with pytest.raises(AssertionError, match=said):
+        exec(code, {})
 
 
 def test_helpers_of_answers_stand_once_behind_the_work_and_the_words_of_the_first_that_needs_them(tmp_path):
@@ -203,4 +262,4 @@ def test_what_a_reader_does_not_need_is_folded(tmp_path):
     path = export(run.source(), tmp_path / "out" / "x.ipynb")
     folded = [role for role, _, metadata in cells_of(path) if metadata.get("jupyter") == {"source_hidden": True}]
     shown = [role for role, *_ in cells_of(path) if role not in folded]
-    assert {"lock", "seeds"} <= {*folded} and shown == ["head", "note", "step", "answer"]
+    assert {"lock", "seeds"} <= {*folded} and shown == ["head", "reads", "note", "step", "answer"]

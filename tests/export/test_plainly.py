@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from llmos_nb.export.plainly import SIZE, lines
+from llmos_nb.export.plainly import lines
 from llmos_nb.heap.content import content
 
 FRAME = pd.DataFrame({"city": ["A", "B"], "n": [3, 4], "share": [1 / 3, 2 / 3]})
@@ -67,12 +67,6 @@ def test_an_assertion_that_fails_says_what_came_and_what_was_in_the_run():
         with pytest.raises(AssertionError) as error:
             exec("\n".join(lines("x", content(value))), {"x": other})
         assert str(error.value) == said
-
-
-@pytest.mark.parametrize("value", [list(range(1000)), pd.DataFrame({"n": range(100)}), [[1 / 3], [2 / 3]]])
-def test_an_assertion_over_a_size_says_that_what_is_held_is_compared_elsewhere_and_no_other_does(value):
-    assert SIZE in str(lines("x", content(value)))
-    assert not any(SIZE in str(lines("x", content(small))) for small, _ in VALUES.values() if len(str(small)) < 50)
 
 
 def test_a_value_that_was_rounded_in_the_journal_is_asserted_within_that():

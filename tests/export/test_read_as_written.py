@@ -63,7 +63,8 @@ async def test_a_file_that_others_may_have_written_is_named_and_no_other(script,
     proc = await llmos.run("Count the letters", model=model, namespace={}, approve="auto", plan="none")
     path = proc.export(tmp_path / "out" / "x.ipynb", run=False)
     assert ("others may have written it" in "\n".join(texts(path))) is others
-    assert (f"Others may have written {name}, which this notebook reads." in texts(path)) is others
+    more = f" Others may have written {name}." if others else ""
+    assert f"It reads {name}, which must be as in the run.{more}" in texts(path)
     methods = proc.export(tmp_path / "out" / "x.md", run=False).read_text()
     assert ("others may have written it" in methods) is others
 

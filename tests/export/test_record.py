@@ -459,10 +459,20 @@ async def test_from_python_an_export_that_does_not_run_raises_and_one_that_is_no
 async def test_an_export_that_gives_something_else_is_not_called_written(tmp_path, script):
     step = python("n = 1\nprint(__import__('os').getpid())")  # that it differs each time no reading of the code tells
     proc = await llmos.run("x", model=script(step, DONE), namespace={}, approve="auto")
-    other = r"^saved, not as in the run: \S+ \(cell r1-0: it shows something else than when it was exported; --observe marks"
+    other = (
+        r"^saved, not as in the run: \S+ \(cell r1-0: it shows something else than when it was exported; "
+        r"a second run gave something else than the first one; --observe marks"
+    )
     with pytest.warns(UserWarning, match=other):
         path = proc.export(tmp_path / "x.ipynb")
     assert path.exists() and "written" not in await CLICKS["export"](proc, {"path": "y.ipynb", "say": str})
+
+
+async def test_an_export_that_gives_the_same_other_thing_twice_is_not_said_to_differ_each_time(tmp_path, script):
+    step = python("n = 1\nprint('pytest' in __import__('sys').modules)")
+    proc = await llmos.run("x", model=script(step, DONE), namespace={}, approve="auto")
+    with pytest.warns(UserWarning, match=r"exported; a second run of the notebook gave the same as the first one\)"):
+        proc.export(tmp_path / "x.ipynb")
 
 
 def iter_of():

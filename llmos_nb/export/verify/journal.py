@@ -21,7 +21,6 @@ from llmos_nb.export.cells import joined, text_of, with_texts
 from llmos_nb.export.files import wrote
 from llmos_nb.export.source import SCHEMA, ExportSource
 from llmos_nb.export.steps import step_units
-from llmos_nb.export.verify import former
 from llmos_nb.export.verify.code import asserted, assertions_of, bound, flat, parsed, same_code, words_of
 from llmos_nb.export.verify.report import Difference
 from llmos_nb.export.verify.seal import KEY
@@ -96,7 +95,6 @@ class _Pair:
     book: Book
     about: Mapping[str, Any]
     run: ExportSource
-    said: list[str]  # what a reader should know of what was not compared
 
     def cells(self, *roles: str) -> Iterator[Any]:
         """Return the notebook's cells of these roles that are of this process."""
@@ -110,6 +108,9 @@ class _Pair:
         """Return the cells of calls, each with the call of the journal, or None."""
         for cell in self.cells(role):
             yield cell, self.run.state.calls.get(cell["metadata"][KEY].get("call", ""))
+
+
+_OTHER_WORDS = "its notes and answers are in the words of an earlier version, and were not compared with the journal"
 
 
 def compare(
@@ -138,8 +139,8 @@ def compare(
     runs: dict[int, ExportSource] = {}
     aside: list[str] = [] if beside is None else beside
     says_each, says_of_all = dict(_SAYS), dict(_SAYS_OF_ALL)
-    if book["metadata"][KEY]["schema"] == _LONGER:
-        aside.append("its notes are of an earlier version, in longer words: they are not compared with the journal")
+    if _older(book):
+        aside.append(_OTHER_WORDS)
         del says_each["notes"]
         says_of_all.clear()
     for about in book["metadata"][KEY].get("processes", []):
@@ -151,7 +152,7 @@ def compare(
             continue
         counts["events"] += len(events)
         runs[about["pid"]] = _run(about, events, paths[about["pid"]])
-        pair = _Pair(book, about, runs[about["pid"]], aside)
+        pair = _Pair(book, about, runs[about["pid"]])
         for subject, says in says_each.items():
             said = list(says(pair))
             counts[subject] += len(said)
@@ -162,6 +163,11 @@ def compare(
             counts[subject] += len(said)
             found += [one for one in said if one is not None]
     return found, dict(counts)
+
+
+def _older(book: Book) -> bool:
+    """Return whether an earlier version exported a notebook: it said some things otherwise, and left others out."""
+    return int(book["metadata"][KEY]["schema"]) < SCHEMA
 
 
 def _head(about: Mapping[str, Any], path: Path) -> tuple[Difference | None, Sequence[Event]]:
@@ -207,7 +213,8 @@ def _decisions(pair: _Pair) -> Found:
         if call is None or call not in pair.run.state.surviving:
             yield Difference(where, f"the journal has no call {mine.get('call')} that ran and stands")
             continue
-        true = {"by": call.by.plain(), "tool": call.name, "step": call.step}
+        true: dict[str, Any] = {"by": call.by.plain(), "tool": call.name}
+        true |= {} if _older(pair.book) else {"step": call.step}  # each process had a plan of its own in some
         said = {**mine, "by": _plain(mine.get("by"))}
         wrong = [f"{k} {said.get(k)!r}, not {v!r}" for k, v in true.items() if said.get(k) != v]
         yield Difference(where, f"its metadata says {'; '.join(wrong)} as the journal") if wrong else None
@@ -233,17 +240,7 @@ def _notes(pair: _Pair) -> Found:
             continue
         found, before = _without_unchecked(_stripped(cell)), seen.of(call, pair.run)
         true = notes.step(call, pair.run, before, level=2 + several)
-        if _older(pair.book):
-            schema = pair.book["metadata"][KEY]["schema"]
-            true, found, silent = former.note(found, call, pair.run, not before.titled, schema)
-            lacks = f"the note {cell['id']} does not say that step {call.step} is not as expected"
-            pair.said += [lacks] if silent else []
         yield _text(cell, true, found)
-
-
-def _older(book: Book) -> bool:
-    """Return whether an earlier version exported a notebook, which said some things in other words."""
-    return int(book["metadata"][KEY]["schema"]) < SCHEMA
 
 
 def _answers(book: Book, runs: list[ExportSource], aside: list[str]) -> Found:
@@ -254,47 +251,33 @@ def _answers(book: Book, runs: list[ExportSource], aside: list[str]) -> Found:
             continue
         of = [run for run in runs if mine.get("pid", run.pid) == run.pid]
         if cell["cell_type"] == "markdown":
-            yield from _answer_in_words(book, cell, of, aside)
+            yield _answer_in_words(book, cell, of)
         else:
-            yield from _answer_as_code(book, cell, of, aside)
+            yield _answer_as_code(cell, of, aside)
         # what cells show of an observed notebook is that of another run, which the export made
         if cell.get("outputs") and not book["metadata"][KEY].get("observed"):
             wrong = Difference(f"cell {cell['id']}", "what it shows is not an answer that the journal has")
             yield None if [*map(_bare, cell["outputs"])] in map(answer_code.answer_printed, of) else wrong
 
 
-def _answer_in_words(book: Book, cell: Any, runs: list[ExportSource], aside: list[str]) -> Found:
+def _answer_in_words(book: Book, cell: Any, runs: list[ExportSource]) -> Difference | None:
     """Compare an answer's words, and how many of its numbers are known in which way."""
-    answered, found = [run for run in runs if run.state.answer], _stripped(cell)
-    if _older(book):
-        known = [former.answer(found, run) for run in answered]
-        if any(marked for _, marked in known):
-            said = "marks the claims of the answer, as a former version did, was not compared"
-            aside.append(f"how cell {cell['id']} {said}")
-        true = [text for text, _ in known]
-    else:
-        level = 2 + (len(book["metadata"][KEY]["processes"]) > 1)
-        true = [notes.answer(run, level).strip() for run in answered]
-    yield None if found in true else _text(cell, "\n".join(true) or "no such answer")
+    level = 2 + (len(book["metadata"][KEY]["processes"]) > 1)
+    true = [notes.answer(run, level).strip() for run in runs if run.state.answer]
+    return None if _stripped(cell) in true else _text(cell, "\n".join(true) or "no such answer")
 
 
-def _answer_as_code(book: Book, cell: Any, runs: list[ExportSource], aside: list[str]) -> Found:
+def _answer_as_code(cell: Any, runs: list[ExportSource], aside: list[str]) -> Difference | None:
     """Compare the code that computes an answer."""
-    if _older(book):
-        aside.append(f"cell {cell['id']} is of an earlier version, whose code of an answer is not compared")
-        return
     code = answer_code.answer_check if cell["metadata"][KEY]["role"] == "check" else answer_code.computed_answer
     true = [text for run in runs if (text := code(run))]
     if not cell["outputs"] and code is answer_code.computed_answer:
         aside.append(f"what cell {cell['id']} prints does not stand in it: it was compared with no answer")
-    yield None if _stripped(cell) in true else _text(cell, "\n".join(true) or "no such answer")
+    return None if _stripped(cell) in true else _text(cell, "\n".join(true) or "no such answer")
 
 
 def _title(book: Book, runs: list[ExportSource], aside: list[str]) -> Found:
     """Compare the first note, which says goal, model and mode of the processes that were asked for."""
-    if _older(book):
-        aside.append("the first note is of an earlier version, and is not compared with the journal")
-        return
     for cell in book["cells"]:
         if cell["metadata"].get(KEY, {}).get("role") == "head":
             yield _text(cell, notes.head(runs))
@@ -308,7 +291,7 @@ def _outputs(pair: _Pair) -> Found:
         if call is None or cell["cell_type"] != "code":
             continue
         true, found = (list(map(_bare, outputs)) for outputs in (shown.recorded(call, pair.run)[0], cell["outputs"]))
-        if true or found:
+        if found or (true and not _older(pair.book)):  # some kept no outputs
             wrong = Difference(f"cell {cell['id']}", "its outputs are not those that the journal has")
             yield None if found == true else wrong
 
@@ -358,7 +341,6 @@ def _values(pair: _Pair) -> Found:
                 yield None if ast.dump(node) in true else wrong
 
 
-_LONGER = 3  # the schema in which what was decided of most steps was said at each
 _SAYS: dict[str, Callable[[_Pair], Found]] = {
     "facts": _record,
     "decisions": _decisions,

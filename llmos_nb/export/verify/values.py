@@ -183,7 +183,8 @@ def compare_values(cells: Sequence[Any], result: Execution, about: Mapping[str, 
         other = [n for n, digest in digests.items() if got.get("values", {}).get(n) != digest and n not in wrong]
         told = [*wrong.values(), *(f"{_named(n)} does not hold what it held in the run" for n in sorted(other))]
         told += [f"the file {n} is {_of_file(made.get(n))}" for n, hashed in files.items() if made.get(n) != hashed]
-        found += [Difference(f"cell {step['id']}", "; ".join(told))] if told else []
+        hashes = "\n".join(f"the sha256 of the file {n} is {made[n]}" for n in files if made.get(n))
+        found += [Difference(f"cell {step['id']}", "; ".join(told), hashes)] if told else []
     return found, compared, of
 
 
