@@ -9,6 +9,7 @@ from hypothesis import given, settings, strategies as st
 from turns import call, python
 
 import llmos_nb as llmos
+from llmos_nb.messages import GAP
 from llmos_nb.process.state import State
 from llmos_nb.process.state.fold.fold import apply
 from llmos_nb.views.panel.view import view
@@ -94,6 +95,25 @@ def test_tokens_are_printed_on_arrival_and_the_answer_only_once():
     said = printed(w, {n: ["\n", *ANSWER.split(" ", 1)[0:1], " " + ANSWER.split(" ", 1)[1]]})
     assert said.count("Birds on **Biscoe**") == 1 and "── Biscoe" not in said
     assert "\n  Biscoe, and not by chance. Birds" in said and "Numbers of the answer:" in said
+
+
+def test_an_answer_goes_on_behind_what_came_before_its_first_value():
+    w = STATES["finished"]()
+    n = next(e.n for e in w.events if e.k == "model.responded" and e.d["text"])
+    said = printed(w, {n: ["Biscoe, ", "and not by chance. ", GAP, " after the value"]})
+    assert said.count("Biscoe, and not") == 1 and "…" not in said and "── The answer" not in said
+    assert "\n  Biscoe, and not by chance. Birds on **Biscoe**" in said and "Numbers of the answer:" in said
+    other = printed(w, {n: ["Another answer was sent back: ", GAP]})
+    assert "\n  Another answer was sent back: \n" in other and "── The answer" in other
+
+
+def test_a_table_behind_the_first_value_stands_in_columns():
+    said = "Of 3 islands:\n\n| island | g |\n|--|--|\n| Biscoe | 4,716 |"
+    w = Writer().start().request().respond(text=said).end("answered", answer=said)
+    n = next(e.n for e in w.events if e.k == "model.responded")
+    for begun in ("Of ", "Of 3 islands:\n\n"):
+        shown = re.sub(" +\n", "\n", printed(w, {n: [begun, GAP]}))
+        assert "\n  Of 3 islands:\n\n  | island | g     |\n" in shown and shown.count("Biscoe") == 1
 
 
 def test_code_that_was_streamed_is_not_printed_again():

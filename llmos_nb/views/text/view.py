@@ -49,6 +49,7 @@ class TextView:
         self.counts = Counts()
         self._streamed = self._failed = ""
         self._fresh, self._blank, self._gap = True, False, False
+        self._open = False  # whether the model's words were printed last
 
     def __call__(self, event: Event, state: State) -> None:
         """Print what an event means; many mean nothing to a reader."""
@@ -60,7 +61,8 @@ class TextView:
         if event.k in ("run.ended", "call.started"):
             self._streamed = ""
         if event.k == "model.requested":
-            self._gap = False
+            self._say([""] if self._open else [])
+            self._gap, self._streamed = False, ""
 
     def before(self, events: Sequence[Event], state: State, most: int = SHOWN) -> None:
         """Print what happened before it was shown: of a run with more events how it began, and the last of them."""
@@ -80,13 +82,18 @@ class TextView:
         if not text or self._gap:
             return
         self._gap = isinstance(text, Gap)
-        self._streamed += text
-        self._put(("  " if self._fresh else "") + visible(text).replace("\n", "\n  "))
-        self._fresh = self._blank = False
+        if not self._gap:
+            self._streamed += text
+            self._write(text)
+
+    def _write(self, text: str) -> None:
+        said = ("  " if self._fresh else "") + visible(text).replace("\n", "\n  ")
+        self._fresh, self._blank, self._open = text.endswith("\n"), False, True
+        self._put(said.removesuffix("  ") if self._fresh else said)
 
     def thinks(self, seconds: float) -> None:
         """Print how long the model has been silent, unless it speaks by now."""
-        if self._fresh:
+        if not self._open:
             self._say(_wrap(f"… thinking {duration(round(seconds))}"))
 
     def _say(self, lines: list[str]) -> None:
@@ -95,7 +102,7 @@ class TextView:
         if not self._fresh:
             self._put("\n")
         lines = lines[1:] if self._blank and lines[0] == "" else lines
-        self._fresh, self._blank = True, lines[-1:] == [""]
+        self._fresh, self._blank, self._open = True, lines[-1:] == [""], False
         self._put("".join(f"{line.rstrip()}\n" for line in lines))
 
     # what events say
@@ -138,7 +145,7 @@ class TextView:
         words = b.text.strip()
         if b.calls and words and (self._gap or not self._streamed):
             return _wrap(f"“{short(words, 400)}”")
-        return [""] if not self._fresh else []
+        return [""] if self._open and not self._gap else []
 
     def _asked(self, b: ev.QuestionAsked, s: State) -> list[str]:
         """Print the card while the question is open; one line where it was answered long ago."""
@@ -189,13 +196,19 @@ class TextView:
         return _wrap(f"check {b.check} {held}" + (f": {b.detail}" if b.detail else ""))
 
     def _ended(self, b: ev.RunEnded, s: State, n: int) -> list[str]:
-        """Print the end as the panel says it; an answer that was read as it came is not said again."""
+        """Print the end as the panel says it; an answer that was read as it came is not said again, but goes on."""
         if s.status != "ended" or s.n != n:
             return _wrap(f"ended: {b.reason}" + (f" ({b.detail})" if b.detail else ""))
         given = (b.answer or "").strip()
+        if self._gap and self._open and given.startswith(self._streamed):
+            rest = given.removeprefix(self._streamed)
+            line, _, below = ("", "", rest) if self._fresh else rest.partition("\n")
+            if line:
+                self._write(line)
+            self._say(form.blocks([{"kind": "answer", "markdown": below}]))
+            self._streamed = given
         seen = ("answer", "lead") if given and given in self._streamed else ()
-        found = [block for block in ended(s, self.counts).now if block["kind"] not in seen]
-        return ["", *form.blocks(found)]
+        return ["", *form.blocks([block for block in ended(s, self.counts).now if block["kind"] not in seen])]
 
 
 def _result(sign: str, text: str) -> list[str]:
