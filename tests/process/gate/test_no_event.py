@@ -84,8 +84,7 @@ async def test_nothing_outside_is_changed_after_others_words_were_read(way, read
     seen = {p.name: p.lstat().st_ino for p in outside.iterdir()}
     _, made = await ran(work | {"touch": touch}, *([READ] if read else []), python(WAYS[way]))
     changed = {p.name: p.lstat().st_ino for p in outside.iterdir()} != seen
-    fails = read and "bare thread" not in way  # of what a thread is refused, nobody is told there
-    assert (changed, made.status) == (not read, "failed" if fails else "done"), made.result
+    assert (changed, made.status) == (not read, "failed" if read else "done"), made.result
 
 
 QUIET = {
