@@ -18,7 +18,15 @@ from llmos_nb.export.dataflow.parsed import reading
 from llmos_nb.export.dataflow.taint import CHANCE, holds_after_all, shows
 from llmos_nb.export.environ import environ_code, variables
 from llmos_nb.export.evidence import evidence_code, expected
-from llmos_nb.export.files import compared, environ_recorded, files_recorded, made_again, missed, wrote
+from llmos_nb.export.files import (
+    compared,
+    databases_filled,
+    environ_recorded,
+    files_recorded,
+    made_again,
+    missed,
+    wrote,
+)
 from llmos_nb.export.gather import RESULTS, Draft, gather
 from llmos_nb.export.inputs import Input, bring, check_code, files_read, from_held, shapes_code
 from llmos_nb.export.lock import needed, script_block
@@ -223,6 +231,8 @@ def _inputs(draft: Draft) -> list[Input]:
     known = {i.path for i in found}
     named = [i for i in files_read(draft.sources, draft.runs) if i.path not in known]
     named = [i for i in named if os.path.realpath(folder / i.path) not in made]
+    filled = databases_filled(draft.units, draft.cells)
+    named = [i for i in named if "changed" not in i.about or Path(i.path).name not in filled]
     return [*found, *named, *from_held(draft.held)]
 
 

@@ -174,6 +174,11 @@ def writers(units: Sequence[Unit], cells: Mapping[int, CellRan], folder: Path, p
     ]
 
 
+def databases_filled(units: Sequence[Unit], cells: Mapping[int, CellRan]) -> set[str]:
+    """Return the names of the databases that the code of the notebook fills."""
+    return {name for unit in units for name in _databases(reads_of(unit, cells))}
+
+
 def _databases(reads: Mapping[str, Any]) -> set[str]:
     """Return the names of the databases that code filled."""
     return {Path(one["path"]).name for one in reads.get("made", ()) if one.get("database")}

@@ -95,6 +95,7 @@ def _joined(parts: Iterable[ast.AST], between: str, known: Mapping[str, str]) ->
 
 _TABLES = (".csv", ".tsv", ".jsonl", ".txt")
 MOST = 200  # files: a pattern may fit a whole disk
+_IN_FILES = ("sqlite:", "sqlite+", "duckdb:")  # how addresses begin of databases that are a file
 COPY_BYTES = 512 << 20  # a larger file is named and hashed, not copied
 
 
@@ -136,7 +137,8 @@ def digest_file(path: Path) -> str:
 def files_read(sources: Iterable[str], runs: Sequence[ExportSource]) -> list[Input]:
     """Find the files whose names stand in code and that were there before the run.
 
-    A file that the run itself wrote is no input: it is written again.
+    A file that the run itself wrote is no input: it is written again. A database that is known by its address is one
+    also where it was ``changed`` since, as by a call that acts outside and is not done again.
     """
     folder = runs[0].folder
     starts = (datetime.fromisoformat(r.events[0].at).timestamp() for r in runs if r.events)
@@ -156,7 +158,22 @@ def files_read(sources: Iterable[str], runs: Sequence[ExportSource]) -> list[Inp
             for path in _named_by(name, folder):
                 if path not in found and len(found) < MOST and (folder / path).stat().st_mtime < begun:
                     found[path] = _described(path, folder / path)
+        for path in _databases(source, known):
+            if path not in found and (whole := folder / path).is_file():
+                found[path] = _described(path, whole)
+                found[path].about |= {"changed": True} if whole.stat().st_mtime >= begun else {}
     return list(found.values())
+
+
+def _databases(source: str, known: Mapping[str, str]) -> Iterator[str]:
+    """Return the files of databases whose addresses stand in code, such as ``sqlite:///x.db``."""
+    texts = {text_of(node, known) or "" for node in nodes(source) if isinstance(node, ast.expr)}
+    for text in (t for t in texts if t.startswith(_IN_FILES) and len(t) < _LONGEST):
+        with suppress(ImportError):
+            from sqlalchemy import exc, make_url  # who has no SQLAlchemy has no such address
+
+            with suppress(exc.ArgumentError, ValueError):
+                yield make_url(text).database or ""
 
 
 def _named_by(module: str, folder: Path) -> Iterator[str]:
@@ -235,6 +252,9 @@ def check_code(inputs: Sequence[Input]) -> str:
     for one in inputs:
         said = [f"{one.about['rows']} lines"] if "rows" in one.about else []
         said += ["others may have written it"] if "others" in one.about else []
+        said += (
+            ["as it was when this was exported: it was changed since the run began"] if "changed" in one.about else []
+        )
         about = f"  # {'; '.join(said)}" if said else ""
         lines.append(f'    {dumps(one.path, ensure_ascii=False)}: "{one.sha256}",{about}')
     lines += ["}.items():", '    assert Path(_name).is_file(), f"{_name} is not here, and this notebook reads it"']

@@ -1,9 +1,12 @@
 """An export in another folder than the run's: nothing of that folder comes along unseen, and each reason is a true one."""
 
 import asyncio
+import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
@@ -227,6 +230,32 @@ def test_files_that_a_module_of_the_users_names_come_along(tmp_path):
         (work / name).write_text("x")
     found = {i.path for i in files_read(["import sys\nsys.path.insert(0, 'lib')\nimport units"], [ExportSource("g")])}
     assert found == {"lib/units.py", "top.txt", "lib/data/units.txt"}
+
+
+@pytest.mark.out_of_process
+@pytest.mark.parametrize("address", ["sqlite:///loans.db", "sqlite+pysqlite:///loans.db?timeout=9"])
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_database_that_is_known_by_its_address_comes_along(tmp_path, address, changed):
+    with closing(sqlite3.connect("loans.db")) as base, base:
+        base.execute("create table loans as select 1 as tool union select 2")
+    os.utime("loans.db", (1, 1))
+    read_it = "with sqlalchemy.create_engine(db).connect() as link:\n    rows = link.execute(sqlalchemy.text('select * from loans')).all()"
+    run = process(f"import sqlalchemy\n{read_it}\nlen(rows)", before=[f"db = {address!r}"])
+    if changed:  # as by a call that is not done again
+        with closing(sqlite3.connect("loans.db")) as base, base:
+            base.execute("create table overdue as select * from loans")
+    path = export(run.source(), tmp_path / "out" / "x.ipynb", lock=False)
+    [check] = [s for s in sources(path) if "sha256" in s]
+    assert '"loans.db": "' in check and ("changed since the run began" in check) is changed
+    assert ran.run(path, tmp_path / "work") == ""
+
+
+def test_a_database_that_the_code_fills_again_does_not_come_along(tmp_path):
+    made = "import sqlalchemy as sa\nengine = sa.create_engine('sqlite:///made.db')\nwith engine.begin() as link:\n    _ = link.execute(sa.text('create table t as select 1'))"
+    path = exported(
+        tmp_path, made, "with engine.connect() as link:\n    n = link.scalar(sa.text('select count(*) from t'))\nn"
+    )
+    assert not (tmp_path / "out" / "made.db").exists() and not any("sha256" in s for s in sources(path))
 
 
 def test_a_whole_path_in_the_folder_that_code_put_together_is_seen_from_the_notebook(tmp_path):
