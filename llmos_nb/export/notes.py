@@ -281,12 +281,17 @@ def undone_since(run: ExportSource) -> list[str]:
 
 
 def said(run: ExportSource, level: int = 2) -> list[tuple[int, str]]:
-    """Return what was said between the steps, each with its event: words to the process, and its former answers."""
+    """Return what was said between the steps, each with its event: words to the process, refusals, former answers."""
     found, answered = list[tuple[int, str]](), list[tuple[int, str]]()
     for event in run.events:
         match event.body:
             case ev.SignalReceived(signal="steer", by=by, text=str(text)):
                 found.append((event.n, f"**Said by {words(by.describe('the user'))}:**\n\n{harmless(text)}"))
+            case ev.CallDecided(call=call, what="reject", by=by, why=str(why)) if by.is_person and why:
+                what = run.state.calls[call].name
+                found.append(
+                    (event.n, f"**{words(what)} refused by {words(by.describe('the user'))}:**\n\n{harmless(why)}")
+                )
             case ev.RunEnded(answer=text):
                 answered = [(event.n, text)] if text else []
             case ev.RunResumed():

@@ -71,7 +71,7 @@ def test_notebook_and_journal_that_say_the_same_hold_with_counts(pair):
         "events": len(runner.events),
         "facts": 5,
         "decisions": 2,
-        "notes": 3,
+        "notes": 4,  # of these one on a refusal
         "answers": 1,
         "steps": 2,
         "outputs": 1,

@@ -263,3 +263,20 @@ def test_what_a_reader_does_not_need_is_folded(tmp_path):
     folded = [role for role, _, metadata in cells_of(path) if metadata.get("jupyter") == {"source_hidden": True}]
     shown = [role for role, *_ in cells_of(path) if role not in folded]
     assert {"lock", "seeds"} <= {*folded} and shown == ["head", "reads", "note", "step", "answer"]
+
+
+def test_why_a_person_refused_a_call_stands_where_it_was_said_and_as_the_journal_has_it(tmp_path):
+    run = ProcessRun("Do it", tmp_path, "do")
+    run.begin()
+    run.step("a = 1", by="you")
+    run.step("b = 2", reject="Only *a* is wanted.")
+    run.step("c = a + 1", by="you")
+    run.end("Done.")
+    cells = cells_of(path := export(run.source(), tmp_path / "out" / "x.ipynb"))
+    [(at, said)] = [(i, source) for i, (role, source, _) in enumerate(cells) if role == "said"]
+    first, second = (i for i, (role, *_) in enumerate(cells) if role == "step")
+    assert said == "**python refused by the user:**\n\nOnly *a* is wanted." and first < at < second
+    book, paths = read(path), {run.process.pid: run.process.journal.path}
+    assert compare(book, paths)[0] == []
+    book["cells"][at]["source"] = said.replace("Only", "Not even")
+    assert "does not say what the journal says" in str(compare(book, paths)[0])
