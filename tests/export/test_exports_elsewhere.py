@@ -250,6 +250,13 @@ def test_a_database_that_is_known_by_its_address_comes_along(tmp_path, address, 
     assert ran.run(path, tmp_path / "work") == ""
 
 
+@pytest.mark.out_of_process
+@pytest.mark.parametrize("more", ["\nroot(4)", ""], ids=["with a value", "without"])
+def test_a_function_of_a_step_that_imports_what_it_calls_is_the_same_in_a_cell(tmp_path, more):
+    step = f"import math\ndef root(x):\n    return math.sqrt(x)\nfour = root(16){more}"
+    assert ran.run(exported(tmp_path, step), tmp_path / "work") == ""
+
+
 def test_a_database_that_the_code_fills_again_does_not_come_along(tmp_path):
     made = "import sqlalchemy as sa\nengine = sa.create_engine('sqlite:///made.db')\nwith engine.begin() as link:\n    _ = link.execute(sa.text('create table t as select 1'))"
     path = exported(

@@ -262,9 +262,20 @@ def compile_step(source: str, filename: str, ip: Any = None, every: bool = False
         return [*chunks[:-1], replace(chunks[-1], last=True)] if ends else chunks
     if ends:
         # also a head of one expression shows nothing, as in a cell
-        head = [_chunk(tree.body[:-1], filename, flags, quiet=True)] if len(tree.body) > 1 else []
-        return [*head, replace(_chunk(tree.body[-1:], filename, flags, quiet=quiet), last=True)]
-    return [_chunk(tree.body, filename, flags)]
+        head = _apart(tree.body[:-1]) if len(tree.body) > 1 else []
+        chunks = [_chunk(part, filename, flags, quiet=True) for part in head]
+        return [*chunks, replace(_chunk(tree.body[-1:], filename, flags, quiet=quiet), last=True)]
+    return [_chunk(part, filename, flags, quiet=True) for part in _apart(tree.body)]
+
+
+def _apart(body: list[ast.stmt]) -> list[list[ast.stmt]]:
+    """Return statements one by one, as a cell runs them, where one imports.
+
+    Beside its import, Python compiles a call of a module's function in another way than apart from it, and functions
+    are compared by what they are compiled to.
+    """
+    imports = any(isinstance(node, ast.Import | ast.ImportFrom) for s in body for node in ast.walk(s))
+    return [[s] for s in body] if imports else [body]
 
 
 def _chunk(body: list[ast.stmt], filename: str, flags: int, assigned: bool = False, quiet: bool = False) -> Chunk:
