@@ -146,7 +146,7 @@ async def test_the_export_of_a_further_turn_that_failed_has_the_answer_before_it
     await proc.send("More?")
     assert proc.answer is None
     texts = words_of(proc.export(tmp_path / "x.ipynb", run=False))
-    assert place(texts, "x is 20.") < place(texts, "More?") < place(texts, "call r3.0")
+    assert place(texts, "x is 20.") < place(texts, "More?") < place(texts, "Call r3.0")
 
 
 async def test_the_export_of_one_answer_has_no_answer_before_it(script, tmp_path):
