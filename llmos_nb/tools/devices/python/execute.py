@@ -17,7 +17,7 @@ import time
 import types
 from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, groupby
 from types import CodeType, TracebackType
 from typing import Any, NoReturn, TypeVar
 
@@ -265,17 +265,22 @@ def compile_step(source: str, filename: str, ip: Any = None, every: bool = False
         head = _apart(tree.body[:-1]) if len(tree.body) > 1 else []
         chunks = [_chunk(part, filename, flags, quiet=True) for part in head]
         return [*chunks, replace(_chunk(tree.body[-1:], filename, flags, quiet=quiet), last=True)]
-    return [_chunk(part, filename, flags, quiet=True) for part in _apart(tree.body)]
+    return [_chunk(part, filename, flags, quiet=True) for part in _apart(tree.body) or [[]]]
 
 
 def _apart(body: list[ast.stmt]) -> list[list[ast.stmt]]:
-    """Return statements one by one, as a cell runs them, where one imports.
+    """Return statements in parts, each one that imports by itself.
 
-    Beside its import, Python compiles a call of a module's function in another way than apart from it, and functions
-    are compared by what they are compiled to.
+    Beside its import, Python compiles a call of a module's function in another way than apart from it, as in a cell,
+    whose statements are compiled one by one; and functions are compared by what they are compiled to.
     """
-    imports = any(isinstance(node, ast.Import | ast.ImportFrom) for s in body for node in ast.walk(s))
-    return [[s] for s in body] if imports else [body]
+    return [
+        part for imports, found in groupby(body, _imports) for part in (([s] for s in found) if imports else [[*found]])
+    ]
+
+
+def _imports(statement: ast.stmt) -> bool:
+    return any(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.walk(statement))
 
 
 def _chunk(body: list[ast.stmt], filename: str, flags: int, assigned: bool = False, quiet: bool = False) -> Chunk:
