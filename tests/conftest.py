@@ -13,6 +13,7 @@ from hypothesis import settings
 from llmos_nb.export.verify.execute import grammar_later
 from llmos_nb.journal import history, read
 from llmos_nb.models.scripted import ScriptedModel
+from llmos_nb.policy.secrets import vault
 from llmos_nb.process.state.fold import fold
 
 with grammar_later():
@@ -107,6 +108,7 @@ def clean_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.chdir(tmp_path)
     yield home
+    vault.clear()  # what one test knows as secret would be hidden in the code of the next one
     for journal in tmp_path.rglob("runs/*/journal.jsonl"):
         fold(history(read(journal), journal))  # raises where a chain is broken or an event cannot be folded
 
