@@ -308,8 +308,10 @@ def _note(found: Reads, event: str, args: tuple[Any, ...]) -> None:
         if path:
             found.uses(path)
             found.connected.add(path)
-            found.written.update([path] if databases.makes(path, mode) else ())
-            found.databases.update([path] if os.path.isfile(path) else ())  # noqa: PTH113 - a text
+            if databases.makes(path, mode):
+                found.written.add(path)
+            elif os.path.isfile(path):  # noqa: PTH113 - a text
+                found.databases.add(path)
             found._take(path)
     elif event == "os.mkdir":
         made = os.path.realpath(os.fsdecode(args[0]))
