@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import file_digest, sha256
+from importlib.util import find_spec
 from json import dumps
 from pathlib import Path
 from typing import Any
@@ -158,20 +159,21 @@ def files_read(sources: Iterable[str], runs: Sequence[ExportSource]) -> list[Inp
             for path in _named_by(name, folder):
                 if path not in found and len(found) < MOST and (folder / path).stat().st_mtime < begun:
                     found[path] = _described(path, folder / path)
-        for path in _databases(source, known):
+        for path in _addressed(source, known):
             if path not in found and (whole := folder / path).is_file():
                 found[path] = _described(path, whole)
                 found[path].about |= {"changed": True} if whole.stat().st_mtime >= begun else {}
     return list(found.values())
 
 
-def _databases(source: str, known: Mapping[str, str]) -> Iterator[str]:
+def _addressed(source: str, known: Mapping[str, str]) -> Iterator[str]:
     """Return the files of databases whose addresses stand in code, such as ``sqlite:///x.db``."""
     texts = {text_of(node, known) or "" for node in nodes(source) if isinstance(node, ast.expr)}
-    for text in (t for t in texts if t.startswith(_IN_FILES) and len(t) < _LONGEST):
-        with suppress(ImportError):
-            from sqlalchemy import exc, make_url  # who has no SQLAlchemy has no such address
+    found = [t for t in texts if t.startswith(_IN_FILES) and len(t) < _LONGEST]
+    if found and find_spec("sqlalchemy"):
+        from sqlalchemy import exc, make_url  # only where code has such an address
 
+        for text in found:
             with suppress(exc.ArgumentError, ValueError):
                 yield make_url(text).database or ""
 
@@ -247,7 +249,7 @@ def check_code(inputs: Sequence[Input]) -> str:
     """Return the cell that checks the input files, empty where there are none."""
     if not inputs:
         return ""
-    lines = ["# The files that this notebook reads must be those of the run.", "from hashlib import sha256"]
+    lines = ["# The files that this notebook reads must be those that it was made with.", "from hashlib import sha256"]
     lines += ["from pathlib import Path", "", "for _name, _expected in {"]
     for one in inputs:
         said = [f"{one.about['rows']} lines"] if "rows" in one.about else []
@@ -259,7 +261,7 @@ def check_code(inputs: Sequence[Input]) -> str:
         lines.append(f'    {dumps(one.path, ensure_ascii=False)}: "{one.sha256}",{about}')
     lines += ["}.items():", '    assert Path(_name).is_file(), f"{_name} is not here, and this notebook reads it"']
     lines += ["    _found = sha256(Path(_name).read_bytes()).hexdigest()"]
-    other = "is another file than that of the run (its sha256 is {_found})"
+    other = "is another file than the one that this notebook was made with (its sha256 is {_found})"
     return "\n".join([*lines, f'    assert _found == _expected, f"{{_name}} {other}"'])
 
 

@@ -57,11 +57,14 @@ def _below(runs: Sequence[ExportSource]) -> str:
 
 def reads(inputs: Sequence[Input]) -> list[Cell]:
     """Return the cell that names the files which the notebook reads, and which others may have written, if any."""
-    named = {one.path: words(one.path, 200) for one in inputs}
-    others = [named[one.path] for one in inputs if "others" in one.about]
-    text = f"It reads {_few([*named.values()], _FILES)}, which must be as in the run."
-    text += f" Others may have written {', '.join(others)}." if others else ""
-    return [Cell("markdown", "reads", text)] if named else []
+    changed = list(dict.fromkeys(words(one.path, 200) for one in inputs if "changed" in one.about))
+    same = list(dict.fromkeys(words(one.path, 200) for one in inputs if "changed" not in one.about))
+    others = [words(one.path, 200) for one in inputs if "others" in one.about]
+    since = "as when this was exported: that was changed since the run began"
+    said = [f"It reads {_few(same, _FILES)}, which must be as in the run."] if same else []
+    said += [f"It reads {_few(changed, _FILES)} {since}."] if changed else []
+    said += [f"Others may have written {', '.join(others)}."] if others else []
+    return [Cell("markdown", "reads", " ".join(said))] if said else []
 
 
 def process(run: ExportSource) -> str:

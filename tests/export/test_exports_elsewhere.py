@@ -247,6 +247,8 @@ def test_a_database_that_is_known_by_its_address_comes_along(tmp_path, address, 
     path = export(run.source(), tmp_path / "out" / "x.ipynb", lock=False)
     [check] = [s for s in sources(path) if "sha256" in s]
     assert '"loans.db": "' in check and ("changed since the run began" in check) is changed
+    [said] = [c["source"] for c in read(path)["cells"] if c["metadata"]["llmos_nb"]["role"] == "reads"]
+    assert ("changed since the run began" in said, "must be as in the run" in said) == (changed, not changed)
     assert ran.run(path, tmp_path / "work") == ""
 
 
