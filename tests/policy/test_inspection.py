@@ -1,6 +1,7 @@
 """What code would do, told from its text: names, risks, levels, and the words for people."""
 
 import ast
+import sys
 import types
 
 import pytest
@@ -413,3 +414,36 @@ def test_code_is_read_again_where_the_interpreter_mixed_up_two_readers(monkeypat
 
     monkeypatch.setattr(ast, "parse", mixed_up)
     assert "y" in inspect_code("x = y + 1").reads and not failing
+
+
+@pytest.fixture
+def deep():
+    """A limit of recursion that some library has raised, as long as a test runs."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(20_000)
+    yield
+    sys.setrecursionlimit(before)
+
+
+def calls_made(code):
+    """How many functions were called to look at code."""
+    made = []
+    sys.setprofile(lambda frame, event, argument: made.append(event) if event == "call" else None)
+    try:
+        inspect_code(code)
+    finally:
+        sys.setprofile(None)
+    return len(made)
+
+
+@pytest.mark.usefixtures("deep")
+@pytest.mark.parametrize("link", ["()", ".a()", ".a", "[0]", "(f)", " + f(f)"])
+def test_work_grows_with_the_length_of_a_chain_and_not_with_its_square(link):
+    assert calls_made("f" + link * 800) < 2.5 * calls_made("f" + link * 400)
+
+
+@pytest.mark.usefixtures("deep")
+def test_what_begins_a_long_chain_is_judged_and_its_end_counts_as_unknown():
+    seen = inspect_code("import subprocess\nsubprocess.run('rm -r x')" + ".a()" * 200)
+    assert "subprocess.run" in [r.what for r in seen.risks] and len(seen.risks) < 100 and not seen.harmless
+    assert inspect_code("f(g(h(rows)), k(other))").lent == ("f", "g", "h", "rows", "k", "other")

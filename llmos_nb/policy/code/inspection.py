@@ -93,7 +93,7 @@ class Visitor(NameVisitor):
         dotted = self.dotted(node.func).replace("()", "")
         self.calls[dotted.removeprefix("?.")] = None
         self._magic(dotted, node) if dotted.startswith("get_ipython") else self._judge(dotted, node)
-        self.lend(node)
+        self.lend(*ast.iter_child_nodes(node))
         self.generic_visit(node)
 
     def _judge(self, dotted: str, node: ast.Call) -> None:

@@ -13,6 +13,7 @@ from llmos_nb.policy.code.risks import Risk, in_memory
 
 _KNOWN = frozenset(dir(builtins)) | {"get_ipython"}
 _DEPTH = 4
+_LINKS = 100
 _MAKES = (ast.Compare, ast.UnaryOp, ast.JoinedStr, ast.Slice)  # give an object of their own, and hand none on
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -111,12 +112,15 @@ class NameVisitor(ast.NodeVisitor):
                 self.write(written, origin)
 
     def lend(self, *given: ast.AST) -> None:
-        """Note the names of which expressions may hold an object that is there already: it can be changed by these."""
+        """Note the names of which expressions may hold an object that is there already: it can be changed by these.
+
+        What a call in them is given is noted where that call is visited.
+        """
         for node in given:
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
                 if not self.is_local(node.id) and node.id not in self.modules:
                     self.lent[node.id] = None
-            elif not isinstance(node, _MAKES):
+            elif not isinstance(node, (*_MAKES, ast.Call)):
                 self.lend(*ast.iter_child_nodes(node))
 
     def write(self, name: str, origin: str = "") -> None:
@@ -255,18 +259,23 @@ class NameVisitor(ast.NodeVisitor):
 
     visit_SetComp = visit_DictComp = visit_GeneratorExp = visit_ListComp
 
-    def dotted(self, node: Any) -> str:
-        """Resolve what an expression stands for: ``os.remove``, ``requests.Session()``, ``?.to_csv`` or nothing."""
+    def dotted(self, node: Any, links: int = _LINKS) -> str:
+        """Resolve what an expression stands for: ``os.remove``, ``requests.Session()``, ``?.to_csv`` or nothing.
+
+        Of a chain of more than `links` attributes and calls the first ones count as unknown.
+        """
+        if not links:
+            return "?"
         if isinstance(node, ast.Name):
             local = self.is_local(node.id)
             return self.aliases.get(node.id, "?" if local or node.id not in _KNOWN else node.id)
         if isinstance(node, ast.Attribute):
-            return f"{self.dotted(node.value) or '?'}.{node.attr}"
+            return f"{self.dotted(node.value, links - 1) or '?'}.{node.attr}"
         if isinstance(node, ast.Await):
-            return self.dotted(node.value)
+            return self.dotted(node.value, links - 1)
         if not isinstance(node, ast.Call):
             return "?"
-        name = self.dotted(node.func)
+        name = self.dotted(node.func, links - 1)
         return f"{name}.memory()" if name == "sqlite3.connect" and in_memory(node) else f"{name}()"
 
 

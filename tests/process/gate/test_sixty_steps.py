@@ -1,5 +1,7 @@
 """Sixty steps of ordinary work with data ask nothing in the mode that asks for effects; with an effect they do."""
 
+import sys
+
 import pytest
 from turns import python
 
@@ -102,12 +104,13 @@ LOUD = {
 
 @pytest.fixture(scope="module")
 def left():
-    """What was there before, made once."""
+    """What was there before, made once; the limit of recursion, which a step raises, is put back."""
     pytest.importorskip("sklearn")
-    made = {}
+    made, limit = {}, sys.getrecursionlimit()
     exec(BEFORE, made)
     made.pop("__builtins__")
-    return made
+    yield made
+    sys.setrecursionlimit(limit)
 
 
 async def ran(tmp_path, space, code, approve="risky"):
