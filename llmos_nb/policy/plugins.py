@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Container
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,16 +107,29 @@ def load_plugins(group: str, builtin: Container[str] = ()) -> dict[str, Plugin]:
 
 
 def _points(group: str) -> list[tuple[EntryPoint, str, bool]]:
-    """Find the entry points of a group, those of the working folder last; metadata that cannot be read has none."""
+    """Find the entry points of a group, those of the working folder last."""
+    found: dict[tuple[str, bool], list[tuple[EntryPoint, str, bool]]] = {}
+    for place in (Path(entry).absolute() for entry in sys.path):
+        with suppress(OSError):  # nothing is there
+            here = place.samefile(Path.cwd())
+            for name, version, points in _installed(str(place), place.stat().st_mtime_ns):
+                if ours := [(p, f"{name} {version}", here) for p in points if p.group == group]:
+                    found.setdefault((name, here), ours)
+    return sorted((f for points in found.values() for f in points), key=lambda f: (f[2], f[0].name, f[1]))
+
+
+@lru_cache
+def _installed(place: str, changed: int) -> list[tuple[str, str, list[EntryPoint]]]:
+    """Return what has entry points for us at one place, as it was when that was changed: name, version and points.
+
+    Metadata that cannot be read has none.
+    """
     from importlib.metadata import distributions  # slow to import
 
-    found: dict[tuple[str, bool], list[tuple[EntryPoint, str, bool]]] = {}
-    folder = Path.cwd().resolve()
-    for package in distributions():
+    found = []
+    for package in distributions(path=[place]):
         with suppress(Exception):  # whatever is wrong with its files, the others are to be found
             # without one its name is not read: that would parse the metadata of everything installed
-            if points := package.entry_points.select(group=group):
-                name = f"{package.name} {package.version}"
-                here = Path(str(package.locate_file(""))).resolve() == folder
-                found.setdefault((package.name, here), [(p, name, here) for p in points])
-    return sorted((f for points in found.values() for f in points), key=lambda f: (f[2], f[0].name, f[1]))
+            if points := [p for p in package.entry_points if p.group.startswith(PREFIX)]:
+                found.append((package.name, package.version, points))
+    return found

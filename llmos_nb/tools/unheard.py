@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import wraps
+from functools import lru_cache, wraps
 from types import BuiltinFunctionType, ModuleType
 from typing import Any
 
@@ -51,6 +51,7 @@ _TO = ("fd", "out_fd", "dst", "fd_dst")
 _SECOND = ("splice", "copy_file_range")  # these write to what they name second
 
 
+_signature = lru_cache(inspect.signature)  # that of a function of C is read from its documentation, word by word
 _placed: list[tuple[Any, str, object, object]] = []
 
 
@@ -67,7 +68,7 @@ def conceal(made: Any) -> None:
     """Have a function that stands before another not lead to it, and tell how it is called."""
     if (real := vars(made).pop("__wrapped__", None)) is not None:
         with suppress(ValueError, TypeError):
-            made.__signature__ = inspect.signature(real)
+            made.__signature__ = _signature(real)
 
 
 def restore() -> None:

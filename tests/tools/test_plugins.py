@@ -1,6 +1,7 @@
 """Another package's devices, approvers and models: found by entry point, used by name, in nobody's way when broken."""
 
 import re
+import shutil
 import sys
 import tomllib
 from pathlib import Path
@@ -160,6 +161,14 @@ def test_package_with_unreadable_metadata_hides_no_other(install):
     site = Path(sys.path[0])
     (site / "other-1.0.dist-info" / "entry_points.txt").write_bytes(b"[llmos_nb.devices]\nodd \xff\n")
     assert is_offered("stock") and not is_offered("odd")
+
+
+def test_package_that_comes_or_goes_later_is_seen(install, tmp_path):
+    assert "later" not in load_plugins("models")
+    install({"llmos_nb.models": {"later": LACKING}})
+    assert load_plugins("models")["later"].package == "acme 1.0"
+    shutil.rmtree(tmp_path / "site-packages" / "acme-1.0.dist-info")
+    assert "later" not in load_plugins("models")
 
 
 def test_mistyped_names_are_met_with_those_of_plugins(install):
