@@ -291,6 +291,13 @@ def _handed_as_it_is(frame: FrameType) -> bool:
     return bool(_watches) if threading.current_thread() is threading.main_thread() else in_stdlib(frame)
 
 
+def temporary(value: object) -> bool:
+    """Return whether a value is the path of a file or folder that `tempfile` made in a step."""
+    if type(value) is not str or not value.startswith(os.sep) or "\0" in value:
+        return False
+    return bool(_scratch) and os.path.realpath(value) in _scratch
+
+
 def tell(kind: str, what: str) -> None:
     """Tell of an effect that no audit event shows, such as a message over a connection that stands; raise as they do.
 
