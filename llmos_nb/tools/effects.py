@@ -18,7 +18,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 from weakref import WeakValueDictionary, ref
 
@@ -159,6 +159,7 @@ _GONE = CallContext("", "", 0.0, permit=_refuse)  # the step that was watched la
 _watches: dict[int, Watch] = {}
 _ended: WeakValueDictionary[int, CallContext] = WeakValueDictionary()  # steps that were watched
 _last: list[ref[CallContext]] = []  # the step that was watched last
+_begins: list[CodeType] = []  # where the stack of the main thread did when a step was watched last
 _scratch: set[str] = set()
 _hosts: dict[str, str] = {}
 _busy: set[int] = set()
@@ -189,6 +190,8 @@ def watching(context: CallContext) -> Iterator[Watch]:
     natives.follow()
     places()
     _last[:] = [ref(context)]
+    main = sys._current_frames().get(threading.main_thread().ident or 0)
+    _begins[:] = [_begin(main).f_code] if main is not None else []
     watch = _watches[id(context)] = Watch(context)
     watch.begin()
     try:
@@ -217,7 +220,7 @@ def _heard(event: str, args: tuple[Any, ...]) -> None:
     reads = event == "open" and (args[1] in _READS or not writes(*args[1:]))  # by far the most frequent one
     if reads and not (_watches and opens_kept(unheard.plain(args[0]), args[1], sys._getframe(1))):
         return
-    if (read := EVENTS.get(event)) is None or not (_last or current_call.get()):
+    if event not in EVENTS or not (_last or current_call.get()):
         return
     ident = threading.get_ident()
     if ident in _busy:  # our own look at paths and files, unless it came to code that a step has put there
@@ -230,10 +233,9 @@ def _heard(event: str, args: tuple[Any, ...]) -> None:
         bare = frame.f_back is None  # a function of C, on a thread of its own
         frame = frame.f_back or frame
         for watch in _whose(frame, bare):
-            try:
-                said = read(args, frame, watch)
-            except Exception as error:  # what cannot be read counts
-                said = ("other", f"{event} {type(error).__name__}")
+            if bare and event == "exec":  # by a function of C that was handed over as it is
+                reentry.mark(args[0], watch.context)
+            said = _said(event, args, frame, watch)
             if said and (bare or not by_us(frame)):
                 for kind, what in said if isinstance(said, list) else [said]:
                     steering = kind in _CHANGES and steers(what.rstrip(os.sep))
@@ -246,6 +248,13 @@ def _heard(event: str, args: tuple[Any, ...]) -> None:
         pass
     finally:
         _busy.discard(ident)
+
+
+def _said(event: str, args: tuple[Any, ...], frame: FrameType, watch: Watch) -> Said | list[Said] | None:
+    try:
+        return EVENTS[event](args, frame, watch)
+    except Exception as error:  # what cannot be read counts
+        return "other", f"{event} {type(error).__name__}"
 
 
 def _within_hook(frame: FrameType | None) -> bool:
@@ -284,11 +293,25 @@ def _whose(frame: FrameType, bare: bool = False) -> list[Watch]:
 
 def _handed_as_it_is(frame: FrameType) -> bool:
     """Return whether a stack begins with a function that was handed over as it is: on a bare thread, in a greenlet."""
+    begin = _begin(frame)
+    if begin.f_code.co_name in _BEGINNINGS:
+        return False
+    if threading.current_thread() is threading.main_thread():
+        return bool(_watches) and begin.f_code not in _begins
+    return in_stdlib(begin)
+
+
+def _begin(frame: FrameType) -> FrameType:
     while frame.f_back is not None:
         frame = frame.f_back
-    if frame.f_code.co_name in _BEGINNINGS:
+    return frame
+
+
+def temporary(value: object) -> bool:
+    """Return whether a value is the path of a file or folder that `tempfile` made in a step."""
+    if type(value) is not str or not value.startswith(os.sep) or "\0" in value:
         return False
-    return bool(_watches) if threading.current_thread() is threading.main_thread() else in_stdlib(frame)
+    return bool(_scratch) and os.path.realpath(value) in _scratch
 
 
 def tell(kind: str, what: str) -> None:

@@ -279,7 +279,8 @@ def _by_itself(kind: str) -> Reader:
 
 def _by_step(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
     """Read that the step's own code has itself told of all that anybody does."""
-    return ("native", "") if reentry.of_step(frame.f_code) else None
+    by = frame.f_back if file_of(frame.f_code) == unheard.__file__ else frame
+    return ("native", "") if by is not None and reentry.of_step(by.f_code) else None
 
 
 def _ordered(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
@@ -389,7 +390,7 @@ EVENTS: dict[str, Reader] = {
         ("sqlite3.enable_load_extension", "sqlite3.load_extension", "llmos.interpreter", "sys.remote_exec"),
         _always("native"),
     ),
-    **dict.fromkeys(("sys.settrace", "sys.setprofile", "sys.addaudithook"), _by_step),
+    **dict.fromkeys(("sys.settrace", "llmos.setprofile", "sys.addaudithook"), _by_step),
     **dict.fromkeys(("ctypes.dlopen", "ctypes.dlsym", "ctypes.call_function", "ctypes.cdata"), _by_itself("native")),
     **dict.fromkeys(("syslog.syslog", "syslog.openlog"), _always("write syslog")),
     **dict.fromkeys(("winreg.SetValue", "winreg.DeleteKey", "winreg.CreateKey"), _always("write registry")),

@@ -42,6 +42,7 @@ _CALLS = {
     **dict.fromkeys(INTERPRETERS, ("create", "run_string", "exec", "run_func", "call")),
     "readline": ("write_history_file", "append_history_file"),
     "_posixshmem": ("shm_unlink",),
+    "sys": ("setprofile",),  # its own event does not tell it from a profiler in C, which calls nobody
     "_tkinter": ("create",),  # an interpreter of another language, which opens files and starts programs by itself
 }
 _MAKERS = ("create_builtin", "create_dynamic")  # of modules of C

@@ -100,7 +100,7 @@ class Visitor(NameVisitor):
         receiver = literal(node.func.value) if isinstance(node.func, ast.Attribute) else ""
         risks = judge_call(dotted, node, receiver)
         if self._stays_in_memory(node):
-            risks = [r for r in risks if r.kind not in ("file", "not undoable")]
+            risks = [r for r in risks if r.kind not in ("file", "not undoable") or OUT_OF_MEMORY.match(r.target)]
         if self._asks(dotted, node):
             risks = [r for r in risks if r.kind != "foreign file"]
         if any(r.kind in ("file", "deletion") for r in risks) and self._passes(*self._places(node)):

@@ -14,6 +14,7 @@ from llmos_nb.policy.code.risks import Risk, in_memory
 _KNOWN = frozenset(dir(builtins)) | {"get_ipython"}
 _DEPTH = 4
 _LINKS = 100
+_DATABASES = ("sqlite3.connect", "duckdb.connect")
 _MAKES = (ast.Compare, ast.UnaryOp, ast.JoinedStr, ast.Slice)  # give an object of their own, and hand none on
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -276,7 +277,7 @@ class NameVisitor(ast.NodeVisitor):
         if not isinstance(node, ast.Call):
             return "?"
         name = self.dotted(node.func, links - 1)
-        return f"{name}.memory()" if name == "sqlite3.connect" and in_memory(node) else f"{name}()"
+        return f"{name}.memory()" if name in _DATABASES and in_memory(node) else f"{name}()"
 
 
 def parameters(args: ast.arguments) -> list[ast.arg]:

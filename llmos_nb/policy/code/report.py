@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from llmos_nb.policy.code.inspection import Inspection
 from llmos_nb.policy.code.risks import Risk
-from llmos_nb.policy.code.tables import ASKS, SQL_METHODS
+from llmos_nb.policy.code.tables import ASKS, MOVED, SQL_METHODS
 
 
 class Words(NamedTuple):
@@ -115,6 +115,9 @@ def _said(risk: Risk, cwd: Path) -> tuple[str, str]:
 
 def _file(risk: Risk, cwd: Path) -> tuple[str, str]:
     lost = "and Undo cannot bring an overwritten file back"
+    if risk.what == MOVED:
+        what = f"`{risk.target}`" if risk.target else "a file whose name is only known when it runs"
+        return "move a file", f"{what} gets another name or place, and Undo does not put it back"
     if not risk.target:
         return "write a file", f"`{risk.what}` writes a file whose name is only known when it runs, {lost}"
     if risk.what == "append":

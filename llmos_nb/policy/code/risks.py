@@ -91,6 +91,8 @@ def judge_call(dotted: str, call: ast.Call, receiver: str = "") -> list[Risk]:
     first = literal(_argument(call, 0, *tables.PATHS, "url", "src"))
     if kind == "environment" and dotted.startswith("os.environ.") and _ordinary(name, call, first):
         return []
+    if dotted in tables.COPIERS or dotted in tables.MOVERS:
+        return _two_places(dotted, call, receiver)
     if kind:
         return [Risk(kind, known if kind == "network" else dotted, line, first)]
     for rule in (_open, _database, _pool, _writer, _reader, _sql, _reflection):
@@ -100,6 +102,15 @@ def judge_call(dotted: str, call: ast.Call, receiver: str = "") -> list[Risk]:
     if name in tables.METHODS and "." in dotted and not on_texts:
         return [Risk(tables.METHODS[name], name, line, receiver or first)]
     return []
+
+
+def _two_places(dotted: str, call: ast.Call, receiver: str) -> list[Risk]:
+    """Say what is written that something is copied or moved to, and what is gone from where it was."""
+    method = dotted.startswith("pathlib.")
+    to = literal(_argument(call, 0 if method else 1, "dst", "target", "extract_dir"))
+    gone = receiver if method else literal(_argument(call, 0, "src"))
+    moved = [Risk("file", tables.MOVED, call.lineno, gone)] if dotted in tables.MOVERS else []
+    return [Risk("file", dotted, call.lineno, to), *moved]
 
 
 def ordinary(variable: str) -> bool:
@@ -126,8 +137,9 @@ def _open(dotted: str, name: str, call: ast.Call, target: str) -> Risk | None:
 
 
 def in_memory(call: ast.Call) -> bool:
-    """Return whether a database is opened that is in memory, as the code spells it."""
-    return literal(_argument(call, 0, "database")) == ":memory:"
+    """Return whether a database is opened that is in memory, as the code spells it; one without a name is."""
+    name = _argument(call, 0, "database")
+    return literal(name) == ":memory:" or (name is None and not call.keywords)
 
 
 def _database(dotted: str, name: str, call: ast.Call, target: str) -> Risk | None:
@@ -140,7 +152,7 @@ def _database(dotted: str, name: str, call: ast.Call, target: str) -> Risk | Non
             return Risk("not undoable", name, call.lineno, " ".join(text.split())[:80])
         if re.search(r"(https?|s3|gcs|hf)://", text):
             return Risk("network", dotted, call.lineno)
-    if dotted != "duckdb.connect" or in_memory(call) or not (call.args or call.keywords):
+    if dotted != "duckdb.connect" or in_memory(call):
         return None
     only = _argument(call, 1, "read_only")
     reading = isinstance(only, ast.Constant) and only.value is True

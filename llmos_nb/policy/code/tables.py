@@ -54,15 +54,16 @@ _ROOTS = {
         os.setns os.unshare time.clock_settime time.clock_settime_ns socket.sethostname fcntl.ioctl
         os.environ.update os.environ.pop os.environ.setdefault os.environ.clear""",
     "not undoable": "atexit sys.stdout.close sys.stderr.close",
+    "": "multiprocessing.pool.ThreadPool multiprocessing.dummy requests.Request",  # threads; an address not yet asked
 }  # fmt: skip
 ROOTS = {name: kind for kind, names in _ROOTS.items() for name in names.split()}
 POOLS = re.compile(r"scipy\.(optimize|integrate|stats)\.\w+$")  # these start processes where `workers` says so
 SAFE = _words("""socket.gethostname socket.inet_aton socket.inet_ntoa ctypes.sizeof signal.getsignal signal.strsignal
     socket.socket socket.socketpair socket.socket.close socket.socket.fileno socket.socket.settimeout
     socket.socket.gettimeout socket.socket.setblocking socket.socket.getsockname socket.socket.getpeername
-    ssl.create_default_context ssl.SSLContext requests.Session requests.Request urllib.request.Request
+    ssl.create_default_context ssl.SSLContext requests.Session urllib.request.Request
     multiprocessing.cpu_count multiprocessing.current_process multiprocessing.get_context""")  # fmt: skip
-IN_MEMORY = re.compile(r"_?io\.(BytesIO|StringIO)\b|sqlite3\.connect\.memory\(\)")
+IN_MEMORY = re.compile(r"_?io\.(BytesIO|StringIO)\b|(sqlite3|duckdb)\.connect\.memory\(\)")
 TEMPORARY = re.compile(r"tempfile\.(TemporaryDirectory|NamedTemporaryFile|TemporaryFile|mkdtemp)\(\)")
 # variables of the environment by which programs and libraries are led elsewhere; Undo puts any other one back
 LEADING = re.compile(
@@ -70,6 +71,11 @@ LEADING = re.compile(
     r"|OPTS|ARGS|COMMAND|EDITOR|PAGER|LESSOPEN|BROWSER|SHELL)|IFS|ENV|TMP|TEMP|USER|LOGNAME|(LD_|DYLD_|PYTHON(?!HASHSEED|WARNINGS)|LLMOS|OPENAI|ANTHROPIC"
     r"|JUPYTER|IPYTHON|GIT_|SSL_|SSH_|BASH_|PIP_|NODE_|AWS_|AZURE_|GOOGLE_|KUBE|DOCKER_|XDG_|PG|MYSQL).*)$"
 )
+COPIERS = _words("shutil.copy shutil.copy2 shutil.copyfile shutil.copytree shutil.unpack_archive os.symlink")
+# these change both places that they name
+MOVERS = _words("""shutil.move os.rename os.renames os.replace os.link pathlib.Path.rename pathlib.Path.replace
+    pathlib.Path.move""")  # fmt: skip
+MOVED = "moved away"
 SPAWN = re.compile(r"os\.(spawn|exec)[lv]p?e?$")
 _METHODS = {
     "deletion": "unlink rmdir rmtree drop_table drop_database drop_collection delete_one delete_many delete_object",

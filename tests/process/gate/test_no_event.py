@@ -48,6 +48,14 @@ WAYS = {
     "a program by Tcl": "made = __import__('tk' + 'inter').Tcl()\nmade.eval(f'exec {command}')",
     "a greenlet of the standard library": f"{COPY}import greenlet\ngreenlet.greenlet(copy).switch('here', target)",
     "a greenlet of a function of the user's": "import greenlet\ngreenlet.greenlet(touch).switch(target)",
+    "a greenlet of code that is compiled there": (
+        "import greenlet\ngreenlet.greenlet(exec).switch(\"open(target, 'w').close()\", {'target': target})"
+    ),
+    "a bare thread of code that is compiled there": (
+        f"{BARE}ended = _thread.allocate_lock()\nended.acquire()\n"
+        "raw(exec, (\"try: open(target, 'w').close()\\nfinally: done()\", {'target': target, 'done': ended.release}))\n"
+        "_ = ended.acquire()"
+    ),
     "a bare thread of the standard library": (
         f"{BARE}{COPY}import contextlib\nended, both = _thread.allocate_lock(), contextlib.ExitStack()\n"
         "both.callback(ended.release)\nboth.callback(copy, 'here', target)\n"  # the last one is called first

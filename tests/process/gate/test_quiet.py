@@ -51,6 +51,9 @@ QUIET = {
     "folder that stands": "import os, pathlib\nos.makedirs('results', exist_ok=True)\npathlib.Path('results').mkdir(parents=True, exist_ok=True)\n"
     "getattr(os, 'make' + 'dirs')('results', exist_ok=True)",
     "handler of a signal": "import signal\nhandler = signal.getsignal(signal.SIGINT)",
+    "profile": "import cProfile\np = cProfile.Profile()\np.enable()\ny = sorted([2, 1])\np.disable()",
+    "database in memory": "import duckdb\nd = duckdb.connect()\n_ = d.execute('create view v as select 1 as a')\nd.close()\ndel d, _",
+    "pool of threads": "from multiprocessing.pool import ThreadPool\nwith ThreadPool(2) as p: y = p.map(abs, [-1])\ndel p",
     "platform": "import platform, os\nw = platform.platform(), os.cpu_count(), os.getpid()",
     "subclass and decorator": "import functools\n@functools.lru_cache\ndef f(n): return n\nclass A(list): pass\ny = f(1), A([1])",
 }
@@ -154,3 +157,28 @@ async def test_a_step_that_is_held_in_the_middle_counts_as_stopped(tmp_path, mon
         (False, False, True),
     ]
     assert not (tmp_path / "a").exists() and (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize("way", [
+    "import shutil\nshutil.copy2('a', 'b')", "import os, shutil\nshutil.copytree('d', 'b')", "import os\nos.replace('a', 'b')",
+    "import pathlib\npathlib.Path('a').rename('b')", "import shutil\nshutil.move('d', 'b')", "import os\nos.link('a', 'b')",
+])  # fmt: skip
+async def test_who_approved_that_files_are_copied_or_moved_is_not_asked_in_the_middle(tmp_path, monkeypatch, way):
+    monkeypatch.chdir(tmp_path)
+    Path("a").write_text("x")
+    Path("d").mkdir()
+    (row,) = await worked([way], {}, tmp_path / "home", honest=True)
+    assert (row.asked, row.stopped, row.ok) == (True, False, True) and Path("b").exists(), row
+
+
+async def test_folder_that_an_earlier_step_got_of_tempfile_is_written_to_and_removed_unasked(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    steps = [
+        "import tempfile\nmade = tempfile.mkdtemp()",
+        "with open(made + '/a', 'w') as file: _ = file.write('x')",
+        "import shutil\nshutil.rmtree(made)",
+        "made = 'other'",
+        "import pathlib\npathlib.Path(made).touch()",
+    ]
+    rows = await worked(steps, {}, tmp_path / "home", honest=True)
+    assert [(row.asked, row.ok) for row in rows] == [(False, True)] * 4 + [(True, True)], rows

@@ -160,6 +160,27 @@ async def test_tasks_of_others_stay_theirs_where_a_step_wakes_them(work):
     gc.collect()
 
 
+def test_what_else_runs_where_the_main_thread_begins_with_a_function_stays_the_users(work):
+    """As in a browser, where each call from outside begins a stack of its own: here in a greenlet."""
+    greenlet, path = pytest.importorskip("greenlet"), Path(work["target"])
+
+    async def waits():
+        await work["asked"].wait()
+        path.write_text("mine")
+        work["go"].set()
+
+    async def both():
+        work.update(asked=asyncio.Event(), go=asyncio.Event())
+        task = asyncio.create_task(waits())
+        found = await ran(work, READ, python("asked.set()\nawait go.wait()"))
+        await task
+        return found
+
+    done = []
+    greenlet.greenlet(lambda: done.append(asyncio.run(both()))).switch()
+    assert done[0][1].status == "done" and path.read_text() == "mine", done[0][1].result
+
+
 LATE = """
 import os, weakref
 class Held: pass

@@ -24,6 +24,7 @@ from typing import Any, NoReturn, TypeVar
 from llmos_nb.errors import CallDenied, ToolTimeout
 from llmos_nb.policy.code import Surroundings
 from llmos_nb.tools.devices.python.guard import check_stop, interruptible, waited_s
+from llmos_nb.tools.effects import temporary
 from llmos_nb.tools.outcome import GRACE_S, Outcome, Stopped, awaited, captured, unless_stopped
 from llmos_nb.tools.protocol import current_call
 
@@ -348,7 +349,7 @@ def look_around(namespace: Mapping[str, Any], names: Iterable[str] | None) -> Su
         value = namespace[name]
         if stands_in(name, value):
             continue
-        if origin := _origin(value):
+        if origin := "tempfile.mkdtemp()" if temporary(value) else _origin(value):
             origins[name] = origin
         if isinstance(value, types.FunctionType) and (source := _source(value)):
             sources[name] = source
