@@ -235,7 +235,9 @@ def _gate_checks(world: World, number: int) -> None:
     told = "a call with a fault was refused, and the model was not told what is wrong: put it into result"
     wrong_if(silent, told, 1)
     asked = {name for p, _, name in world.asked if p == 0}
-    told = "a person was asked for buy(count: int) without count, or with an argument that it has not: nonsense goes back"
+    told = (
+        "a person was asked for buy(count: int) without count, or with an argument that it has not: nonsense goes back"
+    )
     wrong_if("buy" in asked, told, 1)
     wrong_if(asked, "a person was asked for a call that only reads or works on variables: it is not external", 2)
     told = "weigh(kg: float, heavy: bool) did not run with 0.5 and True: True is a bool, and one is wanted"
