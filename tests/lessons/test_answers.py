@@ -193,6 +193,10 @@ RIGHT = {
 }
 
 
+def whatever_ran(events, untrusted, incoming):
+    return "untrusted" if any(e.k == "call.finished" for e in events) else incoming
+
+
 def by_look(start, first):
     """Take the answer as one's own words where it has no address in it."""
     if "@" in first.answer:
@@ -231,6 +235,7 @@ WRONG = {
         ([f'send_mail(to="{TEAM}", body=text(10))'], "`body`"),
         (["send_mail(to=text(100), body=text(100))"], "`to`"),
     ],
+    ("06", "label"): [(whatever_ran, "none that is in untrusted")],
     ("06", "pipe"): [(by_look, "not how they look")],
     ("08", "capstone"): [(by_hand, "has no code"), (of_another, "no export of it")],
     ("01", "order"): [
