@@ -123,6 +123,7 @@ FAULTS = {
         "nothing_is_no_answer": ('if s and s["reason"] == "answered":', 'if s and s["answer"]:', 2, "with an empty text"),
         "told_again": ('if p.source and fold(p.events)["arrived"] is None else None', 'if p.source and not fold(p.events)["reason"] else None', 2, "more than once"),
         "runs_its_source": ('    s = fold(p.source.events) if', '    p.source and run(p.source)\n    s = fold(p.source.events) if', 2, "hold nothing"),
+        "nothing_is_an_answer": ('reason="no input"', 'reason="answered"', 3, "says that it answered"),
         "waits_for_ever": ('return s is None or bool(s["reason"]', 'return s is None or bool(None', 3, "nothing will ever come"),
     },
     "journal": {

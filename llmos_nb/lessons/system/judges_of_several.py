@@ -233,6 +233,8 @@ def judge_pipes(attempt: Any, seed: int) -> str:
     _pipes_hold(world, life)
     told = "its source ended without an answer, and the reader still waits: nothing will ever come, so it ends"
     wrong_if(life.states[5]["reason"] is None, told, 3)
+    told = "its source ended without an answer, and the reader says that it answered: name another reason"
+    wrong_if(life.states[5]["reason"] == "answered", told, 3)
     wrong_if(world.requests(5), "its source had no answer, and the reader's model was asked all the same", 3)
     told = "its source waits for a person, and the reader went on, or ended: it waits, too"
     wrong_if(world.requests(7) or life.states[7]["reason"], told, 3)
