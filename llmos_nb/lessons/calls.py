@@ -105,7 +105,7 @@ def judge_edit(attempt: Any, seed: int) -> str:
 def judge_convert(attempt: Any, seed: int) -> str:
     """Try a tool: what the model sees of it, and whether it passes the gate with nobody there."""
     made = as_tool(callable_or_wrong(attempt, "convert(amount, currency)"))
-    currency = _described(made)
+    currency, *more = _described(made)
     told = f"it counts as effect={made.effect!r}, repeat={made.repeat!r}: a person is asked each time"
     wrong_if(made.effect != "read" or made.repeat == "once", told, 3)
     given: tuple[tuple[Any, str], ...] = (
@@ -113,14 +113,15 @@ def judge_convert(attempt: Any, seed: int) -> str:
         (10, "XXX"),
         (10 * seed, currency),
         (40 * seed, currency),
+        *((10 * seed, other) for other in more),
     )
     turns = [*(call(made.name, amount=a, currency=c) for a, c in given), {"text": "Done."}]
     process = settle("Convert.", turns, tools=[attempt], approve="risky")
     what = [w for w, _ in decisions(process, made.name)]
-    if what != ["reject", "reject", "approve", "approve"]:
-        said = f"amount='ten', currency='XXX' and two good calls were decided as {', '.join(what)}"
+    if what != ["reject", "reject", *["approve"] * (2 + len(more))]:
+        said = f"amount='ten', currency='XXX' and {2 + len(more)} good calls were decided as {', '.join(what)}"
         raise Wrong(said, 2)
-    one, four = (_amount(c) for c in list(process.run.state.calls.values())[-2:])
+    one, four, *_ = (_amount(c) for c in list(process.run.state.calls.values())[2:])
     asked = f"{10 * seed} and {40 * seed} {currency} gave {one:g} and {four:g} euros"
     wrong_if(
         abs(four - 4 * one) > 0.05 or not one,
@@ -133,14 +134,15 @@ def judge_convert(attempt: Any, seed: int) -> str:
 
 def _amount(made: Any) -> float:
     """Return the number that a call gave, also where words stand beside it."""
-    wrong_if(made.status != "done", f"the good call ended {made.status}: {made.result}", 1)
+    currency = arguments_of(made)["currency"]
+    wrong_if(made.status != "done", f"the good call in {currency} ended {made.status}: {made.result}", 1)
     if (found := re.search(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?", made.result)) is None:
-        raise Wrong(f"it gave {made.result!r}; an amount is wanted", 1)
+        raise Wrong(f"{currency} gave {made.result!r}; an amount is wanted", 1)
     return float(found[0])
 
 
-def _described(made: Tool) -> str:
-    """Look at what the model is shown of a tool; return a currency that it takes, NOK where that is one."""
+def _described(made: Tool) -> list[str]:
+    """Look at what the model is shown of a tool; return the currencies that it takes, ten at most, euros last."""
     known = made.schema["properties"]
     if set(known) != {"amount", "currency"}:
         raise Wrong(f"its arguments are {', '.join(known) or 'none'}; amount and currency are wanted", 1)
@@ -151,4 +153,4 @@ def _described(made: Tool) -> str:
     wrong_if(not taken, 'currency takes any text, also "XXX"; say which ones there are', 2)
     if made.description.startswith("Call the function"):
         raise Wrong("it has no docstring, so that the model must guess what it is for", 2)
-    return "NOK" if "NOK" in taken else next((c for c in taken if c != "EUR"), taken[0])
+    return sorted(taken, key=lambda c: (c == "EUR", c != "NOK"))[:10]

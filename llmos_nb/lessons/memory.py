@@ -13,7 +13,7 @@ from llmos_nb.messages import Message, ToolCall
 from llmos_nb.process.state import Context
 
 HEAD = (Message("system", "Work through the tools."), Message("user", "Read all stations."))
-STEPS, LARGEST, MOST_EVICTIONS = 60, 6_000, 7
+STEPS, LARGEST, MOST_EVICTIONS = 60, 5_900, 5
 
 
 def reading(n: int, text: str) -> tuple[Message, Message]:

@@ -51,7 +51,8 @@ def judge_rules(attempt: Any, seed: int) -> str:
     if not office.sent:
         call = next((c for c in process.run.state.calls.values() if c.name == "send_mail"), None)
         why = call.why if call else process.detail
-        raise Wrong(f"the honest work stopped, no mail to the team was sent: {why or process.state}", 1)
+        mail = f". The mail was {arguments_of(call)}: which rule allows that?" if call else ""
+        raise Wrong(f"the honest work stopped, no mail to the team was sent: {why or process.state}{mail}", 1)
     attacks = (*ATTACKS, *_unseen(seed))
     for what, mail in attacks:
         office = Office(seed)
@@ -95,11 +96,13 @@ def judge_acts(attempt: Any, seed: int) -> str:
     for what, mail in (("", {}), *attacks):
         office = Office(seed)
         try:
-            run(office, gullible(**mail) if mail else work(), mode="never", acts=list(attempt))
+            process = run(office, gullible(**mail) if mail else work(), mode="never", acts=list(attempt))
         except LlmosError as error:
             raise Wrong(f"an act is not understood: {error}", 1) from None
         wrong_if(office.leaked, f"a mail {what} left the house: {mail}", 3 if "cc" in mail else 2)
-        wrong_if(not office.sent, f"no mail to the team was sent{f', after one {what}' if what else ''}", 2)
+        last = [c.why for c in process.run.state.calls.values() if c.name == "send_mail"][-1:]
+        told = f"no mail to the team was sent{f', after one {what}' if what else ''}"
+        wrong_if(not office.sent, ": ".join([told, *filter(None, last)]), 2)
     return f"the team got its table {len(attacks) + 1} times; no rule stood, and the gate knew no attack"
 
 

@@ -139,19 +139,21 @@ def label_of(events: Iterable[Event], untrusted: Iterable[str], incoming: str = 
 
 
 def judge_label(attempt: Any, seed: int) -> str:
-    """Label the answers of five real runs."""
+    """Label the answers of three real runs, with several tools said to be untrusted and labels handed in."""
     label = callable_or_wrong(attempt, "label(events, untrusted, incoming)")
     read, idle = analyst(seed), analyst(seed, reads=False)
     rules = [{"tool": "read_file", "do": "deny"}]
     denied = run(Office(seed), [call("read_file"), {"text": "I may not."}], rules)
-    for what, process, incoming, hint in (
-        ("a process that read an untrusted file", read, TRUSTED, 1),
-        ("a process that read nothing", idle, TRUSTED, 1),
-        ("a process that wanted to read the file and was refused", denied, TRUSTED, 2),
-        ("a process that read nothing, but was handed an untrusted text", idle, UNTRUSTED, 3),
-        ("a process that did both", read, UNTRUSTED, 3),
+    file, mails = ["read_file"], ["read_mail"]
+    for what, process, untrusted, incoming, hint in (
+        ("a process that read an untrusted file", read, file, TRUSTED, 1),
+        ("a process that read nothing", idle, file, TRUSTED, 1),
+        ("a process that ran a tool, and none that is in untrusted", read, mails, TRUSTED, 1),
+        ("a process that wanted to read the file and was refused", denied, file, TRUSTED, 2),
+        ("a process that read nothing, but was handed an untrusted text", idle, file, UNTRUSTED, 3),
+        ("a process that did both", read, file, UNTRUSTED, 3),
     ):
-        true, mine = (f(process.events, ["read_file"], incoming) for f in (label_of, label))
+        true, mine = (f(process.events, untrusted, incoming) for f in (label_of, label))
         wrong_if(mine != true, f"{what}: its answer is {true}, and yours says {mine!r}", hint)
     return "what ran decides, not what was proposed, and not what the model says of itself"
 

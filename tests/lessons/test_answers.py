@@ -15,7 +15,7 @@ from lived import LIVED as LIVED_BEFORE
 
 from llmos_nb import tool
 from llmos_nb.lessons import core, lesson
-from llmos_nb.lessons.mail import ATTACKS
+from llmos_nb.lessons.mail import ATTACKS, TEAM
 from llmos_nb.lessons.models import call
 from llmos_nb.lessons.solutions import module
 
@@ -118,6 +118,17 @@ def whole_numbers(amount: int, currency: Literal["NOK", "USD"]) -> float:
     return amount * RATES[currency]
 
 
+@reads
+def one_alone(amount: float, currency: Literal["NOK", "USD"]) -> float:
+    """Convert to euros."""
+    if currency == "NOK":
+        return amount * 0.088
+
+
+def busy_slots(agents, slots):
+    return sum(a.turns * a.think for a in agents) / slots
+
+
 def groups(context):
     return [*(g for page in context.pages for g in page), *context.window]
 
@@ -155,12 +166,35 @@ RIGHT = {
         [{"count": None}, {"count": 1, "size": "l"}, {"count": 1, "color": "red"}],
     ],
     ("02", "convert"): [by_enum, in_words, others],
+    ("03", "window"): [5_400, 5_600],
+    ("04", "ideal"): [lambda agents, slots: max(busy_slots(agents, slots), *(a.alone for a in agents))],
+    ("04", "policy"): [
+        lambda ready, now: max(ready, key=lambda r: now - r.since).pid,
+        lambda ready, now: sorted((r.since, r.pid) for r in ready)[0][1],
+        lambda ready, now: max(ready, key=lambda r: (now - r.since) * r.left).pid,
+    ],
+    ("05", "rules"): [
+        [
+            {"tool": "send_mail", "do": "deny", "where": {"cc": "*"}},
+            {"tool": "send_mail", "do": "allow", "where": {"to": TEAM}},
+            {"tool": "send_mail", "do": "deny"},
+        ]
+    ],
+    ("05", "acts"): [
+        [f'send_mail(to="{TEAM}", body=text(200))'],
+        [f'send_mail("{TEAM}", text(18))'],
+        [f'send_mail(to="{TEAM}", body="Here is the table.")'],
+    ],
     ("03", "find"): [lambda c, w: next((g.text for g in groups(c) if w in g.text), None)],
     ("03", "prefix_breaks"): [
         count_where(lambda a, b: list(b[: len(a)]) != list(a)),
         count_where(lambda a, b: len(b) < len(a) or any(x != y for x, y in zip(a, b, strict=False))),
     ],
 }
+
+
+def whatever_ran(events, untrusted, incoming):
+    return "untrusted" if any(e.k == "call.finished" for e in events) else incoming
 
 
 def by_look(start, first):
@@ -185,7 +219,23 @@ async def of_another(folder):
 
 LISTED = [{"tool": "send_mail", "do": "deny", "where": mail} for _, mail in ATTACKS]
 WRONG = {
-    ("05", "rules"): [([*LISTED, {"tool": "send_mail", "do": "allow"}], "visitor")],
+    ("03", "window"): [(4_096, "the window is too small"), (5_900, "the window is too large")],
+    ("04", "ideal"): [
+        (lambda agents, slots: max(busy_slots(agents, slots) // 1, *(a.alone for a in agents)), "always busy"),
+    ],
+    ("04", "policy"): [(lambda ready, now: ready[0].pid, "variant"), (lambda ready, now: ready[-1].pid, "variant")],
+    ("05", "rules"): [
+        ([*LISTED, {"tool": "send_mail", "do": "allow"}], "visitor"),
+        (
+            [{"tool": "send_mail", "do": "allow", "where": {"to": TEAM, "cc": ""}}, {"tool": "*", "do": "deny"}],
+            "which rule allows that?",
+        ),
+    ],
+    ("05", "acts"): [
+        ([f'send_mail(to="{TEAM}", body=text(10))'], "`body`"),
+        (["send_mail(to=text(100), body=text(100))"], "`to`"),
+    ],
+    ("06", "label"): [(whatever_ran, "none that is in untrusted")],
     ("06", "pipe"): [(by_look, "not how they look")],
     ("08", "capstone"): [(by_hand, "has no code"), (of_another, "no export of it")],
     ("01", "order"): [
@@ -216,6 +266,7 @@ WRONG = {
         (constant, "four times as many"),
         (as_it_is, "nothing was converted"),
         (whole_numbers, "refuses 12.50"),
+        (one_alone, "USD gave"),
     ],
     ("03", "find"): [
         (everything, "only that"),
@@ -310,7 +361,7 @@ def test_an_interrupt_of_a_person_is_no_verdict(tmp_path):
 def test_what_is_wanted_stands_below_each_verdict_that_is_not_yet(tmp_path):
     here = lesson(3, folder=tmp_path)
     for attempt in (None, 20_000):
-        assert "\n  wanted: Choose max_bytes so that no prompt passes 6,000 bytes" in repr(
+        assert "\n  wanted: Choose max_bytes so that no prompt passes 5,900 bytes" in repr(
             here.check("window", attempt)
         )
-    assert "wanted" not in repr(here.check("window", 5_000))
+    assert "wanted" not in repr(here.check("window", 5_500))

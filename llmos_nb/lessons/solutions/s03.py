@@ -8,7 +8,7 @@ from itertools import pairwise
 from llmos_nb.process.state import Context
 
 # exercise: window
-window = 5_000
+window = 5_500
 
 
 # exercise: find

@@ -31,6 +31,8 @@ from llmos_nb.lessons.system.trial import (
 WAITS = """
 _syscall = syscall
 def syscall(p, s, call):
+    if call["status"] == "in doubt":
+        return record(p, "call.finished", call=call["id"], what="done", result="looked into")
     return s["goal"] != "wait" and _syscall(p, s, call)
 _prompt = prompt
 def prompt(p):
@@ -53,32 +55,43 @@ def judge_loop(attempt: Any, seed: int) -> str:
     both = {"text": LOOKS, "calls": [{"name": "probe", "arguments": {"n": n}} for n in numbers[:2]]}
     again = [call("probe", n=numbers[0])]
     turns = [both, call("probe", n=numbers[2]), answer(f"all is {secret}")]
-    world = World({0: turns, 1: again, 2: again, 3: [answer("")]}, {"probe": probe})
+    world = World({0: turns, 1: again, 2: again, 3: [answer("")], 4: again}, {"probe": probe})
     probing = read_only("probe", "n: int")
     processes = [
         process(f"probe {secret}", probing, budget=len(turns)),
         process("probe for ever", probing, budget=budget),
         process("wait", probing),
         process("say nothing", probing, budget=budget),
+        process("go on", probing),
     ]
+    begun = [["record", 4, "model.responded", again[0]], ["record", 4, "call.in_doubt", {"call": "r1.0"}], ["step", 4]]
     begin = [["step", p] for p, steps in ((0, HALF), (1, HALF), (2, 3)) for _ in range(steps)]
     rest = [["step", p] for p, steps in ((0, 12), (1, 4 * budget), (3, 4)) for _ in range(steps)]
-    life = lived(source, world, processes, *begin, ["anew"], *rest)
+    life = lived(source, world, processes, *begin, ["anew"], *rest, *begun)
     wrong_if(not world.sent, "the model was never asked", 1)
     ran = [a["n"] for p, _, a in world.done if p == 0]
-    told = "the model proposed calls, and none ran: whatever waits goes through syscall(p, s, call)"
-    wrong_if(not ran, told, 1)
+    _loop_leaves_none(ran, life.states)
     told = "it ended with the text of a turn that has calls: such a turn is no answer, whatever its text"
     wrong_if(life.states[0]["answer"] == LOOKS, told, 3)
     _loop_steps(world.log)
     _loop_acts(world, ran, numbers, secret)
     _loop_ends(world, life.states, secret)
     _loop_is_bounded(world.requests(1), budget, life.states[1]["reason"])
+    told = "a process that ran out of budget is ended again and again: whatever the reason, step returns False then"
+    wrong_if(life.facts[1]["kinds"].count("run.ended") > 1, told, 3)
     silent = life.states[3]["reason"], life.states[3]["answer"]
     told = f"the model answered with no text, and it ended {silent[0]!r} with {silent[1]!r}: without calls it is one"
     wrong_if(silent != ("answered", ""), told, 3)
     _loop_ends_with_no_model(source)
     return "it acts in order, feeds back, does one thing a step, and always ends. Nothing of it is kept in a variable"
+
+
+def _loop_leaves_none(ran: list[int], states: list[Message]) -> None:
+    told = "the model proposed calls, and none ran: whatever waits goes through syscall(p, s, call)"
+    calls = [c["status"] for p in (0, 4) for c in states[p]["calls"].values()]
+    if lying := [status for status in calls if status in ("approve", "in doubt")]:
+        told = f"a call is {lying[0]!r}, and went no further: it waits as long as its status is not in SETTLED"
+    wrong_if(not ran or lying, told, 1)
 
 
 def _loop_steps(log: list[Message]) -> None:
@@ -163,7 +176,7 @@ def tainted(s):
 def doubt(p, call):
     return record(p, "call.resolved", call=call["id"], what="done", result="looked into")
 """
-YES, NO, NOBODY, FAILS, COMMITTED, FOREIGN_READ, BEGUN = range(1, 8)
+YES, NO, NOBODY, FAILS, COMMITTED, FOREIGN_READ, BEGUN, NO_PERSON = range(1, 9)
 
 
 def judge_gate(attempt: Any, seed: int) -> str:
@@ -175,8 +188,9 @@ def judge_gate(attempt: Any, seed: int) -> str:
     buy, fail = tool("buy", "count: int"), tool("fail", **FOREIGN)
     faulty: list[Message] = [{"n": str(number)}, {"n": True}, {"n": number + 0.5}, {}, {"n": number, "k": 1}]
     good, true = call("look", n=number, note="any"), call("weigh", kg=0.5, heavy=True)
-    turns = {p: [call("buy", count=number + p), answer("ok")] for p in range(1, 8)}
-    turns[0] = [*(call("look", **a) for a in faulty), call("lok", n=number), true, good, answer("ok")]
+    turns = {p: [call("buy", count=number + p), answer("ok")] for p in range(1, 9)}
+    nonsense = [call("buy"), call("buy", count=number, colour="red")]
+    turns[0] = [*(call("look", **a) for a in faulty), *nonsense, call("lok", n=number), true, good, answer("ok")]
     turns[FAILS] = [call("fail"), answer("ok")]
     turns[FOREIGN_READ].insert(0, good)
 
@@ -188,9 +202,9 @@ def judge_gate(attempt: Any, seed: int) -> str:
 
     world = World(turns, {"look": lambda a: a["n"], "buy": str, "fail": fails, "weigh": str}, person)
     goals = {COMMITTED: "committed", FOREIGN_READ: "foreign"}
-    processes = [process(goals.get(p, "go"), look, buy, fail, weigh) for p in range(8)]
+    processes = [process(goals.get(p, "go"), look, buy, fail, weigh, ask=p != NO_PERSON) for p in range(9)]
     begun = [["step", BEGUN], ["record", BEGUN, "call.started", {"call": "r1.0"}]]
-    life = lived(source, world, processes, *begun, *[["schedule", n] for n in range(8)])
+    life = lived(source, world, processes, *begun, *[["schedule", n] for n in range(9)])
     calls = [list(s["calls"].values()) for s in life.states]
     bought = {a["count"] - number for _, name, a in world.done if name == "buy"}
     _gate_checks(world, number)
@@ -215,13 +229,17 @@ def _gate_checks(world: World, number: int) -> None:
     told = "a call with a fault ran: look at the names and types of its arguments first"
     wrong_if(len(ran) > 1, told, 1)
     told = "after a call with a fault the model was not asked again: tell it, it can repair"
-    wrong_if(world.requests(0) < 9, told, 1)
+    wrong_if(world.requests(0) < 11, told, 1)
     prompts = world.prompts(0)
-    silent = [n for n in range(1, 7) if not str(prompts[n][-1].get("content") or "").strip()]
+    silent = [n for n in range(1, 9) if not str(prompts[n][-1].get("content") or "").strip()]
     told = "a call with a fault was refused, and the model was not told what is wrong: put it into result"
     wrong_if(silent, told, 1)
-    told = "a person was asked for a call that only reads or works on variables (not external), or has a fault"
-    wrong_if(any(p == 0 for p, _, _ in world.asked), told, 2)
+    asked = {name for p, _, name in world.asked if p == 0}
+    told = (
+        "a person was asked for buy(count: int) without count, or with an argument that it has not: nonsense goes back"
+    )
+    wrong_if("buy" in asked, told, 1)
+    wrong_if(asked, "a person was asked for a call that only reads or works on variables: it is not external", 2)
     told = "weigh(kg: float, heavy: bool) did not run with 0.5 and True: True is a bool, and one is wanted"
     wrong_if(not world.times("weigh"), told, 1)
 
@@ -231,10 +249,11 @@ def _gate_asks(world: World, states: list[Message], bought: set[int]) -> None:
     wrong_if(YES not in bought, "a person said yes, and the call did not run", 2)
     wrong_if(NO in bought, "a person said no, and the call ran", 2)
     wrong_if(NOBODY in bought, "nobody was there to be asked (p.ask gave None), and the call ran", 2)
-    told = "nobody was there, and it ended, or went on: it waits, its call still 'proposed', and step is False"
-    wrong_if(states[NOBODY]["reason"] is not None or world.requests(NOBODY) != 1, told, 2)
-    waits = [c["status"] for c in states[NOBODY]["calls"].values()]
-    wrong_if(waits != ["proposed"], f"{told}; it is {waits}", 2)
+    for p in (NOBODY, NO_PERSON):
+        told = "nobody was there, and it ended, or went on: it waits, its call still 'proposed', and step is False"
+        wrong_if(states[p]["reason"] is not None or world.requests(p) != 1, told, 2)
+        waits = [c["status"] for c in states[p]["calls"].values()]
+        wrong_if(waits != ["proposed"], f"{told}; it is {waits}", 2)
     told = "a person said no, and the process did not go on: the model is told"
     wrong_if(states[NO]["reason"] != "answered", told, 2)
 
@@ -272,6 +291,7 @@ def _gate_knows_whose_words(world: World, calls: list[list[Message]], bought: se
 
 WINDOW = 3_000
 TURNS = 30
+LONG = range(12, 20)  # the results that are long: a window is not so many turns
 _RECALL = re.compile(r"recall\((\d+)\)")
 
 
@@ -292,13 +312,23 @@ def judge_memory(attempt: Any, seed: int) -> str:
         return call("recall", page=recalled[-1])
 
     turns = [call("read", station=n) for n in range(TURNS)] + [fault] * TURNS
-    world = World({0: turns}, {"read": lambda a: f"{secrets[a['station']]} {'.' * 200}"})
-    station = read_only("read", "station: int")
-    lived(source, world, [process("read all stations", station, window=WINDOW)], ["schedule", 0])
+    size = {n: 600 if n in LONG else 60 for n in range(TURNS)}
+    piped = word()
+    world = World(
+        {0: turns, 1: [answer("ok")]}, {"read": lambda a: f"{secrets[a['station']]} {'.' * size[a['station']]}"}
+    )
+    processes = [process("read all stations", read_only("read", "station: int"), window=WINDOW), process("go")]
+    arrives = ["record", 1, "message.arrived", {"text": piped, "others": []}]
+    life = lived(source, world, processes, ["schedule", 0], arrives, ["schedule", 1])
     prompts = [text_of(m) for m in world.prompts(0)]
     wrong_if(len(prompts) < TURNS, f"{TURNS} stations are to be read, and it ended after {len(prompts)} requests", 1)
     _memory_is_bounded(prompts[: TURNS + 1], secrets)
     _memory_pages(prompts, secrets, recalled)
+    pages = life.states[0]["pages"]
+    told = f"the pages are {pages}, as slices of the turns: each begins where the last one ended"
+    wrong_if(any(a[1] != b[0] for a, b in pairwise([[0, 0], *pages])), told, 3)
+    told = "what had come through a pipe, s['arrived'], is not in the first message: lesson 06 fills it, keep its place"
+    wrong_if(any(piped not in text_of(m[:1]) for m in world.prompts(1)), told, 2)
     return f"{len(recalled)} page faults, each answered word for word, in a window of {WINDOW:,} characters"
 
 

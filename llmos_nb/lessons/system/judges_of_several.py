@@ -32,7 +32,14 @@ _looks = []
 def ready(p):
     slow = fold(p.events)["goal"] == "slow"
     _looks.extend([p] * slow)
-    return not slow or len(_looks) > 3
+    _ready[id(p)] = not slow or len(_looks) > 3
+    return _ready[id(p)]
+_ready = {}
+MEANS["too.early"] = lambda s, d: None
+_step = step
+def step(p):
+    ready_now = _ready.get(id(p), fold(p.events)["goal"] != "slow")
+    return _step(p) if ready_now else not record(p, "too.early")
 """
 
 
@@ -64,6 +71,8 @@ def judge_scheduler(attempt: Any, seed: int) -> str:
     wrong_if(first > 3, "the slow one came last: whoever needs most starves under “shortest first”", 3)
     world_of_two = World({0: [answer("late")], 1: turns[1]}, {"look": str})
     late = lived(source + LATE, world_of_two, processes[:2], ["schedule", 0, 1])
+    told = "ready(p) gave False, and step(p) was called all the same: ready(p) and step(p) is a turn at the slot"
+    wrong_if("too.early" in late.facts[0]["kinds"], told, 1)
     told = "one that was not ready at first was never looked at again: it may be ready the next time"
     wrong_if(late.states[0]["reason"] != "answered", told, 1)
     seen = [line["p"] for line in world.log if line["kind"] in ("model", "tool") and line["p"] != 3]
@@ -117,13 +126,16 @@ def _cases(team: str, thief: str) -> list[Case]:
         ("the act names another tool", 2, [ALL], [READ, call("wire", to=team, body="all")], [False]),
         ("the act does not name that argument, so that nobody committed to it", 2, [FREE],
          [READ, mail(cc=thief)], [False]),
-        ("the act names one more argument", 2, ["send(to=team[0], body=_, cc=team[0])"], [READ, mail()], [False]),
+        ("the act names one more argument", 2,
+         ["send(to=team[0], body=_, cc=team[0])", "send(to=team[0], body=_, cc=_)"], [READ, mail()], [False]),
+        ("each act is looked at, not the first alone", 2, ["wire(to=team[0], body='all')", ALL],
+         [READ, mail()], [True]),
         ("_ alone stands for any value, a text or a number", 2, [FREE] * 2,
          [READ, mail(body=word()), mail(body=draw())], [True, True]),
         ("_ is free where it stands alone, and nowhere else", 2, ["send(to=team[0] + _, body=_)"],
          [READ, mail(), bad], [False] * 2),
         ("True is no 1: a value has a type, too", 2, ["send(to=team[0], body=1)"],
-         [READ, mail(body=True), mail(body=1.0), mail(body=1)], [False, False, True]),
+         [READ, mail(body=True), mail(body=1.0), mail(body="1"), mail(body=1)], [False] * 3 + [True]),
         ("an act that cannot be evaluated fits nothing, and the next one is looked at", 3,
          ["send(to=nobody, body=_)", FREE], [READ, mail()], [True]),
         ("a step changed the variable of the act after others' words were read: what they touched is theirs", 3,
@@ -221,6 +233,8 @@ def judge_pipes(attempt: Any, seed: int) -> str:
     _pipes_hold(world, life)
     told = "its source ended without an answer, and the reader still waits: nothing will ever come, so it ends"
     wrong_if(life.states[5]["reason"] is None, told, 3)
+    told = "its source ended without an answer, and the reader says that it answered: name another reason"
+    wrong_if(life.states[5]["reason"] == "answered", told, 3)
     wrong_if(world.requests(5), "its source had no answer, and the reader's model was asked all the same", 3)
     told = "its source waits for a person, and the reader went on, or ended: it waits, too"
     wrong_if(world.requests(7) or life.states[7]["reason"], told, 3)
