@@ -291,10 +291,10 @@ def said(run: ExportSource, level: int = 2) -> list[tuple[int, str]]:
             case ev.SignalReceived(signal="steer", by=by, text=str(text)):
                 found.append((event.n, f"**Said by {words(by.describe('the user'))}:**\n\n{harmless(text)}"))
             case ev.CallDecided(call=call, what="reject", by=by, why=str(why)) if by.is_person and why:
-                what = run.state.calls[call].name
-                found.append(
-                    (event.n, f"**{words(what)} refused by {words(by.describe('the user'))}:**\n\n{harmless(why)}")
-                )
+                made = run.state.calls[call]
+                what = title(made, run, quoted=True)[0] or words(made.name)
+                who = words(by.describe("the user"))
+                found.append((event.n, f"**Not run, refused by {who}: {what}**\n\n{harmless(why)}"))
             case ev.RunEnded(answer=text):
                 answered = [(event.n, text)] if text else []
             case ev.RunResumed():

@@ -269,13 +269,13 @@ def test_why_a_person_refused_a_call_stands_where_it_was_said_and_as_the_journal
     run = ProcessRun("Do it", tmp_path, "do")
     run.begin()
     run.step("a = 1", by="you")
-    run.step("b = 2", reject="Only *a* is wanted.")
+    run.step("# Set *b*, too\nb = 2", reject="Only *a* is wanted.")
     run.step("c = a + 1", by="you")
     run.end("Done.")
     cells = cells_of(path := export(run.source(), tmp_path / "out" / "x.ipynb"))
     [(at, said)] = [(i, source) for i, (role, source, _) in enumerate(cells) if role == "said"]
     first, second = (i for i, (role, *_) in enumerate(cells) if role == "step")
-    assert said == "**python refused by the user:**\n\nOnly *a* is wanted." and first < at < second
+    assert said == "**Not run, refused by the user: Set \\*b\\*, too**\n\nOnly *a* is wanted." and first < at < second
     book, paths = read(path), {run.process.pid: run.process.journal.path}
     assert compare(book, paths)[0] == []
     book["cells"][at]["source"] = said.replace("Only", "Not even")

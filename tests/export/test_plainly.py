@@ -1,15 +1,20 @@
 """Assertions as a person writes them: true of the value that they were made of, false of others, and without a helper."""
 
 import decimal
+from hashlib import sha256
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from llmos_nb.export.plainly import lines
+from llmos_nb.export.verify.values import agree
 from llmos_nb.heap.content import content
 
 FRAME = pd.DataFrame({"city": ["A", "B"], "n": [3, 4], "share": [1 / 3, 2 / 3]})
+MIXED = pd.DataFrame(
+    {"topic": [f"topic {n}" for n in range(20)], "rows": range(20), "share": [n / 7 for n in range(20)]}
+)
 # by what is asserted: the value, and others of which it must not hold
 VALUES = {
     "x == 42": (42, (41, "42", [42])),
@@ -24,6 +29,7 @@ VALUES = {
     "x.tolist() == [1, 2]": (np.array([1, 2]), (np.array([2, 1]),)),
     "list(x.items()) == [('a', 1), ('b', 2)]": (pd.Series({"a": 1, "b": 2}), (pd.Series({"b": 2, "a": 1}),)),
     "x['city'].tolist() == ['A', 'B']": (FRAME, (FRAME[::-1], FRAME.assign(share=0.5), FRAME.assign(more=1))),
+    f"x['topic'].tolist() == {MIXED['topic'].tolist()!r}": (MIXED, (MIXED[:19], MIXED.assign(rows=1), MIXED.assign(share=0.5), MIXED.assign(topic="a"))),
     "x.shape == (100, 1)": (pd.DataFrame({"n": range(100)}), (pd.DataFrame({"n": range(99)}),)),
     "len(x) == 1000": (list(range(1000)), ([1],)),
     "repr(x) == \"Decimal('1.50')\"": (decimal.Decimal("1.50"), (decimal.Decimal("1.5"),)),
@@ -75,3 +81,10 @@ def test_a_value_that_was_rounded_in_the_journal_is_asserted_within_that():
         exec(made, {"x": value * (1 + 1e-12)})
         with pytest.raises(AssertionError):
             exec(made, {"x": value * (1 + 1e-6)})
+
+
+def test_a_small_table_agrees_with_what_an_earlier_version_said_of_it_and_another_one_does_not():
+    now, other = content(MIXED[:5]), content(MIXED[:5].assign(rows=1))
+    hashed = sha256(len(now).to_bytes(8, "big") + now.encode()).hexdigest()[:16]
+    assert agree(now, f"DataFrame of 5: {hashed}") and not agree(other, f"DataFrame of 5: {hashed}")
+    assert agree(now, now) and not agree(other, now)

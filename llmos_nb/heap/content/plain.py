@@ -42,8 +42,8 @@ def _timed(fields: Any) -> tuple[Any, ...]:
 
 
 def _short(value: Any, words: str) -> str:
-    """Return words as they are where they are short, else type, size and hash."""
-    if len(words) <= 200:
+    """Return words as they are where they are short, or of pandas, whose are bounded; else type, size and hash."""
+    if len(words) <= 200 or type(value).__module__.partition(".")[0] == "pandas":
         return words
     size = f" of {len(value):,}" if hasattr(value, "__len__") else ""
     return f"{type(value).__name__}{size}: {_hashed(words.encode('utf-8', 'surrogatepass'))}"

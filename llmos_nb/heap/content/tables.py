@@ -91,8 +91,8 @@ def _described(value: Any, kind: str, parts: list[bytes]) -> str:
         return f"{kind} {shape} {named} {words}"
     if few and kind == "Series" and hasattr(value, "to_dict") and len(words := _words(value.to_dict())) <= 120:
         return f"{kind} {shape} {named} {words}: {_hashed(*parts)}"
-    small = kind == "DataFrame" and hasattr(value, "iloc") and 0 < len(value) <= 8 and value.size <= 30
-    if small and value.columns.is_unique and len(words := _words(value.to_dict("list"))) <= 400:
+    small = kind == "DataFrame" and hasattr(value, "iloc") and 0 < len(value) <= 20 and value.size <= 60
+    if small and value.columns.is_unique and len(words := _words(value.to_dict("list"))) <= 600:
         return f"{kind} {shape} {named} {words}: {_hashed(*parts)}"
     return f"{kind} {shape} {named}: {_hashed(*parts)}"
 
