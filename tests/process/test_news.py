@@ -63,6 +63,41 @@ async def test_a_steer_while_an_attempt_fails_is_in_the_next_one():
     assert said(one)[0] == ("user", "The user says: be quick") and one.answer == "Done."
 
 
+async def test_an_undo_during_an_answer_is_told_with_what_its_calls_have_made_since():
+    session = llmos.Session({})
+    again = {"calls": [call("python", code=c)["calls"][0] for c in ("x = 2", "y = 3")]}
+    model = Answering([python("x = 1"), again, DONE], None)
+    one = session.start("Make x.", model=model, approve="step", plan="none")
+    await one
+    one.approve("r1.0")
+    model.meanwhile = lambda: one.undo()
+    await one
+    one.approve("all")
+    await one
+    assert [role for role, _ in said(one)][2:6] == ["assistant", "tool", "tool", "user"]
+    assert said(one)[5][1] == (
+        "The user undid call r1.0 (x). The namespace was put back to how it was before it. "
+        "Since then changed: `x` (by r2.0), `y` (by r2.1)."
+    )
+    assert session.namespace["x"] == 2 and same_as_folded(one)
+
+
+async def test_an_undo_between_two_calls_tells_only_what_ran_behind_it():
+    session = llmos.Session({})
+    both = {"calls": [call("python", code=c)["calls"][0] for c in ("x = 1", "y = 3")]}
+    one = session.start("Make x.", model=ScriptedModel([both, DONE]), approve="step", plan="none")
+    await one
+    one.approve("r1.0")
+    await one
+    one.undo()
+    one.approve("r1.1")
+    await one
+    assert said(one)[3][1].endswith(
+        "(x). The namespace was put back to how it was before it. Since then changed: `y` (by r1.1)."
+    )
+    assert same_as_folded(one)
+
+
 class Cells:
     """An IPython of which only the end of cells is known."""
 

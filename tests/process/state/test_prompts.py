@@ -146,7 +146,7 @@ async def test_plan_without_steps_is_told_what_is_missing():
 GOLDEN = [
     ("steer", {"text": "use the median"}, "The user says: use the median"),
     ("undone", {"call": "r1.0", "names": " (x)", "rest": ""},
-     "The user undid call r1.0 (x). The namespace is as it was before it."),
+     "The user undid call r1.0 (x). The namespace was put back to how it was before it."),
     ("refused", {"verb": "rejected", "who": "the user", "why": ": too much"}, "Not run: rejected by the user: too much"),
     ("not_computed", {"errors": "{{x}}: no x"},
      "These expressions of your answer gave nothing: {{x}}: no x. The rest of it holds: give it again with these mended."),

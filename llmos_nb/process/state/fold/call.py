@@ -14,9 +14,10 @@ from llmos_nb.messages import Message, Part, canonical
 from llmos_nb.process.state import acts, notes
 from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.fold.heap import heap_decided
+from llmos_nb.process.state.news import flush_notes, note
 from llmos_nb.process.state.prompts import took_long
 from llmos_nb.process.state.rebuild import AGAIN, did, in_doubt
-from llmos_nb.process.state.state import CONTROL, State, flush_notes, note, say
+from llmos_nb.process.state.state import CONTROL, Note, State, say
 from llmos_nb.tools import Call, shown
 
 MADE_CHARS = 200  # of a result that a step's code got from a tool, in the state
@@ -199,7 +200,7 @@ def close(s: State, call: Call, status: str, e: Event, result: str) -> None:
     short = (s.calls[i] for i in turn.calls if not {"handle", "private"} & s.calls[i].facts.keys())
     whole = {c.id: c.result for c in short if _seen(s, c, most) != c.result}
     if s.context.filling:
-        s.notes.insert(0, s.context.own(say(s, "memory")))
+        s.notes.insert(0, Note(s.context.own(say(s, "memory"))))
     flush_notes(s, (turn.message, *results), turn.first, whole)
     if s.context.asks:
         s.context.asked = "now"
@@ -272,7 +273,7 @@ def _undone(s: State, b: ev.CallUndone | ev.CallRedone) -> None:
     _put_step(s, call)
     s.repeats.clear()
     if by != ev.MODEL:  # it knows, by the result of its call
-        note(s, _say_undone(s, call, undone, stays))
+        note(s, _say_undone(s, call, undone, stays), changes=True)
 
 
 def _compensated(s: State, call: Call, by: str) -> None:

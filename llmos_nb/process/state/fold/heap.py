@@ -5,7 +5,8 @@ from __future__ import annotations
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import REBUILD, HeapChanged, HeapRestored
 from llmos_nb.process.state import prompts
-from llmos_nb.process.state.state import State, note, say
+from llmos_nb.process.state.news import note
+from llmos_nb.process.state.state import State, say
 
 
 def fold_heap(s: State, e: Event) -> None:
