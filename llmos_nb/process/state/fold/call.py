@@ -13,6 +13,7 @@ from llmos_nb.journal import Event, events as ev
 from llmos_nb.messages import Message, Part, canonical
 from llmos_nb.process.state import acts, notes
 from llmos_nb.process.state.context import RECALL
+from llmos_nb.process.state.equal import folded
 from llmos_nb.process.state.fold.heap import heap_decided
 from llmos_nb.process.state.news import flush_notes, note
 from llmos_nb.process.state.prompts import took_long
@@ -198,7 +199,7 @@ def close(s: State, call: Call, status: str, e: Event, result: str) -> None:
     most = s.context.shown_bytes
     results = tuple(_result_message(s, s.calls[i], most) for i in turn.calls)
     short = (s.calls[i] for i in turn.calls if not {"handle", "private"} & s.calls[i].facts.keys())
-    whole = {c.id: c.result for c in short if _seen(s, c, most) != c.result}
+    whole = {c.id: c.result for c in short if _seen(s, c, most) != folded(s, c)}
     if s.context.filling:
         s.notes.insert(0, Note(s.context.own(say(s, "memory"))))
     flush_notes(s, (turn.message, *results), turn.first, whole)
@@ -236,7 +237,11 @@ def _seen(s: State, call: Call, most: int) -> str:
         return _say_handle(s, call)
     if "private" in call.facts:
         return str(call.facts["private"])
-    return call.result if call.name == RECALL else shown(call.id, call.result, call.size, most)
+    if call.name == RECALL:
+        return call.result
+    text = folded(s, call)
+    size = call.size if call.size > len(call.result.encode()) else 0
+    return shown(call.id, text, size, most)
 
 
 def _resolved(s: State, e: Event, b: ev.CallResolved) -> None:
