@@ -9,7 +9,7 @@ it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -26,6 +26,20 @@ ACTS = {
     "type": "array", "maxItems": MAX_ACTS, "items": {"type": "string", "maxLength": ACT_CHARS},
     "description": "What the step will do outside, an expression each; [] for nothing",
 }  # fmt: skip
+
+
+def in_wire_form(
+    tools: Sequence[Tool], planned: bool, commits: bool, own: Mapping[str, str]
+) -> tuple[dict[str, Any], ...]:
+    """Return tools in wire form; what the argument `step` is for is said once, by `plan`."""
+    known = (t.wire if t.name in CONTROL or not planned else t.wire_with(SERVES) for t in tools)
+    said = (committing(t) if commits and t.name == "plan" else w for t, w in zip(tools, known, strict=True))
+    return tuple(reworded(w, own) for w in said) if own else tuple(said)  # few have own words
+
+
+def may_commit(tools: Iterable[Tool]) -> bool:
+    """Return whether there is a tool of the user's that is declared and acts outward: a plan may commit to its acts."""
+    return any(t.outward and t.declared and t.handed_over for t in tools)
 
 
 def committing(plan: Tool) -> dict[str, Any]:
