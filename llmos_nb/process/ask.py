@@ -59,7 +59,7 @@ def evict(run: Run, command: Evict) -> None:
 
 def _variables(run: Run) -> dict[str, str]:
     """Return the type by name of each variable that surviving steps made."""
-    names = dict.fromkeys(n for c in run.state.surviving for n in (*c.results, *c.changes.rebound))
+    names = dict.fromkeys(n for c in run.state.surviving for n in (*c.results, *c.rebound))
     space = run.namespace or {}
     return {n: type(space[n]).__name__ for n in names if n in space}
 

@@ -6,6 +6,7 @@ from .call import (
     CLOSED as CLOSED,
     HANDLE as HANDLE,
     NAME_CHANGES as NAME_CHANGES,
+    PASSED as PASSED,
     Call as Call,
     Turn as Turn,
 )

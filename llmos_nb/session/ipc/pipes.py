@@ -168,7 +168,7 @@ def _has(run: Run, source: ProcessLike, names: Sequence[str]) -> str:
 def left(s: State, namespace: Any) -> list[str]:
     """Name what a process left for the next: what it declared, else what its standing steps made."""
     declared = [n for n, _ in s.outputs]
-    made = [n for c in s.surviving for n in (*c.results, *c.changes.rebound)]
+    made = [n for c in s.surviving for n in (*c.results, *c.rebound)]
     return [n for n in declared or dict.fromkeys(made) if n in namespace and not n.startswith("_")][:NAMED]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from llmos_nb.journal import Event, events as ev
 from llmos_nb.messages import Message, Part, canonical
+from llmos_nb.policy.code import loop_variables
 from llmos_nb.process.state import acts, notes
 from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.equal import folded
@@ -19,7 +20,7 @@ from llmos_nb.process.state.news import flush_notes, note
 from llmos_nb.process.state.prompts import took_long
 from llmos_nb.process.state.rebuild import AGAIN, did, in_doubt
 from llmos_nb.process.state.state import CONTROL, Note, State, say
-from llmos_nb.tools import Call, shown
+from llmos_nb.tools import PASSED, Call, shown
 
 MADE_CHARS = 200  # of a result that a step's code got from a tool, in the state
 LONG_S = 300.0  # a decision that took longer is told
@@ -260,12 +261,23 @@ def _resolved(s: State, e: Event, b: ev.CallResolved) -> None:
 
 def _names(s: State, b: ev.NamesChanged) -> None:
     if b.call in s.calls:
-        s.calls[b.call].changes = b.changes
+        call = s.calls[b.call]
+        call.changes = b.changes
+        call.facts |= {PASSED: passed} if (passed := _only_passed(s, call)) else {}
     s.versions.update(b.changes.names)
     for name in b.changes.names:
         s.lost.pop(name, None)
     if b.changes.names:
         s.repeats.clear()
+
+
+def _only_passed(s: State, call: Call) -> list[str]:
+    """Return the names that its loops bound anew, and that nothing but loops had made: they are nobody's result."""
+    again = loop_variables(call.code).intersection(call.changes.rebound) if call.changes.rebound else ()
+    if not again:
+        return []
+    kept = {n for c in s.calls.values() if c is not call for n in (*c.results, *c.rebound)}
+    return sorted(n for n in again - kept if any(n in c.changes.created for c in s.calls.values()))
 
 
 def _undone(s: State, b: ev.CallUndone | ev.CallRedone) -> None:
@@ -373,7 +385,7 @@ def _say_handle(s: State, call: Call) -> str:
 
 def _say_undone(s: State, call: Call, back: bool, stays: Iterable[str] = ()) -> str:
     """Say that a call's effects were taken back or put in again, and what could not be."""
-    names = sorted(set(call.changes.names))
+    names = sorted(set(call.changed))
     what = f" ({', '.join(names)})" if names else ""
     rest = f", except for {', '.join(stays)}" if stays else ""
     return say(s, "undone" if back else "redone", call=call.id, names=what, rest=rest)
