@@ -5,6 +5,7 @@ from . import (
     compute as compute,
     decisions as decisions,
     finish as finish,
+    images as images,
     inputs as inputs,
     preview as preview,
     recall as recall,

@@ -18,7 +18,7 @@ from llmos_nb.messages import GAP, Request, Response, Usage
 from llmos_nb.models import cost, place_of
 from llmos_nb.policy import labels
 from llmos_nb.policy.secrets import Stream, vault
-from llmos_nb.process import briefing, fields, serving
+from llmos_nb.process import fields, images, serving
 from llmos_nb.process.gate import conflicts, servers as gate_tools
 from llmos_nb.process.run import Run
 from llmos_nb.process.scheduling.resource import Wait, endpoint, waiting
@@ -117,8 +117,8 @@ def build(run: Run) -> tuple[Request, int]:
     context = run.state.context
     messages = context.messages()
     if context.pictured:
-        messages = briefing.prompt(messages, run.model.traits.images)
-        size = briefing.weight(messages) + len(encoded)
+        messages = images.prompt(messages, run.model.traits.images, run.state.text("drew"))
+        size = images.weight(messages) + len(encoded)
     else:  # nothing is looked at message by message: a prompt is put together for every step
         size = context.size + len(encoded)
     request = vault.request(Request(messages, tools, encoded, max_tokens=_room(run, size)))

@@ -9,7 +9,6 @@ import math
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
-from string import Template
 from typing import Any
 
 from llmos_nb.journal.events import NO_ONE, YOU, Decider, Parent, Reason
@@ -18,7 +17,7 @@ from llmos_nb.policy import Budget, Mode, Rule
 from llmos_nb.process.state.acts import Commitment
 from llmos_nb.process.state.context import Context
 from llmos_nb.process.state.plan import Plan, Step
-from llmos_nb.process.state.texts import TEXTS
+from llmos_nb.process.state.texts import TEXTS, filled
 from llmos_nb.tools import CLOSED, Call, Turn
 
 CONTROL = ("plan", "final_answer")
@@ -270,6 +269,10 @@ class State:
     awaited: dict[str, dict[str, Any]] = field(default_factory=dict)
     piped: list[dict[str, Any]] = field(default_factory=list)
 
+    def text(self, name: str) -> str:
+        """Return a text for the model by its name, in the words of the process, as it is before it is filled in."""
+        return self.prompts.get(name) or TEXTS[name]
+
     @property
     def open_calls(self) -> list[Call]:
         """Calls of the present turn that are not closed, in order."""
@@ -387,4 +390,4 @@ def _plain_keys(value: Any) -> Any:
 
 def say(s: State, text: str, /, **values: object) -> str:
     """Return a text for the model by its name, in the words of the process, with what is filled in."""
-    return Template(s.prompts.get(text) or TEXTS[text]).substitute(values)
+    return filled(s.text(text), **values)
