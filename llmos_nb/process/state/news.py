@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from llmos_nb.messages import Message
+from llmos_nb.process.state.prompts import changed_by
 from llmos_nb.process.state.state import Note, State, say
 from llmos_nb.tools import CLOSED, Call
 
@@ -48,5 +49,5 @@ def flush_notes(
 def _as_it_is_now(s: State, said: Note, calls: Iterable[Call]) -> str:
     """Return the words of a note, with what calls changed after that of which it tells."""
     since = () if said.closed is None else [c for c in calls if c.id not in said.closed and c.status != "undone"]
-    names = ", ".join(f"`{n}` (by {by})" for n, by in {n: c.id for c in since for n in c.changed}.items())
+    names = changed_by(s, {n: c.id for c in since for n in c.changed})
     return said.text + (say(s, "changed_since", names=names) if names else "")

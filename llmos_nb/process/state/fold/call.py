@@ -20,7 +20,7 @@ from llmos_nb.process.state.news import flush_notes, note
 from llmos_nb.process.state.prompts import took_long
 from llmos_nb.process.state.rebuild import AGAIN, did, in_doubt
 from llmos_nb.process.state.state import CONTROL, Note, State, say
-from llmos_nb.tools import PASSED, Call, shown
+from llmos_nb.tools import PASSED, SHOWN, Call, shown
 
 MADE_CHARS = 200  # of a result that a step's code got from a tool, in the state
 LONG_S = 300.0  # a decision that took longer is told
@@ -242,7 +242,7 @@ def _seen(s: State, call: Call, most: int) -> str:
         return call.result
     text = folded(s, call)
     size = call.size if call.size > len(call.result.encode()) else 0
-    return shown(call.id, text, size, most)
+    return shown(call.id, text, size, most, s.text("shortened"))
 
 
 def _resolved(s: State, e: Event, b: ev.CallResolved) -> None:
@@ -354,7 +354,7 @@ def _say_refused(s: State, what: str, by: ev.Decider, why: str) -> str:
         return say(s, "not_run", why=why)
     if by.to_mend:
         return say(s, "error", text=why)
-    verb = "skipped" if what == "skip" else "rejected"
+    verb = say(s, "skipped" if what == "skip" else "rejected")
     return say(s, "refused", verb=verb, who=by.describe("the user"), why=f": {why}" if why else ".")
 
 
@@ -368,11 +368,11 @@ def _say_result(s: State, call: Call, text: str) -> str:
 
 def _say_edited(s: State, call: Call) -> str:
     """Say that a call is not what the model proposed, why, and what ran."""
-    editor = "The approver" if "edited_by" in call.facts else "The user"
+    editor = say(s, "the_approver" if "edited_by" in call.facts else "the_user")
     given = call.arguments if isinstance(call.arguments, dict) else {}
     ran = str(given["code"]) if list(given) == ["code"] else canonical(given)
-    why = f" Reason: {said}" if (said := call.facts.get("edit_why")) else ""
-    return say(s, "edited", who=editor, why=why, code=shown(call.id, ran))
+    why = say(s, "edited_why", why=said) if (said := call.facts.get("edit_why")) else ""
+    return say(s, "edited", who=editor, why=why, code=shown(call.id, ran, 0, SHOWN, s.text("shortened")))
 
 
 def _say_handle(s: State, call: Call) -> str:

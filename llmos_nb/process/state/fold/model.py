@@ -45,10 +45,9 @@ def _paged(s: State, b: ev.ContextPaged) -> None:
         context.evict(b.groups, b.stay, b.label)
         return
     s.noted = notes.noted(s, gone) or s.noted
-    context.said += notes.said(s, gone)
-    known = [*notes.known(s, b.variables), *([f"What you noted: {s.noted}"] if s.noted else [])]
+    notes.take_words(s, gone)
     asked = context.asked == "answered"
-    context.evict(b.groups, b.stay, b.label, notes.of_page(s, gone), "\n".join(known))
+    context.evict(b.groups, b.stay, b.label, notes.of_page(s, gone), "\n".join(notes.known(s, b.variables)))
     if not asked:  # there was no room for it before
         notes.ask(s)
 
