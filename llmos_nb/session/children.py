@@ -164,14 +164,21 @@ def _share(s: State, budget: str | Budget | None) -> Budget:
     found: dict[str, float] = {}
     for unit in budgets.UNITS:
         left, wanted = s.left(unit), asked.get(unit)
-        whole = unit == "s" or math.isinf(left)
-        part = left if whole else left / SHARE if unit == "$" else max(left // SHARE, 1)
         if left <= 0 or (wanted is not None and wanted > left):
             asks = budgets.show(unit, wanted or 1)
             raise UsageError(f"budget {asks}: process {s.pid} has {budgets.show(unit, max(left, 0))} left")
-        if not math.isinf(amount := part if wanted is None else wanted):
+        if not math.isinf(amount := _part(unit, left) if wanted is None else wanted):
             found[unit] = amount
     return Budget(found)
+
+
+def _part(unit: str, left: float) -> float:
+    """Return the share of one unit: of counts and money a part, of time all, in whole seconds."""
+    if math.isinf(left):
+        return left
+    if unit == "s":
+        return math.floor(left) or left
+    return left / SHARE if unit == "$" else max(left // SHARE, 1)
 
 
 def _reserve(parent: ProcessLike, pid: int, amounts: Budget, call: str, moved: list[ev.ActData]) -> None:
