@@ -8,7 +8,16 @@ from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.journal import Event
-from llmos_nb.journal.events import YOU, QuestionAnswered, QuestionAsked
+from llmos_nb.journal.events import (
+    YOU,
+    CallFinished,
+    Changes,
+    HeapRestored,
+    ModelResponded,
+    NamesChanged,
+    QuestionAnswered,
+    QuestionAsked,
+)
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process.state.state import State
 
@@ -201,6 +210,17 @@ def test_an_answer_that_took_long_is_told(seconds, told):
     asked = QuestionAsked(question="r9.0", about="question", text="Which year?", title="a question")
     found = folded(asked, QuestionAnswered(question="r9.0", text="2024", by=YOU), seconds=seconds)
     assert len(found) == len(told) and all(t in f for t, f in zip(told, found, strict=True))
+
+
+def test_variables_that_are_gone_are_told_with_what_the_calls_of_the_turn_have_made_since():
+    turn = ModelResponded(
+        request=1, text="", finish="stop", usage={}, calls=[{"name": "python", "arguments": {"code": "x = 1"}}]
+    )
+    made = Changes(created=["x"], rebound=[], mutated=[], deleted=[], digests={})
+    ended = CallFinished(call="r1.0", ok=True, result="", size=0)
+    gone = HeapRestored(stored=[], rerun=[], missing={"x": "r0.0"}, differs=["x"])
+    *_, told = folded(turn, gone, NamesChanged(call="r1.0", changes=made), ended, seconds=1)
+    assert told.endswith("These are not as you saw them: x. Since then changed: `x` (by r1.0).")
 
 
 async def test_a_rejected_step_of_the_plan_carries_its_reason():

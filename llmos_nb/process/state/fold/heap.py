@@ -24,7 +24,7 @@ def fold_heap(s: State, e: Event) -> None:
         note(s, say(s, "run_again", who=b.by.describe("the user"), calls=", ".join(b.rerun)))
     told = {} if b.asks else new
     if told or b.differs:
-        note(s, prompts.names_gone(s, told, b.differs))
+        note(s, prompts.names_gone(s, told, b.differs), changes=True)
 
 
 def _ran_again(s: State, b: HeapRestored) -> None:
@@ -40,4 +40,4 @@ def heap_decided(s: State, again: bool) -> None:
     if again:
         s.again = list(dict.fromkeys(s.lost.values()))
     else:
-        note(s, prompts.names_gone(s, s.lost, ()))
+        note(s, prompts.names_gone(s, s.lost, ()), changes=True)
