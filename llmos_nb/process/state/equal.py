@@ -18,6 +18,8 @@ _BLOCK = re.compile(r"^((?:[^\S\n]*\S.*\n){1,6}?)\1{3,}", re.MULTILINE)
 def folded(s: State, call: Call) -> str:
     """Return a result in which each line that went to stderr stands once, and an equal block under another, too."""
     text, pieces = call.result, call.facts.get("outputs") or []
+    if len(lines := text.splitlines()) == len(set(lines)):  # mostly there is nothing to look for
+        return text
     if any(kind == STDERR for kind, *_ in pieces):
         text = "".join(_once(s, list(_lines(text, pieces))))
     return _BLOCK.sub(lambda m: _one(s, m), text)
