@@ -1,4 +1,4 @@
-"""What a process says to its model: the texts of ``prompts.toml``, put together; those on a call, in `fold.call`."""
+"""What a process says to its model: the texts of ``prompts.toml``, put together; those on a call, in `fold.told`."""
 
 from __future__ import annotations
 

@@ -69,6 +69,13 @@ async def test_what_is_long_or_stands_again_and_again_is_told_in_own_words():
     assert "head and tail" not in text
 
 
+async def test_recall_answers_in_own_words():
+    asked = [{}, {"page": 7}, {"query": "nowhere"}, {"query": "needle"}]
+    text = await told(python("print('y ' * 30_000 + 'needle' + ' z' * 30)"), *(call("recall", **a) for a in asked))
+    has(text, "recall_what <recall_none>", "recall_no_page", "recall_nothing", "recall_whole")
+    assert "in full" not in text and "there is no page" not in text
+
+
 async def test_a_plan_with_what_it_expects_is_told_in_own_words():
     plan = call("plan", steps=[{"title": "Add", "expect": "x == 4"}, {"title": "Say"}])
     text = await told(plan, call("python", code="x = 5", step="1"), call("python", code="x = 4", step="1"))
