@@ -235,7 +235,7 @@ def did(call: Call) -> str:
     imports = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)] if tree is not None else []
     brought = {name for node in imports for name in bound_by(node)}
     made = [name for name in call.results if name not in brought]
-    done = {"makes": made, "changes": [*changes.rebound, *changes.mutated], "deletes": changes.deleted}
+    done = {"makes": made, "changes": [*call.rebound, *changes.mutated], "deletes": changes.deleted}
     told = ", ".join(f"{verb} {_few([f'`{n}`' for n in names], _NAMED)}" for verb, names in done.items() if names)
     return f"{told[:1].upper()}{told[1:]}"
 

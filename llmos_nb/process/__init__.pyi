@@ -5,6 +5,7 @@ from . import (
     compute as compute,
     decisions as decisions,
     finish as finish,
+    images as images,
     inputs as inputs,
     preview as preview,
     recall as recall,
@@ -17,7 +18,7 @@ from .finish import check_key as check_key, holds as holds
 from .recall import recall_tool as recall_tool
 from .recover import is_warm as is_warm, settle_unfinished as settle_unfinished, unfinished as unfinished
 from .restore import rebuild as rebuild
-from .run import Run as Run, in_wire_form as in_wire_form, may_commit as may_commit, open_journal as open_journal
+from .run import Run as Run, open_journal as open_journal
 from .state.decide import decide as decide
 from .state.fold.fold import fold as fold
 from .state.state import State as State

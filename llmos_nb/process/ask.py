@@ -18,7 +18,7 @@ from llmos_nb.messages import GAP, Request, Response, Usage
 from llmos_nb.models import cost, place_of
 from llmos_nb.policy import labels
 from llmos_nb.policy.secrets import Stream, vault
-from llmos_nb.process import briefing, fields, serving
+from llmos_nb.process import fields, images, serving
 from llmos_nb.process.gate import conflicts, servers as gate_tools
 from llmos_nb.process.run import Run
 from llmos_nb.process.scheduling.resource import Wait, endpoint, waiting
@@ -59,7 +59,7 @@ def evict(run: Run, command: Evict) -> None:
 
 def _variables(run: Run) -> dict[str, str]:
     """Return the type by name of each variable that surviving steps made."""
-    names = dict.fromkeys(n for c in run.state.surviving for n in (*c.results, *c.changes.rebound))
+    names = dict.fromkeys(n for c in run.state.surviving for n in (*c.results, *c.rebound))
     space = run.namespace or {}
     return {n: type(space[n]).__name__ for n in names if n in space}
 
@@ -117,8 +117,8 @@ def build(run: Run) -> tuple[Request, int]:
     context = run.state.context
     messages = context.messages()
     if context.pictured:
-        messages = briefing.prompt(messages, run.model.traits.images)
-        size = briefing.weight(messages) + len(encoded)
+        messages = images.prompt(messages, run.model.traits.images, run.state.text("drew"))
+        size = images.weight(messages) + len(encoded)
     else:  # nothing is looked at message by message: a prompt is put together for every step
         size = context.size + len(encoded)
     request = vault.request(Request(messages, tools, encoded, max_tokens=_room(run, size)))

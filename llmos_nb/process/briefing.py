@@ -6,12 +6,10 @@ import ast
 import builtins
 import keyword
 import re
-import struct
 import weakref
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
-from functools import lru_cache
 from hashlib import sha256
 from importlib import import_module
 from importlib.util import find_spec
@@ -22,7 +20,9 @@ from typing import Any
 from llmos_nb.errors import UsageError, nearest
 from llmos_nb.messages import Message, Part
 from llmos_nb.models import Traits
+from llmos_nb.process.images import attached
 from llmos_nb.process.state import prompts
+from llmos_nb.process.state.texts import TEXTS, filled
 from llmos_nb.tools.devices.namespace import card, visible
 
 LARGEST = 256 << 20
@@ -103,9 +103,10 @@ def restore(recorded: Iterable[Mapping[str, str]], namespace: dict[str, Any] | N
             _bind(one["name"], frame, namespace)
 
 
-def attached_words(goal: str) -> list[str]:
-    """Say which variable each attached table is, for the model."""
-    return [f"{file} is the variable `{name}`" for name, file in tables(goal).items()]
+def attached_words(goal: str, own: Mapping[str, str] = {}) -> list[str]:
+    """Say which variable each attached table is, for the model; `own` are texts in the place of ours."""
+    words = own.get("attached_table") or TEXTS["attached_table"]
+    return [filled(words, file=file, name=name) for name, file in tables(goal).items()]
 
 
 def _ours(name: str, namespace: Mapping[str, Any]) -> bool:
@@ -163,93 +164,6 @@ _READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "parquet": ("duckdb", _parquet),
     "xlsx": ("openpyxl", _pandas("read_excel")),
 }
-
-MOST, LEAVING = 8, 4
-TOKENS = 1_000  # about what one image costs; endpoints differ
-_PARTS, _ENCODED = attrgetter("parts"), attrgetter("encoded")
-LARGEST_IMAGE = 4 << 20
-_KINDS = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF8", "image/gif"), (b"RIFF", "image/webp"),
-)  # fmt: skip
-
-
-def prompt(messages: Sequence[Message], takes_images: bool) -> tuple[Message, ...]:
-    """Return the messages as a model gets them.
-
-    Parameters
-    ----------
-    messages : sequence of Message
-        As the state has them: images stand in the results that made them.
-    takes_images : bool
-        Of the model.
-    """
-    if not any(map(_PARTS, messages)):
-        return tuple(messages)
-    if not takes_images:
-        return tuple(replace(m, parts=_others(m)) if _images(m) and m.role != "tool" else m for m in messages)
-    total = sum(len(_images(m)) for m in messages)
-    out, waiting, leave = list[Message](), list[tuple[str, Part]](), _leaving(total)
-    for m in messages:
-        if m.role != "tool" and waiting:
-            out.append(_following(tuple(waiting)))
-            waiting = []
-        out.append(m)
-        for part in _images(m) if m.role == "tool" else ():
-            leave -= 1
-            if leave < 0:
-                waiting.append((m.call, part))
-    return tuple(out + ([_following(tuple(waiting))] if waiting else []))
-
-
-def weight(messages: Sequence[Message]) -> int:
-    """Return the bytes of messages, where an image counts as the text that costs as much."""
-    images = [p for m in filter(_PARTS, messages) if m.role == "user" for p in _images(m)]
-    more = sum(TOKENS * 4 - (len(p.data) + 2) // 3 * 4 for p in images)
-    return sum(map(len, map(_ENCODED, messages))) + len(messages) + more
-
-
-def _images(message: Message) -> list[Part]:
-    return [p for p in message.parts if p.kind == "image" and p.data]
-
-
-def _others(message: Message) -> tuple[Part, ...]:
-    return tuple(p for p in message.parts if p.kind != "image")
-
-
-def _leaving(total: int) -> int:
-    """Return how many of the oldest images are not sent."""
-    over = max(total - MOST, 0)
-    return -(-over // LEAVING) * LEAVING
-
-
-@lru_cache(maxsize=64)
-def _following(images: tuple[tuple[str, Part], ...]) -> Message:
-    """Make the message that shows what calls drew; the same images give the same object, encoded once."""
-    calls = ", ".join(dict.fromkeys(call for call, _ in images))
-    return Message("user", f"What {calls} drew:", parts=tuple(part for _, part in images))
-
-
-def attached(name: str) -> Part:
-    """Read an image that a goal names, as in ``!`chart.png```.
-
-    Raises
-    ------
-    UsageError
-        There is no such file, it is no image, or it is too large.
-    """
-    try:
-        data = Path(name).expanduser().read_bytes()
-    except OSError as error:
-        raise UsageError(f"!`{name}`: cannot be read ({error.strerror or error})") from None
-    mime = next((mime for start, mime in _KINDS if data.startswith(start)), "")
-    if not mime:
-        raise UsageError(f"!`{name}`: not a PNG, JPEG, GIF or WebP image; name the file of one")
-    if len(data) > LARGEST_IMAGE:
-        raise UsageError(f"!`{name}`: {len(data):,} bytes; at most {LARGEST_IMAGE:,} are sent, so save it smaller")
-    size = f", {' × '.join(map(str, struct.unpack('>II', data[16:24])))} pixels" if mime == "image/png" else ""
-    return Part("image", f"{name}: {mime.removeprefix('image/')} image{size}, {len(data):,} bytes", mime, data)
-
 
 _NAME = re.compile(r"(?<![&!`])`([A-Za-z_]\w*)`")
 _FUNCTION = re.compile(r"&`([A-Za-z_]\w*)`")
@@ -370,14 +284,15 @@ def head(
     how = (show_values or traits.sees_values, not traits.prefix, private)
     shown = str(card(shown_names(goal, namespace, patterns), namespace, *how)) if namespace is not None else ""
     images = with_attachments(goal)
-    note = "Attached" if traits.images else "Attached, but you cannot see images"
-    said = [f"{note}: {'; '.join(p.text for p in images)}"] if images else []
-    said += [f"Attached: {'; '.join(found)}"] if (found := attached_words(goal)) else []
+    texts = {**TEXTS, **own}
+    note = texts["attached" if traits.images else "attached_unseen"]
+    said = [filled(note, what="; ".join(p.text for p in images))] if images else []
+    said += [filled(texts["attached"], what="; ".join(found))] if (found := attached_words(goal, own)) else []
     goal = "\n\n".join([goal.strip(), *said])
     if traits.prefix:
         asked = f"Variables:\n{shown}\nQuestion: {goal.strip()}" if shown else f"Question: {goal.strip()}"
         return (*traits.prefix, Message("user", asked))
-    text = goal.strip() + (f"\n\nVariables:\n{shown}" if shown else "")
+    text = goal.strip() + (f"\n\n{filled(texts['variables'], card=shown)}" if shown else "")
     system = prompts.system(own, namespace is not None, apart)
     return (Message("system", system), Message("user", text, parts=images))
 

@@ -14,6 +14,7 @@ from llmos_nb.errors import UsageError
 from llmos_nb.journal.events import PLAN, CheckFinished, RunEnded, RunPaused, StepIntegrated
 from llmos_nb.process import compute
 from llmos_nb.process.run import Run
+from llmos_nb.process.state import prompts
 from llmos_nb.process.state.decide import Check, End, Integrate, Pause
 from llmos_nb.tools import Call, CallContext, Stopped, bounded, current_call
 from llmos_nb.tools.devices.python import interruptible
@@ -189,7 +190,7 @@ def _integrate(run: Run, command: Integrate, compared: str = "", found: tuple[bo
     if met and compared:
         met, why = found
         if not met:
-            detail = f"Step {command.step} expected `{compared}` ({why}). Try it again or plan anew."
+            detail = prompts.step_expected(run.state, command.step, compared, why)
     seen = evidence(calls)
     run.append(
         StepIntegrated(

@@ -10,6 +10,7 @@ from llmos_nb.messages import ToolResult
 from llmos_nb.policy import Label, labels
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.context import RECALL, Context
+from llmos_nb.process.state.state import State, say
 from llmos_nb.tools import CallContext, Tool
 
 LARGEST_PART = 24_576  # bytes of a page in one result
@@ -35,7 +36,7 @@ def connect(run: Run, elsewhere: Elsewhere) -> None:
     """Return `recall` the memory of its process; `elsewhere` looks in the memory of its home, too."""
 
     async def runner(arguments: Mapping[str, Any], _: CallContext) -> ToolResult:
-        found = recalled(run.state.context, arguments)
+        found = recalled(run.state, arguments)
         query = str(arguments.get("query") or "").strip()
         if not (arguments.get("everywhere") and query):
             return found
@@ -45,13 +46,13 @@ def connect(run: Run, elsewhere: Elsewhere) -> None:
     run.tools[RECALL] = replace(run.tools[RECALL], runner=runner)
 
 
-def recalled(context: Context, arguments: Mapping[str, Any]) -> ToolResult:
+def recalled(s: State, arguments: Mapping[str, Any]) -> ToolResult:
     """Recall from the pages of a process.
 
     Parameters
     ----------
-    context : Context
-        Its memory.
+    s : State
+        The process, with its memory.
     arguments : mapping
         ``page`` (0 lists all pages) with ``part``, or ``query``.
 
@@ -62,34 +63,36 @@ def recalled(context: Context, arguments: Mapping[str, Any]) -> ToolResult:
     """
     page, query = arguments.get("page"), str(arguments.get("query") or "").strip()
     if query:
-        return _found(context, query)
+        return _found(s, query)
     if page is None:
-        return ToolResult(False, f"recall: give a page or words to look for; {_there(context)}", "BadArguments")
-    if not 0 <= page <= len(context.pages):
-        return ToolResult(False, f"recall: page {page} is not there; {_there(context)}", "UnknownPage")
-    return _page(context, page, arguments.get("part") or 1)
+        return ToolResult(False, say(s, "recall_what", there=_there(s)), "BadArguments")
+    if not 0 <= page <= len(s.context.pages):
+        return ToolResult(False, say(s, "recall_no_page", page=page, there=_there(s)), "UnknownPage")
+    return _page(s, page, arguments.get("part") or 1)
 
 
-def _there(context: Context) -> str:
+def _there(s: State) -> str:
     """Say what pages there are."""
-    count = len(context.pages)
-    return f"there are pages 1 to {count}" if count > 1 else "there is page 1" if count else "there is no page yet"
+    count = len(s.context.pages)
+    return say(s, "recall_pages", count=count) if count > 1 else say(s, "recall_one_page" if count else "recall_none")
 
 
-def _page(context: Context, page: int, part: int) -> ToolResult:
+def _page(s: State, page: int, part: int) -> ToolResult:
     """Return a page, in parts where it would fill more than half of the window."""
+    context = s.context
     found = parts(context.page(page), min(context.max_bytes // 2, LARGEST_PART))
     if not 1 <= part <= len(found):
-        return ToolResult(False, f"recall: page {page} has parts 1 to {len(found)}, not {part}", "UnknownPage")
-    more = f"[part {part} of {len(found)}; recall(page={page}, part={part + 1}) goes on]\n" if part < len(found) else ""
+        return ToolResult(False, say(s, "recall_no_part", page=page, count=len(found), part=part), "UnknownPage")
+    last = part == len(found)
+    more = "" if last else say(s, "recall_more", part=part, count=len(found), page=page, next=part + 1) + "\n"
     return _labelled(more + found[part - 1], context, [page] if page else [])
 
 
-def _found(context: Context, query: str) -> ToolResult:
-    found = context.search(query)
-    texts = [(f"page {page}: " if page else "in full: ") + text for page, text in found]
-    nothing = f"nothing fits {query!r:.60}; {_there(context)}"
-    return _labelled("\n\n".join(texts) or nothing, context, [page for page, _ in found if page])
+def _found(s: State, query: str) -> ToolResult:
+    found = s.context.search(query)
+    texts = [(say(s, "recall_at", page=page) if page else say(s, "recall_whole")) + text for page, text in found]
+    nothing = say(s, "recall_nothing", query=f"{query!r:.60}", there=_there(s))
+    return _labelled("\n\n".join(texts) or nothing, s.context, [page for page, _ in found if page])
 
 
 def _labelled(text: str, context: Context, pages: list[int]) -> ToolResult:

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -24,7 +24,7 @@ from llmos_nb.process.scheduling.resource import NamespaceLock, Sight, Wait
 from llmos_nb.process.state.context import RECALL
 from llmos_nb.process.state.decide import Command
 from llmos_nb.process.state.fold.fold import apply, follows
-from llmos_nb.process.state.state import CONTROL, SERVES, State
+from llmos_nb.process.state.state import State
 from llmos_nb.process.values import Values
 from llmos_nb.tools import Tool, reentry
 
@@ -47,20 +47,6 @@ def open_journal(path: str | os.PathLike[str]) -> Journal:
         The file cannot be read, or its chain is broken.
     """
     return Journal(path, scrub=vault.safe, guard=reentry.Guard())
-
-
-def in_wire_form(
-    tools: Sequence[Tool], planned: bool, commits: bool, own: Mapping[str, str]
-) -> tuple[dict[str, Any], ...]:
-    """Return tools in wire form; what the argument `step` is for is said once, by `plan`."""
-    known = (t.wire if t.name in CONTROL or not planned else t.wire_with(SERVES) for t in tools)
-    said = (serving.committing(t) if commits and t.name == "plan" else w for t, w in zip(tools, known, strict=True))
-    return tuple(serving.reworded(w, own) for w in said) if own else tuple(said)  # few have own words
-
-
-def may_commit(tools: Iterable[Tool]) -> bool:
-    """Return whether there is a tool of the user's that is declared and acts outward: a plan may commit to its acts."""
-    return any(t.outward and t.declared and t.handed_over for t in tools)
 
 
 class Visit(Protocol):
@@ -367,16 +353,21 @@ class Run:
     @property
     def commits(self) -> bool:
         """Whether its plan may commit to acts: it has a tool of the user's that is declared and acts outward."""
-        return self.state.mode != "never" and may_commit(self.tools.values())
+        return self.state.mode != "never" and serving.may_commit(self.tools.values())
 
     def wire(self) -> tuple[tuple[dict[str, Any], ...], bytes]:
-        """Return the tools in wire form and as bytes; `recall` joins when there is something to recall."""
+        """Return the tools in wire form and as bytes.
+
+        In a notebook they are the same from the first request on, so that a provider finds all of the prompt in its
+        cache; elsewhere, and in a small window, `recall` joins when there is something to recall: by its size a run
+        of ten steps there would cost a fifth more.
+        """
         s = self.state
-        recalls = s.remembers or s.context.hides
+        recalls = s.remembers or s.context.hides or (self.namespace is not None and not s.context.small)
         planned = s.planned or (self.namespace is not None and "plan" in self.tools)
         if self.wired is None or self._wired_for != (recalls, planned):
             tools = [t for t in self.tools.values() if t.name != RECALL or recalls]
-            shown = in_wire_form(tools, planned, self.commits, s.prompts)
+            shown = serving.in_wire_form(tools, planned, self.commits, s.prompts)
             self.wired, self._wired_for = (shown, compact(list(shown))), (recalls, planned)
         return self.wired
 

@@ -9,7 +9,7 @@ it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -18,7 +18,7 @@ from llmos_nb.journal.events import ProposedCall
 from llmos_nb.messages import ToolCall
 from llmos_nb.process.state.plan import ACT_CHARS, MAX_ACTS
 from llmos_nb.process.state.state import CONTROL, SERVES, State
-from llmos_nb.process.state.texts import OF_TOOLS
+from llmos_nb.process.state.texts import OF_TOOLS, TEXTS
 from llmos_nb.tools import Tool
 
 MOST = 50
@@ -28,17 +28,29 @@ ACTS = {
 }  # fmt: skip
 
 
-def committing(plan: Tool) -> dict[str, Any]:
-    """Return the tool `plan` in wire form, with the acts of its steps."""
-    from llmos_nb.policy.commitments import FORM  # few processes commit to anything
+def in_wire_form(
+    tools: Sequence[Tool], planned: bool, commits: bool, own: Mapping[str, str]
+) -> tuple[dict[str, Any], ...]:
+    """Return tools in wire form; what the argument `step` is for is said once, by `plan`."""
+    known = (t.wire if t.name in CONTROL or not planned else t.wire_with(SERVES) for t in tools)
+    said = (committing(t, own) if commits and t.name == "plan" else w for t, w in zip(tools, known, strict=True))
+    return tuple(reworded(w, own) for w in said) if own else tuple(said)  # few have own words
 
+
+def may_commit(tools: Iterable[Tool]) -> bool:
+    """Return whether there is a tool of the user's that is declared and acts outward: a plan may commit to its acts."""
+    return any(t.outward and t.declared and t.handed_over for t in tools)
+
+
+def committing(plan: Tool, own: Mapping[str, str]) -> dict[str, Any]:
+    """Return the tool `plan` in wire form, with the acts of its steps; `own` are texts in the place of ours."""
     function = plan.wire["function"]
     steps = plan.schema["properties"]["steps"]
     known = steps["items"].get("properties", {"title": {"type": "string"}})
     step = {"type": "object", "properties": {**known, "acts": ACTS}, "required": ["title"]}
     steps = {**steps, "items": step}
     parameters = {**function["parameters"], "properties": {"steps": steps}}
-    about = f"{plan.description}\n{FORM}"
+    about = f"{plan.description}\n{own.get('acts_form') or TEXTS['acts_form']}"
     return {**plan.wire, "function": {**function, "description": about, "parameters": parameters}}
 
 

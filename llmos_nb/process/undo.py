@@ -14,7 +14,7 @@ from llmos_nb.journal.events import MODEL, NO_ONE, YOU, CallRedone, CallUndone, 
 from llmos_nb.messages import ToolResult
 from llmos_nb.process.gate import compensate
 from llmos_nb.process.run import Run
-from llmos_nb.process.state.state import State
+from llmos_nb.process.state.state import State, say
 from llmos_nb.tools import Call, CallContext, Tool
 
 
@@ -106,8 +106,9 @@ def undo_tool(run: Run | None = None) -> Tool:
         done = [e.body for e in run.journal.events[before:]]
         gone = ", ".join(b.call for b in done if isinstance(b, CallUndone))
         asked = ", ".join(b.undoes for b in done if isinstance(b, UndoProposed))
-        said = [f"taken back: {gone}"] if gone else []
-        return ToolResult(True, "; ".join([*said, *([f"to be taken back outside: {asked}"] if asked else [])]))
+        said = [say(run.state, "taken_back", calls=gone)] if gone else []
+        said += [say(run.state, "taken_back_outside", calls=asked)] if asked else []
+        return ToolResult(True, "; ".join(said))
 
     about = "Take back the last call of yours that changed variables, or `call` and all after it."
     return Tool(

@@ -21,7 +21,7 @@ from llmos_nb.policy import Budget, Mode, Rule, budget as budgets, labels
 from llmos_nb.process import Run, briefing
 from llmos_nb.process.gate import READ, commitments
 from llmos_nb.process.scheduling import resource
-from llmos_nb.process.state import State, moving, prompts
+from llmos_nb.process.state import State, moving, prompts, say
 from llmos_nb.session import config, tightening
 from llmos_nb.session.ipc.deadlock import title
 from llmos_nb.session.opening import check_name, checked_goal, model_of, price_of, private_names
@@ -164,14 +164,21 @@ def _share(s: State, budget: str | Budget | None) -> Budget:
     found: dict[str, float] = {}
     for unit in budgets.UNITS:
         left, wanted = s.left(unit), asked.get(unit)
-        whole = unit == "s" or math.isinf(left)
-        part = left if whole else left / SHARE if unit == "$" else max(left // SHARE, 1)
         if left <= 0 or (wanted is not None and wanted > left):
             asks = budgets.show(unit, wanted or 1)
             raise UsageError(f"budget {asks}: process {s.pid} has {budgets.show(unit, max(left, 0))} left")
-        if not math.isinf(amount := part if wanted is None else wanted):
+        if not math.isinf(amount := _part(unit, left) if wanted is None else wanted):
             found[unit] = amount
     return Budget(found)
+
+
+def _part(unit: str, left: float) -> float:
+    """Return the share of one unit: of counts and money a part, of time all, in whole seconds."""
+    if math.isinf(left):
+        return left
+    if unit == "s":
+        return math.floor(left) or left
+    return left / SHARE if unit == "$" else max(left // SHARE, 1)
 
 
 def _reserve(parent: ProcessLike, pid: int, amounts: Budget, call: str, moved: list[ev.ActData]) -> None:
@@ -299,14 +306,15 @@ async def _answer(session: SessionLike, run: Run, arguments: Mapping[str, Any], 
     results = {n for c in s.surviving for n in c.results}
     passed = {n for c in s.surviving for n in c.changes.created} - results
     changed = [n for n in changed if n not in passed]
-    how = f"{title(s)} ended: {s.reason}" + (f" ({s.detail})" if s.detail and s.reason != "answered" else "")
-    head = "\n".join([how, *([f"It changed {', '.join(changed)}."] if changed else [])])
+    why = f" ({s.detail})" if s.detail and s.reason != "answered" else ""
+    how = say(run.state, "child_ended", name=title(s), reason=s.reason, why=why)
+    head = "\n".join([how, *([say(run.state, "child_changed", names=", ".join(changed))] if changed else [])])
     label = labels.context(s.labels)
     facts: dict[str, Any] = {"child": s.pid, **({"answer": head.count("\n") + 1} if s.answer else {})}
     if label != labels.TRUSTED:
         facts |= {"label": str(label), "why": f"{title(s)} had read {label} data"}
     wrong = "" if s.reason == "answered" else "NotAnswered"
-    return ToolResult(not wrong, f"{head}\n{s.answer or 'It gave no answer.'}", wrong, facts=facts)
+    return ToolResult(not wrong, f"{head}\n{s.answer or say(run.state, 'child_silent')}", wrong, facts=facts)
 
 
 class Children(Part):

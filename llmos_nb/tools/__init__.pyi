@@ -6,6 +6,7 @@ from .call import (
     CLOSED as CLOSED,
     HANDLE as HANDLE,
     NAME_CHANGES as NAME_CHANGES,
+    PASSED as PASSED,
     Call as Call,
     Turn as Turn,
 )
@@ -32,6 +33,7 @@ from .protocol import CallContext as CallContext, Place as Place, Tool as Tool, 
 from .reads import Reads as Reads
 from .text import (
     RECORDED as RECORDED,
+    SHOWN as SHOWN,
     bounded as bounded,
     preview as preview,
     safe_text as safe_text,

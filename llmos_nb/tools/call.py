@@ -13,6 +13,7 @@ NAME_CHANGES = ("created", "rebound", "mutated", "deleted")
 UNCHANGED = Changes()
 CHANGES = (*NAME_CHANGES, "figures", "cwd", "environ", "settings", "random")
 HANDLE = "handle"  # kind of an effect: by what a call may act unseen, or what it wrote to that was open before
+PASSED = "passed"  # fact of a call: the names that its loops bound anew, and that loops alone had made
 CLOSED = ("done", "failed", "rejected", "skipped", "undone")
 
 
@@ -111,6 +112,16 @@ class Call:
         """The variables that it made, without those that only its loops went through."""
         passing = loop_variables(self.code) if self.changes.created else ()
         return [n for n in self.changes.created if n not in passing]
+
+    @property
+    def rebound(self) -> list[str]:
+        """The variables that it bound anew, without those that only loops went through, in it and before it."""
+        return [n for n in self.changes.rebound if n not in self.facts.get(PASSED, ())]
+
+    @property
+    def changed(self) -> list[str]:
+        """The variables that it made, bound anew, changed or deleted, without those of loops alone."""
+        return [*self.results, *self.rebound, *self.changes.mutated, *self.changes.deleted]
 
     @property
     def beyond(self) -> bool:

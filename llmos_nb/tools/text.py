@@ -10,6 +10,7 @@ from decimal import Decimal
 from enum import Enum
 from hashlib import sha256
 from pathlib import PurePath
+from string import Template
 from typing import Any
 from uuid import UUID
 
@@ -34,7 +35,7 @@ def ends(head: bytes, tail: bytes, left_out: int, limit: int) -> str:
     return head.decode("utf-8", "ignore") + mark + tail.decode("utf-8", "ignore")
 
 
-def shown(name: str, text: str, size: int = 0, most: int = SHOWN) -> str:
+def shown(name: str, text: str, size: int, most: int, words: str) -> str:
     """Return what the model sees: the text, or a stub (name, size, digest, head and tail) where it is too long.
 
     Parameters
@@ -47,11 +48,14 @@ def shown(name: str, text: str, size: int = 0, most: int = SHOWN) -> str:
         Bytes before that was bounded.
     most : int
         Bytes that the model is shown; over 4 KiB, head and tail end with whole lines.
+    words : str
+        The first line of a stub, in which ``$call``, ``$size`` and ``$digest`` are filled in.
     """
     raw = text.encode("utf-8", "replace")
     if len(raw) <= most and size <= most:
         return text
-    begin = f"[{name}: {max(size, len(raw)):,} bytes, sha256 {sha256(raw).hexdigest()[:12]}, head and tail shown]"
+    facts = {"call": name, "size": f"{max(size, len(raw)):,}", "digest": sha256(raw).hexdigest()[:12]}
+    begin = Template(words).substitute(facts)
     if most <= SHOWN:
         head, tail = raw[:1500], raw[-500:]
     else:

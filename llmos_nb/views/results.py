@@ -173,7 +173,7 @@ def changes(call: Call) -> list[Change]:
     """Return the variables that a call changed, with their dimensions before and after where these are known."""
     c = call.changes
     shapes, details = c.shapes, c.details or {}
-    how = (("rebound", c.rebound), ("changed in place", c.mutated), ("new", call.results), ("deleted", c.deleted))
+    how = (("rebound", call.rebound), ("changed in place", c.mutated), ("new", call.results), ("deleted", c.deleted))
     found = [
         Change(name, word, size(shapes.get(name, {})), more(shapes.get(name, {}), details.get(name, ())))
         for word, names in how

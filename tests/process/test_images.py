@@ -10,7 +10,7 @@ from turns import python, same_as_folded
 import llmos_nb as llmos
 from llmos_nb.errors import UsageError
 from llmos_nb.messages import Message, Part
-from llmos_nb.process import briefing
+from llmos_nb.process import images
 from llmos_nb.tools.devices.python.display import render
 
 PLOT = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\nplt.title('sales')"
@@ -127,19 +127,15 @@ def test_of_many_images_the_oldest_leave_in_groups():
             for n in range(count)
         ]
 
-    shown = [sum(len(m.parts) for m in briefing.prompt(messages(n), True) if m.role == "user") for n in range(20)]
-    assert (
-        max(shown) == briefing.MOST
-        and shown[:9] == list(range(9))
-        and min(shown[9:]) > briefing.MOST - briefing.LEAVING
-    )
-    assert briefing.prompt(messages(3), False) == tuple(messages(3))
+    shown = [sum(len(m.parts) for m in images.prompt(messages(n), True) if m.role == "user") for n in range(20)]
+    assert max(shown) == images.MOST and shown[:9] == list(range(9)) and min(shown[9:]) > images.MOST - images.LEAVING
+    assert images.prompt(messages(3), False) == tuple(messages(3))
 
 
 def test_the_same_images_give_the_same_message():
     part = Part("image", "x", "image/png", b"1")
     said = [Message("tool", "", call="r1.0", parts=(part,)), Message("user", "go on")]
-    assert briefing.prompt(said, True)[1] is briefing.prompt([*said, Message("user", "more")], True)[1]
+    assert images.prompt(said, True)[1] is images.prompt([*said, Message("user", "more")], True)[1]
 
 
 def test_image_goal_works_in_a_notebook(tmp_path, png):

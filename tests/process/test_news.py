@@ -8,7 +8,16 @@ from turns import call, python, same_as_folded
 
 import llmos_nb as llmos
 from llmos_nb.journal import Event
-from llmos_nb.journal.events import YOU, QuestionAnswered, QuestionAsked
+from llmos_nb.journal.events import (
+    YOU,
+    CallFinished,
+    Changes,
+    HeapRestored,
+    ModelResponded,
+    NamesChanged,
+    QuestionAnswered,
+    QuestionAsked,
+)
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process.state.state import State
 
@@ -61,6 +70,41 @@ async def test_a_steer_while_an_attempt_fails_is_in_the_next_one():
     one = session.start("go", model=model, approve="auto", plan="none")
     await one
     assert said(one)[0] == ("user", "The user says: be quick") and one.answer == "Done."
+
+
+async def test_an_undo_during_an_answer_is_told_with_what_its_calls_have_made_since():
+    session = llmos.Session({})
+    again = {"calls": [call("python", code=c)["calls"][0] for c in ("x = 2", "y = 3")]}
+    model = Answering([python("x = 1"), again, DONE], None)
+    one = session.start("Make x.", model=model, approve="step", plan="none")
+    await one
+    one.approve("r1.0")
+    model.meanwhile = lambda: one.undo()
+    await one
+    one.approve("all")
+    await one
+    assert [role for role, _ in said(one)][2:6] == ["assistant", "tool", "tool", "user"]
+    assert said(one)[5][1] == (
+        "The user undid call r1.0 (x). The namespace was put back to how it was before it. "
+        "Since then changed: `x` (by r2.0), `y` (by r2.1)."
+    )
+    assert session.namespace["x"] == 2 and same_as_folded(one)
+
+
+async def test_an_undo_between_two_calls_tells_only_what_ran_behind_it():
+    session = llmos.Session({})
+    both = {"calls": [call("python", code=c)["calls"][0] for c in ("x = 1", "y = 3")]}
+    one = session.start("Make x.", model=ScriptedModel([both, DONE]), approve="step", plan="none")
+    await one
+    one.approve("r1.0")
+    await one
+    one.undo()
+    one.approve("r1.1")
+    await one
+    assert said(one)[3][1].endswith(
+        "(x). The namespace was put back to how it was before it. Since then changed: `y` (by r1.1)."
+    )
+    assert same_as_folded(one)
 
 
 class Cells:
@@ -166,6 +210,17 @@ def test_an_answer_that_took_long_is_told(seconds, told):
     asked = QuestionAsked(question="r9.0", about="question", text="Which year?", title="a question")
     found = folded(asked, QuestionAnswered(question="r9.0", text="2024", by=YOU), seconds=seconds)
     assert len(found) == len(told) and all(t in f for t, f in zip(told, found, strict=True))
+
+
+def test_variables_that_are_gone_are_told_with_what_the_calls_of_the_turn_have_made_since():
+    turn = ModelResponded(
+        request=1, text="", finish="stop", usage={}, calls=[{"name": "python", "arguments": {"code": "x = 1"}}]
+    )
+    made = Changes(created=["x"], rebound=[], mutated=[], deleted=[], digests={})
+    ended = CallFinished(call="r1.0", ok=True, result="", size=0)
+    gone = HeapRestored(stored=[], rerun=[], missing={"x": "r0.0"}, differs=["x"])
+    *_, told = folded(turn, gone, NamesChanged(call="r1.0", changes=made), ended, seconds=1)
+    assert told.endswith("These are not as you saw them: x. Since then changed: `x` (by r1.0).")
 
 
 async def test_a_rejected_step_of_the_plan_carries_its_reason():

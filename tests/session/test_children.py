@@ -307,6 +307,9 @@ def test_child_without_a_budget_gets_its_share_of_the_parents():
     assert _share(State(budget=Budget({"steps": 1, "$": 2.0, "s": 60})), None).limits == {
         "steps": 1, "$": 0.5, "s": 60,
     }  # fmt: skip
+    late = State(budget=Budget({"s": 600}), spent={"s": 162.8})
+    assert _share(late, None).limits == {"s": 437}, "in whole seconds"
+    assert _share(State(budget=Budget({"s": 0.5})), None).limits == {"s": 0.5}
 
 
 # signals, ends, crashes

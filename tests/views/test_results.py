@@ -76,6 +76,16 @@ async def test_the_variable_of_a_loop_is_no_result(script):
     assert "k" not in proc.run.namespace, "taken back all the same"
 
 
+async def test_the_variable_of_one_loop_that_another_binds_anew_is_no_result_of_that(script):
+    loops = ("for k in 'ab': print(k)", "for k in 'cd': n = k", "k = 7", "for k in 'ef': pass")
+    proc = await ran(script, *map(python, loops))
+    assert [r.get("note", "") for r in rows(proc).values()] == ["", "made n", "changed k", "changed k"]
+    assert [c.name for key in ("r1.0", "r2.0", "r3.0") for c in of(proc, key).changes] == ["n", "k"]
+    assert same_as_folded(proc)
+    proc.undo(to=1)
+    assert {"k", "n"}.isdisjoint(proc.run.namespace), "taken back all the same"
+
+
 async def test_a_table_that_changed_in_place_says_so(script):
     proc = await ran(script, python("del df['year']\nlen(df)"))
     (change,) = of(proc, "r1.0").changes

@@ -137,36 +137,3 @@ class Act:
     each: tuple[ast.comprehension, ...] = field(default=(), compare=False)
     when: ast.expr | None = field(default=None, compare=False)
     times: int = field(default=1, compare=False)
-
-
-FORM = """\
-Before you read anything that others wrote, commit to each call that will act outside, and to where every argument \
-comes from. An act is one Python expression; it is checked, never run. Only calls that fit an open act run unasked.
-  tool(arg=source, …)   tool(…) if CONDITION else None   (tool(…) for x in READ(…) if CONDITION)   at_most(n, …)
-A call runs once, a loop once for each item, at most 20 times, unless at_most says another number.
-A source is
-  a literal: "Alice", 12.5; who, where and how much must stand in the user's words
-  an expression over reads by name, with their fields: get_contact(name="Alice").email
-  quote(READ): a piece of it, word for word, one line, at most 64 characters
-  among(LIST): any one of these values;  some(LIST): one or more;  any_of("a", "b"): one of these literals
-  a("date"|"datetime"|"time"|"number"|"email"|"url"|"iban"|"phone", min=, max=, match="*@x.org"): your choice
-  text(n, links=False): your own words, at most n characters
-  text(200, like="Stay at {}, {} nights"): a template, where the goal says the form
-  maybe(source): the argument may be left out
-Expressions take fields, [i], comparisons, and/or/not, arithmetic, f-strings, comprehensions with any variable, and
-  one value: one(list) number(text, near="total") email url iban phone date plus(start, days=1)
-             max min (key=lambda x: …) sum len round abs str int float
-  a list:    [x] (as good as x), {x, y} (in any order), emails urls ibans phones dates numbers lines sorted
-             reversed set list enumerate, .split()
-  yes or no: mentions(x, "Spotify") (in any field), any all in, .startswith() .endswith()
-  as texts:  .lower() .upper() .title() .strip() .replace() .join(); of a record .get() .items()
-one() of none or of several asks, so say which is meant. for r in [READ] names a read. An argument may use those \
-before it by name, and an earlier act is read by its call: create_file(filename="x").id. In names write _ for -, \
-and from_ for from.
-Examples
-  send_message(to="Alice", body=text(300))
-  pay(to=one(b.iban for b in get_bills() if mentions(b, "rent")), amount=number(get_bill(id="7"), near="total"))
-  (invite(user=m.name, channel="general") for m in get_members() if m.name.startswith("new_"))
-  book(hotel=max(get_hotels(city="Paris"), key=lambda h: h.rating).name, start="2024-05-15", end=plus(start, days=3))
-  at_most(2, share(id=among(f.id for f in my_files() if f.size < 1000), email="bob@example.com"))
-"""

@@ -19,7 +19,7 @@ from llmos_nb.process.gate import labels as gate_labels
 from llmos_nb.process.run import Run
 from llmos_nb.process.scheduling.turns import turns_of
 from llmos_nb.process.state.decide import Start
-from llmos_nb.process.state.state import State
+from llmos_nb.process.state.state import State, say
 from llmos_nb.tools import Call, Tool
 from llmos_nb.tools.devices.namespace import card
 
@@ -103,12 +103,8 @@ def sent_back(run: Run, call: Call, tool: Tool, seen: Findings) -> bool:
     if before >= RETRIES and run.state.mode in ASKING:
         return False
     last = before >= RETRIES
-    why = f"{words(names)}, and this would write it. {_now(run, names)}"
-    why += (
-        f" It was tried {before + 1} times and is not written: leave it, and say so in the answer."
-        if last
-        else " Nothing ran. Take other names, or work from what it is now, and send the step again."
-    )
+    told = {"changed": words(names), "now": _now(run, names)}
+    why = say(run.state, "conflict_again", times=before + 1, **told) if last else say(run.state, "conflict", **told)
     run.append(CallDecided(call=call.id, digest="", what="reject", by=CONFLICT, why=why))
     run.sight.saw(names)
     if not last:
@@ -121,8 +117,7 @@ def late(run: Run, call: Call, tool: Tool, seen: Findings) -> ToolResult | None:
     names = {} if call.by.is_person else found(run, tool, seen)
     if not names:
         return None
-    it = "it" if len(names) == 1 else "them"
-    return ToolResult(False, f"{words(names)}. Nothing ran: look at {it}, and send the step again.", "Conflict")
+    return ToolResult(False, say(run.state, "conflict_late", changed=words(names)), "Conflict")
 
 
 def _shared(tool: Tool) -> bool:
@@ -142,8 +137,8 @@ def _now(run: Run, names: Iterable[str]) -> str:
     gate_labels.catch_up(run)
     known = run.sight.seen if run.sight is not None else ()
     there = run.namespace or {}
-    gone = [f"`{n}` is gone" for n in names if n not in there]
+    gone = [say(run.state, "now_gone", name=n) for n in names if n not in there]
     plain = [n for n in names if n in there and labels.of((n,), run.state.labels) == TRUSTED]
     shown = [card([n], there, n in known or not run.journal.began.vars) for n in plain]
-    hidden = [f"`{n}` is not shown here: look at it" for n in names if n in there and n not in plain]
-    return "Now: " + redact("; ".join(w.rstrip(".") for w in (*shown, *hidden, *gone))) + "."
+    hidden = [say(run.state, "now_hidden", name=n) for n in names if n in there and n not in plain]
+    return say(run.state, "now", what=redact("; ".join(w.rstrip(".") for w in (*shown, *hidden, *gone))))

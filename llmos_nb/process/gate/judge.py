@@ -32,6 +32,7 @@ from llmos_nb.process.run import Run
 from llmos_nb.process.state import State
 from llmos_nb.process.state.decide import Finish, Judge
 from llmos_nb.process.state.fold.call import repeat_key
+from llmos_nb.process.state.state import say
 from llmos_nb.tools import Call, Stopped, Tool, bounded, parse_arguments, unknown_tool, validate
 
 SAME_CALLS = 2
@@ -212,12 +213,12 @@ def _repeated(run: Run, call: Call) -> bool:
     count = s.repeats.get(repeat_key(call), 0)
     if count < SAME_CALLS:
         return False
-    why = f"the same call was made {count} times with nothing new; use what it gave, or do something else"
+    why = say(s, "repeated", times=count)
     if count > SAME_CALLS and s.mode in ("auto", "never"):
         reject(run, call, REPEAT, why)
         run.append(RunEnded(reason="failed", detail=f"{call.name} was called again and again", answer=None))
     elif count > SAME_CALLS:
-        ask_human(run, call, f"It asks because {why.split(';', maxsplit=1)[0]}.", Findings(), "")
+        ask_human(run, call, f"It asks because the same call was made {count} times with nothing new.", Findings(), "")
     else:
         reject(run, call, REPEAT, why)
     return True

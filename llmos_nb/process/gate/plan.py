@@ -22,6 +22,7 @@ from llmos_nb.policy import Ruling, approval, envelope, judge_plan
 from llmos_nb.process.gate.judge import reject
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import JudgePlan, Overdue, Propose
+from llmos_nb.process.state.state import say
 from llmos_nb.tools import parse_arguments
 
 
@@ -78,16 +79,14 @@ def decide_plan(
     run.append(decided)
 
 
-WHY = "nobody decided in time"
-
-
 def overdue(run: Run, command: Overdue) -> None:
     """Let others decide, once; else reject."""
     key, question = command.question, run.state.questions[command.question]
+    why = say(run.state, "undecided")
     if question.get("then") == "escalate":
         to = tuple(question["escalate"])
         run.append(QuestionEscalated(question=key, to=list(to), **approval.bounds(run.state.approval, to)))
     elif key in run.state.calls:
-        reject(run, run.state.calls[key], DEADLINE, WHY)
+        reject(run, run.state.calls[key], DEADLINE, why)
     else:
-        decide_plan(run, "reject", DEADLINE, WHY)
+        decide_plan(run, "reject", DEADLINE, why)

@@ -136,7 +136,7 @@ async def _read(
     if type == "choice" and not choices:
         return ToolResult(False, "read: a choice needs choices", "BadArguments")
     wanted = _TYPES[type][1] + (f": {json.dumps(choices)}" if type == "choice" else "")
-    asked = f"Question: {question}\nAnswer with {wanted}, or null.\n\nThe text:\n{text}"
+    asked = say(run.state, "quarantine_ask", question=question, wanted=wanted, text=text)
     messages = Message("system", say(run.state, "quarantine")), Message("user", asked)
     request = run.hidden.request(vault.request(Request(messages, max_tokens=_ANSWER)))
     said: list[str] = []

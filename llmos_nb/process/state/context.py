@@ -97,8 +97,8 @@ class Context:
         Whether a result was shortened, and a message may hold an image.
     asked : {"", "now", "answered"}
         How it stands with the notes for which the model is asked before work leaves.
-    ours, said : list of str
-        What we said of the window itself; what people said in what has left it, word for word.
+    ours, said, own_words : list of str
+        What we said of the window itself; what people, and what the model said in what has left it, word for word.
     """
 
     head: tuple[Message, ...] = ()
@@ -117,6 +117,7 @@ class Context:
     heading: str = TEXTS["earlier_work"]
     ours: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    own_words: list[str] = field(default_factory=list)
     _known: tuple[tuple[Message, ...], tuple[str, int, bool]] | None = field(default=None, repr=False, compare=False)
     _index: Index | None = field(default=None, repr=False, compare=False)  # made with the first search
     _indexed: list[int] = field(default_factory=list, repr=False, compare=False)

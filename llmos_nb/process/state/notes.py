@@ -13,7 +13,7 @@ from llmos_nb.tools import Call
 
 TITLE, RESULT, SAID, NOTED = 80, 120, 600, 4_096  # characters of each
 ASK, MOST_SAID = "ask", 40
-YOU, NOTES = "- You said", "Notes:"
+NOTES = "Notes:"
 
 
 def of_page(s: State, gone: Iterable[Group]) -> list[str]:
@@ -34,24 +34,23 @@ def _lines(s: State, gone: Iterable[Group]) -> Iterator[str]:
         for wire in message.calls:
             call = s.calls.get(wire.id)
             if call is not None and call.name not in CONTROL and not _answered(call):
-                yield f"- {call.id} {_cut(_title(call), TITLE)} -> {_cut(_outcome(call), RESULT)}"
+                yield f"- {call.id} {_cut(_title(call), TITLE)} -> {_cut(_outcome(s, call), RESULT)}"
 
 
 def _answered(call: Call) -> bool:
     return call.name == ASK and call.status == "done"
 
 
-def said(s: State, gone: Iterable[Group]) -> list[str]:
-    """Return what people and the model said in what leaves, word for word; that of people stays to the end."""
-    found, spoken = list[str](), say(s, "steer", text="\0").partition("\0")[0]
+def take_words(s: State, gone: Iterable[Group]) -> None:
+    """Keep what people and the model said in what leaves, word for word; that of people stays to the end."""
+    found, own, spoken = s.context.said, s.context.own_words, say(s, "steer", text="\0").partition("\0")[0]
     for message in (m for g in gone for m in g.messages):
         if message.role == "user" and message.text.startswith(spoken):
             found.append(f"- {_cut(message.text, SAID)}")
         calls = [s.calls[c.id] for c in message.calls if c.id in s.calls]
         if calls and message.text.strip() and not message.text.startswith(NOTES):  # the rule asks for such words
-            found.append(f"{YOU} with {calls[0].id}: {_cut(message.text, SAID)}")
+            own.append(f"- {say(s, 'you_said', call=calls[0].id, text=_cut(message.text, SAID))}")
         found += [f"- {_cut(f'{_title(c)} -> {c.result}', SAID)}" for c in calls if _answered(c)]
-    return found
 
 
 def ask(s: State) -> None:
@@ -79,21 +78,26 @@ def known(s: State, kinds: Mapping[str, str]) -> list[str]:
     kinds : mapping
         Type by name of each variable that it made, in any order: a journal keeps none.
     """
-    lines = [x for x in s.context.said if not x.startswith(YOU)][-MOST_SAID:] + _own(s)
-    lines += [f"Variables made: {', '.join(f'{n}: {k}' for n, k in sorted(kinds.items()))}."] if kinds else []
+    lines = s.context.said[-MOST_SAID:] + _own(s)
+    made = ", ".join(f"{n}: {k}" for n, k in sorted(kinds.items()))
+    lines += [say(s, "known_variables", names=made)] if made else []
     done = [f"{p.n}. {p.title}" for p in s.plan.steps if p.status == "done"]
     if s.plan.steps and s.plan_status == "approved":
-        lines.append(f"Plan, done: {'; '.join(done) or 'nothing yet'}. Open:\n{prompts.plan_lines(s, s.plan)}")
-    lines += [
-        f"- {c.id}: {c.status} by {c.by.describe('the user')}{f': {c.why}' if c.why else ''}" for c in _decided(s)
-    ]
-    lines += [f"Open question: {q.get('text', '')}" for q in s.questions.values()]
-    return lines
+        ready = "; ".join(done) or say(s, "known_nothing")
+        lines.append(say(s, "known_plan", done=ready, open=prompts.plan_lines(s, s.plan)))
+    lines += [f"- {_decision(s, c)}" for c in _decided(s)]
+    lines += [say(s, "known_question", text=q.get("text", "")) for q in s.questions.values()]
+    return lines + ([say(s, "known_notes", text=s.noted)] if s.noted else [])
+
+
+def _decision(s: State, call: Call) -> str:
+    why = f": {call.why}" if call.why else ""
+    return say(s, "known_decision", call=call.id, status=call.status, who=call.by.describe("the user"), why=why)
 
 
 def _own(s: State) -> list[str]:
     """Return what the model said last beside its calls, as far as there is room."""
-    found, room = [x for x in s.context.said if x.startswith(YOU)], min(NOTED, s.context.max_bytes // 8)
+    found, room = s.context.own_words, min(NOTED, s.context.max_bytes // 8)
     kept = sum(size <= room for size in accumulate(len(x) for x in reversed(found)))
     return found[len(found) - kept :]
 
@@ -113,18 +117,17 @@ def _title(call: Call) -> str:
     return f"{call.name}({', '.join(f'{k}={v!r}' for k, v in given.items())})"
 
 
-def _outcome(call: Call) -> str:
+def _outcome(s: State, call: Call) -> str:
     if "handle" in call.facts:  # what others wrote, which the model is not shown
-        return "shown by handle"
+        return say(s, "line_by_handle")
     if "private" in call.facts:
-        return "not shown, it is private"
+        return say(s, "line_private")
     lines = [line.strip() for line in call.result.splitlines() if line.strip()]
     if call.status == "failed":
-        return f"failed: {lines[-1] if lines else call.error}"
-    said = lines[0] if lines else "no output"
-    more = f" (+ {len(lines) - 1} lines)" if len(lines) > 1 else ""
-    undone = "undone; it gave " if call.status == "undone" else ""
-    return f"{undone}{said[: RESULT - 24]}{more}"
+        return say(s, "line_failed", text=lines[-1] if lines else call.error)
+    said = lines[0][: RESULT - 24] if lines else say(s, "line_silent")
+    more = say(s, "line_more", count=len(lines) - 1) if len(lines) > 1 else ""
+    return (say(s, "line_undone", text=said) if call.status == "undone" else said) + more
 
 
 def _cut(text: str, most: int) -> str:

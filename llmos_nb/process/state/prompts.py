@@ -1,4 +1,4 @@
-"""What a process says to its model: the texts of ``prompts.toml``, put together; those on a call, in `fold.call`."""
+"""What a process says to its model: the texts of ``prompts.toml``, put together; those on a call, in `fold.told`."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _expects(s: State, step: Step) -> str:
 def plan_decided(s: State, approved: bool, why: str, edited: bool, begun: bool, dropped: Sequence[int] = ()) -> str:
     """Say what became of a proposed plan, how it reads where a person has edited it, and where to begin."""
     if not approved:
-        return say(s, "plan_rejected", why=why or "no reason given")
+        return say(s, "plan_rejected", why=why or say(s, "no_reason"))
     refused = _reasons(p for p in s.plan.steps if p.status in ("rejected", "skipped"))
     told = say(s, "plan_approved") + (say(s, "plan_without", steps=refused) if refused else "")
     if edited:
@@ -85,13 +85,13 @@ def plan_decided(s: State, approved: bool, why: str, edited: bool, begun: bool, 
 
 def _acts(s: State) -> str:
     """Say which acts stand, and which of them ask."""
-    asks = ("open", "invented")
-    lines = [
-        f"{n}. {a.text}" + (f" ({'always asks' if a.kind in asks else 'asks'}: {a.why})" if not _runs(s, a) else "")
-        for n, a in s.acts.items()
-        if a.open
-    ]
+    lines = [say(s, "act", n=n, act=a.text) + _asks(s, a) for n, a in s.acts.items() if a.open]
     return say(s, "plan_acts", acts="\n".join(lines))
+
+
+def _asks(s: State, act: Commitment) -> str:
+    always = act.kind in ("open", "invented")
+    return "" if _runs(s, act) else say(s, "act_always_asks" if always else "act_asks", why=act.why)
 
 
 def _runs(s: State, act: Commitment) -> bool:
@@ -173,7 +173,17 @@ def _span(seconds: float) -> str:
 
 def others_changed(s: State, names: Mapping[str, str], now: str) -> str:
     """Say which variables somebody else has changed since the process last looked, and what they are now."""
-    return say(s, "others_changed", names=", ".join(f"`{n}` (by {by})" for n, by in names.items()), now=now)
+    return say(s, "others_changed", names=changed_by(s, names), now=now)
+
+
+def changed_by(s: State, names: Mapping[str, str]) -> str:
+    """Name variables, each with who changed it."""
+    return ", ".join(say(s, "changed_by", name=n, who=by) for n, by in names.items())
+
+
+def step_expected(s: State, n: int, expect: str, why: str) -> str:
+    """Say that a step did not show what it was to show."""
+    return say(s, "step_expected", n=n, expect=expect, why=why)
 
 
 def names_gone(s: State, missing: Mapping[str, str], differs: Iterable[str]) -> str:

@@ -7,23 +7,38 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
-from string import Template
 from typing import Any
 
 from llmos_nb.journal.events import NO_ONE, YOU, Decider, Parent, Reason
-from llmos_nb.messages import Message, canonical
+from llmos_nb.messages import canonical
 from llmos_nb.policy import Budget, Mode, Rule
 from llmos_nb.process.state.acts import Commitment
 from llmos_nb.process.state.context import Context
 from llmos_nb.process.state.plan import Plan, Step
-from llmos_nb.process.state.texts import TEXTS
+from llmos_nb.process.state.texts import TEXTS, filled
 from llmos_nb.tools import CLOSED, Call, Turn
 
 CONTROL = ("plan", "final_answer")
 SERVES = "step"  # the argument by which a call says which step of the plan it serves
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What the model is told with its next prompt.
+
+    Parameters
+    ----------
+    text : str
+        The words.
+    closed : tuple of str, optional
+        Of what somebody did to the variables: the calls of the turn that had ended by then. Those of its calls that
+        ran after it are told with it, once they have.
+    """
+
+    text: str
+    closed: tuple[str, ...] | None = None
 
 
 @dataclass
@@ -83,7 +98,7 @@ class State:
         What it commits to do outside; whether it does nothing else there; whether acts in which others choose ask.
     context : Context
         What the model is shown.
-    notes : list of str
+    notes : list of Note
         What it is told beside results, once no call of the turn is open.
     requests, request, responses : int
         Requests so far, the one that is under way (0 for none), and answers so far.
@@ -196,7 +211,7 @@ class State:
     delegate: str = "ask"
     # the model
     context: Context = field(default_factory=Context)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     requests: int = 0
     request: int = 0
     responses: int = 0
@@ -253,6 +268,10 @@ class State:
     posted: dict[str, int | str] = field(default_factory=dict)
     awaited: dict[str, dict[str, Any]] = field(default_factory=dict)
     piped: list[dict[str, Any]] = field(default_factory=list)
+
+    def text(self, name: str) -> str:
+        """Return a text for the model by its name, in the words of the process, as it is before it is filled in."""
+        return self.prompts.get(name) or TEXTS[name]
 
     @property
     def open_calls(self) -> list[Call]:
@@ -371,29 +390,4 @@ def _plain_keys(value: Any) -> Any:
 
 def say(s: State, text: str, /, **values: object) -> str:
     """Return a text for the model by its name, in the words of the process, with what is filled in."""
-    return Template(s.prompts.get(text) or TEXTS[text]).substitute(values)
-
-
-def note(s: State, text: str) -> None:
-    """Tell the model something with its next prompt.
-
-    Never between a call and its result, and never before an answer that is under way: that one cannot know of it.
-    """
-    s.notes.append(text)
-    if s.turn is None and not s.request:
-        flush_notes(s, ())
-
-
-def ask_again(s: State) -> None:
-    """Let the model answer what it was told, unless something else comes first."""
-    s.todo = "ask" if s.todo in ("", "answer") else s.todo
-
-
-def flush_notes(
-    s: State, before: tuple[Message, ...], first: int | None = None, whole: Mapping[str, str] | None = None
-) -> None:
-    """Append messages and the notes that waited for them as one group; `whole` as in `Context.add`."""
-    messages = (*before, *(Message("user", text) for text in s.notes))
-    s.notes = []
-    if messages:
-        s.context.add(messages, s.n if first is None else first, s.n, whole)
+    return filled(s.text(text), **values)

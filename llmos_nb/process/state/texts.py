@@ -14,6 +14,11 @@ FOLDER, ENDING = "folder", ".txt"
 OF_TOOLS = "tool."  # begins the name of a text that says what a tool does, or an argument: `tool.python.code`
 
 
+def filled(text: str, /, **values: object) -> str:
+    """Return a text with its placeholders filled in."""
+    return Template(text).substitute(values)
+
+
 def placeholders(text: str) -> set[str]:
     """Return what a text has filled in.
 

@@ -19,7 +19,7 @@ from llmos_nb.errors import CallDenied, ConfigError, UsageError
 from llmos_nb.journal import host
 from llmos_nb.models.outside import OutsideModel
 from llmos_nb.policy import budget as budgets
-from llmos_nb.process import may_commit, undo_tool
+from llmos_nb.process import serving, undo_tool
 from llmos_nb.process.state import prompts
 from llmos_nb.session import config, toolbox
 from llmos_nb.session.door import files, words
@@ -146,7 +146,7 @@ class Door(Part):
         settings = config.load(self._settings, self.session.configured)
         order = Order(settings, OutsideModel("an agent"), words.GOAL, self._tools, self._names["bind"])
         box = self.session.parts.wraps(order, toolbox.build(self.session.parts, order))
-        commits = settings.approve != "never" and may_commit(box.values())
+        commits = settings.approve != "never" and serving.may_commit(box.values())
         reads = [n for n, t in box.items() if t.effect == "read"]
         said = words.WHOLE + prompts.system(settings.prompts, self.session.namespace is not None)
         return McpServer(self._desk, words.wired(box.values(), commits, settings.prompts), [*reads, WAIT], said, told)

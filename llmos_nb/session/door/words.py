@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from llmos_nb.models.outside import ANSWER
-from llmos_nb.process import in_wire_form, serving
+from llmos_nb.process import serving
 from llmos_nb.session.door.desk import WAIT
 from llmos_nb.tools import Tool
 
@@ -38,7 +38,7 @@ def wired(tools: Iterable[Tool], commits: bool, own: Mapping[str, str]) -> list[
     said = [replace(t, description=_said(t)) for t in tools]
     more = _wire(ANSWER, _ANSWER, "answer", "string", True), _wire(WAIT, _WAIT, "ticket", "integer", False)
     planned = any(t.name == "plan" for t in said)
-    return [*in_wire_form(said, planned, commits, own), *(serving.reworded(w, own) for w in more)]
+    return [*serving.in_wire_form(said, planned, commits, own), *(serving.reworded(w, own) for w in more)]
 
 
 def _said(tool: Tool) -> str:

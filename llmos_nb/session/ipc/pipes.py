@@ -18,7 +18,7 @@ from llmos_nb.journal.events import Decider
 from llmos_nb.policy import labels
 from llmos_nb.policy.secrets import redact
 from llmos_nb.process import Run
-from llmos_nb.process.state import State
+from llmos_nb.process.state import State, say
 from llmos_nb.session.ipc.deadlock import title
 from llmos_nb.session.ipc.mailboxes import arrival
 from llmos_nb.session.protocols import ProcessLike
@@ -152,7 +152,9 @@ def _did(run: Run, s: State) -> str:
         if not isinstance(code, str) or (room := room - len(code.encode())) < 0:
             break
         ran.insert(0, code)
-    return f"Its goal: {s.goal}" + ("\nWhat it ran last:\n" + "\n".join(ran) if ran else "")
+    return say(run.state, "piped_goal", goal=s.goal) + (
+        say(run.state, "piped_code", code="\n".join(ran)) if ran else ""
+    )
 
 
 def _has(run: Run, source: ProcessLike, names: Sequence[str]) -> str:
@@ -162,13 +164,13 @@ def _has(run: Run, source: ProcessLike, names: Sequence[str]) -> str:
     new = [n for n in names if n not in there]
     shown = card(new, source.run.namespace or {}, run.model.traits.sees_values)
     said = "\n".join(filter(None, (", ".join(there), shown)))
-    return f"Variables that it left:\n{said}" if said else ""
+    return say(run.state, "piped_variables", card=said) if said else ""
 
 
 def left(s: State, namespace: Any) -> list[str]:
     """Name what a process left for the next: what it declared, else what its standing steps made."""
     declared = [n for n, _ in s.outputs]
-    made = [n for c in s.surviving for n in (*c.results, *c.changes.rebound)]
+    made = [n for c in s.surviving for n in (*c.results, *c.rebound)]
     return [n for n in declared or dict.fromkeys(made) if n in namespace and not n.startswith("_")][:NAMED]
 
 

@@ -132,6 +132,6 @@ def _note(s: State, call: Call, mine: Sequence[Call], counts: Counts) -> str:
 
 def made(call: Call) -> str:
     """Say which names a call made, changed and deleted."""
-    changed = [*call.changes.rebound, *call.changes.mutated]
+    changed = [*call.rebound, *call.changes.mutated]
     by_word = (("made", call.results), ("changed", changed), ("deleted", call.changes.deleted))
     return ", ".join(f"{word} {plain(list(names(found, 4)))}" for word, found in by_word if found)

@@ -11,9 +11,12 @@ from hypothesis import given, settings, strategies as st
 from planned import TOOLS
 
 from llmos_nb.errors import ActError, BadArguments
-from llmos_nb.policy.commitments import FORM, Fit, Misfit, Signature, Use, fits, read
+from llmos_nb.policy.commitments import Fit, Misfit, Signature, Use, fits, read
 from llmos_nb.policy.commitments.functions import FUNCTIONS
 from llmos_nb.policy.commitments.syntax import SOURCES
+from llmos_nb.process.state.texts import TEXTS
+
+FORM = TEXTS["acts_form"]
 
 
 def refused(text):

@@ -241,6 +241,19 @@ async def test_a_file_written_after_reading_untrusted_data_stays_untrusted(files
     assert p.run.state.labels[f"file:{files.resolve()}/note.txt"] == "untrusted"
 
 
+async def test_a_file_has_a_label_once_it_is_committed_and_not_where_its_change_was_dropped(files):
+    (files / "llmos.toml").write_text('[labels]\nmail = "untrusted"\n')
+    turns = [call("python", code="mail"), *CHANGES, call("rollback_files", path="a.txt"), call("commit_files")]
+    model = ScriptedModel([*turns, {"text": "Done."}])
+    p = await llmos.run("Look.", model=model, namespace={"mail": "x"}, tools=["files"], approve="step")
+    for n in range(1, 6):
+        await p.approve(f"r{n}.0")
+    assert {n for n in p.run.state.labels if n.startswith("file:")} == set()
+    await p.approve("all")
+    changed = {f"file:{files.resolve()}/{name}" for name in ("b.txt", "src/new.py")}
+    assert p.reason == "answered" and {n for n in p.run.state.labels if n.startswith("file:")} == changed
+
+
 @pytest.mark.parametrize("mode", ["risky", "plan", "auto", "never"])
 async def test_what_only_the_process_sees_is_written_unasked_also_after_others_data(files, mode):
     (files / "llmos.toml").write_text('[labels]\nmail = "untrusted secret"\n')
@@ -248,7 +261,7 @@ async def test_what_only_the_process_sees_is_written_unasked_also_after_others_d
     model = ScriptedModel([*turns, {"text": "Done."}])
     p = await llmos.run("Look.", model=model, namespace={"mail": "x"}, tools=["files"], approve=mode)
     *own, commit = list(p.run.state.calls.values())[1:]
-    assert [c.status for c in own] == ["done"] * 4 and p.run.state.labels[f"file:{files.resolve()}/a.txt"]
+    assert [c.status for c in own] == ["done"] * 4 and not any(n.startswith("file:") for n in p.run.state.labels)
     if mode in ("risky", "plan"):  # what others see is asked, and says whose words are in it
         question = p.run.state.questions[commit.id]
         assert any("has read untrusted data" in said for _, said in question["risks"])

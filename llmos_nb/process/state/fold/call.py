@@ -1,23 +1,22 @@
-"""What the events of calls do to the state: decided, started, finished, in doubt, undone, asked, answered.
-
-What the model is told of a call stands at the end.
-"""
+"""What the events of calls do to the state: decided, started, finished, in doubt, undone, asked, answered."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from llmos_nb.journal import Event, events as ev
-from llmos_nb.messages import Message, Part, canonical
+from llmos_nb.messages import canonical
+from llmos_nb.policy.code import loop_variables
 from llmos_nb.process.state import acts, notes
-from llmos_nb.process.state.context import RECALL
+from llmos_nb.process.state.fold import told
 from llmos_nb.process.state.fold.heap import heap_decided
+from llmos_nb.process.state.news import flush_notes, note
 from llmos_nb.process.state.prompts import took_long
 from llmos_nb.process.state.rebuild import AGAIN, did, in_doubt
-from llmos_nb.process.state.state import CONTROL, State, flush_notes, note, say
-from llmos_nb.tools import Call, shown
+from llmos_nb.process.state.state import CONTROL, Note, State, say
+from llmos_nb.tools import PASSED, Call
 
 MADE_CHARS = 200  # of a result that a step's code got from a tool, in the state
 LONG_S = 300.0  # a decision that took longer is told
@@ -82,7 +81,7 @@ def _decided(s: State, e: Event, b: ev.CallDecided) -> None:
     if b.what != "approve":
         acts.released(s.acts, call.id)
     if b.what in ("reject", "skip"):
-        text = _say_refused(s, b.what, b.by, b.why)
+        text = told.refused(s, b.what, b.by, b.why)
         close(s, call, "skipped" if b.what == "skip" else "rejected", e, result=text)
         return
     if b.what == "edit":
@@ -195,11 +194,12 @@ def close(s: State, call: Call, status: str, e: Event, result: str) -> None:
         return
     s.turn = None
     most = s.context.shown_bytes
-    results = tuple(_result_message(s, s.calls[i], most) for i in turn.calls)
-    short = (s.calls[i] for i in turn.calls if not {"handle", "private"} & s.calls[i].facts.keys())
-    whole = {c.id: c.result for c in short if _seen(s, c, most) != c.result}
+    calls = [s.calls[i] for i in turn.calls]
+    seen = {c.id: told.seen(s, c, most) for c in calls}
+    results = tuple(told.result_message(s, c, seen[c.id].text) for c in calls)
+    whole = {c.id: c.result for c in calls if seen[c.id].short}
     if s.context.filling:
-        s.notes.insert(0, s.context.own(say(s, "memory")))
+        s.notes.insert(0, Note(s.context.own(say(s, "memory"))))
     flush_notes(s, (turn.message, *results), turn.first, whole)
     if s.context.asks:
         s.context.asked = "now"
@@ -220,24 +220,6 @@ def _judge_anew(s: State) -> None:
             _count_grant(s, call, -1)
 
 
-def _result_message(s: State, call: Call, most: int) -> Message:
-    parts = tuple(
-        Part("image", i.get("text", ""), i["mime"], bytes.fromhex(i["data"]))
-        for i in call.images
-        if "data" in i and not {"handle", "private"} & call.facts.keys()
-    )
-    return Message("tool", _say_result(s, call, _seen(s, call, most)), call=call.id, parts=parts)
-
-
-def _seen(s: State, call: Call, most: int) -> str:
-    """Return what the model sees of a result, in at most so many bytes; what it recalled it sees word for word."""
-    if "handle" in call.facts:
-        return _say_handle(s, call)
-    if "private" in call.facts:
-        return str(call.facts["private"])
-    return call.result if call.name == RECALL else shown(call.id, call.result, call.size, most)
-
-
 def _resolved(s: State, e: Event, b: ev.CallResolved) -> None:
     call = s.calls[b.call]
     s.questions.pop(call.id, None)
@@ -248,18 +230,29 @@ def _resolved(s: State, e: Event, b: ev.CallResolved) -> None:
     s.effects += [] if call.undoes or b.lost else [call.id]
     names = ", ".join(f"{n} (may be lost)" if n in b.may else n for n in b.lost)
     known = {"did": did(call.facts.get("effects")), "names": names}
-    told = say(s, "cut_off" if b.lost else "confirmed", who=b.by.describe("the user"), **known)
-    close(s, call, "failed" if b.lost else "done", e, result=told)
+    text = say(s, "cut_off" if b.lost else "confirmed", who=b.by.describe("the user"), **known)
+    close(s, call, "failed" if b.lost else "done", e, result=text)
 
 
 def _names(s: State, b: ev.NamesChanged) -> None:
     if b.call in s.calls:
-        s.calls[b.call].changes = b.changes
+        call = s.calls[b.call]
+        call.changes = b.changes
+        call.facts |= {PASSED: passed} if (passed := _only_passed(s, call)) else {}
     s.versions.update(b.changes.names)
     for name in b.changes.names:
         s.lost.pop(name, None)
     if b.changes.names:
         s.repeats.clear()
+
+
+def _only_passed(s: State, call: Call) -> list[str]:
+    """Return the names that its loops bound anew, and that nothing but loops had made: they are nobody's result."""
+    again = loop_variables(call.code).intersection(call.changes.rebound) if call.changes.rebound else ()
+    if not again:
+        return []
+    kept = {n for c in s.calls.values() if c is not call for n in (*c.results, *c.rebound)}
+    return sorted(n for n in again - kept if any(n in c.changes.created for c in s.calls.values()))
 
 
 def _undone(s: State, b: ev.CallUndone | ev.CallRedone) -> None:
@@ -272,7 +265,7 @@ def _undone(s: State, b: ev.CallUndone | ev.CallRedone) -> None:
     _put_step(s, call)
     s.repeats.clear()
     if by != ev.MODEL:  # it knows, by the result of its call
-        note(s, _say_undone(s, call, undone, stays))
+        note(s, told.taken_back(s, call, undone, stays), changes=True)
 
 
 def _compensated(s: State, call: Call, by: str) -> None:
@@ -325,49 +318,3 @@ def _answered(s: State, e: Event, b: ev.QuestionAnswered) -> None:
         call.ok = True
         s.effects.append(call.id)
         close(s, call, "done", e, result=b.text)
-
-
-# what the model is told of a call
-
-
-def _say_refused(s: State, what: str, by: ev.Decider, why: str) -> str:
-    """Say that a call did not run."""
-    if by == ev.CONFLICT:
-        return say(s, "not_run", why=why)
-    if by.to_mend:
-        return say(s, "error", text=why)
-    verb = "skipped" if what == "skip" else "rejected"
-    return say(s, "refused", verb=verb, who=by.describe("the user"), why=f": {why}" if why else ".")
-
-
-def _say_result(s: State, call: Call, text: str) -> str:
-    """Return the result of a call as the model is shown it."""
-    edited = _say_edited(s, call) if call.original is not None and call.by != ev.SCHEMA else ""
-    if call.status == "failed":
-        return say(s, "error", text=edited + text)
-    return edited + (text or say(s, "no_output"))
-
-
-def _say_edited(s: State, call: Call) -> str:
-    """Say that a call is not what the model proposed, why, and what ran."""
-    editor = "The approver" if "edited_by" in call.facts else "The user"
-    given = call.arguments if isinstance(call.arguments, dict) else {}
-    ran = str(given["code"]) if list(given) == ["code"] else canonical(given)
-    why = f" Reason: {said}" if (said := call.facts.get("edit_why")) else ""
-    return say(s, "edited", who=editor, why=why, code=shown(call.id, ran))
-
-
-def _say_handle(s: State, call: Call) -> str:
-    """Say of a result that others may have written that it is there."""
-    handle, kind = call.facts["handle"], call.facts.get("kind", "text")
-    error = f"{call.error} with " if call.error else ""
-    variable = say(s, "by_handle_variable", handle=handle) if "variable" in call.facts else ""
-    return say(s, "by_handle", error=error, handle=handle, kind=kind, size=f"{call.size:,}", variable=variable)
-
-
-def _say_undone(s: State, call: Call, back: bool, stays: Iterable[str] = ()) -> str:
-    """Say that a call's effects were taken back or put in again, and what could not be."""
-    names = sorted(set(call.changes.names))
-    what = f" ({', '.join(names)})" if names else ""
-    rest = f", except for {', '.join(stays)}" if stays else ""
-    return say(s, "undone" if back else "redone", call=call.id, names=what, rest=rest)

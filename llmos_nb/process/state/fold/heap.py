@@ -5,7 +5,8 @@ from __future__ import annotations
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import REBUILD, HeapChanged, HeapRestored
 from llmos_nb.process.state import prompts
-from llmos_nb.process.state.state import State, note, say
+from llmos_nb.process.state.news import note
+from llmos_nb.process.state.state import State, say
 
 
 def fold_heap(s: State, e: Event) -> None:
@@ -23,7 +24,7 @@ def fold_heap(s: State, e: Event) -> None:
         note(s, say(s, "run_again", who=b.by.describe("the user"), calls=", ".join(b.rerun)))
     told = {} if b.asks else new
     if told or b.differs:
-        note(s, prompts.names_gone(s, told, b.differs))
+        note(s, prompts.names_gone(s, told, b.differs), changes=True)
 
 
 def _ran_again(s: State, b: HeapRestored) -> None:
@@ -39,4 +40,4 @@ def heap_decided(s: State, again: bool) -> None:
     if again:
         s.again = list(dict.fromkeys(s.lost.values()))
     else:
-        note(s, prompts.names_gone(s, s.lost, ()))
+        note(s, prompts.names_gone(s, s.lost, ()), changes=True)

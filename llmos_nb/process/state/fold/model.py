@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from llmos_nb.journal import Event, events as ev
 from llmos_nb.messages import Extra, Message, ToolCall, canonical
 from llmos_nb.process.state import notes, prompts
+from llmos_nb.process.state.news import flush_notes, note
 from llmos_nb.process.state.plan import Step
-from llmos_nb.process.state.state import CONTROL, SERVES, State, flush_notes, note, say
+from llmos_nb.process.state.state import CONTROL, SERVES, Note, State, say
 from llmos_nb.tools import Call, Turn
 
 MAX_NUDGES = {"empty": 1, "length": 4, "cut": 3}
@@ -44,10 +45,9 @@ def _paged(s: State, b: ev.ContextPaged) -> None:
         context.evict(b.groups, b.stay, b.label)
         return
     s.noted = notes.noted(s, gone) or s.noted
-    context.said += notes.said(s, gone)
-    known = [*notes.known(s, b.variables), *([f"What you noted: {s.noted}"] if s.noted else [])]
+    notes.take_words(s, gone)
     asked = context.asked == "answered"
-    context.evict(b.groups, b.stay, b.label, notes.of_page(s, gone), "\n".join(known))
+    context.evict(b.groups, b.stay, b.label, notes.of_page(s, gone), "\n".join(notes.known(s, b.variables)))
     if not asked:  # there was no room for it before
         notes.ask(s)
 
@@ -99,7 +99,7 @@ def _begin_turn(s: State, n: int, b: ev.ModelResponded, calls: Sequence[Call]) -
     s.turn = Turn(Message("assistant", b.text, wire, extra=_untouched(b)), [c.id for c in calls], n)
     s.partial, s.candidate = "", ""
     if b.cut:
-        s.notes.append(say(s, "cut"))
+        s.notes.append(Note(say(s, "cut")))
 
 
 def _call(key: str, raw: ev.ProposedCall, n: int) -> Call:

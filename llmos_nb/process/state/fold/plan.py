@@ -6,8 +6,9 @@ from llmos_nb.journal import Event, events as ev
 from llmos_nb.process.state import acts, prompts
 from llmos_nb.process.state.fold.call import close, note_delay, repeat_key
 from llmos_nb.process.state.fold.model import serve
+from llmos_nb.process.state.news import ask_again, note
 from llmos_nb.process.state.plan import Plan, Step, parse_steps
-from llmos_nb.process.state.state import CONTROL, SERVES, State, ask_again, note, say
+from llmos_nb.process.state.state import CONTROL, SERVES, State, say
 from llmos_nb.tools import Call
 
 VERSION = "version"  # of a plan, as its model proposed it: a person's edits count on

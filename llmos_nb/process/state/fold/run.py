@@ -11,7 +11,8 @@ from llmos_nb.policy import Budget, Mode, labels, parse_rule
 from llmos_nb.process.state import acts, prompts
 from llmos_nb.process.state.context import Context
 from llmos_nb.process.state.fold.plan import settle_plan
-from llmos_nb.process.state.state import State, ask_again, flush_notes, note, say
+from llmos_nb.process.state.news import ask_again, flush_notes, note
+from llmos_nb.process.state.state import State, say
 
 FAILED = 12  # expressions that are told to the model when they gave nothing
 MAX_CHECK_FAILS = {"grounded": 1}  # a check that former versions made

@@ -103,9 +103,8 @@ class FilesDevice:
         reads += [["foreign file", name, p] for p in self._labelled()] if name == "search_files" else []
         if name in _READING:
             return {"level": "read", "sources": reads}
-        title = f"change files of its own ({name})"
-        written = [place] if place else []  # only it sees them, which is why this is no more than a read
-        return {"level": "read", "title": title, "sources": reads, "files": written}
+        # only it sees them: that is no more than a read, and the files themselves are written by a commit
+        return {"level": "read", "title": f"change files of its own ({name})", "sources": reads}
 
     def _look_at_commit(self) -> dict[str, Any]:
         entries = list(self.overlay().values())
@@ -116,7 +115,9 @@ class FilesDevice:
         shows = self._store.diff(entries)[:16_000]
         if (tests := self._tested(entries)) is not None:
             title, shows = f"{title}: {tests.short}", f"{tests.text}\n\n{shows}"
-        return risky(title, "file", said, shows=shows, state=sha256(canonical(now).encode()).hexdigest())
+        state = sha256(canonical(now).encode()).hexdigest()
+        files = [str(self._workspace.place(e.path)) for e in entries]
+        return risky(title, "file", said, shows=shows, state=state, files=files)
 
     def _tested(self, entries: list[Entry]) -> Verdict | None:
         """Return what is known of tests of what would be committed; None where the process cannot run any."""

@@ -94,11 +94,10 @@ class SqlDevice:
         return {"level": "namespace" if names else "read", "title": "read by SQL", "writes": names, **read}
 
     def _look_at_write(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        text, where = " ".join(str(arguments.get("statement", "")).split()), arguments.get("database", "")
-        said = f"`{text[:400]}` changes the database `{where}`, and Undo does not reach databases"
+        where = arguments.get("database", "")
+        said = f"it changes the database `{where}`, and Undo does not reach databases"  # its statement stands beside it
         found = self._query.seen(arguments, "statement")
-        title = f"change the database {where}"
-        return risky(title, "external", said, reads=found.reads, sources=found.sources)
+        return risky(f"change the database {where}", "external", said, reads=found.reads, sources=found.sources)
 
     # running
 
