@@ -132,7 +132,7 @@ def asserting(values: Mapping[str, str]) -> list[str]:
     without = ", ".join(name for name, said in found.items() if not said)
     return [
         *(line for said in found.values() for line in said),
-        *([f"# Of no short form, and compared by `llmos verify` alone: {without}."] * bool(without)),
+        *([f"# Of no short form, and compared by verify alone: {without}."] * bool(without)),
     ]
 
 

@@ -39,7 +39,7 @@ def seen(s: State, call: Call, most: int) -> Seen:
     if call.name == RECALL:
         return Seen(call.result)
     text = folded(s, call)
-    size = call.size if call.size > len(call.result.encode()) else 0
+    size = call.size if call.size > len(call.result.encode("utf-8", "replace")) else 0
     said = shown(call.id, text, size, most, s.text("shortened"))
     return Seen(said, said != text)
 
