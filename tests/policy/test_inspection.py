@@ -445,13 +445,17 @@ def calls_made(code):
 
 
 @pytest.mark.usefixtures("deep")
-@pytest.mark.parametrize("link", ["()", ".a()", ".a", "[0]", "(f)", " + f(f)"])
+@pytest.mark.parametrize("link", ["()", ".a()", ".a", "[0]", "(f)", " + f(f)", "[f(f)]"])
 def test_work_grows_with_the_length_of_a_chain_and_not_with_its_square(link):
     assert calls_made("f" + link * 800) < 2.5 * calls_made("f" + link * 400)
 
 
 @pytest.mark.usefixtures("deep")
-def test_what_begins_a_long_chain_is_judged_and_its_end_counts_as_unknown():
-    seen = inspect_code("import subprocess\nsubprocess.run('rm -r x')" + ".a()" * 200)
-    assert "subprocess.run" in [r.what for r in seen.risks] and len(seen.risks) < 100 and not seen.harmless
+def test_a_long_chain_is_not_read_and_so_asks():
+    short, long = (inspect_code(f"con{'.a()' * n}", Surroundings({"con": "h5py.File"})) for n in (40, 200))
+    assert "native" not in [r.kind for r in (*short.risks, *short.unseen)]
+    assert [r.kind for r in long.risks] == [r.kind for r in long.unseen] == ["native"] and long.everything
+
+
+def test_what_a_call_within_a_call_is_given_is_lent():
     assert inspect_code("f(g(h(rows)), k(other))").lent == ("f", "g", "h", "rows", "k", "other")

@@ -241,7 +241,7 @@ def inspect_code(code: str, around: Surroundings = NOTHING) -> Inspection:
     """
     _, seen, fault = _seen(code, around)
     if seen is None:
-        return Inspection(risks=(fault,), everything=True)
+        return Inspection(risks=(fault,), everything=True, unseen=(fault,) if fault.kind == "native" else ())
     names = tuple(seen.reads), tuple(seen.writes), tuple(seen.calls)
     risks = tuple(sorted(seen.risks, key=lambda r: r.line))
     imports = tuple((name, origin) for name, origin in seen.writes.items() if origin)

@@ -263,10 +263,10 @@ class NameVisitor(ast.NodeVisitor):
     def dotted(self, node: Any, links: int = _LINKS) -> str:
         """Resolve what an expression stands for: ``os.remove``, ``requests.Session()``, ``?.to_csv`` or nothing.
 
-        Of a chain of more than `links` attributes and calls the first ones count as unknown.
+        A chain of more than `links` attributes and calls is nested too deeply to be read (RecursionError).
         """
         if not links:
-            return "?"
+            raise RecursionError(node)
         if isinstance(node, ast.Name):
             local = self.is_local(node.id)
             return self.aliases.get(node.id, "?" if local or node.id not in _KNOWN else node.id)

@@ -79,6 +79,16 @@ async def test_native_library_writes_nothing_elsewhere_after_others_words_were_r
     assert state.labels[CONTEXT] == "untrusted" and not (place / "out").exists()
 
 
+@pytest.mark.parametrize("deep", ["z = 0{0}", "z = f{1}", "z = [f(f{1})]"])
+async def test_code_that_is_nested_too_deeply_to_be_read_does_not_run_unasked(place, deep):
+    """What a library does from C would be heard nowhere."""
+    pytest.importorskip("cffi")
+    code = "import cffi\nffi = cffi.FFI()\nffi.cdef('int creat(const char *, int);')\n"
+    code += f"ffi.dlopen(None).creat({str(place / 'out').encode()!r}, 0o600)"
+    state = await ran(place, f"f = len\n{deep.format('+0' * 700, '.real' * 110)}\n{code}")
+    assert state.calls["r1.0"].status == "rejected" and not (place / "out").exists()
+
+
 READS = {
     "SQL": "import duckdb\ny = duckdb.sql(f\"select * from '{where}/in.csv'\").fetchall()",
     "pattern": "import duckdb\ny = duckdb.connect().execute(f\"select * from read_csv('{where}/*.csv')\").fetchall()",
