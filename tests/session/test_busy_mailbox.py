@@ -66,7 +66,7 @@ async def test_message_of_a_reader_that_ends_goes_back_though_another_writes_the
     session = Session(None)
     await start(session, "sender", call("send", to="#jobs", message="one"), DONE)
     reader = start(session, "reader", call("receive", sender="#jobs"), {"text": "late", "wait_s": 600})
-    await until_async(lambda: any(c.status == "done" for c in reader.run.state.calls.values()), every=0)
+    await until_async(lambda: any(c.status == "done" for c in list(reader.run.state.calls.values())), every=0)
     box = session.parts["mail"].boxes.get("#jobs")
     with written(session):
         await reader.kill()
