@@ -358,12 +358,10 @@ class Run:
     def wire(self) -> tuple[tuple[dict[str, Any], ...], bytes]:
         """Return the tools in wire form and as bytes.
 
-        In a notebook they are the same from the first request on, so that a provider finds all of the prompt in its
-        cache; elsewhere, and in a small window, `recall` joins when there is something to recall: by its size a run
-        of ten steps there would cost a fifth more.
+        `recall` joins when there is something to recall: by its size a run of ten steps would cost a fifth more.
         """
         s = self.state
-        recalls = s.remembers or s.context.hides or (self.namespace is not None and not s.context.small)
+        recalls = s.remembers or s.context.hides
         planned = s.planned or (self.namespace is not None and "plan" in self.tools)
         if self.wired is None or self._wired_for != (recalls, planned):
             tools = [t for t in self.tools.values() if t.name != RECALL or recalls]

@@ -1,7 +1,6 @@
 """What left the prompt comes back word for word, with its labels; and a crash changes no byte of a prompt."""
 
 import random
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, strategies as st
@@ -129,15 +128,6 @@ async def test_shortened_result_is_found_before_any_compaction(script):
     assert "The needle is here." in results(proc)[0] and results(proc)[0].startswith("in full: …")
     tools = [tools for _, tools in model.sent.values()]
     assert b'"recall"' not in tools[0] and b'"recall"' in tools[1]
-
-
-async def test_tools_of_a_notebook_are_the_same_from_the_first_request_on(script):
-    steps = [call("python", code=f"print('x' * {n})") for n in (10, 9_000, 30_000)]
-    model = Recorder(script(call("plan", steps=[{"title": "Look"}, {"title": "Say"}]), *steps, {"text": "Done."}))
-    model.traits = replace(model.traits, window_bytes=20_000)
-    proc = await llmos.run("Read.", model=model, namespace={}, approve="auto")
-    first, *others = [tools for _, tools in model.sent.values()]
-    assert b'"recall"' in first and set(others) == {first} and proc.run.state.context.shortened
 
 
 @pytest.mark.parametrize(
