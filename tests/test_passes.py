@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import pytest
 
@@ -71,6 +72,21 @@ def test_recorder_ends_at_the_first_line_of_the_awaited_code():
     finally:
         sys.setprofile(before)
         threading.setprofile(None)
+
+
+def test_recorder_leaves_out_what_comes_with_the_clock(tmp_path):
+    from llmos_nb.session.commands.watch import Watch
+
+    before, watch = sys.getprofile(), Watch()
+    watch._homes[tmp_path] = WeakValueDictionary()
+    try:
+        record = Recorder()
+        with record.recording():
+            watch._look()
+    finally:
+        sys.setprofile(before)
+        threading.setprofile(None)
+    assert (watch._homes, record.files) == ({}, {})
 
 
 def test_a_cell_reaches_its_first_request_in_few_files(passes):
