@@ -4,6 +4,7 @@ from .names import (
     bound_by as bound_by,
     defaults as defaults,
     parameters as parameters,
+    tree_of as tree_of,
     type_parameters as type_parameters,
 )
 from .report import plain as plain

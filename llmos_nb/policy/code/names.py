@@ -7,7 +7,7 @@ import builtins
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from llmos_nb.policy.code.risks import Risk, in_memory
 
@@ -320,12 +320,27 @@ def _assigned(body: Iterable[ast.AST]) -> set[str]:
 _TRIES = 5
 
 
-def tree_of(source: str) -> ast.Module:
+def tree_of(source: str, filename: str = "<unknown>", flags: int = 0) -> ast.Module:
     """Parse code, again where another thread was at it, too.
 
     CPython 3.11 counts the depth of all trees that are in the making in one place (its issue 106905).
+
+    Parameters
+    ----------
+    source : str
+        Python code.
+    filename : str
+        Its name in tracebacks.
+    flags : int
+        Of the compiler, as for `compile`.
+
+    Raises
+    ------
+    SyntaxError
+        It is no Python.
     """
+    flags |= ast.PyCF_ONLY_AST
     for _ in range(_TRIES):
         with suppress(SystemError):
-            return ast.parse(source)
-    return ast.parse(source)
+            return cast("ast.Module", compile(source, filename, "exec", flags, dont_inherit=True))
+    return cast("ast.Module", compile(source, filename, "exec", flags, dont_inherit=True))

@@ -22,6 +22,7 @@ from typing import Any
 
 from llmos_nb.heap import is_written
 from llmos_nb.heap.digest import digest
+from llmos_nb.policy.code import tree_of
 from llmos_nb.policy.secrets import secret_name
 from llmos_nb.tools.devices.python import stands_in
 
@@ -44,7 +45,7 @@ def surroundings(code: str, namespace: Mapping[str, Any]) -> str:
         What its names stand for.
     """
     try:
-        tree: ast.AST = ast.parse(code)
+        tree: ast.AST = tree_of(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # there are magics in it
         tree = ast.Module([], [])
     found = [f"folder {Path.cwd()}"]

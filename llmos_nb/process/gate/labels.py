@@ -17,6 +17,7 @@ from llmos_nb.heap import Walk, is_owned, names_reaching, reachable_names
 from llmos_nb.journal.events import LabelChanged
 from llmos_nb.messages import ToolResult
 from llmos_nb.policy import DATA, FILE, TRUSTED, UNKNOWN_FILE, UNTRUSTED, Came, is_prose, labels, lookalikes
+from llmos_nb.policy.code import tree_of
 from llmos_nb.policy.secrets import vault
 from llmos_nb.process.findings import Findings
 from llmos_nb.process.run import Run
@@ -290,7 +291,7 @@ def _only_imported(code: str, seen: Findings) -> set[str]:
     """Return the names of what code imports of libraries and only reads or calls: no data is held there."""
     if not seen.imports or seen.everything or labels.reaches_all(code):
         return set()
-    nodes = [*ast.walk(ast.parse(code))]
+    nodes = [*ast.walk(tree_of(code))]
     plain = {id(n.value) for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
     plain |= {id(n.func) for n in nodes if isinstance(n, ast.Call)}
     stored = [n for n in nodes if isinstance(n, ast.Attribute | ast.Subscript) and not isinstance(n.ctx, ast.Load)]

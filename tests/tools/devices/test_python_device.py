@@ -75,6 +75,18 @@ def test_step_returns_its_last_value_and_output(device, code, text):
     assert (result.ok, result.text, result.error) == (True, text, "")
 
 
+def test_a_step_is_read_again_where_another_thread_was_at_it_too(device, monkeypatch):
+    failing = [SystemError("AST constructor recursion depth mismatch")] * 2
+
+    def mixed_up(*args, **kwargs):
+        if failing:
+            raise failing.pop()
+        return compile(*args, **kwargs)
+
+    monkeypatch.setattr("llmos_nb.policy.code.names.compile", mixed_up, raising=False)
+    assert run(device, "a + 1").text == "2" and not failing
+
+
 def test_a_frame_of_polars_is_shown_by_all_rows_and_columns_that_fit(device):
     run(
         device,

@@ -22,7 +22,7 @@ from types import CodeType, TracebackType
 from typing import Any, NoReturn, TypeVar
 
 from llmos_nb.errors import CallDenied, ToolTimeout
-from llmos_nb.policy.code import Surroundings
+from llmos_nb.policy.code import Surroundings, tree_of
 from llmos_nb.tools.devices.python.guard import check_stop, interruptible, waited_s
 from llmos_nb.tools.effects import temporary
 from llmos_nb.tools.outcome import GRACE_S, Outcome, Stopped, awaited, captured, unless_stopped
@@ -250,7 +250,7 @@ def compile_step(source: str, filename: str, ip: Any = None, every: bool = False
         It is no Python.
     """
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | (ip.compile.flags if ip is not None else 0)
-    tree = compile(source, filename, "exec", flags | ast.PyCF_ONLY_AST, dont_inherit=True)
+    tree = tree_of(source, filename, flags)
     futures = (s.names for s in tree.body if isinstance(s, ast.ImportFrom) and s.module == "__future__")
     for future in chain.from_iterable(futures):
         flags |= getattr(__future__, future.name).compiler_flag
