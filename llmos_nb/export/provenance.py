@@ -20,6 +20,7 @@ _CHECKS = {
     "tools": "there is no such tool",
     "deadline": "nobody answered in time",
     "conflict": "somebody else had changed what it writes",
+    "tests": "tests of it failed",
 }
 
 

@@ -11,6 +11,7 @@ from llmos_nb.journal.events import (
     PLAN,
     REPEAT,
     SCHEMA,
+    TESTS,
     YOU,
     ActUsed,
     CallDecided,
@@ -118,6 +119,8 @@ def _judge(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> Await
     verdict = ruling(run, call, tool, arguments, seen)
     if verdict.what == "ask" and conflicts.sent_back(run, call, tool, seen):
         return None  # a person is not asked about a step that rests on what is no more
+    if seen.failing and _fails(run, call, seen, verdict):
+        return None
     person = verdict.what == "ask" or verdict.by.is_person
     digest = digest_of(run, call, tool, arguments, seen, person)
     if verdict.what == "ask" and approvers.may_decide(run, tool, seen):
@@ -138,6 +141,19 @@ def _judge(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> Await
             )
         )
     return None
+
+
+def _fails(run: Run, call: Call, seen: Findings, verdict: Ruling) -> bool:
+    """Send a commit back to the model where tests of it fail; what is sent once more as it is goes to whoever decides.
+
+    Those tests may have failed before, or be wrong: no check can tell. What a rule or a person let through stays so.
+    """
+    state, open_ = seen.state or "", verdict.what == "ask" or (verdict.what == "allow" and verdict.by.kind == "mode")
+    if not open_ or any(c.by == TESTS and c.digest == state for c in run.state.calls.values()):
+        return False
+    why = say(run.state, "tests_fail", tests=seen.failing)
+    run.append(CallDecided(call=call.id, digest=state, what="reject", by=TESTS, why=why))
+    return True
 
 
 def use(run: Run, call: Call, which: Mapping[str, Any] | None) -> None:
