@@ -294,9 +294,15 @@ def test_a_further_turn_says_what_was_asked_and_keeps_the_former_answer():
         "Answered before: It is one thing.",
         "It is **one** thing.",
     )
+    w.add("signal.received", signal="steer", by="you", text="Be quick.")
+    assert view(w.state, w.events)["now"][0]["words"] == ["Asked further: ", ["*", "And now?"]]
     w.request().respond(text="It is another.").end("answered", answer="It is another.")
     texts = [b.get("markdown", b.get("code")) for b in view(w.state, w.events)["now"]]
     assert "It is another." in texts and "It is **one** thing." in texts
+    for words in ("What else?", "In one word."):
+        w.add("signal.received", signal="steer", by="you", text=words)
+    w.add("run.resumed", epoch=0)
+    assert view(w.state, w.events)["now"][0]["words"] == ["Asked further: ", ["*", "What else? In one word."]]
 
 
 def test_a_former_answer_of_one_short_line_stands_once():
