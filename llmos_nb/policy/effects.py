@@ -16,7 +16,8 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from llmos_nb.journal import Decider
-from llmos_nb.policy.rules import NOBODY, Mode, Ruling
+from llmos_nb.policy.rules import Mode, Ruling
+from llmos_nb.policy.texts import tell
 
 Kind = Literal[
     "write", "delete", "network", "process", "signal", "database", "native", "call", "secret", "folder", "command",
@@ -219,7 +220,7 @@ def rule_on(
     what = effect.words(folders[0])
     why = f"It asks because the step wants to {what}{_unasked(effect, exposed, closed, outward, outside)}"
     if mode == "never" or alone:
-        return Ruling("deny", Decider("mode", mode), NOBODY + why)
+        return Ruling("deny", Decider("mode", mode), tell("nobody", why=why))
     return Ruling("ask", Decider("mode", mode), why)
 
 
