@@ -133,7 +133,7 @@ def _until(given: Any, where: str) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-OUTWARD = frozenset(("network", "process", "native"))
+OUTWARD = frozenset(("network", "process", "native", "unread"))
 MODES = ("risky", "plan", "step", "auto", "never")
 Mode = Literal["risky", "plan", "step", "auto", "never"]
 

@@ -161,7 +161,7 @@ class Effects:
         s, place = self._run.state, target_of(effect)
         if (answer := self._after.get(place)) is None:
             if s.status == "ended":
-                answer = Answer(False, ENDED, f"process {s.pid} has ended; call it from a cell of your own")
+                answer = Answer(False, ENDED, f"process {s.pid} has ended; to call it, define it in a cell of your own")
             else:
                 answer = judged()
             if len(self._after) < LATE:
