@@ -16,7 +16,7 @@ import { loopCaption, parseLoop, updateLoop } from "./loop.js";
 import { currentStep, plan, verbsOf } from "./plan.js";
 import { planCard, planSide } from "./plandoc.js";
 import { stepSheet } from "./sheet.js";
-import { fit, reveal } from "./sight.js";
+import { fit, fitWhenShown, reveal } from "./sight.js";
 import { stop } from "./stop.js";
 import { initialize } from "./store.js";
 import { timeline } from "./timeline.js";
@@ -341,7 +341,7 @@ function render({ model, el }) {
   for (const [kind, listener] of Object.entries(LISTENERS))
     p.root.addEventListener(kind, (event) => listener(event, p));
   model.send({ verb: "sync", rev: model.get("view").rev, drawn: true });
-  const ends = [warnBeforeLeaving(p), shieldKeys(p), runClocks(p)];
+  const ends = [warnBeforeLeaving(p), shieldKeys(p), runClocks(p), fitWhenShown(p)];
   return () => {
     for (const end of ends) end();
     model.off("change:view", show);
