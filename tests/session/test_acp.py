@@ -4,13 +4,14 @@ import asyncio
 import json
 import os
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 from turns import same_as_folded
-from waits import until_async
+from waits import START_SECONDS, until, until_async
 
 from llmos_nb.errors import ConfigError, UsageError
 from llmos_nb.journal.events import CallFinished
@@ -129,7 +130,7 @@ async def test_leave_for_its_own_tools_is_asked_of_a_person_each_time_and_given_
     process = begin(scene)
     await process
     (question,) = process.run.state.questions.values()
-    assert question["title"] == "Edit note.md" and '"path": "note.md"' in question["shows"]
+    assert question["title"] == "use a tool of its own: Edit note.md" and '"path": "note.md"' in question["shows"]
     assert "not seen by llmos, and Undo cannot take it back" in json.dumps(question)
     await process.approve("all")
     await until_async(lambda: scene.told("leave") == ["y"] and process.state == "waiting")
@@ -422,16 +423,15 @@ async def test_two_processes_have_an_agent_each_and_a_killed_one_leaves_none(tmp
     await gone(*two.pids)
 
 
-async def test_step_of_a_process_may_not_begin_an_agent_without_a_word(tmp_path, script):
+async def test_step_begins_no_agent_where_nobody_lets_it_start_programs(tmp_path, script):
     scene = Scene(tmp_path, [["say", "So."]])
-    code = f"import llmos_nb\nawait llmos_nb.run('x', model={scene.spec!r})"
-    session = Session({})
-    process = session.start(
-        "x", model=script({"calls": [{"name": "python", "arguments": {"code": code}}]}, {"text": "no"})
-    )
+    code = f"import llmos_nb\nmade = await llmos_nb.run('x', model={scene.spec!r})"
+    turns = {"calls": [{"name": "python", "arguments": {"code": code}}]}, {"text": "No."}
+    process = Session(names := {}).start("x", model=script(*turns))
     await process
-    assert process.state == "waiting" or not scene.pids
-    process.kill()
+    (call,) = process.run.state.calls.values()
+    assert call.status == "failed" and f"not allowed: start the program {sys.executable}" in call.result
+    assert process.answer == "No." and not scene.pids and "made" not in names
 
 
 async def test_process_that_began_with_another_model_takes_no_agent(tmp_path, script):
@@ -442,6 +442,33 @@ async def test_process_that_began_with_another_model_takes_no_agent(tmp_path, sc
     with pytest.raises(UsageError, match="begin with it"):
         await process.resume(Scene(tmp_path, []).spec)
     process.kill()
+
+
+async def test_fork_has_an_agent_of_its_own_and_that_of_its_parent_ends(tmp_path):
+    scene = Scene(tmp_path, [["call", "python", {"code": "x = 1"}], ["sleep"]])
+    process = begin(scene)
+    await until_async(lambda: scene.told("sleeps"))
+    await process.stop()
+    child = process.fork(at=len(process.events) - 1)
+    going = asyncio.create_task(child.resume())
+    await until_async(lambda: len(scene.told("sleeps")) == 2)
+    await gone(scene.pids[0])
+    assert alive(scene.pids[1]) and process.reason == "forked"
+    child.kill()
+    await going
+    await gone(*scene.pids)
+
+
+@pytest.mark.parametrize("acts", [[["sleep"]], [["call", "python", {"code": "import time\ntime.sleep(600)"}]]])
+def test_agent_does_not_outlive_an_interpreter_that_is_killed(tmp_path, acts):
+    scene = Scene(tmp_path, acts, kind="hostile")
+    code = f"import llmos_nb, asyncio\nasyncio.run(llmos_nb.run('x', model={scene.spec!r}, namespace={{}}))"
+    program = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    until(lambda: scene.told("prompt"), seconds=START_SECONDS)
+    assert alive(scene.pids[0])
+    program.kill()
+    program.wait()
+    until(lambda: not alive(scene.pids[0]))
 
 
 def test_specs_name_known_agents_or_commands_and_say_what_is_not_there(monkeypatch):

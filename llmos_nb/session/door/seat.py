@@ -175,7 +175,11 @@ def _look(arguments: Mapping[str, Any]) -> dict[str, Any]:
     said = (
         f"the agent does this by a tool of its own ({arguments['kind']}): it is {_UNSEEN}, and Undo cannot take it back"
     )
-    risk = {"level": "risky", "title": arguments["what"][:120], "risks": [["external", said]]}
+    risk = {
+        "level": "risky",
+        "title": f"use a tool of its own: {arguments['what'][:120]}",
+        "risks": [["external", said]],
+    }
     return {**risk, "why": f"It asks because {said}.", "shows": arguments["details"]}
 
 
