@@ -444,6 +444,26 @@ async def test_process_that_began_with_another_model_takes_no_agent(tmp_path, sc
     process.kill()
 
 
+async def test_process_of_an_agent_goes_on_in_another_session_with_a_new_agent_that_is_told_all(tmp_path):
+    scene = Scene(tmp_path, [["call", "python", {"code": "x = sum(prices)"}], ["sleep"]])
+    process = begin(scene)
+    await until_async(lambda: scene.told("sleeps"))
+    await process.stop()
+    scene.log.with_name("script.json").write_text(json.dumps([[["use", "Look"], ["say", "It was {{x}}."]]]))
+    loaded = Session({"prices": [1, 2, 6]}).load(process.journal.path)
+    await loaded.resume()
+    assert loaded.answer == "It was 9." and "You called r1.0: python(" in scene.told("prompt")[-1]
+    assert [c.name for c in loaded.run.state.calls.values()] == ["python", "not_seen"] and same_as_folded(loaded)
+
+
+@pytest.mark.parametrize("how", ["isolate", "preview"])
+async def test_agent_works_on_copies_where_its_process_does(tmp_path, how):
+    scene = Scene(tmp_path, [["call", "python", {"code": "prices.append(1)\nx = len(prices)\nx"}], ["say", "So."]])
+    process = begin(scene, goal="Look at `prices`.", names=(names := {"prices": [1, 2, 6]}), **{how: True})
+    await process
+    assert process.answer == "So." and scene.told("python")[0][0] and names["prices"] == [1, 2, 6] and "x" not in names
+
+
 async def test_fork_has_an_agent_of_its_own_and_that_of_its_parent_ends(tmp_path):
     scene = Scene(tmp_path, [["call", "python", {"code": "x = 1"}], ["sleep"]])
     process = begin(scene)
