@@ -18,11 +18,12 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from llmos_nb.errors import ConfigError, ToolError, ToolTimeout
+from llmos_nb.journal import host
 from llmos_nb.models import shown_url
 from llmos_nb.tools import effects
 from llmos_nb.tools.devices.mcp.channel import BROKEN_OFF, NOT_TAKEN, Channel, leaves
 from llmos_nb.tools.devices.mcp.remote import Remote
-from llmos_nb.tools.devices.mcp.wire import Wire, kill_group
+from llmos_nb.tools.devices.mcp.wire import Wire
 from llmos_nb.tools.text import safe_text
 
 T = TypeVar("T")
@@ -56,7 +57,7 @@ def _loop() -> asyncio.AbstractEventLoop:
     """Return the event loop on which all servers live."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="llmos-mcp", daemon=True).start()
-    atexit.register(lambda: list(map(kill_group, _pids)))  # what still runs goes with the interpreter
+    atexit.register(lambda: list(map(host.kill_group, _pids)))  # what still runs goes with the interpreter
     return loop
 
 
