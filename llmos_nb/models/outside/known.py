@@ -15,7 +15,7 @@ NEEDED = 'an agent by ACP needs the extra acp: pip install "llmos_nb[acp]"'
 
 
 class Known(NamedTuple):
-    """An agent as its own documentation begins it, and how it gets there."""
+    """The command of an agent and how to install it, as written about it; tried with none of them."""
 
     command: tuple[str, ...]
     install: str
