@@ -19,7 +19,7 @@ from typing import Any
 from llmos_nb.errors import LlmosError
 
 # what compares, and is not the work
-FOLDED = ("lock", "seeds", "state", "inputs", "environment", "shapes", "told", "check", "evidence")
+FOLDED = ("lock", "seeds", "state", "inputs", "environment", "shapes", "check", "evidence")
 HIDDEN = "hide-input"  # for Jupyter Book and others that fold by a tag
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 _EXACT, _WHOLE = (

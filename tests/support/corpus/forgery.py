@@ -103,7 +103,7 @@ def goal_changed(book, folder):
 
 @forgery("cell head its source was changed")
 def model_in_the_title(book, folder):
-    _swap(book, "head", "of script", "of a far better model")
+    _swap(book, "course", "of script", "of a far better model")
 
 
 @forgery("metadata.llmos_nb process 1, settings was changed")
