@@ -23,6 +23,7 @@ _WORDS = frozenset((
 ))  # fmt: skip
 _INSIDE = re.compile("(passw(or)?d|secret|credential|apikey|accesskey|privatekey|authorization|token)s?$")
 _CHOSEN = frozenset(("passphrase", "pin", "pw", "pwd"))  # what stands there somebody chose: it may look like anything
+_NUMBERED = frozenset(("key", "keys", "tokens"))
 _HEADER = re.compile(r"(basic|bearer|digest|token)\s+\S{8}", re.IGNORECASE)  # of HTTP: a scheme and credentials
 _NUMBERS = (int, float, complex, date, timedelta, type(None))
 _NOT = frozenset(("max", "min", "n", "num", "count", "total", "prompt", "completion"))  # counts of tokens
@@ -58,15 +59,16 @@ def secret_under(name: str, values: Iterable[object]) -> bool:
     """Return whether what stands under a name is secret, as the name and the values say.
 
     Where the word for it only tells of what the name stands for, as in `pat_no`, a value must look like a key; and
-    numbers are no keys. What people choose, such as a password, may look like anything.
+    numbers under `key` or `tokens` tell rows apart, or count. What people choose, such as a password or the code of a
+    `pin_code`, may look like anything, and so may a one-time `token`.
     """
     if not named_secret(name):
         return False
-    if COLUMN.search(name) or _CHOSEN.intersection(_last(name)[-1:]):
+    if COLUMN.search(name) or _CHOSEN.intersection(_last(name)):
         return True
     found = list(values)
     if _names_it(name):
-        return not found or not all(isinstance(v, _NUMBERS) for v in found)
+        return not found or _last(name)[-1] not in _NUMBERED or not all(isinstance(v, _NUMBERS) for v in found)
     return any(keyish(v) or secret_text(v) or _HEADER.match(v) for v in found if isinstance(v, str))
 
 

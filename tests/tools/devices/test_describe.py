@@ -339,14 +339,22 @@ def test_a_name_that_only_speaks_of_a_secret_is_judged_by_its_value(name, value)
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("auth_header", "Basic dXNlcjpwYXNz"), ("password_old", "abc"), ("pin", 1234)]
+    ("name", "value"),
+    [
+        ("auth_header", "Basic dXNlcjpwYXNz"),
+        ("password_old", "abc"),
+        ("pin", 1234),
+        ("pin_code", "4711"),
+        ("otp_token", 482913),
+        ("api_token", 417),
+    ],
 )
 def test_credentials_of_a_header_and_what_people_choose_are_hidden(name, value):
     assert str(value) not in describe(name, value, True)
     assert str(value) not in describe("t", pd.DataFrame({name: [value]}), True)
 
 
-@pytest.mark.parametrize("name", ["key", "tokens", "api_token"])
+@pytest.mark.parametrize("name", ["key", "customer_key", "tokens"])
 def test_numbers_under_the_name_of_a_key_are_none_and_texts_are(name):
     assert "417" in describe("t", pd.DataFrame({name: [417, 418]}), True)
     assert "abc" not in describe("t", pd.DataFrame({name: ["abc", "abd"]}), True)
