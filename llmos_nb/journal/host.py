@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import signal
 import sys
@@ -68,3 +69,10 @@ def kill_group(pid: int) -> None:
             os.kill(pid, signal.SIGTERM)
         else:
             os.killpg(pid, signal.SIGKILL)
+
+
+def end_at_exit(groups: set[int]) -> None:
+    """End process groups with this interpreter, those that stand in the set by then; a fork that exits ends none."""
+    atexit.register(lambda: list(map(kill_group, groups)))
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=groups.clear)

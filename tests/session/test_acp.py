@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import nbformat
@@ -254,6 +255,26 @@ async def test_agent_that_hears_no_cancellation_is_killed_and_a_resume_begins_an
     await going
     await gone(*scene.pids)
     assert process.reason == "killed"
+
+
+async def test_number_of_an_agent_that_has_ended_is_used_no_more(tmp_path, monkeypatch):
+    ended = []
+    monkeypatch.setattr(child.host, "kill_group", ended.append)
+    one = await child.Child.begin([sys.executable, "-c", ""], tmp_path / "agent.log")
+    await until_async(lambda: ended)
+    await one.end()
+    assert ended == [one.process.pid]  # at its end, and not once more when it is let go
+
+
+async def test_copy_of_the_interpreter_that_exits_ends_no_agent_of_it(tmp_path):
+    one = await child.Child.begin([sys.executable, "-c", "input()"], tmp_path / "agent.log")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
+    if not pid:
+        os._exit(len(child._there))  # what it would end as it exits
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0 and one.process.pid in child._there
+    await one.end()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import json
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,7 +17,7 @@ from llmos_nb.policy.secrets import redact
 MOST_LINE, MOST_TAKEN, MOST_LOG, CHUNK = 16 << 20, 64 << 20, 1 << 20, 64 << 10
 LOOK_S, LAST_S, END_S = 0.05, 0.5, 2.0
 _there: set[int] = set()
-atexit.register(lambda: list(map(host.kill_group, _there)))  # what still runs goes with the interpreter
+host.end_at_exit(_there)
 
 
 class Child:
@@ -101,8 +100,9 @@ class Child:
         """End it, after a moment in which it may end by itself."""
         await self.close()
         await self._exit()
-        host.kill_group(self.process.pid)
-        await self._exit()
+        if not self._over.is_set():  # else its group has ended with it, and its number may be somebody else's by now
+            host.kill_group(self.process.pid)
+            await self._exit()
         await asyncio.wait(self._tasks[1:], timeout=LAST_S)
         for task in self._tasks:
             task.cancel()

@@ -6,7 +6,6 @@ Nothing here touches the main thread: a server that hangs, floods or dies costs 
 from __future__ import annotations
 
 import asyncio
-import atexit
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
@@ -57,7 +56,7 @@ def _loop() -> asyncio.AbstractEventLoop:
     """Return the event loop on which all servers live."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="llmos-mcp", daemon=True).start()
-    atexit.register(lambda: list(map(host.kill_group, _pids)))  # what still runs goes with the interpreter
+    host.end_at_exit(_pids)
     return loop
 
 
