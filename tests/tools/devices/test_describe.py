@@ -354,6 +354,12 @@ def test_credentials_of_a_header_and_what_people_choose_are_hidden(name, value):
     assert str(value) not in describe("t", pd.DataFrame({name: [value]}), True)
 
 
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
+@pytest.mark.parametrize("values", [["P-12"] * 5000 + [KEYISH] + ["P-13"] * 5000, ["P-12"] * 9000 + [KEYISH]])
+def test_a_key_far_down_in_a_column_is_hidden_too(make, values):
+    assert KEYISH not in describe("t", make({"pat_no": values, "x": range(len(values))}), True)
+
+
 @pytest.mark.parametrize("name", ["key", "customer_key", "tokens"])
 def test_numbers_under_the_name_of_a_key_are_none_and_texts_are(name):
     assert "417" in describe("t", pd.DataFrame({name: [417, 418]}), True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from itertools import groupby
 from typing import Any
@@ -180,8 +181,17 @@ def _columns(value: Any, values: bool, full: bool) -> Iterator[tuple[Any, str]]:
 
 
 def _secret(name: Any, column: Any) -> bool:
-    """Return whether the values of a column are secret, as its name and the first of them say."""
-    return secret_under(str(name), column[:_SAMPLE].to_list() if named_secret(str(name)) else ())
+    """Return whether the values of a column are secret, as its name and those of them say that may be shown."""
+    if not named_secret(str(name)):
+        return False
+    rows = getattr(column, "iloc", column)  # an index has none, nor has a column of polars
+    shown = [*rows[:_SAMPLE].to_list(), *rows[-_SAMPLE:].to_list()]
+    if len(column) <= _ROWS:
+        with suppress(TypeError):  # lists are not told apart
+            polars = hasattr(column, "drop_nulls")
+            found = column.unique(maintain_order=True) if polars else column.unique()
+            shown += (found.to_list if polars else found.tolist)()[: CATEGORIES + 1]
+    return secret_under(str(name), shown)
 
 
 def _typed(dtype: Any, seen: str, full: bool) -> str:
