@@ -169,7 +169,7 @@ class Trial:
             script(self.folder, FURTHER)
             place = self.open()
         elif not self.acp:
-            self.until(lambda: json.loads((self.folder / "states").read_text())[0] in ("paused", "ended"), "no pause")
+            self.until(self.rests, "no pause")
         if not self.acp:
             last = self.begin(lambda: agent(self.folder, FURTHER))
             self.came(last, "the next agent")
@@ -177,6 +177,10 @@ class Trial:
         self.came(place, "the notebook")
         self.until(lambda: not self.left(), "left")
         self.count()
+
+    def rests(self) -> bool:
+        """Say whether no process goes on; there is none where the agent was killed before its first call."""
+        return all(s in ("paused", "ended") for s in json.loads((self.folder / "states").read_text()))
 
     def until(self, holds: Callable[[], object], wrong: str) -> None:
         """Wait for what has to come."""
