@@ -59,6 +59,7 @@ def pytest_collection(session):
     try:
         return (yield)
     finally:
+        sys.path[:] = dict.fromkeys(sys.path)  # files of tests add the same folder, and each is looked into
         gc.freeze()
         gc.enable()
 

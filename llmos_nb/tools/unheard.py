@@ -8,7 +8,7 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache, wraps
 from types import BuiltinFunctionType, ModuleType
@@ -52,7 +52,6 @@ _TO = ("fd", "out_fd", "dst", "fd_dst")
 _SECOND = ("splice", "copy_file_range")  # these write to what they name second
 
 
-_signature = lru_cache(inspect.signature)  # that of a function of C is read from its documentation, word by word
 _placed: list[tuple[Any, str, object, object]] = []
 
 
@@ -67,9 +66,17 @@ def place(owner: Any, name: str, made: Any) -> None:
 
 def conceal(made: Any) -> None:
     """Have a function that stands before another not lead to it, and tell how it is called."""
-    if (real := vars(made).pop("__wrapped__", None)) is not None:
-        with suppress(ValueError, TypeError):
-            made.__signature__ = _signature(real)
+    real = vars(made).pop("__wrapped__", None)
+    if real is not None and (signature := _signature(real)) is not None:
+        made.__signature__ = signature
+
+
+@lru_cache(maxsize=512)  # they are some two hundred
+def _signature(real: Callable[..., Any]) -> inspect.Signature | None:
+    """Return how a function is called; that of one in C is read from its documentation, word by word."""
+    with suppress(ValueError, TypeError):
+        return inspect.signature(real)
+    return None
 
 
 def restore() -> None:
@@ -80,23 +87,23 @@ def restore() -> None:
             setattr(owner, name, real)
 
 
-def _calls() -> Iterator[tuple[str, str]]:
-    """Yield what is heard: a module, and a function of it."""
-    for name, calls in _CALLS.items():
-        yield from ((name, call) for call in calls)
+def _calls() -> Iterator[tuple[str, Sequence[str]]]:
+    """Yield what is heard: a module, and functions of it."""
+    yield from _CALLS.items()
     for of in (SETTINGS, ENDS):
-        yield from ((m, call) for n, calls in of.items() for m in _IN_C.get(n, (n,)) for call in calls.split())
+        yield from ((m, calls.split()) for n, calls in of.items() for m in _IN_C.get(n, (n,)))
 
 
 def follow() -> None:
     """Have these calls heard from now on by whoever looks them up in their module when it calls them."""
-    for name, call in _calls():
+    for name, calls in _calls():
         if name in _LATER and name not in sys.modules:
             continue
         with suppress(ImportError):  # of another system
             module = importlib.import_module(name)
-            if hasattr(module, call):
-                place(module, call, _heard(module, call))
+            for call in calls:
+                if hasattr(module, call):
+                    place(module, call, _heard(module, call))
     for name in _MAKERS:
         place(_imp, name, _making(getattr(_imp, name)))
     if (zmq := sys.modules.get("zmq.sugar.socket")) is not None:
@@ -132,7 +139,7 @@ def _making(real: Callable[..., ModuleType]) -> Callable[..., ModuleType]:
     def make(*args: Any) -> ModuleType:
         made = real(*args)
         name = made.__name__.rpartition(".")[2]
-        for call in (call for of, call in _calls() if of == name):
+        for call in (call for of, calls in _calls() if of == name for call in calls):
             if isinstance(getattr(made, call, None), BuiltinFunctionType):
                 place(made, call, _heard(made, call))
         return made

@@ -23,6 +23,9 @@ FLAGS = [
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-software-rasterizer",
+    "--disable-gpu-compositing",
+    "--disable-gpu-rasterization",
     "--disable-dev-shm-usage",  # which is small in a container, and a page that fills it crashes
     "--disable-quic",
     "--no-first-run",

@@ -1,14 +1,17 @@
 """Calls of which the interpreter raises no event are seen all the same; what only looks like one is not."""
 
 import asyncio
+import importlib
+import inspect
 import os
 import sqlite3
 import subprocess
 import sys
+from types import BuiltinFunctionType
 
 import pytest
 
-from llmos_nb.tools import CallContext
+from llmos_nb.tools import CallContext, unheard
 from llmos_nb.tools.devices.python import PythonDevice, capture
 
 
@@ -111,3 +114,20 @@ def test_patched_calls_can_be_pickled_and_keep_their_names(device):
 
     effects(device, "x = 1")
     assert pickle.loads(pickle.dumps(os.writev)) is os.writev and os.writev.__name__ == "writev"
+
+
+def test_each_module_is_looked_for_once_and_no_signature_is_read_again(monkeypatch):
+    real, asked, read = importlib.import_module, [], []
+    monkeypatch.setattr(importlib, "import_module", lambda name: asked.append(name) or real(name))
+    unheard.restore()
+    try:
+        unheard.follow()
+        unheard.restore()
+        monkeypatch.setattr(inspect, "signature", lambda function: read.append(function))
+        asked.clear()
+        unheard.follow()
+        assert asked.count("_interpreters") == 1  # which is not there before Python 3.13
+        assert [f for f in read if isinstance(f, BuiltinFunctionType)] == []
+        assert list(vars(os.writev)["__signature__"].parameters) == ["fd", "buffers"]
+    finally:
+        unheard.restore()
