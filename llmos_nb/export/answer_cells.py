@@ -15,18 +15,9 @@ from llmos_nb.export.verify.compare import all_volatile
 
 
 def answer_cells(unit: Unit, run: ExportSource, why: Mapping[str, str], checked: bool) -> list[Cell]:
-    """Return the cell that computes an answer again, with what it showed, and the check of that.
+    """Return the cell that computes an answer again, with what it showed, and the check of that where any is wanted.
 
-    Parameters
-    ----------
-    unit : Unit
-        The code.
-    run : ExportSource
-        The process that answered.
-    why : mapping
-        By name, why what it holds behind that code may not come out the same.
-    checked : bool
-        Anything is asserted behind the work.
+    `why` says by name why what it holds behind that code may not come out the same.
     """
     values, outputs = values_of(run), answer_printed(run)
     free = {v.name: f"it rests on {why[v.name]}" for v in values if v.name in why and not _holds(v, why, run)}

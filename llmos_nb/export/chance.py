@@ -56,20 +56,11 @@ def draws(units: Sequence[Unit]) -> list[set[str]]:
 
 @dataclass
 class Restored:
-    """Code with what puts recorded random states back.
-
-    Parameters
-    ----------
-    units : list of Unit
-        All of it, in order.
-    held : list of Held
-        The states, as files.
-    names : set of str
-        Generators that are restored wherever the code draws from them, as far as its text tells.
-    """
+    """Code, in order, with what puts recorded random states back."""
 
     units: list[Unit] = field(default_factory=list)
-    held: list[Held] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)  # the states, as files
+    # generators that are restored wherever the code draws from them, as far as its text tells
     names: set[str] = field(default_factory=set)
 
 

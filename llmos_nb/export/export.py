@@ -112,22 +112,7 @@ Texts = list[tuple[int, Cell]]
 
 
 def with_notebook(runs: Sequence[ExportSource], notebook: Path) -> tuple[list[ExportSource], Texts]:
-    """Take the user's cells from a saved notebook instead of the kernel's history.
-
-    Parameters
-    ----------
-    runs : sequence of ExportSource
-        The processes that its ``%%agent`` cells started.
-    notebook : Path
-        The file.
-
-    Returns
-    -------
-    runs : list of ExportSource
-        With the notebook's cells.
-    texts : list of (int, Cell)
-        Its other cells, each with its place.
-    """
+    """Take the user's cells from a saved notebook, and return its other cells, each with its place."""
     book = list(enumerate(read(notebook)["cells"], 1))
     cells = [(n, c["cell_type"], text_of(c["source"])) for n, c in book]
     texts = [(n, Cell(kind, "text", source)) for n, kind, source in cells if kind != "code"]

@@ -30,15 +30,7 @@ from llmos_nb.messages import canonical
 
 
 def piped_in(runs: Iterable[ExportSource], folder: str) -> list[Held]:
-    """Return the answers of other processes as the model was given them.
-
-    Parameters
-    ----------
-    runs : iterable of ExportSource
-        The processes of the notebook.
-    folder : str
-        Folder of the input files, relative to the notebook.
-    """
+    """Return the answers of other processes as the model was given them."""
     texts = enumerate((p for run in runs for p in run.state.piped), 1)
     names = ((f"pipe_input_{n}" if n > 1 else "pipe_input", piped) for n, piped in texts)
     found = [hold(name, p["text"], folder, f"it is the answer of {p['name']}") for name, p in names]
@@ -46,15 +38,7 @@ def piped_in(runs: Iterable[ExportSource], folder: str) -> list[Held]:
 
 
 def recorded(unit: Unit, folder: str) -> Held | None:
-    """Put the result of a server's tool in the place of the call; None for any other step.
-
-    Parameters
-    ----------
-    unit : Unit
-        The step; its source becomes what binds the recorded answer.
-    folder : str
-        Folder of the input files, relative to the notebook.
-    """
+    """Put the result of a server's tool in the place of the call; None for any other step."""
     call = unit.call
     tool = unit.run.tools.get(call.name) if unit.run is not None and call is not None else None
     if tool is None or call is None or not tool.server:
@@ -76,47 +60,22 @@ _FIRST, _ROUNDS = -1, 20  # what is missing may itself miss something: a round f
 
 @dataclass
 class Draft:
-    """The notebook before it is written: its code, what comes as data, and what is not there.
-
-    Parameters
-    ----------
-    runs : list of ExportSource
-        Its processes.
-    folder : str
-        Folder of the input files, relative to the notebook.
-    units : list of Unit
-        The code, in the order in which it runs.
-    texts : list of (int, Cell)
-        Cells of the user's notebook that are no code, each with its place.
-    held : list of Held
-        Values that come as data.
-    missing : dict
-        By name, why it is not there.
-    boundary : set of str
-        Names that the steps take from what stood before them.
-    inputs : list of Input
-        The declared input files.
-    unchecked : dict
-        By name, why its value is not asserted.
-    expected : list of Expected
-        For each unit what is asserted behind its cell; empty where all is asserted in the end.
-    last : dict
-        By name, in words, what is asserted in the end.
-    restored : set of str
-        Random generators whose recorded states stand in it, before each piece of code that drew.
-    """
+    """The notebook before it is written: its code, what comes as data, and what is not there."""
 
     runs: list[ExportSource]
-    folder: str
-    units: list[Unit]
+    folder: str  # of the input files, relative to the notebook
+    units: list[Unit]  # the code, in the order in which it runs
+    # cells of the user's notebook that are no code, each with its place
     texts: list[tuple[int, Cell]] = field(default_factory=list)
-    held: list[Held] = field(default_factory=list)
-    missing: dict[str, str] = field(default_factory=dict)
-    boundary: set[str] = field(default_factory=set)
-    inputs: list[Input] = field(default_factory=list)
-    unchecked: dict[str, str] = field(default_factory=dict)
+    held: list[Held] = field(default_factory=list)  # values that come as data
+    missing: dict[str, str] = field(default_factory=dict)  # by name, why it is not there
+    boundary: set[str] = field(default_factory=set)  # names that the steps take from what stood before them
+    inputs: list[Input] = field(default_factory=list)  # the declared input files
+    unchecked: dict[str, str] = field(default_factory=dict)  # by name, why its value is not asserted
+    # for each unit what is asserted behind its cell; empty where all is asserted in the end
     expected: list[Expected] = field(default_factory=list)
-    last: dict[str, str] = field(default_factory=dict)
+    last: dict[str, str] = field(default_factory=dict)  # by name, in words, what is asserted in the end
+    # random generators whose recorded states stand in it, before each piece of code that drew
     restored: set[str] = field(default_factory=set)
 
     @property
@@ -193,17 +152,7 @@ def _still(unit: Unit) -> bool:
 
 
 def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Draft:
-    """Put the code of one or more processes of one namespace together.
-
-    Parameters
-    ----------
-    runs : list of ExportSource
-        The processes.
-    folder : str
-        Folder of the input files, relative to the notebook.
-    whole : bool
-        Keep the user's cells whole.
-    """
+    """Put the code of one or more processes of one namespace together; the user's cells are kept `whole` or cut."""
     units = [u for n, run in enumerate(runs) for u in step_units(run, n)]
     answers = [u for n, run in enumerate(runs) for u in answer_units(run, n)]
     given = [*units, *answers, *user_units(runs, whole)]

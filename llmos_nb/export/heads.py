@@ -12,15 +12,7 @@ from llmos_nb.export.steps import Unit
 
 
 class Heads:
-    """The headings of a notebook, in the order in which its cells are made.
-
-    Parameters
-    ----------
-    draft : Draft
-        The notebook's code, in the order in which it runs.
-    clean : bool
-        Only code, none of these.
-    """
+    """The headings of a notebook, in the order in which its cells are made; a `clean` one, of code alone, has none."""
 
     def __init__(self, draft: Draft, clean: bool) -> None:
         self.runs, self.several, self.clean = draft.runs, len(draft.runs) > 1, clean

@@ -31,20 +31,12 @@ def sized(line: str) -> bool:
 
 
 class Assertion(NamedTuple):
-    """An assertion over a value of the run.
-
-    Parameters
-    ----------
-    test, now, was : str
-        What it tests, the expression that it looks at, and what that was in the run, as code.
-    aside : str
-        What a reader should know besides.
-    """
+    """An assertion over a value of the run."""
 
     test: str
-    now: str
-    was: str
-    aside: str = ""
+    now: str  # the expression that it looks at
+    was: str  # what that was in the run, as code
+    aside: str = ""  # what a reader should know besides
 
     def line(self) -> str:
         """Return the assertion, which says what came and what was in the run where it fails."""
@@ -58,15 +50,7 @@ _ODD = set('"\\{}\n')  # cannot stand in an f-string in double quotes
 
 
 def lines(name: str, words: str) -> list[str]:
-    """Return the assertions over one name; none where what it held has no short form.
-
-    Parameters
-    ----------
-    name : str
-        A variable.
-    words : str
-        What it held, as `heap.content` says it.
-    """
+    """Return the assertions over what a name held, as `heap.content` says it; none where that has no short form."""
     return [test.line() for test in _tests(name, told(words).words)]
 
 

@@ -18,20 +18,7 @@ Params = Mapping[str, Any] | Iterable[str] | None
 
 
 def parameters_code(units: Iterable[Unit], params: Params) -> str:
-    """Return the parameters' code, taking their literals out of the cells where they stood.
-
-    Parameters
-    ----------
-    units : iterable of Unit
-        The notebook's code; changed in place.
-    params : mapping or iterable of str, optional
-        Values by name, or names of literals in the user's or the steps' code.
-
-    Raises
-    ------
-    UsageError
-        A name has no literal, or a value is not plain data.
-    """
+    """Return the parameters' code: values by name, or literals, which are taken out of the code where they stood."""
     units = list(units)
     values = _values(units, params)
     for unit in units:

@@ -21,51 +21,21 @@ REPEAT = "REPEAT_EFFECTS"
 
 @dataclass
 class Unit:
-    """A piece of the notebook's code with where it came from.
+    """A piece of the notebook's code with where it came from."""
 
-    Parameters
-    ----------
-    role : str
-        ``step``, ``user``, ``function``, ``held`` (read from an input file), ``state``, ``answer``.
-    source : str
-        Plain Python.
-    order : tuple
-        Sorts the units as they were executed.
-    call : Call, optional
-        The call behind a step.
-    run : ExportSource, optional
-        The process behind it.
-    problem : str
-        Why it could not be said in plain Python.
-    names : list of str
-        The variables it is there for.
-    running : str, optional
-        What of it runs, where a part waits for `REPEAT_EFFECTS`.
-    kept : bool
-        It stands in the notebook whole, whatever else needs it.
-    """
-
-    role: str
-    source: str
-    order: tuple[int, int, int] = (0, 0, 0)
-    call: Call | None = None
-    run: ExportSource | None = None
-    problem: str = ""
-    names: list[str] = field(default_factory=list)
-    running: str | None = None
-    kept: bool = True
+    role: str  # step, user, function, held (read from an input file), state or answer
+    source: str  # plain Python
+    order: tuple[int, int, int] = (0, 0, 0)  # sorts the units as they were executed
+    call: Call | None = None  # of a step
+    run: ExportSource | None = None  # the process behind it
+    problem: str = ""  # why it could not be said in plain Python
+    names: list[str] = field(default_factory=list)  # the variables it is there for
+    running: str | None = None  # what of it runs, where a part waits for `REPEAT_EFFECTS`
+    kept: bool = True  # it stands in the notebook whole, whatever else needs it
 
 
 def step_units(run: ExportSource, nth: int = 0) -> list[Unit]:
-    """Return one unit for each surviving call that acts.
-
-    Parameters
-    ----------
-    run : ExportSource
-        The process.
-    nth : int
-        Its place among several processes of one notebook.
-    """
+    """Return one unit for each surviving call that acts, of the nth of several processes of one notebook."""
     start = started_at(run)
     calls = [c for c in run.state.surviving if c.name not in (*CONTROL, *LOOKING)]
     if run.placed is not None:  # a step that two processes share stands there once
@@ -75,13 +45,7 @@ def step_units(run: ExportSource, nth: int = 0) -> list[Unit]:
 
 
 def answer_units(run: ExportSource, nth: int = 0) -> list[Unit]:
-    """Return what computes the answer of a process whose results are asked for, behind the last step before it.
-
-    Parameters
-    ----------
-    run, nth
-        As in `step_units`.
-    """
+    """Return what computes the answer of a process whose results are asked for, behind the last step before it."""
     if not run.wanted or not (source := computed_answer(run)):
         return []
     at = run.answered if run.answered is not None else started_at(run)
@@ -169,15 +133,7 @@ def _guarded(source: str, call: Call) -> str:
 
 
 def user_units(runs: list[ExportSource], whole: bool = False) -> list[Unit]:
-    """Return the user's own cells of the kernel, as plain code.
-
-    Parameters
-    ----------
-    runs : list of ExportSource
-        The processes.
-    whole : bool
-        Keep each cell whole; else only what is needed of it.
-    """
+    """Return the user's own cells of the kernel, as plain code, whole or with only what is needed of each."""
     cells = {(n, source) for run in runs for n, source in run.user_cells}
     found = []
     for n, source in sorted(cells):

@@ -37,13 +37,7 @@ def _let_go() -> None:
 
 @once
 def nodes(source: str) -> tuple[ast.AST, ...]:
-    """Return every node of a piece of code, as `ast.walk` does, the module first.
-
-    Raises
-    ------
-    SyntaxError
-        It is none.
-    """
+    """Return every node of a piece of code, as `ast.walk` does, the module first."""
     return tuple(ast.walk(ast.parse(source)))
 
 

@@ -21,30 +21,17 @@ _ITERATORS = frozenset((
 
 @dataclass
 class Hidden:
-    """What calling or reading a name may change, though nothing says so where it is done.
+    """What calling or reading a name may change, though nothing says so where it is done."""
 
-    Parameters
-    ----------
-    imported : set of str
-        Names bound to modules and to what they hold.
-    assigned : set of str
-        Names that are bound to a value: where one is called, it may be a closure, or an object with state.
-    once : set of str
-        Names of iterators, which reading uses up.
-    methods : set of str
-        Methods of the user's classes that change their object, or keep what they gave.
-    keeping : set of str
-        Functions that may keep something from one call to the next: in a default that is no constant, or in what their
-        decorators made of them.
-    memo : set of str
-        Functions that only keep what they gave, by what they were given: a call bears on no call that is another.
-    """
-
-    imported: set[str] = field(default_factory=set)
+    imported: set[str] = field(default_factory=set)  # names bound to modules and to what they hold
+    # names that are bound to a value: where one is called, it may be a closure, or an object with state
     assigned: set[str] = field(default_factory=set)
-    once: set[str] = field(default_factory=set)
+    once: set[str] = field(default_factory=set)  # names of iterators, which reading uses up
+    # methods of the user's classes that change their object, or keep what they gave
     methods: set[str] = field(default_factory=set)
+    # functions that may keep something between calls: in a default that is no constant, or by decorators
     keeping: set[str] = field(default_factory=set)
+    # functions that only keep what they gave, by what they were given: a call bears on no call that is another
     memo: set[str] = field(default_factory=set)
 
     def changed(self, flow: Flow, functions: Container[str]) -> set[str]:
@@ -125,37 +112,25 @@ NOTHING: Mapping[str, Flow] = {}
 
 @dataclass
 class Piece:
-    """A piece of code that was executed.
-
-    Parameters
-    ----------
-    source : str
-        Plain Python.
-    kept : bool
-        It stands in the notebook whole, whatever else needs it.
-    still : bool
-        When it ran, neither Python's nor numpy's own random state moved: nothing of it was drawn from these.
-    """
+    """A piece of code that was executed."""
 
     source: str
-    kept: bool = False
+    kept: bool = False  # it stands in the notebook whole, whatever else needs it
+    # when it ran, neither Python's nor numpy's own random state moved: nothing of it was drawn from these
     still: bool = False
 
 
 @dataclass
 class Line:
-    """One statement of a piece, with what it does.
-
-    `touched` are the names that it may change in any way, `reached` also those that it changes by what it started, as a
-    thread, or of which it fills a cache; `patches` says that it sets something in a module.
-    """
+    """One statement of a piece, with what it does."""
 
     piece: int
     node: ast.stmt
     flow: Flow
     keep: bool = False
-    patches: bool = False
-    touched: set[str] = field(default_factory=set)
+    patches: bool = False  # it sets something in a module
+    touched: set[str] = field(default_factory=set)  # the names that it may change in any way
+    # also those that it changes by what it started, as a thread, or of which it fills a cache
     reached: set[str] = field(default_factory=set)
 
     def reads(self, late: Mapping[str, Flow]) -> set[str]:
@@ -164,21 +139,9 @@ class Line:
 
 
 def cut(pieces: Sequence[Piece], given: Collection[str] = ()) -> tuple[list[str], set[str]]:
-    """Keep of each piece what the kept pieces need.
+    """Keep of each piece what the kept pieces need; return what is left of each, and the names that none of them makes.
 
-    Parameters
-    ----------
-    pieces : sequence of Piece
-        In executed order. One that does not parse, and is not kept, never ran.
-    given : collection of str
-        Names that the notebook provides by other means, so that nothing is kept for them.
-
-    Returns
-    -------
-    sources : list of str
-        What is left of each piece, empty where nothing is.
-    missing : set of str
-        Names that none of them makes.
+    A piece that does not parse, and is not kept, never ran. For names that are `given` by other means nothing is kept.
     """
     lines, late = read(pieces)
     missing = _walk_back(lines, late, given)

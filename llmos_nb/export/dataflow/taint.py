@@ -77,16 +77,12 @@ Aliases = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class _Known:
-    """What the names of some code stand for: full names of imports, and which take paths apart.
+    """What the names of some code stand for."""
 
-    `texts` is what is another text each time as it stands at a statement, and `anywhere` that of all the code, which
-    a function finds when it is called.
-    """
-
-    aliases: Aliases
-    apart: frozenset[str]
-    anywhere: Texts
-    texts: Texts
+    aliases: Aliases  # full names of imports
+    apart: frozenset[str]  # functions that take paths apart
+    anywhere: Texts  # what is another text each time in all the code, which a function finds when it is called
+    texts: Texts  # the same as it stands at a statement
 
 
 def _known(lines: Sequence[Line]) -> _Known:
@@ -139,15 +135,7 @@ def imported_as(sources: Iterable[ast.AST]) -> Aliases:
 
 @once
 def unrepeatable(node: ast.AST, aliases: Aliases = ()) -> str:
-    """Return what a statement's own calls depend on that cannot be reproduced; empty for nothing.
-
-    Parameters
-    ----------
-    node : AST
-        The statement.
-    aliases : tuple of (str, str)
-        Full names by those that it uses, from `imported_as`.
-    """
+    """Return what a statement's own calls depend on that cannot be reproduced; empty for nothing."""
     known, folder = dict(aliases), ""
     if _fit_times(node):
         return FITTING
@@ -234,19 +222,9 @@ def tainted(pieces: Sequence[Piece], recorded: Iterable[str] = ()) -> dict[str, 
 
 
 def taints(pieces: Sequence[Piece], recorded: Iterable[str] = ()) -> list[dict[str, str]]:
-    """Follow what cannot be repeated forward through code.
+    """Return for each piece of code, by name as it stands after it, why it may not come out the same.
 
-    Parameters
-    ----------
-    pieces : sequence of Piece
-        The code in executed order.
-    recorded : iterable of str
-        Random states that start from what the run recorded.
-
-    Returns
-    -------
-    list of dict
-        For each piece, by name as it stands after it, why it may not come out the same.
+    States of random generators that are `recorded` start from what the run recorded.
     """
     why = dict.fromkeys(STATES - set(recorded), CHANCE)
     lines, late = read(pieces)
@@ -263,14 +241,7 @@ def shows(
 ) -> list[str]:
     """Return for each piece of code why what it shows may not come out the same; empty where it should.
 
-    Parameters
-    ----------
-    pieces, recorded
-        As in `taints`.
-    writes : bool
-        What it writes to files, not what it shows.
-    values : bool
-        What the values that it shows are, not the text of these.
+    With `writes` it is of what it writes to files, and with `values` of the values that it shows, not of their text.
     """
     may = _may_write if writes else _may_show
     why = dict.fromkeys(STATES - set(recorded), CHANCE)

@@ -16,16 +16,9 @@ from llmos_nb.tools import Call
 
 
 def same_code(cell: str, ran: str, moved: set[str]) -> bool:
-    """Compare code by statements; the last expression may be bound, literals may stand in the parameters' cell.
+    """Compare a cell's code by statements with what ran; the last expression may be bound, and literals may have moved.
 
-    Parameters
-    ----------
-    cell : str
-        The source of the cell.
-    ran : str
-        What the journal says that ran.
-    moved : set of str
-        Names that the parameters' cell binds.
+    Names that the parameters' cell binds are `moved`.
     """
     try:
         body, there = ast.parse(cell).body, list(ast.parse(ran).body)

@@ -44,22 +44,7 @@ def note_paths(book: Book, runs: Sequence[ExportSource], beside: Path) -> None:
 
 
 def journals_of(book: Book, beside: Path, given: Sequence[Path] = ()) -> dict[int, Path]:
-    """Return the journals to compare with, by the number of the process.
-
-    Parameters
-    ----------
-    book : mapping
-        The notebook.
-    beside : Path
-        Its folder, which the paths in its record start from.
-    given : sequence of Path
-        Journals that were named; they come before those of the record.
-
-    Raises
-    ------
-    UsageError
-        A journal that was named is not there.
-    """
+    """Return the journals to compare with, by the number of the process; those that were named come first."""
     processes = book["metadata"][KEY].get("processes", [])
     found: dict[int, Path] = {}
     for about in processes:
@@ -116,23 +101,9 @@ _OTHER_WORDS = "its notes and answers are in the words of an earlier version, an
 def compare(
     book: Book, paths: Mapping[int, Path], beside: list[str] | None = None
 ) -> tuple[list[Difference], dict[str, int]]:
-    """Compare a notebook with journals.
+    """Compare a notebook with journals by process; return where they say different things, and how many were compared.
 
-    Parameters
-    ----------
-    book : mapping
-        The notebook.
-    paths : mapping
-        The journals by the number of the process.
-    beside : list of str, optional
-        Gets what was not compared, since versions read or say it in other ways.
-
-    Returns
-    -------
-    found : list of Difference
-        Where the notebook and its journal say different things.
-    counts : dict
-        How many of what were compared.
+    `beside` gets what was not compared, since versions read or say it in other ways.
     """
     found: list[Difference] = []
     counts: Counter[str] = Counter()

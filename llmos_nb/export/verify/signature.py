@@ -33,34 +33,17 @@ UNSIGNED, VALID, UNVOUCHED, BROKEN = "unsigned", "valid", "unvouched", "broken"
 
 @dataclass
 class Signature:
-    """What is known of a notebook's signature.
+    """What is known of a notebook's signature."""
 
-    Parameters
-    ----------
-    state : {"unsigned", "valid", "unvouched", "broken"}
-        Unvouched is a valid signature by a key of nobody among the allowed signers.
-    principals : list of str
-        Who vouches for the key, as the file of allowed signers names them.
-    key, fingerprint : str
-        The key's type and its SHA-256.
-    allowed_signers : str
-        The file they were looked up in; empty where there is none.
-    found : list of Difference
-        Where the notebook is not what was signed.
-    why : str
-        Why it is broken.
-    compared : int
-        How many checksums of the notebook were compared with those that were signed.
-    """
-
-    state: str = UNSIGNED
+    state: str = UNSIGNED  # unvouched is a valid one by a key of nobody among the allowed signers
+    # who vouches for the key, as the file of allowed signers names them
     principals: list[str] = field(default_factory=list)
     key: str = ""
-    fingerprint: str = ""
-    allowed_signers: str = ""
-    found: list[Difference] = field(default_factory=list)
-    why: str = ""
-    compared: int = 0
+    fingerprint: str = ""  # the key's SHA-256
+    allowed_signers: str = ""  # the file they were looked up in; empty where there is none
+    found: list[Difference] = field(default_factory=list)  # where the notebook is not what was signed
+    why: str = ""  # why it is broken
+    compared: int = 0  # how many checksums of the notebook were compared with those that were signed
 
     @property
     def whose(self) -> str:
@@ -77,23 +60,7 @@ class Signature:
 
 
 def sign(path: Path, key: str = "") -> None:
-    """Sign an exported notebook, in its place.
-
-    Parameters
-    ----------
-    path : Path
-        The notebook; its checksums are there already.
-    key : str
-        File of a private key, or of a public one whose private half an agent holds. By default git's
-        ``user.signingkey``, else the first of ``~/.ssh/id_ed25519`` and the like.
-
-    Raises
-    ------
-    UsageError
-        There is no such key.
-    LlmosError
-        ssh-keygen is missing, or cannot use the key.
-    """
+    """Sign an exported notebook, in its place, with the key that `signing_key` finds."""
     book = read(path)
     about = book["metadata"][KEY]
     said = statement(book)
@@ -103,12 +70,9 @@ def sign(path: Path, key: str = "") -> None:
 
 
 def signing_key(given: str = "") -> str:
-    """Return the key to sign with: a file, or a public key as text.
+    """Return the key to sign with: a file, or a public key as text whose private half an agent holds.
 
-    Raises
-    ------
-    UsageError
-        There is none.
+    By default it is git's ``user.signingkey``, else the first of ``~/.ssh/id_ed25519`` and the like.
     """
     if given:
         if not _LITERAL.match(given) and not Path(given).expanduser().is_file():
@@ -150,20 +114,8 @@ def _why(stderr: bytes) -> str:
 def check(book: Mapping[str, Any], allowed: str = "") -> Signature:
     """Check a notebook's signature, and whether the notebook is what was signed.
 
-    Parameters
-    ----------
-    book : mapping
-        The notebook.
-    allowed : str
-        A file of allowed signers, as ``ssh-keygen`` reads it. By default that of git's global
-        ``gpg.ssh.allowedSignersFile``, not a repository's own, which came with what is checked.
-
-    Raises
-    ------
-    UsageError
-        There is no such file.
-    LlmosError
-        The notebook is signed, and ssh-keygen is missing.
+    The allowed signers are those of git's global ``gpg.ssh.allowedSignersFile`` by default, not of a repository's own
+    setting, which came with what is checked.
     """
     signers = allowed_signers(allowed)
     given = book["metadata"][KEY].get("signature")

@@ -29,16 +29,9 @@ _FUTURE = "from __future__ import annotations\n"
 
 
 def probe_of(code: str, expression: str, names: Sequence[str]) -> str:
-    """Return one statement that prints JSON and leaves no name behind.
+    """Return one statement that prints an expression over `space` (the kernel's names) and `names` as JSON.
 
-    Parameters
-    ----------
-    code : str
-        It needs only the standard library.
-    expression : str
-        Over what the code defines, `space` (the kernel's names) and `names`.
-    names : sequence of str
-        What it is about.
+    It leaves no name behind. The code that the expression uses needs only the standard library.
     """
     told = f"\n\ndef _llmos_told(space, names):\n    return {expression}\n"
     inner = f"{_FUTURE}{code}{told}"
@@ -190,13 +183,7 @@ def compare_values(cells: Sequence[Any], result: Execution, about: Mapping[str, 
 
 
 def agree(now: str, was: str) -> bool:
-    """Return whether two values in words are the same, also where an earlier version hashed the words of a table.
-
-    Parameters
-    ----------
-    now, was : str
-        What is there, and what was there in the run.
-    """
+    """Return whether two values in words are the same, also where an earlier version hashed the words of a table."""
     said = now.encode("utf-8", "surrogatepass")
     hashed = sha256(len(said).to_bytes(8, "big") + said).hexdigest()[:16]
     # earlier versions said nothing of the fields that do not count
