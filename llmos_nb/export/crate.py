@@ -166,12 +166,7 @@ def _software(runs: Sequence[ExportSource]) -> Iterator[Entity]:
     yield {**_USER, "@type": "Person", "name": "the user"}
     for run in runs:
         name = run.model or "a model"
-        yield {
-            "@id": _model(run),
-            "@type": "SoftwareApplication",
-            "name": name,
-            "description": "a language model",
-        }
+        yield {"@id": _model(run), "@type": "SoftwareApplication", "name": name, "description": "a language model"}
 
 
 def _model(run: ExportSource) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.export.inputs import Input, digest_file, file_names, named_texts
+from llmos_nb.export.inputs import Input, file_names, is_still, named_texts
 from llmos_nb.export.source import latest
 from llmos_nb.export.steps import Unit
 from llmos_nb.journal.events import CellRan
@@ -135,7 +135,7 @@ def writers(units: Sequence[Unit], cells: Mapping[int, CellRan], folder: Path, p
     read = [f for u, stands in zip(units, there, strict=True) if stands for f in _files(reads_of(u, cells))]
     whole = [Path(os.path.realpath(Path(f.get("from") or folder, f["path"]))) for f in read]
     again = {str(p) for path in whole for p in path.parents} & made
-    again |= {str(p) for p, f in zip(whole, read, strict=True) if "sha256" in f and not _still(p, f["sha256"])}
+    again |= {str(p) for p, f in zip(whole, read, strict=True) if "sha256" in f and not is_still(p, f["sha256"])}
     standing = [(paths, reads_of(u, cells)) for u, paths, stands in zip(units, written, there, strict=True) if stands]
     again |= {p for paths, reads in standing for p in paths if Path(p).name in _databases(reads)}
     return [
@@ -155,10 +155,6 @@ def _databases(reads: Mapping[str, Any]) -> set[str]:
     return {Path(one["path"]).name for one in reads.get("made", ()) if one.get("database")}
 
 
-def _still(path: Path, sha256: str) -> bool:
-    return path.is_file() and digest_file(path) == sha256
-
-
 def missed(unit: Unit, cells: Mapping[int, CellRan]) -> str:
     """Say how many openings of files by a unit nobody could note; empty for none."""
     n = reads_of(unit, cells).get("missed", 0)
@@ -175,11 +171,8 @@ def where(unit: Unit, cells: Mapping[int, CellRan]) -> str:
 
 def _since(one: Input, folder: Path, reader: str) -> Input:
     """Say of a file that is another one now, or gone, that it is, and which code read it."""
-    try:
-        since = CHANGED if digest_file(folder / one.path) != one.sha256 else ""
-    except OSError:
-        since = GONE
-    one.about |= {"since": since, "reader": reader} if since else {}
+    if not is_still(path := folder / one.path, one.sha256):
+        one.about |= {"since": CHANGED if path.is_file() else GONE, "reader": reader}
     return one
 
 

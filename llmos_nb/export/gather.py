@@ -16,14 +16,14 @@ from llmos_nb.export.chance import recorded as recorded_states, restored
 from llmos_nb.export.dataflow.effects import NUMPY, PYTHON
 from llmos_nb.export.dataflow.flow import flow_of_code
 from llmos_nb.export.dataflow.slice import Piece, cut
-from llmos_nb.export.dataflow.taint import FOLDER, FOLDER_NAME, NETWORK, STATES, reaches, tainted
+from llmos_nb.export.dataflow.taint import FOLDER, FOLDER_NAME, NETWORK, STATES, Fate, fates, reaches, tainted
 from llmos_nb.export.files import writers
 from llmos_nb.export.functions import modules_named, source_unit, without
 from llmos_nb.export.inputs import Input
 from llmos_nb.export.literals import Held, hold
 from llmos_nb.export.order import NOT_KNOWN
 from llmos_nb.export.source import ExportSource
-from llmos_nb.export.steps import REPEAT, Unit, answer_units, step_units, user_units
+from llmos_nb.export.steps import REPEAT, Unit, answer_units, as_comment, step_units, user_units
 from llmos_nb.heap.digest import digest
 from llmos_nb.journal.events import CellRan
 from llmos_nb.messages import canonical
@@ -133,6 +133,11 @@ class Draft:
             watched = watched or any(m.partition(".")[0] in _NUMPY for m in modules_named(source))
         return found
 
+    @cached_property
+    def fates(self) -> list[Fate]:
+        """Why the work of each unit may not come out the same; asked for once the code is as it is written."""
+        return fates(self.running(), self.states)
+
     def keep(self, held: Held, at: int, order: tuple[int, int, int] = (0, 0, 0)) -> None:
         """Put a value that comes as data before the unit at a place."""
         about = f"# Input: {held.name} as it was in the kernel, since {held.about['why']}."
@@ -174,9 +179,8 @@ def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Draft:
         _no_history(draft, unit)
     draft.units = [u for u in draft.units if u.source.strip() or (u.role == "step" and u.kept)]
     _import_once(draft.units)
-    found = restored(draft.units, draft.cells, draft.folder)
-    draft.units, draft.restored = found.units, found.names
-    draft.held += found.held
+    draft.units, states, draft.restored = restored(draft.units, draft.cells, draft.folder)
+    draft.held += states
     used = {id(u.run) for u in draft.units if u.run is not None}
     draft.runs = [run for run in draft.runs if run.wanted or id(run) in used]
     return draft
@@ -219,11 +223,7 @@ def _no_history(draft: Draft, unit: Unit) -> None:
         cell = "the answer" if unit.role == "answer" else f"the user's cell {unit.order[0]}"
         where = f"call {unit.call.id}" if unit.call is not None else cell
         unit.problem = f"{where} uses {', '.join(names)}: {draft.missing[names[0]]}"
-        lines = [
-            *(f"# {line}" for line in unit.source.splitlines()),
-            f"raise NotImplementedError({unit.problem!r})",
-        ]
-        unit.source = "\n".join(lines)
+        unit.source = as_comment(unit.source, unit.problem)
 
 
 def _not_again(draft: Draft, unit: Unit) -> None:

@@ -113,6 +113,13 @@ def digest_file(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
+def is_still(path: Path, sha256: str) -> bool:
+    """Return whether a file is there as it was."""
+    with suppress(OSError):
+        return digest_file(path) == sha256
+    return False
+
+
 def files_read(sources: Iterable[str], runs: Sequence[ExportSource]) -> list[Input]:
     """Find the files whose names stand in code and that were there before the run.
 

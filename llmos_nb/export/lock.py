@@ -141,11 +141,7 @@ def pylock(sources: Iterable[str], wheels: Wheels | None = None, seen: Iterable[
     for name in needed(sources, seen):
         (packages if known.get(name) else pins).append(_package(name, known.get(name, [])))
     alone = any(not w["name"].endswith("-none-any.whl") for p in packages for w in p["wheels"])
-    made = {
-        "lock-version": "1.0",
-        **({"environments": [_marker()]} if alone else {}),
-        "requires-python": _PYTHON,
-    }
+    made = {"lock-version": "1.0", **({"environments": [_marker()]} if alone else {}), "requires-python": _PYTHON}
     about = {"platform": platform_of(), **({"pins": pins} if pins else {})}
     return {**made, "created-by": "llmos_nb", "packages": packages, "tool": {"llmos_nb": about}}
 
@@ -205,17 +201,7 @@ def _asked(pins: list[str], until: float) -> dict[str, dict[str, Any]]:
     """Ask for all at once; where one is not there pip gives none, so then for each half of them."""
     if not pins or (left := until - time.monotonic()) <= 0:
         return {}
-    pip = [
-        sys.executable,
-        "-P",
-        "-m",
-        "pip",
-        "install",
-        "--dry-run",
-        "--ignore-installed",
-        "--no-deps",
-        "--quiet",
-    ]
+    pip = [sys.executable, "-P", "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-deps", "--quiet"]
     options = ["--only-binary", ":all:", "--disable-pip-version-check", "--retries", "0", "--report", "-"]
     try:
         done = subprocess.run([*pip, *options, *pins], capture_output=True, timeout=left, check=False)  # noqa: S603 - pip itself

@@ -19,14 +19,14 @@ from llmos_nb.errors import ExportDoesNotRun, LlmosError
 from llmos_nb.export.answer_code import NAME as ANSWER
 from llmos_nb.export.assertions import VALUE_NAME
 from llmos_nb.export.cells import read, text_of
+from llmos_nb.export.dataflow.parsed import parsed
 from llmos_nb.export.environ import LACKS
-from llmos_nb.export.inputs import digest_file
+from llmos_nb.export.inputs import is_still
 from llmos_nb.export.plainly import looked_at
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.verify.compare import differences, left
 from llmos_nb.export.verify.execute import LIVE, TIMEOUT_S, Execution, execute, hiding, no_network
 from llmos_nb.export.verify.values import compare_values, with_probes
-from llmos_nb.journal.events import CellRan
 from llmos_nb.policy.secrets import redact, secret_name
 from llmos_nb.tools import Call
 
@@ -74,7 +74,7 @@ def reason(source: str, error: str, traceback: str, missing: Mapping[str, str], 
     `missing` says by name why the notebook does not have it, and `undone` what undone steps left, which no cell does.
     """
     plain = _COLOURS.sub("", traceback)
-    body, at = statements(source), [int(a or b) for a, b in _AT.findall(plain)]
+    body, at = parsed(source), [int(a or b) for a, b in _AT.findall(plain)]
     if error.startswith("NoneType"):  # the cell ran, and its value could not be shown
         error, at = plain.strip().rpartition("\n")[2], [b.end_lineno or 0 for b in body[-1:]]
     node = next((n for n in body if at and n.lineno <= at[0] <= (n.end_lineno or n.lineno)), None)
@@ -96,19 +96,8 @@ def _why(error: str, missing: Mapping[str, str]) -> tuple[str, str]:
     """Return why an error was raised that was none in the run, and what to do."""
     if (found := _NO_NAME.match(error)) is not None:
         name = found[1]
-        return (
-            f"`{name}` is not in the notebook: {missing.get(name, 'no cell before this one makes it')}",
-            _MAKE,
-        )
+        return (f"`{name}` is not in the notebook: {missing.get(name, 'no cell before this one makes it')}", _MAKE)
     return next((why, do) for words, why, do in _KNOWN if re.search(words, error))
-
-
-def statements(source: str) -> list[ast.stmt]:
-    """Return the statements of some code; none where it does not parse."""
-    try:
-        return ast.parse(source).body
-    except SyntaxError:
-        return []
 
 
 def _short(text: str) -> str:
@@ -177,15 +166,10 @@ def spared(path: Path) -> str:
 def _inputs_there(path: Path, inputs: Iterable[dict[str, Any]]) -> None:
     """Look whether each input file that is another one now stands beside the notebook as it was read."""
     for one in inputs:
-        if one.get("since") and not _there(path.parent / one["path"], one["sha256"]):
+        if one.get("since") and not is_still(path.parent / one["path"], one["sha256"]):
             reader = f" (by {one['reader']})" if one.get("reader") else ""
             lacks = f"{one['path']} was {one['since']}{reader}, and what it held is not kept; {LOST}"
             raise ExportDoesNotRun(f"{path} is saved, and does not run: {lacks}")
-
-
-def _there(path: Path, sha256: str) -> bool:
-    """Return whether a file as it was read stands beside the notebook."""
-    return path.is_file() and digest_file(path) == sha256
 
 
 @contextmanager
@@ -236,7 +220,7 @@ def _run_script(path: Path, without: Path | None, undone: Sequence[str]) -> None
 
 def _checked(source: str) -> list[str]:
     """Return the input files of a script, by the code that checks them."""
-    for node in statements(source):
+    for node in parsed(source):
         match node:
             case ast.For(target=ast.Tuple([ast.Name("_name"), _]), iter=ast.Call(ast.Attribute(ast.Dict(keys)))):
                 return [k.value for k in keys if isinstance(k, ast.Constant) and isinstance(k.value, str)]
@@ -256,7 +240,8 @@ def acts(runs: Iterable[ExportSource]) -> str:
             cell = run.cells.get(n)
             written = (f"write {path}" for path in (cell.reads.get("written", ()) if cell is not None else ()))
             if found := next((w for w in written if _outside(w, source, run.folder)), ""):
-                return f"cell {_named(cell)} of yours acts outside ({found})"
+                count = f" [{cell.count}]" if cell is not None and cell.count else ""
+                return f"cell{count} of yours acts outside ({found})"
     return ""
 
 
@@ -272,7 +257,3 @@ def _outside(words: str, code: str, folder: Path) -> bool:
     if kind not in ("write", "delete", "database") or not what.startswith(os.sep):
         return kind in ("process", "signal", "write", "delete", "database")
     return what.rstrip(os.sep) in code or not Path(what).is_relative_to(folder.resolve())
-
-
-def _named(cell: CellRan | None) -> str:
-    return f"[{cell.count}]" if cell is not None and cell.count else ""

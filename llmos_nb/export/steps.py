@@ -72,10 +72,14 @@ def _unit(run: ExportSource, call: Call, order: tuple[int, int, int]) -> Unit:
 
 def _refused(source: str, call: Call, problem: str) -> str:
     """Return code that cannot be said as a comment; where something rests on it, the notebook stops there."""
+    rests = call.changes.names or call.facts.get("effects")
+    return as_comment(source, f"call {call.id} cannot be done here: {problem}" if rests else "")
+
+
+def as_comment(source: str, why: str = "") -> str:
+    """Return code as a comment, and what stops the notebook there by a reason, if any."""
     lines = [f"# {line}" for line in source.splitlines()]
-    if call.changes.names or call.facts.get("effects"):
-        lines.append(f"raise NotImplementedError({f'call {call.id} cannot be done here: {problem}'!r})")
-    return "\n".join(lines)
+    return "\n".join([*lines, *([f"raise NotImplementedError({why!r})"] if why else [])])
 
 
 def _parsed(source: str, finish: Callable[[str], str]) -> tuple[str, str]:
@@ -141,7 +145,7 @@ def user_units(runs: list[ExportSource], whole: bool = False) -> list[Unit]:
             continue
         code, problem = _parsed(source, without_package)
         if problem:  # what it made is among the names that are missing then
-            code = "\n".join(f"# {line}" for line in [problem, *source.splitlines()]) if whole else ""
+            code = as_comment(f"{problem}\n{source}") if whole else ""
         elif not whole and all(isinstance(node, ast.Pass) for node in ast.parse(code).body):
             code = ""  # such as what loads this extension
         found.append(Unit("user", code, (n, 0, 0), problem=problem, kept=whole))

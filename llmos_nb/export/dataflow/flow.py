@@ -215,21 +215,21 @@ class Visitor(ast.NodeVisitor):
     def visit_Call(self, node: ast.Call) -> None:
         """Methods that change their object, and functions that change an argument."""
         self._call_by_name(node)
-        if _last(node.func) in effects.LOOKS_UP:
+        if effects.last(node.func) in effects.LOOKS_UP:
             texts = (n.value for a in node.args for n in ast.walk(a) if isinstance(n, ast.Constant))
             self.flow.mentions |= {w for t in texts if isinstance(t, str) for w in effects.looked_up(t)}
         for argument in node.args:  # a method handed over, which somebody else calls
             if isinstance(argument, ast.Attribute) and argument.attr in effects.MUTATORS:
                 self._mutate(scopes.chain_root(argument))
         named = isinstance(node.func, ast.Attribute)
-        changes = named and (_last(node.func) in effects.MUTATORS or scopes.in_place(node))
+        changes = named and (effects.last(node.func) in effects.MUTATORS or scopes.in_place(node))
         if changes and not effects.random_state(node):
             self._mutate(scopes.chain_root(node.func))
         self._resources(node)
         self.generic_visit(node)
 
     def _call_by_name(self, node: ast.Call) -> None:
-        last = _last(node.func)
+        last = effects.last(node.func)
         if last in effects.CHANGES_FIRST and node.args:
             self._mutate(scopes.chain_root(node.args[0]))
             self.flow.patches |= {scopes.chain_root(node.args[0])} if last in ("setattr", "delattr") else set()
@@ -246,7 +246,7 @@ class Visitor(ast.NodeVisitor):
 
     def _resources(self, node: ast.Call) -> None:
         """Note the use of what has no name of its own: random state and the working folder."""
-        states, name = set(effects.random_state(node)), _last(node.func)
+        states, name = set(effects.random_state(node)), effects.last(node.func)
         if name in effects.SETS_SEED:
             self.flow.binds |= states
         else:
@@ -328,11 +328,6 @@ def _import_path(node: ast.expr) -> set[str]:
         node = node.value
     path = f"{effects.dotted(node)}."
     return {PATH} if path.startswith(("sys.path.", "site.addsitedir.")) else set()
-
-
-def _last(function: ast.expr) -> str:
-    """Return the last name of ``a.b.c``."""
-    return str(getattr(function, "attr", getattr(function, "id", "")))
 
 
 def flow_of(statement: ast.stmt) -> Flow:

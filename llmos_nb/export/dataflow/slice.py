@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from llmos_nb.export.dataflow import effects
 from llmos_nb.export.dataflow.flow import Flow, flow_of
-from llmos_nb.export.dataflow.parsed import body, inside, once
+from llmos_nb.export.dataflow.parsed import inside, once, parsed
 from llmos_nb.policy.code import defaults
 
 # What gives each item once, by the last name of the call that makes it.
@@ -76,8 +76,7 @@ def _own_state(node: ast.stmt) -> Hidden:
 def _gives_once(value: ast.expr) -> bool:
     if isinstance(value, ast.GeneratorExp):
         return True
-    last = getattr(value.func, "attr", getattr(value.func, "id", "")) if isinstance(value, ast.Call) else ""
-    return last in _ITERATORS
+    return isinstance(value, ast.Call) and effects.last(value.func) in _ITERATORS
 
 
 def _changing(node: ast.stmt) -> list[str]:
@@ -88,22 +87,19 @@ def _changing(node: ast.stmt) -> list[str]:
             for method in inner.body:
                 if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and method.args.args:
                     body = flow_of(method).late.get(method.name, Flow())
-                    if f"*{method.args.args[0].arg}" in body.mutates or any(map(_keeps, method.decorator_list)):
+                    if f"*{method.args.args[0].arg}" in body.mutates or {*map(_last, method.decorator_list)} - {
+                        *_PLAIN
+                    }:
                         found.append(method.name)
     return found
 
 
 def _last(decorator: ast.expr) -> str:
     """Return the last name of a decorator: ``lru_cache`` of ``functools.lru_cache(maxsize=9)``."""
-    function = decorator.func if isinstance(decorator, ast.Call) else decorator
-    return str(getattr(function, "attr", getattr(function, "id", "")))
+    return effects.last(decorator.func if isinstance(decorator, ast.Call) else decorator)
 
 
-def _keeps(decorator: ast.expr) -> bool:
-    """Return whether a decorator of a method may keep what the method gave."""
-    return _last(decorator) not in _PLAIN
-
-
+# decorators of a method that do not keep what it gave
 _PLAIN = ("property", "classmethod", "staticmethod", "abstractmethod", "setter", "overload")
 # Names that IPython defines in every notebook.
 GIVEN = {*dir(builtins), "display", "get_ipython", "__name__", "__file__", "__doc__"} - {"_"}
@@ -174,10 +170,7 @@ def _look_up(lines: Sequence[Line]) -> None:
 @once
 def statements(source: str) -> tuple[tuple[ast.stmt, Flow], ...]:
     """Return the top-level statements of a piece of code, each with what it does; nothing where it does not parse."""
-    try:
-        return tuple((node, flow_of(node)) for node in body(source))
-    except SyntaxError:
-        return ()
+    return tuple((node, flow_of(node)) for node in parsed(source))
 
 
 def _late(lines: Iterable[Line]) -> dict[str, Flow]:

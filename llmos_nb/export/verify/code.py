@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TypeGuard
 
 from llmos_nb.export.assertions import VALUE_NAME
+from llmos_nb.export.dataflow.parsed import parsed
 from llmos_nb.export.dataflow.taint import NETWORK, reaches
 from llmos_nb.export.gather import DEFINES
 from llmos_nb.export.plainly import former, lines
@@ -109,14 +110,6 @@ def asserted(node: ast.stmt) -> str:
         ):
             return str(name)
     return ""
-
-
-def parsed(source: str) -> list[ast.stmt]:
-    """Return the statements of code; none where it does not parse."""
-    try:
-        return ast.parse(source).body
-    except SyntaxError:
-        return []
 
 
 def is_name(node: ast.stmt) -> bool:

@@ -130,7 +130,8 @@ def check(book: Mapping[str, Any], allowed: str = "") -> Signature:
     made.compared = 3 * len(said["cells"]) + len(said["parts"]) + len(said["journals"]) + 1
     if found := departures(book, said):
         made.state, made.found = BROKEN, found
-        made.why = f"{_places(len(found))} not as {_named(made)} signed {'it' if len(found) == 1 else 'them'}"
+        places, them = ("one place is", "it") if len(found) == 1 else (f"{len(found)} places are", "them")
+        made.why = f"{places} not as {', '.join(made.principals) or f'the key {made.fingerprint}'} signed {them}"
     return made
 
 
@@ -143,14 +144,6 @@ def signed_by(path: Path) -> str:
     """Return in words whose signature stands in an exported notebook."""
     made = check(read(path))
     return made.why or made.whose
-
-
-def _places(n: int) -> str:
-    return "one place is" if n == 1 else f"{n} places are"
-
-
-def _named(made: Signature) -> str:
-    return ", ".join(made.principals) or f"the key {made.fingerprint}"
 
 
 def allowed_signers(given: str = "") -> str:
