@@ -71,7 +71,18 @@ _KNOWN = (
 def reason(source: str, error: str, traceback: str, missing: Mapping[str, str], undone: Sequence[str]) -> str:
     """Say what a cell raised, at which of its statements, why, and what to do.
 
-    `missing` says by name why the notebook does not have it, and `undone` what undone steps left, which no cell does.
+    Parameters
+    ----------
+    source : str
+        The cell's code, as it ran.
+    error : str
+        Name and text of the error.
+    traceback : str
+        As IPython prints it.
+    missing : mapping
+        By name, why the notebook does not have it.
+    undone : sequence of str
+        In words, what undone steps left, which no cell does.
     """
     plain = _COLOURS.sub("", traceback)
     body, at = parsed(source), [int(a or b) for a, b in _AT.findall(plain)]
@@ -111,9 +122,21 @@ LOST = "to do: put it beside the notebook as it was"
 
 
 def run(path: Path, without: Path | None = None, undone: Sequence[str] = ()) -> str:
-    """Run a notebook, or a script, that was just exported; return where it gave something else than the run, and what.
+    """Run a notebook, or a script, that was just exported.
 
-    The folder of the run is not there for it, as elsewhere. `undone` says what undone steps left, which no cell does.
+    Parameters
+    ----------
+    path : Path
+        The file.
+    without : Path, optional
+        The folder of the run, which is not there for it, as elsewhere.
+    undone : sequence of str
+        In words, what undone steps left, which no cell does.
+
+    Returns
+    -------
+    str
+        Where it gave something else than the run, and what; empty where it gave the same, or a script ran.
 
     Raises
     ------

@@ -82,7 +82,15 @@ LIVE = "this is the folder of the run, which is not there elsewhere; name it fro
 
 
 def hiding(folder: Path | None, kept: Path) -> str:
-    """Return code that hides a folder, but for one in it, from its interpreter; empty for one that many share."""
+    """Return code that hides a folder from the interpreter that runs it; empty for none, and for one that many share.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        The folder.
+    kept : Path
+        A folder that is there all the same, even in it.
+    """
     if folder is None or not folder.is_dir() or Path.home().is_relative_to(real := folder.resolve()):
         return ""
     return f"FOLDER, KEPT, WHY = {str(real)!r}, ({str(kept)!r},), {LIVE!r}\n{_HIDE}"
@@ -90,11 +98,19 @@ def hiding(folder: Path | None, kept: Path) -> str:
 
 @dataclass
 class Execution:
-    """The result of running a notebook."""
+    """The result of running a notebook.
 
-    # by cell; None for a cell that was not reached
+    Parameters
+    ----------
+    outputs : list
+        By cell, its outputs; None for a cell that was not reached.
+    failed : tuple, optional
+        Index of the cell that raised, the error's name, its text, and the traceback.
+    seconds : float
+        Wall time.
+    """
+
     outputs: list[list[dict[str, Any]] | None] = field(default_factory=list)
-    # index of the cell that raised, the error's name, its text, and the traceback
     failed: tuple[int, str, str, str] | None = None
     seconds: float = 0.0
 
@@ -110,9 +126,31 @@ def execute(
     timeout_s: float = TIMEOUT_S,
     without: Path | None = None,
 ) -> Execution:
-    """Run all cells of a notebook, with its declared inputs, in a folder of its own, and without the one of the run.
+    """Run all cells of a notebook.
 
-    `progress` is called with the number of cells done and of all; one cell may take `timeout_s` seconds.
+    Parameters
+    ----------
+    book : mapping
+        The notebook; it is not changed.
+    inputs : sequence of mapping
+        Its declared input files, which are copied into the folder it runs in.
+    beside : Path
+        The folder of the notebook.
+    python : str
+        The interpreter of the kernel.
+    offline : bool
+        Cut the network off.
+    progress : callable, optional
+        Called with the number of cells done and of all.
+    timeout_s : float
+        Seconds that one cell may take.
+    without : Path, optional
+        A folder that is not there for it: the one of the run.
+
+    Raises
+    ------
+    LlmosError
+        nbclient is not installed, or no kernel starts.
     """
     started = time.monotonic()
     with _room(inputs, beside) as (folder, private):

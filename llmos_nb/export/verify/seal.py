@@ -277,7 +277,18 @@ def _check() -> Any:
 
 
 def misshapen(book: Any) -> tuple[str, str]:
-    """Return where the record of a notebook is not of the kind that it must be, and what it must be: texts, or none."""
+    """Return where the record of a notebook is not of the kind that it must be, and what it must be.
+
+    Parameters
+    ----------
+    book : mapping
+        A notebook that is one of nbformat.
+
+    Returns
+    -------
+    where, what : str
+        Two empty texts where all that is read of it can be.
+    """
     from fastjsonschema import JsonSchemaValueException
 
     try:

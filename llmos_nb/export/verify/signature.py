@@ -60,7 +60,23 @@ class Signature:
 
 
 def sign(path: Path, key: str = "") -> None:
-    """Sign an exported notebook, in its place, with the key that `signing_key` finds."""
+    """Sign an exported notebook, in its place.
+
+    Parameters
+    ----------
+    path : Path
+        The notebook; its checksums are there already.
+    key : str
+        File of a private key, or of a public one whose private half an agent holds. By default git's
+        ``user.signingkey``, else the first of ``~/.ssh/id_ed25519`` and the like.
+
+    Raises
+    ------
+    UsageError
+        There is no such key.
+    LlmosError
+        ssh-keygen is missing, or cannot use the key.
+    """
     book = read(path)
     about = book["metadata"][KEY]
     said = statement(book)
@@ -70,9 +86,12 @@ def sign(path: Path, key: str = "") -> None:
 
 
 def signing_key(given: str = "") -> str:
-    """Return the key to sign with: a file, or a public key as text whose private half an agent holds.
+    """Return the key to sign with: a file, or a public key as text.
 
-    By default it is git's ``user.signingkey``, else the first of ``~/.ssh/id_ed25519`` and the like.
+    Raises
+    ------
+    UsageError
+        There is none.
     """
     if given:
         if not _LITERAL.match(given) and not Path(given).expanduser().is_file():
@@ -114,8 +133,20 @@ def _why(stderr: bytes) -> str:
 def check(book: Mapping[str, Any], allowed: str = "") -> Signature:
     """Check a notebook's signature, and whether the notebook is what was signed.
 
-    The allowed signers are those of git's global ``gpg.ssh.allowedSignersFile`` by default, not of a repository's own
-    setting, which came with what is checked.
+    Parameters
+    ----------
+    book : mapping
+        The notebook.
+    allowed : str
+        A file of allowed signers, as ``ssh-keygen`` reads it. By default that of git's global
+        ``gpg.ssh.allowedSignersFile``, not a repository's own, which came with what is checked.
+
+    Raises
+    ------
+    UsageError
+        There is no such file.
+    LlmosError
+        The notebook is signed, and ssh-keygen is missing.
     """
     signers = allowed_signers(allowed)
     given = book["metadata"][KEY].get("signature")
