@@ -58,8 +58,8 @@ def restored(
 ) -> tuple[list[Unit], list[Held], set[str]]:
     """Put the recorded state before each step, and each cell of the user's, that drew.
 
-    Return all code, the states as files, and the generators that are restored wherever the code draws from them, as far
-    as its text tells.
+    Return all code, the states as files, and those that are restored wherever the code draws from them, as far as its
+    text tells.
     """
     found, files, names, unknown = list[Unit](), list[Held](), set[str](), set[str]()
     for unit, drawn in zip(units, draws(units), strict=True):
@@ -71,7 +71,7 @@ def restored(
             found.append(Unit("state", held.code, unit.order, names=[_NAMES[n] for n in states]))
         unknown |= named - states.keys()
         found.append(unit)
-    return found, files, names - unknown
+    return found, files, {_NAMES[n] for n in names - unknown}
 
 
 def _held(plain: Mapping[str, Any], file: str) -> Held:

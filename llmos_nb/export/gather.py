@@ -13,7 +13,6 @@ from typing import Any
 from llmos_nb.export.assertions import Expected
 from llmos_nb.export.cells import Cell
 from llmos_nb.export.chance import recorded as recorded_states, restored
-from llmos_nb.export.dataflow.effects import NUMPY, PYTHON
 from llmos_nb.export.dataflow.flow import flow_of_code
 from llmos_nb.export.dataflow.slice import Piece, cut
 from llmos_nb.export.dataflow.taint import FOLDER, FOLDER_NAME, NETWORK, STATES, Fate, fates, reaches, tainted
@@ -75,8 +74,8 @@ class Draft:
     # for each unit what is asserted behind its cell; empty where all is asserted in the end
     expected: list[Expected] = field(default_factory=list)
     last: dict[str, str] = field(default_factory=dict)  # by name, in words, what is asserted in the end
-    # random generators whose recorded states stand in it, before each piece of code that drew
-    restored: set[str] = field(default_factory=set)
+    # random states that stand in it as they were recorded, before each piece of code that drew
+    states: set[str] = field(default_factory=set)
 
     @property
     def sources(self) -> list[str]:
@@ -99,11 +98,6 @@ class Draft:
         first = self.units[self.first_step].order[0] if self.first_step < len(self.units) else 0
         flows = [flow_of_code(u.source) for u in user_units(self.runs, True) if u.order[0] > first]
         return {name for flow in flows for name in flow.binds | flow.mutates}
-
-    @property
-    def states(self) -> list[str]:
-        """The random states that the notebook restores."""
-        return [state for name, state in {"random": PYTHON, "numpy": NUMPY}.items() if name in self.restored]
 
     @property
     def cells(self) -> Mapping[int, CellRan]:
@@ -179,8 +173,8 @@ def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Draft:
         _no_history(draft, unit)
     draft.units = [u for u in draft.units if u.source.strip() or (u.role == "step" and u.kept)]
     _import_once(draft.units)
-    draft.units, states, draft.restored = restored(draft.units, draft.cells, draft.folder)
-    draft.held += states
+    draft.units, files, draft.states = restored(draft.units, draft.cells, draft.folder)
+    draft.held += files
     used = {id(u.run) for u in draft.units if u.run is not None}
     draft.runs = [run for run in draft.runs if run.wanted or id(run) in used]
     return draft

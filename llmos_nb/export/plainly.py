@@ -134,22 +134,14 @@ def _inside(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _all_near(values: str, expected: list[Any]) -> list[Assertion]:
-    """Return the test that values are these numbers; none where they are no finite numbers."""
-    if not all(type(v) in (int, float) and math.isfinite(v) for v in expected):
-        return []
-    pairs = f"zip({values}, {expected!r}, strict=True)"
-    test = f"all(abs(a - b) < {_near(expected):g} for a, b in {pairs})"
-    return [Assertion(test, f"list({values})", repr(expected))]
-
-
-def _near_or_missing(values: str, expected: list[Any]) -> list[Assertion]:
-    """Return the test that values of a table are these numbers, in which None stands for a missing one."""
-    known = [v for v in expected if v is not None]
+def _all_near(values: str, expected: list[Any], of_table: bool = False) -> list[Assertion]:
+    """Return the test that values are these numbers; none where one is not finite, or missing but in a table."""
+    known = [v for v in expected if v is not None or not of_table]
     if not all(type(v) in (int, float) and math.isfinite(v) for v in known):
         return []
-    pairs = f"zip({values}, {expected!r}, strict=True)"
-    test = f"all(a is b if a is None or b is None else abs(a - b) < {_near(known):g} for a, b in {pairs})"
+    near = f"abs(a - b) < {_near(known):g}"
+    near = near if len(known) == len(expected) else f"a is b if a is None or b is None else {near}"
+    test = f"all({near} for a, b in zip({values}, {expected!r}, strict=True))"
     return [Assertion(test, f"list({values})", repr(expected))]
 
 
@@ -208,7 +200,7 @@ def _column(name: str, values: list[Any]) -> Assertion:
     filled = f"{name}.astype(object).where({name}.notna(), None)"
     if _exact(known):
         return _is(f"{filled}.tolist()", repr(known))
-    return next(iter(_near_or_missing(filled, known)), _long(name, len(values)))
+    return next(iter(_all_near(filled, known, of_table=True)), _long(name, len(values)))
 
 
 def _array(name: str, values: list[Any]) -> Assertion:

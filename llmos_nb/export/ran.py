@@ -6,10 +6,8 @@ import ast
 import asyncio
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +23,7 @@ from llmos_nb.export.inputs import is_still
 from llmos_nb.export.plainly import looked_at
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.verify.compare import differences, left
-from llmos_nb.export.verify.execute import LIVE, TIMEOUT_S, Execution, execute, hiding, no_network
+from llmos_nb.export.verify.execute import LIVE, TIMEOUT_S, Execution, execute, hiding, no_network, room
 from llmos_nb.export.verify.values import compare_values, with_probes
 from llmos_nb.policy.secrets import redact, secret_name
 from llmos_nb.tools import Call
@@ -213,20 +211,11 @@ def _own_loop() -> Iterator[None]:
 
 
 def _run_script(path: Path, without: Path | None, undone: Sequence[str]) -> None:
-    """Run a script in a copy of its folder's inputs."""
-    with tempfile.TemporaryDirectory(prefix="nb-", ignore_cleanup_errors=True) as folder:
-        beside = path.parent / f"{path.stem}-inputs"
-        if beside.is_dir():
-            shutil.copytree(beside, Path(folder, beside.name))
-        source = path.read_text(encoding="utf-8")
-        near = [f.name for f in path.parent.iterdir() if f.stat().st_size < 64 << 20]
-        for name in [path.name, *near, *_checked(source)]:  # what `bring` put there
-            target = Path(folder, name)
-            if (path.parent / name).is_file() and target.is_relative_to(folder):
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path.parent / name, target)
+    """Run a script with its inputs in a folder of its own."""
+    source = path.read_text(encoding="utf-8")
+    with room([{"path": name} for name in [path.name, *_checked(source)]], path.parent) as (folder, private):
         kept = {k: v for k, v in os.environ.items() if not secret_name(k) and k != "PYTHONPATH"}
-        begin = f"{hiding(without, Path(folder))}\nimport runpy\nrunpy.run_path({path.name!r}, run_name='__main__')"
+        begin = f"{hiding(without, private.parent)}\nimport runpy\nrunpy.run_path({path.name!r}, run_name='__main__')"
         command = [*no_network(), sys.executable, "-c", begin]
         try:
             done = subprocess.run(  # noqa: S603 - our own interpreter and file

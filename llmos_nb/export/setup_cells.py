@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -70,7 +70,7 @@ def drawn(sources: Iterable[str]) -> list[str]:
     return [state for state in _CODE if state in used]
 
 
-def seeds_code(sources: Iterable[str], recorded: Sequence[str]) -> str:
+def seeds_code(sources: Iterable[str], recorded: Collection[str]) -> str:
     """Return the seed cell's code, empty where nothing draws."""
     states = drawn(sources)
     fresh = ", ".join(s.strip("$") for s in states if s not in recorded)

@@ -42,12 +42,11 @@ def recorded(call: Call, run: ExportSource) -> tuple[Outputs, str]:
         if kind in ("stdout", "stderr") and part.strip():
             part = part if part.endswith("\n") or at < len(text) else f"{part}\n"
             found.append({"output_type": "stream", "name": kind, "text": part})
-        elif kind == "value" or (kind == "display" and call.name != "python"):
+        elif kind in ("value", "display"):
             said = {"text/plain": str(own[0]) if own else part.removesuffix("\n")}
-            found.append({"output_type": "execute_result", "data": said, "metadata": {}, "execution_count": None})
-        elif kind == "display":
-            said = {"text/plain": str(own[0]) if own else part.removesuffix("\n")}
-            found.append({"output_type": "display_data", "data": said, "metadata": {}})
+            value = kind == "value" or call.name != "python"
+            made = {"output_type": "execute_result" if value else "display_data", "data": said, "metadata": {}}
+            found.append({**made, "execution_count": None} if value else made)
         elif kind == "image":
             found += _picture(next(images, {}), run)
     lost = len(call.images) - sum(any(m in o.get("data", {}) for m in KEPT) for o in found)

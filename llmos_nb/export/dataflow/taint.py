@@ -222,9 +222,9 @@ class Fate:
     written: str = ""  # of what it writes to files
 
 
-def tainted(pieces: Sequence[Piece], recorded: Iterable[str] = ()) -> dict[str, str]:
+def tainted(pieces: Sequence[Piece]) -> dict[str, str]:
     """Return by name why what stands there in the end may not come out the same."""
-    return fates(pieces, recorded)[-1].names if pieces else dict.fromkeys(STATES - set(recorded), CHANCE)
+    return fates(pieces)[-1].names if pieces else dict.fromkeys(STATES, CHANCE)
 
 
 def fates(pieces: Sequence[Piece], recorded: Iterable[str] = ()) -> list[Fate]:
