@@ -15,21 +15,14 @@ from llmos_nb.export.verify.compare import all_volatile
 
 
 def answer_cells(unit: Unit, run: ExportSource, why: Mapping[str, str], checked: bool) -> list[Cell]:
-    """Return the cell that computes an answer again, with what it showed, and the check of that.
+    """Return the cell that computes an answer again, with what it showed, and the check of that where any is wanted.
 
-    Parameters
-    ----------
-    unit : Unit
-        The code.
-    run : ExportSource
-        The process that answered.
-    why : mapping
-        By name, why what it holds behind that code may not come out the same.
-    checked : bool
-        Anything is asserted behind the work.
+    `why` says by name why what it holds behind that code may not come out the same.
     """
     values, outputs = values_of(run), answer_printed(run)
-    free = {v.name: f"it rests on {why[v.name]}" for v in values if v.name in why and not _holds(v, why, run)}
+    may = {v: why[v.name] for v in values if v.name in why}
+    kept = {v for v, of in may.items() if holds_after_all(of, v.words if v.table else v.text, run.ran_in)}
+    free = {v.name: f"it rests on {of}" for v, of in may.items() if v not in kept}
     left = not_again(run) | {v.code: said for v in values if (said := v.unknown or free.get(v.name, ""))}
     volatile = _volatile(values, free) if outputs else {}
     contents = {v.name: v.words for v in values if v.table and not v.unknown and v.name not in free}
@@ -39,10 +32,6 @@ def answer_cells(unit: Unit, run: ExportSource, why: Mapping[str, str], checked:
     if found := answer_check(run, free) if checked else []:
         cells.append(Cell("code", "check", "\n".join(found), {"pid": run.pid, "asserted": len(found)}))
     return cells
-
-
-def _holds(value: Value, why: Mapping[str, str], run: ExportSource) -> bool:
-    return holds_after_all(why[value.name], value.words if value.table else value.text, run.ran_in)
 
 
 def _volatile(values: list[Value], free: Mapping[str, str]) -> dict[str, Any]:

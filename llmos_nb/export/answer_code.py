@@ -21,33 +21,15 @@ _EMPHASIS, _MARKUP = re.compile(r"[*`]+"), re.compile(r"[|#>\s]+|[-:]{3,}")
 
 
 class Value(NamedTuple):
-    """A value that an expression of an answer gave.
+    """A value that an expression of an answer gave."""
 
-    Attributes
-    ----------
-    name : str
-        The variable that holds it when it is computed again.
-    code : str
-        The expression, as the model wrote it.
-    made : str
-        Python that gives its text, or the table that it is.
-    text : str
-        As it was told.
-    around : str
-        The words of the answer around it.
-    table : bool
-        It is a table: its text is Markdown, and its content is compared.
-    words : str
-        The content of a table, as `heap.content` says it.
-    """
-
-    name: str
-    code: str
-    made: str
-    text: str
-    around: str
-    table: bool
-    words: str = ""
+    name: str  # the variable that holds it when it is computed again
+    code: str  # the expression, as the model wrote it
+    made: str  # Python that gives its text, or the table that it is
+    text: str  # as it was told
+    around: str  # the words of the answer around it
+    table: bool  # its text is Markdown, and its content is compared
+    words: str = ""  # the content of a table, as `heap.content` says it
 
     @property
     def unknown(self) -> str:
@@ -155,15 +137,7 @@ def answer_printed(run: ExportSource) -> list[dict[str, Any]]:
 
 
 def answer_check(run: ExportSource, without: Container[str] = ()) -> list[str]:
-    """Return the assertions over the values that were computed again, each over its own.
-
-    Parameters
-    ----------
-    run : ExportSource
-        The process.
-    without : collection of str
-        Names of values that may come out otherwise.
-    """
+    """Return the assertions over the values that were computed again, but for those that may come out otherwise."""
     values = [v for v in values_of(run) if v.name not in without and not v.unknown]
     return [line for v in values for line in (lines(v.name, v.words) if v.table else [_same_text(v.name, v.text)])]
 

@@ -18,26 +18,13 @@ BY_TYPE = "its type alone is asserted"
 
 @dataclass
 class Expected:
-    """What a step's cell asserts, and what it does not.
+    """What a step's cell asserts, and what it does not."""
 
-    Parameters
-    ----------
-    names : dict
-        By name, its content in words after the step.
-    value : str
-        The content of the last expression, in words; empty where a cell shows none.
-    shows : bool
-        A cell shows the value of the last expression.
-    quiet : bool
-        The last expression has a value that the step did not show, as a part of a figure.
-    left : dict
-        By name, why it is not asserted; the last expression under an empty name.
-    """
-
-    names: dict[str, str] = field(default_factory=dict)
-    value: str = ""
-    shows: bool = False
-    quiet: bool = False
+    names: dict[str, str] = field(default_factory=dict)  # by name, its content in words after the step
+    value: str = ""  # the content of the last expression, in words; empty where a cell shows none
+    shows: bool = False  # a cell shows the value of the last expression
+    quiet: bool = False  # the last expression has a value that the step did not show, as a part of a figure
+    # by name, why it is not asserted; the last expression under an empty name
     left: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -47,18 +34,9 @@ class Expected:
 
 
 def expected_of(unit: Unit, why: Mapping[str, str], printed: str, passed: Container[str] = ()) -> Expected:
-    """Return what the cell of a step asserts.
+    """Return what the cell of a step asserts, but of the names `passed`, which are not looked at.
 
-    Parameters
-    ----------
-    unit : Unit
-        The step.
-    why : mapping
-        By name, why it may not come out the same.
-    printed : str
-        Why what the step reads may not be the same.
-    passed : collection of str
-        Names that are not looked at.
+    `why` says by name why it may not come out the same, and `printed` why what the step reads may not be the same.
     """
     call, run = unit.call, unit.run
     content = call.facts.get("content", {}) if call is not None and "outputs" in call.facts else None
@@ -87,15 +65,7 @@ def expected_of(unit: Unit, why: Mapping[str, str], printed: str, passed: Contai
 
 
 def as_written(source: str, expected: Expected) -> str:
-    """Return a step's code as its cell holds it: as it ran, but for a value that the step did not show.
-
-    Parameters
-    ----------
-    source : str
-        Plain Python.
-    expected : Expected
-        What it must give.
-    """
+    """Return a step's code as its cell holds it: as it ran, but for a value that the step did not show."""
     last = ast.parse(source).body[-1:]
     if expected.shows or not expected.quiet or not last or not isinstance(last[0], ast.Expr):
         return source
@@ -108,15 +78,7 @@ def as_written(source: str, expected: Expected) -> str:
 
 
 def checks(source: str, expected: Expected) -> str:
-    """Return the assertions over what a step's cell gave, for the cell behind it; empty where there are none.
-
-    Parameters
-    ----------
-    source : str
-        Plain Python.
-    expected : Expected
-        What it must give.
-    """
+    """Return the assertions over what a step's cell gave, for the cell behind it; empty where there are none."""
     last = ast.parse(source).body[-1:]
     shown = last[0].value if last and isinstance(last[0], ast.Expr) else None
     named = shown.id if isinstance(shown, ast.Name) else VALUE_NAME
@@ -151,20 +113,8 @@ def left_out(
 ) -> dict[str, str]:
     """Say, for a person, what of a step nothing compares, each with why.
 
-    Parameters
-    ----------
-    unit : Unit
-        The step.
-    gives : Expected
-        What its cell asserts.
-    lost : str
-        Why its output is not that of a cell.
-    volatile : str
-        Why its output may be another one the next time.
-    clock : sequence of str
-        Lines of its output that were readings of the clock.
-    errors : bool
-        It wrote to stderr.
+    `lost` says why its output is not that of a cell, and `volatile` why it may be another one the next time;
+    `clock` are those of its lines that were readings of the clock, and `errors` tells whether it wrote to stderr.
     """
     found = {"the code": unit.problem} if unit.problem else {}
     found |= {name or VALUE: why for name, why in gives.left.items()}

@@ -28,30 +28,14 @@ _EXACT, _WHOLE = 2**53, 10**21
 
 @dataclass
 class Cell:
-    """One cell of the notebook.
+    """One cell of the notebook."""
 
-    Parameters
-    ----------
-    kind : {"code", "markdown", "raw"}
-        As nbformat names it.
-    role : str
-        What it is there for: ``lock``, ``seeds``, ``inputs``, ``user``, ``step``, ``check``, ``evidence``, ``note`` …
-    source : str
-        Its text.
-    about : dict
-        More for its metadata.
-    tags : list of str
-        Jupyter's tags.
-    outputs : list of dict
-        nbformat outputs.
-    """
-
-    kind: str
-    role: str
+    kind: str  # code, markdown or raw
+    role: str  # what it is there for: lock, seeds, inputs, user, step, check, evidence, note …
     source: str
-    about: dict[str, Any] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)  # more for its metadata
     tags: list[str] = field(default_factory=list)
-    outputs: list[dict[str, Any]] = field(default_factory=list)
+    outputs: list[dict[str, Any]] = field(default_factory=list)  # as nbformat has them
 
     def plain(self, name: str) -> dict[str, Any]:
         """Return the cell as nbformat has it."""
@@ -89,13 +73,7 @@ def text_of(value: Any) -> str:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Read a notebook file, and check it against nbformat's schema. Nothing of it is run.
-
-    Raises
-    ------
-    LlmosError
-        It is not there, not JSON, or not a notebook of nbformat 4.
-    """
+    """Read a notebook file, and check it against nbformat's schema, else raise `LlmosError`. Nothing of it is run."""
     try:
         book = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(book, dict) or book.get("nbformat") != 4:
@@ -128,13 +106,7 @@ def _lined(kind: str, value: Any) -> Any:
 
 
 def write(book: dict[str, Any], path: Path) -> Path:
-    """Check a notebook against nbformat's schema and write it as nbformat does.
-
-    Raises
-    ------
-    LlmosError
-        It is not a notebook; nothing was written.
-    """
+    """Write a notebook as nbformat does; where its schema does not allow it, raise `LlmosError` and write nothing."""
     lined = {**book, "cells": [with_texts(c, _lined) for c in book["cells"]]}
     try:
         _check()(lined)

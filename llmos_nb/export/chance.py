@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from llmos_nb.export.dataflow.effects import NUMPY, PYTHON
@@ -54,39 +53,25 @@ def draws(units: Sequence[Unit]) -> list[set[str]]:
     return found
 
 
-@dataclass
-class Restored:
-    """Code with what puts recorded random states back.
+def restored(
+    units: Sequence[Unit], cells: Mapping[int, CellRan], folder: str
+) -> tuple[list[Unit], list[Held], set[str]]:
+    """Put the recorded state before each step, and each cell of the user's, that drew.
 
-    Parameters
-    ----------
-    units : list of Unit
-        All of it, in order.
-    held : list of Held
-        The states, as files.
-    names : set of str
-        Generators that are restored wherever the code draws from them, as far as its text tells.
+    Return all code, the states as files, and those that are restored wherever the code draws from them, as far as its
+    text tells.
     """
-
-    units: list[Unit] = field(default_factory=list)
-    held: list[Held] = field(default_factory=list)
-    names: set[str] = field(default_factory=set)
-
-
-def restored(units: Sequence[Unit], cells: Mapping[int, CellRan], folder: str) -> Restored:
-    """Put the recorded state before each step, and each cell of the user's, that drew."""
-    found, unknown = Restored(), set[str]()
+    found, files, names, unknown = list[Unit](), list[Held](), set[str](), set[str]()
     for unit, drawn in zip(units, draws(units), strict=True):
         states, named = recorded(unit, cells), {n for n, state in _NAMES.items() if state in drawn}
         if states and (unit.role != "user" or unit.kept or states.keys() & named):
-            held = _held(random_states.unpacked(states), f"{folder}/random-state-at-{len(found.held) + 1}.json")
-            found.held.append(held)
-            found.names |= states.keys()
-            found.units.append(Unit("state", held.code, unit.order, names=[_NAMES[n] for n in states]))
+            held = _held(random_states.unpacked(states), f"{folder}/random-state-at-{len(files) + 1}.json")
+            files.append(held)
+            names |= states.keys()
+            found.append(Unit("state", held.code, unit.order, names=[_NAMES[n] for n in states]))
         unknown |= named - states.keys()
-        found.units.append(unit)
-    found.names -= unknown
-    return found
+        found.append(unit)
+    return found, files, {_NAMES[n] for n in names - unknown}
 
 
 def _held(plain: Mapping[str, Any], file: str) -> Held:

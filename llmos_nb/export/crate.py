@@ -33,22 +33,7 @@ Entity = dict[str, Any]
 
 
 def crate(notebook: Path, runs: Sequence[ExportSource], target: Path) -> Path:
-    """Write an exported notebook with what belongs to it as a crate.
-
-    Parameters
-    ----------
-    notebook : Path
-        The exported notebook.
-    runs : sequence of ExportSource
-        The processes that it was made of.
-    target : Path
-        A folder that is not there or empty, or a file in ``.zip``.
-
-    Raises
-    ------
-    UsageError
-        The notebook is a script, or something stands at the target.
-    """
+    """Write an exported notebook with what belongs to it as a crate: into a new or empty folder, or a ``.zip``."""
     check_target(notebook, target)
     if target.suffix == ".zip":
         with tempfile.TemporaryDirectory(prefix="llmos-crate-") as folder:
@@ -61,13 +46,7 @@ def crate(notebook: Path, runs: Sequence[ExportSource], target: Path) -> Path:
 
 
 def check_target(notebook: Path, target: Path) -> None:
-    """Look whether a crate can be written, before anything else is.
-
-    Raises
-    ------
-    UsageError
-        The notebook is a script, or something stands at the target.
-    """
+    """Look whether a crate can be written, before anything else is, else raise `UsageError`."""
     if notebook.suffix != ".ipynb":
         raise UsageError(f"--crate {target}: only a notebook can be a crate, not {notebook.name}")
     if target.suffix != ".zip" and target.exists() and (not target.is_dir() or any(target.iterdir())):
@@ -187,12 +166,7 @@ def _software(runs: Sequence[ExportSource]) -> Iterator[Entity]:
     yield {**_USER, "@type": "Person", "name": "the user"}
     for run in runs:
         name = run.model or "a model"
-        yield {
-            "@id": _model(run),
-            "@type": "SoftwareApplication",
-            "name": name,
-            "description": "a language model",
-        }
+        yield {"@id": _model(run), "@type": "SoftwareApplication", "name": name, "description": "a language model"}
 
 
 def _model(run: ExportSource) -> str:

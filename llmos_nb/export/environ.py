@@ -19,34 +19,16 @@ LACKS = "set the environment variable "
 
 @dataclass(frozen=True)
 class Variable:
-    """An environment variable that the code reads.
-
-    Parameters
-    ----------
-    name : str
-        Its name.
-    needed : bool
-        The code fails where it is not set.
-    salt, digest : str
-        Of its value, where that is no secret and it was set.
-    """
+    """An environment variable that the code reads."""
 
     name: str
-    needed: bool
-    salt: str = ""
+    needed: bool  # the code fails where it is not set
+    salt: str = ""  # of its value, where that is no secret and it was set
     digest: str = ""
 
 
 def variables(sources: Iterable[str], recorded: Iterable[Mapping[str, Any]]) -> list[Variable]:
-    """Return the variables that code reads before it sets them itself.
-
-    Parameters
-    ----------
-    sources : iterable of str
-        The notebook's code, in order.
-    recorded : iterable of mapping
-        Names with salted hashes of the values as they were read.
-    """
+    """Return the variables that code reads before it sets them; those `recorded` have a hash of what was read."""
     noted = {one["name"]: one for one in recorded}
     own: set[str] = set()
     found: dict[str, Variable] = {}

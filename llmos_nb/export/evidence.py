@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from llmos_nb.export.assertions import Expected, asserting, expected_of
 from llmos_nb.export.dataflow.flow import flow_of_code
-from llmos_nb.export.dataflow.taint import holds_after_all, shows, tainted, taints
+from llmos_nb.export.dataflow.taint import holds_after_all
 from llmos_nb.export.gather import Draft
 from llmos_nb.export.plainly import by_type
 from llmos_nb.export.source import ExportSource, latest
@@ -23,10 +23,8 @@ MOST = 25  # a last cell that a person can still read
 
 def expected(draft: Draft) -> list[Expected]:
     """Return for each unit what its cell asserts, and note what is not asserted and why."""
-    pieces = draft.running()
-    whys, printed = taints(pieces, draft.states), shows(pieces, draft.states, values=True)
-    known = zip(draft.units, whys, printed, left_over(draft), strict=True)
-    return [expected_of(unit, why, reason, over) for unit, why, reason, over in known]
+    known = zip(draft.units, draft.fates, left_over(draft), strict=True)
+    return [expected_of(unit, fate.names, fate.values, over) for unit, fate, over in known]
 
 
 def left_over(draft: Draft) -> list[set[str]]:
@@ -54,7 +52,7 @@ def final_names(runs: Iterable[ExportSource]) -> dict[str, tuple[str, str]]:
 
 def evidence_code(draft: Draft) -> tuple[str, dict[str, str]]:
     """Return the assertions' code, and by name why it is not asserted."""
-    why, namespace = tainted(draft.running(), draft.states), draft.namespace
+    why, namespace = draft.fates[-1].names if draft.fates else {}, draft.namespace
     asserted = {n for e in draft.expected for n in e.names}
     passed = set[str]()
     for unit, over in zip(draft.units, left_over(draft), strict=True):

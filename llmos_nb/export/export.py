@@ -15,18 +15,10 @@ from llmos_nb.export.assertions import Expected, as_written, asserting, checks, 
 from llmos_nb.export.cells import LOOSE, Cell, book_of, read, text_of, write
 from llmos_nb.export.crate import check_target, crate as as_crate
 from llmos_nb.export.dataflow.parsed import reading
-from llmos_nb.export.dataflow.taint import CHANCE, holds_after_all, shows, taints
+from llmos_nb.export.dataflow.taint import CHANCE, Fate, holds_after_all
 from llmos_nb.export.environ import environ_code, variables
 from llmos_nb.export.evidence import evidence_code, expected
-from llmos_nb.export.files import (
-    compared,
-    databases_filled,
-    environ_recorded,
-    files_recorded,
-    made_again,
-    missed,
-    wrote,
-)
+from llmos_nb.export.files import compared, databases_filled, environ_recorded, files_recorded, made_again, missed
 from llmos_nb.export.gather import RESULTS, Draft, gather
 from llmos_nb.export.heads import Heads
 from llmos_nb.export.inputs import Input, bring, check_code, files_read, from_held, shapes_code
@@ -112,22 +104,7 @@ Texts = list[tuple[int, Cell]]
 
 
 def with_notebook(runs: Sequence[ExportSource], notebook: Path) -> tuple[list[ExportSource], Texts]:
-    """Take the user's cells from a saved notebook instead of the kernel's history.
-
-    Parameters
-    ----------
-    runs : sequence of ExportSource
-        The processes that its ``%%agent`` cells started.
-    notebook : Path
-        The file.
-
-    Returns
-    -------
-    runs : list of ExportSource
-        With the notebook's cells.
-    texts : list of (int, Cell)
-        Its other cells, each with its place.
-    """
+    """Take the user's cells from a saved notebook, and return its other cells, each with its place."""
     book = list(enumerate(read(notebook)["cells"], 1))
     cells = [(n, c["cell_type"], text_of(c["source"])) for n, c in book]
     texts = [(n, Cell(kind, "text", source)) for n, kind, source in cells if kind != "code"]
@@ -242,9 +219,10 @@ def _cells(draft: Draft, clean: bool, trace: bool, params: Params) -> list[Cell]
     if params is None:  # with other parameters the steps give something else, so the end alone is asserted
         draft.expected = expected(draft)
     draft.inputs = _inputs(draft)
-    heads = Heads(draft, clean)
-    made = [*heads.top(), *([] if clean else notes.reads(draft.inputs))]
-    made += [*(setup := _setup(draft, parameters)), *_body(draft, heads), *_end(draft)]
+    heads = Heads(draft)
+    made = [*heads.top(), *notes.reads(draft.inputs), *(setup := _setup(draft, parameters))]
+    made += [*_body(draft, heads), *_end(draft)]
+    made = [c for c in made if c.kind == "code" or c.role == "text"] if clean else made  # texts are the user's own
     # nothing of the versions runs, so that they need not stand before the work
     made += [Cell("code", "lock", script_block([*draft.sources, *(c.source for c in setup)]))]
     made += [c for r in draft.wanted for c in trace_cells(r)] if trace else []
@@ -260,11 +238,7 @@ def _setup(draft: Draft, parameters: str) -> list[Cell]:
         Cell("code", "parameters", parameters, tags=["parameters"]),
         Cell("code", "seeds", seeds_code(draft.sources, draft.states)),
         Cell("code", "inputs", check_code(draft.inputs)),
-        Cell(
-            "code",
-            "environment",
-            environ_code(variables(draft.sources, environ_recorded(draft.units, draft.cells))),
-        ),
+        Cell("code", "environment", environ_code(variables(draft.sources, environ_recorded(draft.units, draft.cells)))),
     ]
     return [cell for cell in found if cell.source]
 
@@ -273,25 +247,20 @@ def _body(draft: Draft, heads: Heads) -> list[Cell]:
     """Return the user's cells, the check of what the steps start from, and the steps under their notes."""
     cells, seen = list[Cell](), notes.Seen()
     texts, checked = list(draft.texts), False
-    values = step_values(draft.units, draft.running(), draft.states)
-    printed = shows(draft.running(), draft.states)
-    files = any(wrote(u.call) for u in draft.units if u.call is not None)
-    written = shows(draft.running(), draft.states, writes=True) if files else printed
+    values = step_values(draft.units, draft.fates)
     wanted = draft.expected or [Expected()] * len(draft.units)
-    behind = taints(draft.running(), draft.states)
-    rows = zip(draft.units, values, wanted, printed, written, behind, strict=True)
-    for unit, known, gives, why, of_files, held in rows:
+    for unit, known, gives, fate in zip(draft.units, values, wanted, draft.fates, strict=True):
         while texts and texts[0][0] < unit.order[0]:
             cells.append(texts.pop(0)[1])
         if unit.role in RESULTS and not checked:
             cells, checked = [*cells, *_shapes(draft)], True
         cells += heads.over(unit)
         if unit.call is not None and unit.run is not None:
-            cells += _step(unit, known, gives, why, of_files, seen.of(unit.call, unit.run), heads.level)[heads.clean :]
+            cells += _step(unit, known, gives, fate, seen.of(unit.call, unit.run), heads.level)
         elif unit.role == "answer" and unit.run is not None:
-            cells += answer_cells(unit, unit.run, held, bool(draft.expected))
+            cells += answer_cells(unit, unit.run, fate.names, bool(draft.expected))
         elif unit.source.strip():
-            cells.append(_other(unit, draft, why))
+            cells.append(_other(unit, draft, fate.shown))
         cells += heads.behind(unit)
     return [*cells, *heads.rest(), *(cell for _, cell in texts)]
 
@@ -316,7 +285,7 @@ def _shapes(draft: Draft) -> list[Cell]:
 
 
 def _step(
-    unit: Unit, values: dict[str, str], gives: Expected, why: str, of_files: str, before: notes.Before, level: int
+    unit: Unit, values: dict[str, str], gives: Expected, fate: Fate, before: notes.Before, level: int
 ) -> list[Cell]:
     """Return a step's note and its cell: code, assertions, and what it showed."""
     call, run = unit.call, unit.run
@@ -327,11 +296,12 @@ def _step(
     outputs, lost = recorded(call, run)
     if (magic := shows_by_itself(call.code)) and not lost:
         lost = f"what {magic} shows has no plain form"
-    why = "" if outputs and holds_after_all(why, "".join(map(_text, outputs)), run.ran_in) else why
+    text = "".join(str(o.get("text", o.get("data", {}).get("text/plain", ""))) for o in outputs)
+    why = "" if outputs and holds_after_all(fate.shown, text, run.ran_in) else fate.shown
     why = why or ("rows in no order, a draw or the clock" if call.facts.get("varies") else "")
     repeats = not lost and not unit.problem and unit.running is None and "outputs" in call.facts
     not_done = "the step is not done again" if unit.running is not None or unit.problem else ""
-    files, not_compared = compared(call, not_done or (f"it rests on {of_files}" if of_files else ""))
+    files, not_compared = compared(call, not_done or (f"it rests on {fate.written}" if fate.written else ""))
     stand = {"values": values, "contents": contents(gives), "files": files}
     known: dict[str, Any] = {key: of for key, of in stand.items() if of}
     known |= {"shown": "observed" if repeats else "run"}
@@ -349,10 +319,6 @@ def _step(
         return [note, step]
     behind = {k: about[k] for k in ("call", "pid") if k in about} | {"asserted": code.count("\nassert ") + 1}
     return [note, step, Cell("code", "check", code, behind)]
-
-
-def _text(output: dict[str, Any]) -> str:
-    return str(output.get("text", output.get("data", {}).get("text/plain", "")))
 
 
 def _end(draft: Draft) -> list[Cell]:

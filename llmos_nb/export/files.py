@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.export.inputs import Input, digest_file, file_names, named_texts
+from llmos_nb.export.inputs import Input, file_names, is_still, named_texts
 from llmos_nb.export.source import latest
 from llmos_nb.export.steps import Unit
 from llmos_nb.journal.events import CellRan
@@ -31,18 +31,8 @@ def files_recorded(
 ) -> list[Input]:
     """Return the files that the code read, by the content that they had then.
 
-    What the code itself writes before it reads it is no input.
-
-    Parameters
-    ----------
-    units : sequence of Unit
-        The code of the notebook, in order.
-    cells : mapping
-        What is recorded of the user's cells.
-    folder : Path
-        The folder that relative file names start from.
-    began_in : Path, optional
-        The folder that they started from in the run.
+    What the code itself writes before it reads it is no input. Relative names start from `folder`, and did from
+    `began_in` in the run.
     """
     known = named_texts(u.source for u in units)
     texts = {n for u in units for n in file_names(u.source, known)}
@@ -123,15 +113,7 @@ DATED = "its format may hold when it was written"
 
 
 def compared(call: Call, why: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Return by name the hashes of the files that a step wrote, and why those of others are not compared.
-
-    Parameters
-    ----------
-    call : Call
-        The step.
-    why : str
-        Why what it writes may be another thing each time, or is not written.
-    """
+    """Return by name the hashes of the files that a step wrote, and why those of others are not compared."""
     left = {f["path"]: said for f in wrote(call) if (said := f.get("why") or (DATED if "dated" in f else why))}
     return {f["path"]: f["sha256"] for f in wrote(call) if f["path"] not in left}, left
 
@@ -142,21 +124,10 @@ def made_again(units: Sequence[Unit], cells: Mapping[int, CellRan]) -> set[str]:
 
 
 def writers(units: Sequence[Unit], cells: Mapping[int, CellRan], folder: Path, parts: Sequence[Unit]) -> list[Unit]:
-    """Return the cells of the user's whose files are to be written again.
+    """Return the cells of the user's whose files are to be written again, of those that stand in the notebook in part.
 
     A file that a cell wrote comes as an input, as it was read. That cannot be in a folder that code of the notebook is
     still to make, nor where it is another one now, or gone, nor of a database that code of it makes.
-
-    Parameters
-    ----------
-    units : sequence of Unit
-        The code of the notebook, in order.
-    cells : mapping
-        What is recorded of the user's cells.
-    folder : Path
-        Where relative names start from that have no record of it.
-    parts : sequence of Unit
-        Those of the user's cells that stand in it in part.
     """
     written = [{str(p) for p in reads_of(u, cells).get("written", ())} for u in units]
     there = [u.kept or any(u is part for part in parts) for u in units]
@@ -164,7 +135,7 @@ def writers(units: Sequence[Unit], cells: Mapping[int, CellRan], folder: Path, p
     read = [f for u, stands in zip(units, there, strict=True) if stands for f in _files(reads_of(u, cells))]
     whole = [Path(os.path.realpath(Path(f.get("from") or folder, f["path"]))) for f in read]
     again = {str(p) for path in whole for p in path.parents} & made
-    again |= {str(p) for p, f in zip(whole, read, strict=True) if "sha256" in f and not _still(p, f["sha256"])}
+    again |= {str(p) for p, f in zip(whole, read, strict=True) if "sha256" in f and not is_still(p, f["sha256"])}
     standing = [(paths, reads_of(u, cells)) for u, paths, stands in zip(units, written, there, strict=True) if stands]
     again |= {p for paths, reads in standing for p in paths if Path(p).name in _databases(reads)}
     return [
@@ -184,10 +155,6 @@ def _databases(reads: Mapping[str, Any]) -> set[str]:
     return {Path(one["path"]).name for one in reads.get("made", ()) if one.get("database")}
 
 
-def _still(path: Path, sha256: str) -> bool:
-    return path.is_file() and digest_file(path) == sha256
-
-
 def missed(unit: Unit, cells: Mapping[int, CellRan]) -> str:
     """Say how many openings of files by a unit nobody could note; empty for none."""
     n = reads_of(unit, cells).get("missed", 0)
@@ -204,11 +171,8 @@ def where(unit: Unit, cells: Mapping[int, CellRan]) -> str:
 
 def _since(one: Input, folder: Path, reader: str) -> Input:
     """Say of a file that is another one now, or gone, that it is, and which code read it."""
-    try:
-        since = CHANGED if digest_file(folder / one.path) != one.sha256 else ""
-    except OSError:
-        since = GONE
-    one.about |= {"since": since, "reader": reader} if since else {}
+    if not is_still(path := folder / one.path, one.sha256):
+        one.about |= {"since": CHANGED if path.is_file() else GONE, "reader": reader}
     return one
 
 

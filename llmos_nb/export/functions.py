@@ -126,14 +126,7 @@ def modules_named(source: str) -> Iterator[str]:
 def local_modules(source: str, folder: Path, entries: Iterable[str] = ()) -> list[str]:
     """Return the files of modules that code imports from the working folder, and of those that these import.
 
-    Parameters
-    ----------
-    source : str
-        The code.
-    folder : Path
-        The working folder.
-    entries : iterable of str
-        Folders that code puts on the import path, as it spells them.
+    `entries` are folders that code puts on the import path, as it spells them.
     """
     roots, found = ["", *entries], dict[str, None]()
     todo = [(source, "")]

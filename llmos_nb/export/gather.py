@@ -13,32 +13,23 @@ from typing import Any
 from llmos_nb.export.assertions import Expected
 from llmos_nb.export.cells import Cell
 from llmos_nb.export.chance import recorded as recorded_states, restored
-from llmos_nb.export.dataflow.effects import NUMPY, PYTHON
 from llmos_nb.export.dataflow.flow import flow_of_code
 from llmos_nb.export.dataflow.slice import Piece, cut
-from llmos_nb.export.dataflow.taint import FOLDER, FOLDER_NAME, NETWORK, STATES, reaches, tainted
+from llmos_nb.export.dataflow.taint import FOLDER, FOLDER_NAME, NETWORK, STATES, Fate, fates, reaches, tainted
 from llmos_nb.export.files import writers
 from llmos_nb.export.functions import modules_named, source_unit, without
 from llmos_nb.export.inputs import Input
 from llmos_nb.export.literals import Held, hold
 from llmos_nb.export.order import NOT_KNOWN
 from llmos_nb.export.source import ExportSource
-from llmos_nb.export.steps import REPEAT, Unit, answer_units, step_units, user_units
+from llmos_nb.export.steps import REPEAT, Unit, answer_units, as_comment, step_units, user_units
 from llmos_nb.heap.digest import digest
 from llmos_nb.journal.events import CellRan
 from llmos_nb.messages import canonical
 
 
 def piped_in(runs: Iterable[ExportSource], folder: str) -> list[Held]:
-    """Return the answers of other processes as the model was given them.
-
-    Parameters
-    ----------
-    runs : iterable of ExportSource
-        The processes of the notebook.
-    folder : str
-        Folder of the input files, relative to the notebook.
-    """
+    """Return the answers of other processes as the model was given them."""
     texts = enumerate((p for run in runs for p in run.state.piped), 1)
     names = ((f"pipe_input_{n}" if n > 1 else "pipe_input", piped) for n, piped in texts)
     found = [hold(name, p["text"], folder, f"it is the answer of {p['name']}") for name, p in names]
@@ -46,15 +37,7 @@ def piped_in(runs: Iterable[ExportSource], folder: str) -> list[Held]:
 
 
 def recorded(unit: Unit, folder: str) -> Held | None:
-    """Put the result of a server's tool in the place of the call; None for any other step.
-
-    Parameters
-    ----------
-    unit : Unit
-        The step; its source becomes what binds the recorded answer.
-    folder : str
-        Folder of the input files, relative to the notebook.
-    """
+    """Put the result of a server's tool in the place of the call; None for any other step."""
     call = unit.call
     tool = unit.run.tools.get(call.name) if unit.run is not None and call is not None else None
     if tool is None or call is None or not tool.server:
@@ -76,48 +59,23 @@ _FIRST, _ROUNDS = -1, 20  # what is missing may itself miss something: a round f
 
 @dataclass
 class Draft:
-    """The notebook before it is written: its code, what comes as data, and what is not there.
-
-    Parameters
-    ----------
-    runs : list of ExportSource
-        Its processes.
-    folder : str
-        Folder of the input files, relative to the notebook.
-    units : list of Unit
-        The code, in the order in which it runs.
-    texts : list of (int, Cell)
-        Cells of the user's notebook that are no code, each with its place.
-    held : list of Held
-        Values that come as data.
-    missing : dict
-        By name, why it is not there.
-    boundary : set of str
-        Names that the steps take from what stood before them.
-    inputs : list of Input
-        The declared input files.
-    unchecked : dict
-        By name, why its value is not asserted.
-    expected : list of Expected
-        For each unit what is asserted behind its cell; empty where all is asserted in the end.
-    last : dict
-        By name, in words, what is asserted in the end.
-    restored : set of str
-        Random generators whose recorded states stand in it, before each piece of code that drew.
-    """
+    """The notebook before it is written: its code, what comes as data, and what is not there."""
 
     runs: list[ExportSource]
-    folder: str
-    units: list[Unit]
+    folder: str  # of the input files, relative to the notebook
+    units: list[Unit]  # the code, in the order in which it runs
+    # cells of the user's notebook that are no code, each with its place
     texts: list[tuple[int, Cell]] = field(default_factory=list)
-    held: list[Held] = field(default_factory=list)
-    missing: dict[str, str] = field(default_factory=dict)
-    boundary: set[str] = field(default_factory=set)
-    inputs: list[Input] = field(default_factory=list)
-    unchecked: dict[str, str] = field(default_factory=dict)
+    held: list[Held] = field(default_factory=list)  # values that come as data
+    missing: dict[str, str] = field(default_factory=dict)  # by name, why it is not there
+    boundary: set[str] = field(default_factory=set)  # names that the steps take from what stood before them
+    inputs: list[Input] = field(default_factory=list)  # the declared input files
+    unchecked: dict[str, str] = field(default_factory=dict)  # by name, why its value is not asserted
+    # for each unit what is asserted behind its cell; empty where all is asserted in the end
     expected: list[Expected] = field(default_factory=list)
-    last: dict[str, str] = field(default_factory=dict)
-    restored: set[str] = field(default_factory=set)
+    last: dict[str, str] = field(default_factory=dict)  # by name, in words, what is asserted in the end
+    # random states that stand in it as they were recorded, before each piece of code that drew
+    states: set[str] = field(default_factory=set)
 
     @property
     def sources(self) -> list[str]:
@@ -140,11 +98,6 @@ class Draft:
         first = self.units[self.first_step].order[0] if self.first_step < len(self.units) else 0
         flows = [flow_of_code(u.source) for u in user_units(self.runs, True) if u.order[0] > first]
         return {name for flow in flows for name in flow.binds | flow.mutates}
-
-    @property
-    def states(self) -> list[str]:
-        """The random states that the notebook restores."""
-        return [state for name, state in {"random": PYTHON, "numpy": NUMPY}.items() if name in self.restored]
 
     @property
     def cells(self) -> Mapping[int, CellRan]:
@@ -174,6 +127,11 @@ class Draft:
             watched = watched or any(m.partition(".")[0] in _NUMPY for m in modules_named(source))
         return found
 
+    @cached_property
+    def fates(self) -> list[Fate]:
+        """Why the work of each unit may not come out the same; asked for once the code is as it is written."""
+        return fates(self.running(), self.states)
+
     def keep(self, held: Held, at: int, order: tuple[int, int, int] = (0, 0, 0)) -> None:
         """Put a value that comes as data before the unit at a place."""
         about = f"# Input: {held.name} as it was in the kernel, since {held.about['why']}."
@@ -193,17 +151,7 @@ def _still(unit: Unit) -> bool:
 
 
 def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Draft:
-    """Put the code of one or more processes of one namespace together.
-
-    Parameters
-    ----------
-    runs : list of ExportSource
-        The processes.
-    folder : str
-        Folder of the input files, relative to the notebook.
-    whole : bool
-        Keep the user's cells whole.
-    """
+    """Put the code of one or more processes of one namespace together; the user's cells are kept `whole` or cut."""
     units = [u for n, run in enumerate(runs) for u in step_units(run, n)]
     answers = [u for n, run in enumerate(runs) for u in answer_units(run, n)]
     given = [*units, *answers, *user_units(runs, whole)]
@@ -225,9 +173,8 @@ def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Draft:
         _no_history(draft, unit)
     draft.units = [u for u in draft.units if u.source.strip() or (u.role == "step" and u.kept)]
     _import_once(draft.units)
-    found = restored(draft.units, draft.cells, draft.folder)
-    draft.units, draft.restored = found.units, found.names
-    draft.held += found.held
+    draft.units, files, draft.states = restored(draft.units, draft.cells, draft.folder)
+    draft.held += files
     used = {id(u.run) for u in draft.units if u.run is not None}
     draft.runs = [run for run in draft.runs if run.wanted or id(run) in used]
     return draft
@@ -270,11 +217,7 @@ def _no_history(draft: Draft, unit: Unit) -> None:
         cell = "the answer" if unit.role == "answer" else f"the user's cell {unit.order[0]}"
         where = f"call {unit.call.id}" if unit.call is not None else cell
         unit.problem = f"{where} uses {', '.join(names)}: {draft.missing[names[0]]}"
-        lines = [
-            *(f"# {line}" for line in unit.source.splitlines()),
-            f"raise NotImplementedError({unit.problem!r})",
-        ]
-        unit.source = "\n".join(lines)
+        unit.source = as_comment(unit.source, unit.problem)
 
 
 def _not_again(draft: Draft, unit: Unit) -> None:

@@ -12,35 +12,25 @@ from llmos_nb.export.steps import Unit
 
 
 class Heads:
-    """The headings of a notebook, in the order in which its cells are made.
+    """The headings of a notebook, in the order in which its cells are made."""
 
-    Parameters
-    ----------
-    draft : Draft
-        The notebook's code, in the order in which it runs.
-    clean : bool
-        Only code, none of these.
-    """
-
-    def __init__(self, draft: Draft, clean: bool) -> None:
-        self.runs, self.several, self.clean = draft.runs, len(draft.runs) > 1, clean
+    def __init__(self, draft: Draft) -> None:
+        self.runs, self.several = draft.runs, len(draft.runs) > 1
         self.level = 2 + self.several
         self.now: ExportSource | None = None
         self.told: list[ExportSource] = []
         self.last = {id(u.run): u for u in draft.units if u.run is not None}
-        self.wanted = [] if clean else draft.wanted
+        self.wanted = draft.wanted
         self.said = {id(r): notes.said(r, self.level) for r in self.wanted}
 
     def top(self) -> list[Cell]:
         """Return what stands over all: the title, and of one process its answer and how it came about."""
-        if self.clean:
-            return []
         head = Cell("markdown", "head", notes.head(self.runs))
         return [head, *([] if self.several else self._introduced(self.runs[0]))]
 
     def over(self, unit: Unit) -> list[Cell]:
         """Return what stands before a cell: of the first of a process its heading, and what was said before it."""
-        if unit.run is None or self.clean:
+        if unit.run is None:
             return []
         n = unit.call.facts.get("n", 0) if unit.call is not None else notes.ended(unit.run)
         return [*self._heading(unit.run), *self._said(unit.run, n)]

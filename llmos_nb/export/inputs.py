@@ -41,15 +41,7 @@ def named_texts(sources: Iterable[str], file: str = "") -> dict[str, str]:
 
 
 def file_names(source: str, known: Mapping[str, str]) -> Iterator[str]:
-    """Return every text in code that may be a file's name, also one inside another text, as in SQL.
-
-    Parameters
-    ----------
-    source : str
-        The code.
-    known : mapping
-        Texts by name, from `named_texts`.
-    """
+    """Return every text in code that may be a file's name, also one inside another text, as in SQL."""
     for node in nodes(source):
         if isinstance(node, ast.expr):
             text = text_of(node, known) or ""
@@ -102,27 +94,13 @@ COPY_BYTES = 512 << 20  # a larger file is named and hashed, not copied
 
 @dataclass
 class Input:
-    """A declared input file.
+    """A declared input file."""
 
-    Parameters
-    ----------
-    path : str
-        As the code spells it; relative ones start from the notebook's folder.
-    sha256 : str
-        Of its content.
-    size : int
-        Bytes.
-    kind : str
-        ``file`` (the code reads it), ``held`` (a value of the live namespace) or ``module``.
-    about : dict
-        Rows, types, the variable.
-    """
-
-    path: str
+    path: str  # as the code spells it; relative ones start from the notebook's folder
     sha256: str
     size: int
-    kind: str = "file"
-    about: dict[str, Any] = field(default_factory=dict)
+    kind: str = "file"  # file (the code reads it), held (a value of the live namespace) or module
+    about: dict[str, Any] = field(default_factory=dict)  # rows, types, the variable
 
     def plain(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -133,6 +111,13 @@ def digest_file(path: Path) -> str:
     """Hash a file."""
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()
+
+
+def is_still(path: Path, sha256: str) -> bool:
+    """Return whether a file is there as it was."""
+    with suppress(OSError):
+        return digest_file(path) == sha256
+    return False
 
 
 def files_read(sources: Iterable[str], runs: Sequence[ExportSource]) -> list[Input]:
@@ -222,13 +207,7 @@ def from_held(held: Iterable[Held]) -> list[Input]:
 
 
 def bring(inputs: Iterable[Input], held: Iterable[Held], folder: Path, beside: Path) -> None:
-    """Write held values, and copy files that the code names relatively, beside the notebook.
-
-    Raises
-    ------
-    UsageError
-        Another file of that name is there.
-    """
+    """Write held values, and copy files that the code names relatively, beside the notebook, over no other file."""
     for target, data in ((beside / each.file, each.data) for each in held if each.file):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
@@ -268,14 +247,7 @@ def check_code(inputs: Sequence[Input]) -> str:
 def shapes_code(names: Iterable[str], namespace: Any, unknown: Mapping[str, str]) -> str:
     """Return the cell that checks rows and types of the tables that the steps start from.
 
-    Parameters
-    ----------
-    names : iterable of str
-        What they start from.
-    namespace : mapping
-        The live names.
-    unknown : mapping
-        By name, why a live value is not the one that they started from.
+    `unknown` says by name why a live value is not the one that they started from.
     """
     lines, aside = list[str](), list[str]()
     for name in sorted(names):

@@ -51,27 +51,13 @@ SHORT, LONG = 300, 64 << 20  # characters of a literal that reads well in a cell
 
 @dataclass
 class Held:
-    """A value that a notebook gets as data.
-
-    Parameters
-    ----------
-    name : str
-        The variable.
-    code : str
-        What binds it.
-    file : str
-        Name of the file beside the notebook, empty for a literal.
-    data : bytes
-        Content of the file.
-    about : dict
-        Kind, rows, types.
-    """
+    """A value that a notebook gets as data."""
 
     name: str
-    code: str
-    file: str = ""
-    data: bytes = b""
-    about: dict[str, Any] = field(default_factory=dict)
+    code: str  # what binds the name
+    file: str = ""  # beside the notebook, empty for a literal
+    data: bytes = b""  # what the file holds
+    about: dict[str, Any] = field(default_factory=dict)  # kind, rows, types
 
 
 class _Form(NamedTuple):
@@ -88,19 +74,7 @@ class _Form(NamedTuple):
 
 
 def hold(name: str, value: Any, folder: str, why: str = "") -> Held | None:
-    """Make plain data of a value, or None where nothing brings it back the same.
-
-    Parameters
-    ----------
-    name : str
-        The variable.
-    value : object
-        What it holds.
-    folder : str
-        Folder of the input files, relative to the notebook.
-    why : str
-        Why the notebook gets it as data.
-    """
+    """Make plain data of a value, of a long one in a file of a folder; None where nothing brings it back the same."""
     (imports, literal), reason = _literal(value), {"why": why} if why else {}
     if 0 < len(literal) <= SHORT and _same(f"_ = {literal}", value):
         return Held(name, f"{imports}{name} = {literal}", about={"kind": type(value).__name__, **reason})

@@ -130,19 +130,10 @@ def _by_installer(line: str) -> bool:
 
 
 def pylock(sources: Iterable[str], wheels: Wheels | None = None, seen: Iterable[str] = ()) -> dict[str, Any]:
-    """Return `pylock.toml` as plain data.
+    """Return `pylock.toml` as plain data, for what code imports and what was seen to be loaded besides while it ran.
 
     Every package in it has a file with its hashes, as the standard asks. What has none, since the index was not asked
     or does not have it, stands under ``tool.llmos_nb.pins``, so that the lock does not look more complete than it is.
-
-    Parameters
-    ----------
-    sources : iterable of str
-        The code.
-    wheels : dict, optional
-        By distribution, the files of an index with their hashes; see `wheels_of`.
-    seen : iterable of str
-        Modules that were loaded while it ran, though no import of them stands in the code.
     """
     known = wheels or {}
     packages: list[dict[str, Any]] = []
@@ -150,11 +141,7 @@ def pylock(sources: Iterable[str], wheels: Wheels | None = None, seen: Iterable[
     for name in needed(sources, seen):
         (packages if known.get(name) else pins).append(_package(name, known.get(name, [])))
     alone = any(not w["name"].endswith("-none-any.whl") for p in packages for w in p["wheels"])
-    made = {
-        "lock-version": "1.0",
-        **({"environments": [_marker()]} if alone else {}),
-        "requires-python": _PYTHON,
-    }
+    made = {"lock-version": "1.0", **({"environments": [_marker()]} if alone else {}), "requires-python": _PYTHON}
     about = {"platform": platform_of(), **({"pins": pins} if pins else {})}
     return {**made, "created-by": "llmos_nb", "packages": packages, "tool": {"llmos_nb": about}}
 
@@ -195,22 +182,10 @@ BOUND_S = 60.0
 
 
 def wheels_of(names: Iterable[str], ask: bool = True, bound_s: float = BOUND_S) -> Wheels:
-    """Return the very files that pip would install here.
+    """Return by name the very files that pip would install here, as `pylock.toml` has them.
 
-    Parameters
-    ----------
-    names : iterable of str
-        Distributions; the installed versions are asked for.
-    ask : bool
-        Ask the index for what is not known from before.
-    bound_s : float
-        Seconds it may take.
-
-    Returns
-    -------
-    dict
-        By name a list of wheels as `pylock.toml` has them. What the index does not have is left out; where it was not
-        reached in time, all that is not known from before.
+    What the index does not have is left out; where it is not to be asked, or not reached in time, all that is not known
+    from before.
     """
     wanted = {n: metadata.version(n) for n in names}
     known = _Known()
@@ -226,17 +201,7 @@ def _asked(pins: list[str], until: float) -> dict[str, dict[str, Any]]:
     """Ask for all at once; where one is not there pip gives none, so then for each half of them."""
     if not pins or (left := until - time.monotonic()) <= 0:
         return {}
-    pip = [
-        sys.executable,
-        "-P",
-        "-m",
-        "pip",
-        "install",
-        "--dry-run",
-        "--ignore-installed",
-        "--no-deps",
-        "--quiet",
-    ]
+    pip = [sys.executable, "-P", "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-deps", "--quiet"]
     options = ["--only-binary", ":all:", "--disable-pip-version-check", "--retries", "0", "--report", "-"]
     try:
         done = subprocess.run([*pip, *options, *pins], capture_output=True, timeout=left, check=False)  # noqa: S603 - pip itself

@@ -30,13 +30,7 @@ class NotPython(ValueError):
 
 
 def plain(source: str) -> str:
-    """Return code without magics.
-
-    Raises
-    ------
-    NotPython
-        A magic is used that cannot be said in plain Python.
-    """
+    """Return code without magics; one that cannot be said in plain Python raises `NotPython`."""
     first = source.lstrip().partition("\n")[0]
     if first.startswith("%%"):
         return _cell(first[2:].strip(), source.lstrip().partition("\n")[2])

@@ -45,15 +45,10 @@ def fenced(text: str, kind: str) -> str:
 
 
 def harmless(text: str) -> str:
-    """Return a text in its own Markdown, in which what would act, or be a heading, is plain text.
+    """Return a stranger's Markdown in which what would act, or be a heading, is plain text.
 
     It is no quotation, since not every reader of Markdown knows tables in those: whoever shows it says whose words they
     are, above it. Whatever follows it is outside all of its blocks.
-
-    Parameters
-    ----------
-    text : str
-        Markdown of a stranger's.
     """
     made = _TABS.sub(lambda m: m[0].expandtabs(4), text.replace("\0", "")).strip("\n")
     for _ in range(2):  # what stood in a comment is a block of its own once the comment is plain text

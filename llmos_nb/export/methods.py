@@ -32,23 +32,7 @@ _NOT_DONE = {
 
 
 def methods(draft: Draft) -> str:
-    """Return the supplement.
-
-    Parameters
-    ----------
-    draft : Draft
-        The runs, with their data and what the notebook of them would assert.
-
-    Returns
-    -------
-    str
-        Markdown; nothing in it is markup of the run's own.
-
-    Raises
-    ------
-    UsageError
-        It would hold a secret.
-    """
+    """Return the supplement, in Markdown of which nothing is markup of the run's own."""
     title = f"# Methods: {words(draft.runs[0].name or draft.runs[0].goal, 120)}"
     parts = [title, SUPPLEMENT, *map(_run, draft.runs), _data(draft), "## What was done"]
     parts += [_step(draft, n) for n, unit in enumerate(draft.units) if unit.call is not None]

@@ -84,15 +84,7 @@ def _goal(run: ExportSource) -> Iterator[str]:
 
 
 def made(run: ExportSource, alone: bool) -> str:
-    """Return what stands over the work of a process, below its answer: who made it, the plan, and how to read it.
-
-    Parameters
-    ----------
-    run : ExportSource
-        The process.
-    alone : bool
-        There is no other one in the notebook.
-    """
+    """Return what stands over the work of a process, below its answer: who made it, the plan, and how to read it."""
     return "\n\n".join([course(run), *plan(run), *([_below([run])] if alone else [])])
 
 
@@ -142,22 +134,12 @@ def plan(run: ExportSource) -> Iterator[str]:
 
 
 class Before(NamedTuple):
-    """What was before a step.
+    """What was before a step."""
 
-    Attributes
-    ----------
-    titled, quoted : bool
-        A note has the title of its step of the plan, and what the model said.
-    usual : tuple of str
-        What was decided of most steps.
-    failed : sequence of Call
-        Calls that failed since the step before it.
-    """
-
-    titled: bool = False
-    quoted: bool = False
-    usual: tuple[str, ...] = ()
-    failed: Sequence[Call] = ()
+    titled: bool = False  # a note has the title of its step of the plan
+    quoted: bool = False  # a note has what the model said
+    usual: tuple[str, ...] = ()  # what was decided of most steps
+    failed: Sequence[Call] = ()  # calls that failed since the step before it
 
 
 class Seen:
@@ -181,26 +163,9 @@ class Seen:
 
 
 def step(call: Call, run: ExportSource, before: Before, unchecked: Sequence[str] = (), level: int = 2) -> str:
-    """Return the note over a step's code.
+    """Return the note over a step's code: title, why, what failed before it, what was edited, who decided.
 
-    Parameters
-    ----------
-    call : Call
-        The call.
-    run : ExportSource
-        Its process.
-    before : Before
-        What need not be said again.
-    unchecked : sequence of str
-        What of it nothing compares; it stands last, since the journal does not say it.
-    level : int
-        Of its heading.
-
-    Returns
-    -------
-    str
-        Title, why the model did it, what failed before it, what the model had proposed where a person edited it, what
-        was not as expected, who proposed, edited and approved it.
+    What nothing compares of it is `unchecked`, and stands last, since the journal does not say it.
     """
     s = run.state
     planned = next((p for p in s.plan.steps if p.n == call.step), None)

@@ -121,13 +121,6 @@ def code_of(cell: CellRan, n: int = 0) -> str:
 
     The statement that failed stands in a form that fails quietly. Where it was interrupted, or where nobody knows which
     one it was, every name that it may have changed gets a value that is not there, so that what needs it says so.
-
-    Parameters
-    ----------
-    cell : CellRan
-        The cell.
-    n : int
-        Its number, for the name of what is not known.
     """
     if cell.ok or cell.source.lstrip().startswith(("%agent", "%%agent")):
         return cell.source

@@ -31,20 +31,12 @@ def sized(line: str) -> bool:
 
 
 class Assertion(NamedTuple):
-    """An assertion over a value of the run.
-
-    Parameters
-    ----------
-    test, now, was : str
-        What it tests, the expression that it looks at, and what that was in the run, as code.
-    aside : str
-        What a reader should know besides.
-    """
+    """An assertion over a value of the run."""
 
     test: str
-    now: str
-    was: str
-    aside: str = ""
+    now: str  # the expression that it looks at
+    was: str  # what that was in the run, as code
+    aside: str = ""  # what a reader should know besides
 
     def line(self) -> str:
         """Return the assertion, which says what came and what was in the run where it fails."""
@@ -58,15 +50,7 @@ _ODD = set('"\\{}\n')  # cannot stand in an f-string in double quotes
 
 
 def lines(name: str, words: str) -> list[str]:
-    """Return the assertions over one name; none where what it held has no short form.
-
-    Parameters
-    ----------
-    name : str
-        A variable.
-    words : str
-        What it held, as `heap.content` says it.
-    """
+    """Return the assertions over what a name held, as `heap.content` says it; none where that has no short form."""
     return [test.line() for test in _tests(name, told(words).words)]
 
 
@@ -150,22 +134,14 @@ def _inside(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _all_near(values: str, expected: list[Any]) -> list[Assertion]:
-    """Return the test that values are these numbers; none where they are no finite numbers."""
-    if not all(type(v) in (int, float) and math.isfinite(v) for v in expected):
-        return []
-    pairs = f"zip({values}, {expected!r}, strict=True)"
-    test = f"all(abs(a - b) < {_near(expected):g} for a, b in {pairs})"
-    return [Assertion(test, f"list({values})", repr(expected))]
-
-
-def _near_or_missing(values: str, expected: list[Any]) -> list[Assertion]:
-    """Return the test that values of a table are these numbers, in which None stands for a missing one."""
-    known = [v for v in expected if v is not None]
+def _all_near(values: str, expected: list[Any], of_table: bool = False) -> list[Assertion]:
+    """Return the test that values are these numbers; none where one is not finite, or missing but in a table."""
+    known = [v for v in expected if v is not None or not of_table]
     if not all(type(v) in (int, float) and math.isfinite(v) for v in known):
         return []
-    pairs = f"zip({values}, {expected!r}, strict=True)"
-    test = f"all(a is b if a is None or b is None else abs(a - b) < {_near(known):g} for a, b in {pairs})"
+    near = f"abs(a - b) < {_near(known):g}"
+    near = near if len(known) == len(expected) else f"a is b if a is None or b is None else {near}"
+    test = f"all({near} for a, b in zip({values}, {expected!r}, strict=True))"
     return [Assertion(test, f"list({values})", repr(expected))]
 
 
@@ -224,7 +200,7 @@ def _column(name: str, values: list[Any]) -> Assertion:
     filled = f"{name}.astype(object).where({name}.notna(), None)"
     if _exact(known):
         return _is(f"{filled}.tolist()", repr(known))
-    return next(iter(_near_or_missing(filled, known)), _long(name, len(values)))
+    return next(iter(_all_near(filled, known, of_table=True)), _long(name, len(values)))
 
 
 def _array(name: str, values: list[Any]) -> Assertion:

@@ -43,24 +43,12 @@ def _about(call: Call, run: ExportSource) -> list[Event]:
 
 @dataclass(frozen=True)
 class Grant:
-    """What let a call run.
+    """What let a call run."""
 
-    Parameters
-    ----------
-    by : Decider
-        What the event that let it run says; nobody for none.
-    who : Decider
-        Who stands behind it: of a plan, or of a step approved before it began, whoever approved that.
-    at : str
-        When.
-    why : str
-        The reason given.
-    """
-
-    by: ev.Decider
-    who: ev.Decider
+    by: ev.Decider  # what the event that let it run says; nobody for none
+    who: ev.Decider  # who stands behind it: of a plan, or of a step approved before it began, whoever approved that
     at: str
-    why: str
+    why: str  # the reason given
 
 
 def grant(call: Call, run: ExportSource) -> Grant:
@@ -107,16 +95,9 @@ class Phrase(NamedTuple):
 
 
 def story(call: Call, run: ExportSource, planned: bool = False) -> list[Phrase]:
-    """Return what was decided of a call, in order, a phrase each.
+    """Return what was decided of a call, in order, a phrase each; of the plan only where that is said nowhere else.
 
-    Parameters
-    ----------
-    call : Call
-        The call.
-    run : ExportSource
-        Its process, with all its events; without them the call's last decision is all that is known.
-    planned : bool
-        Who decided on the plan is said elsewhere.
+    Without the events of the process the call's last decision is all that is known.
     """
     if not run.events:
         return [Phrase(_granted(call.by, call.why) if call.by else NEEDLESS)]

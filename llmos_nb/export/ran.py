@@ -6,10 +6,8 @@ import ast
 import asyncio
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,14 +17,14 @@ from llmos_nb.errors import ExportDoesNotRun, LlmosError
 from llmos_nb.export.answer_code import NAME as ANSWER
 from llmos_nb.export.assertions import VALUE_NAME
 from llmos_nb.export.cells import read, text_of
+from llmos_nb.export.dataflow.parsed import parsed
 from llmos_nb.export.environ import LACKS
-from llmos_nb.export.inputs import digest_file
+from llmos_nb.export.inputs import is_still
 from llmos_nb.export.plainly import looked_at
 from llmos_nb.export.source import ExportSource
 from llmos_nb.export.verify.compare import differences, left
-from llmos_nb.export.verify.execute import LIVE, TIMEOUT_S, Execution, execute, hiding, no_network
+from llmos_nb.export.verify.execute import LIVE, TIMEOUT_S, Execution, execute, hiding, no_network, room
 from llmos_nb.export.verify.values import compare_values, with_probes
-from llmos_nb.journal.events import CellRan
 from llmos_nb.policy.secrets import redact, secret_name
 from llmos_nb.tools import Call
 
@@ -85,7 +83,7 @@ def reason(source: str, error: str, traceback: str, missing: Mapping[str, str], 
         In words, what undone steps left, which no cell does.
     """
     plain = _COLOURS.sub("", traceback)
-    body, at = statements(source), [int(a or b) for a, b in _AT.findall(plain)]
+    body, at = parsed(source), [int(a or b) for a, b in _AT.findall(plain)]
     if error.startswith("NoneType"):  # the cell ran, and its value could not be shown
         error, at = plain.strip().rpartition("\n")[2], [b.end_lineno or 0 for b in body[-1:]]
     node = next((n for n in body if at and n.lineno <= at[0] <= (n.end_lineno or n.lineno)), None)
@@ -107,19 +105,8 @@ def _why(error: str, missing: Mapping[str, str]) -> tuple[str, str]:
     """Return why an error was raised that was none in the run, and what to do."""
     if (found := _NO_NAME.match(error)) is not None:
         name = found[1]
-        return (
-            f"`{name}` is not in the notebook: {missing.get(name, 'no cell before this one makes it')}",
-            _MAKE,
-        )
+        return (f"`{name}` is not in the notebook: {missing.get(name, 'no cell before this one makes it')}", _MAKE)
     return next((why, do) for words, why, do in _KNOWN if re.search(words, error))
-
-
-def statements(source: str) -> list[ast.stmt]:
-    """Return the statements of some code; none where it does not parse."""
-    try:
-        return ast.parse(source).body
-    except SyntaxError:
-        return []
 
 
 def _short(text: str) -> str:
@@ -200,15 +187,10 @@ def spared(path: Path) -> str:
 def _inputs_there(path: Path, inputs: Iterable[dict[str, Any]]) -> None:
     """Look whether each input file that is another one now stands beside the notebook as it was read."""
     for one in inputs:
-        if one.get("since") and not _there(path.parent / one["path"], one["sha256"]):
+        if one.get("since") and not is_still(path.parent / one["path"], one["sha256"]):
             reader = f" (by {one['reader']})" if one.get("reader") else ""
             lacks = f"{one['path']} was {one['since']}{reader}, and what it held is not kept; {LOST}"
             raise ExportDoesNotRun(f"{path} is saved, and does not run: {lacks}")
-
-
-def _there(path: Path, sha256: str) -> bool:
-    """Return whether a file as it was read stands beside the notebook."""
-    return path.is_file() and digest_file(path) == sha256
 
 
 @contextmanager
@@ -229,20 +211,11 @@ def _own_loop() -> Iterator[None]:
 
 
 def _run_script(path: Path, without: Path | None, undone: Sequence[str]) -> None:
-    """Run a script in a copy of its folder's inputs."""
-    with tempfile.TemporaryDirectory(prefix="nb-", ignore_cleanup_errors=True) as folder:
-        beside = path.parent / f"{path.stem}-inputs"
-        if beside.is_dir():
-            shutil.copytree(beside, Path(folder, beside.name))
-        source = path.read_text(encoding="utf-8")
-        near = [f.name for f in path.parent.iterdir() if f.stat().st_size < 64 << 20]
-        for name in [path.name, *near, *_checked(source)]:  # what `bring` put there
-            target = Path(folder, name)
-            if (path.parent / name).is_file() and target.is_relative_to(folder):
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path.parent / name, target)
+    """Run a script with its inputs in a folder of its own."""
+    source = path.read_text(encoding="utf-8")
+    with room([{"path": name} for name in [path.name, *_checked(source)]], path.parent) as (folder, private):
         kept = {k: v for k, v in os.environ.items() if not secret_name(k) and k != "PYTHONPATH"}
-        begin = f"{hiding(without, Path(folder))}\nimport runpy\nrunpy.run_path({path.name!r}, run_name='__main__')"
+        begin = f"{hiding(without, private.parent)}\nimport runpy\nrunpy.run_path({path.name!r}, run_name='__main__')"
         command = [*no_network(), sys.executable, "-c", begin]
         try:
             done = subprocess.run(  # noqa: S603 - our own interpreter and file
@@ -259,7 +232,7 @@ def _run_script(path: Path, without: Path | None, undone: Sequence[str]) -> None
 
 def _checked(source: str) -> list[str]:
     """Return the input files of a script, by the code that checks them."""
-    for node in statements(source):
+    for node in parsed(source):
         match node:
             case ast.For(target=ast.Tuple([ast.Name("_name"), _]), iter=ast.Call(ast.Attribute(ast.Dict(keys)))):
                 return [k.value for k in keys if isinstance(k, ast.Constant) and isinstance(k.value, str)]
@@ -279,7 +252,8 @@ def acts(runs: Iterable[ExportSource]) -> str:
             cell = run.cells.get(n)
             written = (f"write {path}" for path in (cell.reads.get("written", ()) if cell is not None else ()))
             if found := next((w for w in written if _outside(w, source, run.folder)), ""):
-                return f"cell {_named(cell)} of yours acts outside ({found})"
+                count = f" [{cell.count}]" if cell is not None and cell.count else ""
+                return f"cell{count} of yours acts outside ({found})"
     return ""
 
 
@@ -295,7 +269,3 @@ def _outside(words: str, code: str, folder: Path) -> bool:
     if kind not in ("write", "delete", "database") or not what.startswith(os.sep):
         return kind in ("process", "signal", "write", "delete", "database")
     return what.rstrip(os.sep) in code or not Path(what).is_relative_to(folder.resolve())
-
-
-def _named(cell: CellRan | None) -> str:
-    return f"[{cell.count}]" if cell is not None and cell.count else ""

@@ -25,13 +25,7 @@ def secrets(runs: Iterable[ExportSource]) -> Vault:
 
 
 def refuse_secrets(texts: Iterable[tuple[str, str]], vault: Vault) -> None:
-    """Stop an export that would write a secret.
-
-    Raises
-    ------
-    UsageError
-        Names the cell; the secret itself is not said.
-    """
+    """Stop an export that would write a secret; the cell is named, the secret itself is not said."""
     for where, text in texts:
         what = "it holds a secret, or what looks like one; read it from the environment there"
         _refuse(f"{where}: {what}", text, vault)

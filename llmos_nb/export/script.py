@@ -26,18 +26,7 @@ def _await(make):
 
 
 def script_of(cells: Sequence[Cell]) -> str:
-    """Return the script.
-
-    Parameters
-    ----------
-    cells : sequence of Cell
-        The notebook's cells; the one with the PEP 723 block becomes the head of the file.
-
-    Raises
-    ------
-    UsageError
-        A cell uses ``async for`` or ``async with`` at its top level, which a script cannot.
-    """
+    """Return the script; the cell with the PEP 723 block becomes the head of the file."""
     code = [c for c in cells if c.kind == "code"]
     parts = [c.source for c in code if c.role == "lock"]
     if any(_awaits(c.source) for c in code):

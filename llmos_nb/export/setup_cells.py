@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -18,20 +18,7 @@ Params = Mapping[str, Any] | Iterable[str] | None
 
 
 def parameters_code(units: Iterable[Unit], params: Params) -> str:
-    """Return the parameters' code, taking their literals out of the cells where they stood.
-
-    Parameters
-    ----------
-    units : iterable of Unit
-        The notebook's code; changed in place.
-    params : mapping or iterable of str, optional
-        Values by name, or names of literals in the user's or the steps' code.
-
-    Raises
-    ------
-    UsageError
-        A name has no literal, or a value is not plain data.
-    """
+    """Return the parameters' code: values by name, or literals, which are taken out of the code where they stood."""
     units = list(units)
     values = _values(units, params)
     for unit in units:
@@ -83,7 +70,7 @@ def drawn(sources: Iterable[str]) -> list[str]:
     return [state for state in _CODE if state in used]
 
 
-def seeds_code(sources: Iterable[str], recorded: Sequence[str]) -> str:
+def seeds_code(sources: Iterable[str], recorded: Collection[str]) -> str:
     """Return the seed cell's code, empty where nothing draws."""
     states = drawn(sources)
     fresh = ", ".join(s.strip("$") for s in states if s not in recorded)

@@ -24,15 +24,7 @@ _EXACT = ("stdout", "stderr", "value", "display", "image", "told")
 
 
 def recorded(call: Call, run: ExportSource) -> tuple[Outputs, str]:
-    """Return what a call showed, and why that is not all, or not as a cell shows it; empty where it is.
-
-    Parameters
-    ----------
-    call : Call
-        The call.
-    run : ExportSource
-        Its process.
-    """
+    """Return what a call showed, and why that is not all, or not as a cell shows it; empty where it is."""
     if call.name != "python" and not call.facts.get("outputs"):
         return [], ""
     if ran_again(call):
@@ -50,12 +42,11 @@ def recorded(call: Call, run: ExportSource) -> tuple[Outputs, str]:
         if kind in ("stdout", "stderr") and part.strip():
             part = part if part.endswith("\n") or at < len(text) else f"{part}\n"
             found.append({"output_type": "stream", "name": kind, "text": part})
-        elif kind == "value" or (kind == "display" and call.name != "python"):
+        elif kind in ("value", "display"):
             said = {"text/plain": str(own[0]) if own else part.removesuffix("\n")}
-            found.append({"output_type": "execute_result", "data": said, "metadata": {}, "execution_count": None})
-        elif kind == "display":
-            said = {"text/plain": str(own[0]) if own else part.removesuffix("\n")}
-            found.append({"output_type": "display_data", "data": said, "metadata": {}})
+            value = kind == "value" or call.name != "python"
+            made = {"output_type": "execute_result" if value else "display_data", "data": said, "metadata": {}}
+            found.append({**made, "execution_count": None} if value else made)
         elif kind == "image":
             found += _picture(next(images, {}), run)
     lost = len(call.images) - sum(any(m in o.get("data", {}) for m in KEPT) for o in found)
@@ -130,12 +121,7 @@ def saved(place: int, cell: Mapping[str, Any]) -> CellRan:
 def of_user(unit: Unit, runs: Sequence[ExportSource]) -> tuple[Outputs, bool]:
     """Return what a cell of the user's showed, and whether that is all of it.
 
-    Parameters
-    ----------
-    unit : Unit
-        The cell; where only a part of it stands in the notebook, nobody knows what that part showed.
-    runs : sequence of ExportSource
-        The processes, which know what is recorded of the cells.
+    Where only a part of the cell stands in the notebook, nobody knows what that part showed.
     """
     ran = next((run.cells[unit.order[0]] for run in runs if unit.order[0] in run.cells), None)
     if unit.role != "user" or unit.problem or ran is None or ran.before or not ran.ok:

@@ -132,13 +132,7 @@ def ran_again(call: Call) -> bool:
 
 
 def latest(call: Call) -> Call:
-    """Return a call with the facts and the digests of its last run; what nobody recorded of that is not known.
-
-    Parameters
-    ----------
-    call : Call
-        As the journal has it: with what is known of its first run, and ``again`` where it ran once more.
-    """
+    """Return a call with the facts and the digests of its last run; what nobody recorded of that is not known."""
     if not ran_again(call):
         return call
     again: dict[str, Any] = call.facts["again"]

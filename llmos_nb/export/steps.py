@@ -21,51 +21,21 @@ REPEAT = "REPEAT_EFFECTS"
 
 @dataclass
 class Unit:
-    """A piece of the notebook's code with where it came from.
+    """A piece of the notebook's code with where it came from."""
 
-    Parameters
-    ----------
-    role : str
-        ``step``, ``user``, ``function``, ``held`` (read from an input file), ``state``, ``answer``.
-    source : str
-        Plain Python.
-    order : tuple
-        Sorts the units as they were executed.
-    call : Call, optional
-        The call behind a step.
-    run : ExportSource, optional
-        The process behind it.
-    problem : str
-        Why it could not be said in plain Python.
-    names : list of str
-        The variables it is there for.
-    running : str, optional
-        What of it runs, where a part waits for `REPEAT_EFFECTS`.
-    kept : bool
-        It stands in the notebook whole, whatever else needs it.
-    """
-
-    role: str
-    source: str
-    order: tuple[int, int, int] = (0, 0, 0)
-    call: Call | None = None
-    run: ExportSource | None = None
-    problem: str = ""
-    names: list[str] = field(default_factory=list)
-    running: str | None = None
-    kept: bool = True
+    role: str  # step, user, function, held (read from an input file), state or answer
+    source: str  # plain Python
+    order: tuple[int, int, int] = (0, 0, 0)  # sorts the units as they were executed
+    call: Call | None = None  # of a step
+    run: ExportSource | None = None  # the process behind it
+    problem: str = ""  # why it could not be said in plain Python
+    names: list[str] = field(default_factory=list)  # the variables it is there for
+    running: str | None = None  # what of it runs, where a part waits for `REPEAT_EFFECTS`
+    kept: bool = True  # it stands in the notebook whole, whatever else needs it
 
 
 def step_units(run: ExportSource, nth: int = 0) -> list[Unit]:
-    """Return one unit for each surviving call that acts.
-
-    Parameters
-    ----------
-    run : ExportSource
-        The process.
-    nth : int
-        Its place among several processes of one notebook.
-    """
+    """Return one unit for each surviving call that acts, of the nth of several processes of one notebook."""
     start = started_at(run)
     calls = [c for c in run.state.surviving if c.name not in (*CONTROL, *LOOKING)]
     if run.placed is not None:  # a step that two processes share stands there once
@@ -75,13 +45,7 @@ def step_units(run: ExportSource, nth: int = 0) -> list[Unit]:
 
 
 def answer_units(run: ExportSource, nth: int = 0) -> list[Unit]:
-    """Return what computes the answer of a process whose results are asked for, behind the last step before it.
-
-    Parameters
-    ----------
-    run, nth
-        As in `step_units`.
-    """
+    """Return what computes the answer of a process whose results are asked for, behind the last step before it."""
     if not run.wanted or not (source := computed_answer(run)):
         return []
     at = run.answered if run.answered is not None else started_at(run)
@@ -108,10 +72,14 @@ def _unit(run: ExportSource, call: Call, order: tuple[int, int, int]) -> Unit:
 
 def _refused(source: str, call: Call, problem: str) -> str:
     """Return code that cannot be said as a comment; where something rests on it, the notebook stops there."""
+    rests = call.changes.names or call.facts.get("effects")
+    return as_comment(source, f"call {call.id} cannot be done here: {problem}" if rests else "")
+
+
+def as_comment(source: str, why: str = "") -> str:
+    """Return code as a comment, and what stops the notebook there by a reason, if any."""
     lines = [f"# {line}" for line in source.splitlines()]
-    if call.changes.names or call.facts.get("effects"):
-        lines.append(f"raise NotImplementedError({f'call {call.id} cannot be done here: {problem}'!r})")
-    return "\n".join(lines)
+    return "\n".join([*lines, *([f"raise NotImplementedError({why!r})"] if why else [])])
 
 
 def _parsed(source: str, finish: Callable[[str], str]) -> tuple[str, str]:
@@ -169,15 +137,7 @@ def _guarded(source: str, call: Call) -> str:
 
 
 def user_units(runs: list[ExportSource], whole: bool = False) -> list[Unit]:
-    """Return the user's own cells of the kernel, as plain code.
-
-    Parameters
-    ----------
-    runs : list of ExportSource
-        The processes.
-    whole : bool
-        Keep each cell whole; else only what is needed of it.
-    """
+    """Return the user's own cells of the kernel, as plain code, whole or with only what is needed of each."""
     cells = {(n, source) for run in runs for n, source in run.user_cells}
     found = []
     for n, source in sorted(cells):
@@ -185,7 +145,7 @@ def user_units(runs: list[ExportSource], whole: bool = False) -> list[Unit]:
             continue
         code, problem = _parsed(source, without_package)
         if problem:  # what it made is among the names that are missing then
-            code = "\n".join(f"# {line}" for line in [problem, *source.splitlines()]) if whole else ""
+            code = as_comment(f"{problem}\n{source}") if whole else ""
         elif not whole and all(isinstance(node, ast.Pass) for node in ast.parse(code).body):
             code = ""  # such as what loads this extension
         found.append(Unit("user", code, (n, 0, 0), problem=problem, kept=whole))

@@ -21,13 +21,7 @@ def target_of(path: str | os.PathLike[str]) -> Path:
 
 
 def check_free(target: Path) -> None:
-    """Look whether an export may take a file's place: an earlier export, unsigned, may be replaced.
-
-    Raises
-    ------
-    UsageError
-        A signed notebook stands there, or a file that is no export.
-    """
+    """Look whether an export may take a file's place: only that of an unsigned export, unless forced."""
     if (standing := _standing(target)) != "":
         raise UsageError(
             f"{target} is there already, and is {standing}: take another name, or say --force (force=True)"

@@ -20,7 +20,7 @@ from llmos_nb.export.cells import read, write
 from llmos_nb.export.dataflow.slice import Piece
 from llmos_nb.export.dataflow.taint import FOLDER, FOLDER_NAME, holds_after_all, tainted
 from llmos_nb.export.files import files_recorded, writers
-from llmos_nb.export.inputs import file_names, files_read
+from llmos_nb.export.inputs import Input, check_code, digest_file, file_names, files_read
 from llmos_nb.export.lock import needed
 from llmos_nb.export.plainly import lines
 from llmos_nb.export.ran import reason
@@ -437,3 +437,14 @@ def test_what_a_distribution_requires_is_read_once_for_an_export(tmp_path, monke
     export(run.source(), tmp_path / "x.ipynb")
     assert "pandas" in asked and len(asked) == len(set(asked))
     assert {"pandas", "numpy"} <= {*needed(["import pandas"])}
+
+
+def test_a_script_is_tried_with_the_files_that_it_names_alone(tmp_path):
+    (tmp_path / "beside.txt").write_text("1", encoding="utf-8")
+    script, reads = tmp_path / "run.py", "print(open('beside.txt').read())\n"
+    script.write_text(reads, encoding="utf-8")
+    with pytest.raises(ExportDoesNotRun, match="beside.txt"):
+        ran.run(script)
+    named = [Input("beside.txt", digest_file(tmp_path / "beside.txt"), 1)]
+    script.write_text(f"{check_code(named)}\n{reads}", encoding="utf-8")
+    assert ran.run(script) == ""

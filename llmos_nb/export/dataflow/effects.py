@@ -79,19 +79,24 @@ def dotted(node: ast.AST) -> str:
     return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
 
 
+def last(function: ast.AST) -> str:
+    """Return the last name of ``a.b.c``."""
+    return str(getattr(function, "attr", getattr(function, "id", "")))
+
+
 def random_state(node: ast.Call) -> list[str]:
     """Name the global random states that a call draws from or sets."""
     path = dotted(node.func)
-    base, _, last = path.rpartition(".")
+    base, _, final = path.rpartition(".")
     told = [k.value for k in node.keywords if k.arg in ("random_state", "rng", "seed", "generator")]
     own = any(not (isinstance(v, ast.Constant) and v.value is None) for v in told)
     if base == "torch" or base.startswith("torch."):
-        return [TORCH] if last in _TORCH and not own else []
+        return [TORCH] if final in _TORCH and not own else []
     if base in ("np.random", "numpy.random"):
-        return [] if makes_generator(last) else [NUMPY]
-    if base == "random" and last in _PLAIN:
+        return [] if makes_generator(final) else [NUMPY]
+    if base == "random" and final in _PLAIN:
         return [PYTHON]
-    name = last or getattr(node.func, "attr", "")
+    name = final or getattr(node.func, "attr", "")
     if name == "resample" and isinstance(node.func, ast.Attribute) and not base.endswith("utils"):
         return []  # of a table over time, which draws nothing
     return [NUMPY] if name in _BY_ARGUMENT and not own else []

@@ -19,52 +19,29 @@ CWD, PATH = "$cwd", "$path"  # the working folder, and where modules are looked 
 
 @dataclass
 class Flow:
-    """Names that a statement touches.
+    """Names that a statement touches."""
 
-    Parameters
-    ----------
-    reads : set of str
-        Global names whose value it uses.
-    binds : set of str
-        Names it gives a value, perhaps only on one branch.
-    kills : set of str
-        Those of `binds` that it surely rebinds, so that what stood there before is of no matter.
-    mutates : set of str
-        Names whose object it may change in place.
-    imports : set of str
-        Names that it binds to modules or to what they hold.
-    passes : list of (str, set of str)
-        Plain names handed to a function that may be the user's.
-    hands : list of (str, set of str)
-        Functions that are handed over to be called, as to `map`, each with the names that it may be given.
-    methods : list of (str, str)
-        Attributes, as methods that are called, each with the name at the root of their object.
-    patches : set of str
-        Names whose attributes or items it sets; of a module that counts for everybody who uses it.
-    late : dict
-        By function or class: what its body will do when it is called.
-    aliases : list of (str, str)
-        Names that may stand for the same object from here on.
-    mentions : set of str
-        Words of texts that a library may look up among the variables: tables in SQL, ``@name`` in a query of pandas.
-    whole : bool
-        It may touch every name (`exec`, `globals`, a star import).
-    """
-
-    reads: set[str] = field(default_factory=set)
-    binds: set[str] = field(default_factory=set)
+    reads: set[str] = field(default_factory=set)  # global names whose value it uses
+    binds: set[str] = field(default_factory=set)  # names it gives a value, perhaps only on one branch
+    # those of `binds` that it surely rebinds, so that what stood there before is of no matter
     kills: set[str] = field(default_factory=set)
-    mutates: set[str] = field(default_factory=set)
-    imports: set[str] = field(default_factory=set)
+    mutates: set[str] = field(default_factory=set)  # names whose object it may change in place
+    imports: set[str] = field(default_factory=set)  # names that it binds to modules or to what they hold
+    # plain names handed to a function that may be the user's
     passes: list[tuple[str, set[str]]] = field(default_factory=list)
+    # functions that are handed over to be called, as to `map`, each with the names that it may be given
     hands: list[tuple[str, set[str]]] = field(default_factory=list)
+    # attributes, as methods that are called, each with the name at the root of their object
     methods: list[tuple[str, str]] = field(default_factory=list)
+    # names whose attributes or items it sets; of a module that counts for everybody who uses it
     patches: set[str] = field(default_factory=set)
-    late: dict[str, Flow] = field(default_factory=dict)
+    late: dict[str, Flow] = field(default_factory=dict)  # by function or class: what its body will do when it is called
+    # names that may stand for the same object from here on
     aliases: list[tuple[str, str]] = field(default_factory=list)
     parameters: set[str] = field(default_factory=set)
+    # words of texts that a library may look up: tables in SQL, ``@name`` in a query of pandas
     mentions: set[str] = field(default_factory=set)
-    whole: bool = False
+    whole: bool = False  # it may touch every name (`exec`, `globals`, a star import)
 
     def add(self, other: Flow) -> None:
         """Take in what another piece of code does."""
@@ -238,21 +215,21 @@ class Visitor(ast.NodeVisitor):
     def visit_Call(self, node: ast.Call) -> None:
         """Methods that change their object, and functions that change an argument."""
         self._call_by_name(node)
-        if _last(node.func) in effects.LOOKS_UP:
+        if effects.last(node.func) in effects.LOOKS_UP:
             texts = (n.value for a in node.args for n in ast.walk(a) if isinstance(n, ast.Constant))
             self.flow.mentions |= {w for t in texts if isinstance(t, str) for w in effects.looked_up(t)}
         for argument in node.args:  # a method handed over, which somebody else calls
             if isinstance(argument, ast.Attribute) and argument.attr in effects.MUTATORS:
                 self._mutate(scopes.chain_root(argument))
         named = isinstance(node.func, ast.Attribute)
-        changes = named and (_last(node.func) in effects.MUTATORS or scopes.in_place(node))
+        changes = named and (effects.last(node.func) in effects.MUTATORS or scopes.in_place(node))
         if changes and not effects.random_state(node):
             self._mutate(scopes.chain_root(node.func))
         self._resources(node)
         self.generic_visit(node)
 
     def _call_by_name(self, node: ast.Call) -> None:
-        last = _last(node.func)
+        last = effects.last(node.func)
         if last in effects.CHANGES_FIRST and node.args:
             self._mutate(scopes.chain_root(node.args[0]))
             self.flow.patches |= {scopes.chain_root(node.args[0])} if last in ("setattr", "delattr") else set()
@@ -269,7 +246,7 @@ class Visitor(ast.NodeVisitor):
 
     def _resources(self, node: ast.Call) -> None:
         """Note the use of what has no name of its own: random state and the working folder."""
-        states, name = set(effects.random_state(node)), _last(node.func)
+        states, name = set(effects.random_state(node)), effects.last(node.func)
         if name in effects.SETS_SEED:
             self.flow.binds |= states
         else:
@@ -351,11 +328,6 @@ def _import_path(node: ast.expr) -> set[str]:
         node = node.value
     path = f"{effects.dotted(node)}."
     return {PATH} if path.startswith(("sys.path.", "site.addsitedir.")) else set()
-
-
-def _last(function: ast.expr) -> str:
-    """Return the last name of ``a.b.c``."""
-    return str(getattr(function, "attr", getattr(function, "id", "")))
 
 
 def flow_of(statement: ast.stmt) -> Flow:

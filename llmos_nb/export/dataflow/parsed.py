@@ -37,13 +37,7 @@ def _let_go() -> None:
 
 @once
 def nodes(source: str) -> tuple[ast.AST, ...]:
-    """Return every node of a piece of code, as `ast.walk` does, the module first.
-
-    Raises
-    ------
-    SyntaxError
-        It is none.
-    """
+    """Return every node of a piece of code, as `ast.walk` does, the module first."""
     return tuple(ast.walk(ast.parse(source)))
 
 
@@ -53,7 +47,9 @@ def inside(node: ast.AST) -> tuple[ast.AST, ...]:
     return tuple(ast.walk(node))
 
 
-def body(source: str) -> list[ast.stmt]:
-    """Return the top-level statements of a piece of code."""
-    module = nodes(source)[0]
-    return module.body if isinstance(module, ast.Module) else []
+def parsed(source: str) -> list[ast.stmt]:
+    """Return the top-level statements of a piece of code; none where it does not parse."""
+    try:
+        return ast.parse(source).body
+    except SyntaxError:
+        return []

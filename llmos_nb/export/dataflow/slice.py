@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from llmos_nb.export.dataflow import effects
 from llmos_nb.export.dataflow.flow import Flow, flow_of
-from llmos_nb.export.dataflow.parsed import body, inside, once
+from llmos_nb.export.dataflow.parsed import inside, once, parsed
 from llmos_nb.policy.code import defaults
 
 # What gives each item once, by the last name of the call that makes it.
@@ -21,30 +21,17 @@ _ITERATORS = frozenset((
 
 @dataclass
 class Hidden:
-    """What calling or reading a name may change, though nothing says so where it is done.
+    """What calling or reading a name may change, though nothing says so where it is done."""
 
-    Parameters
-    ----------
-    imported : set of str
-        Names bound to modules and to what they hold.
-    assigned : set of str
-        Names that are bound to a value: where one is called, it may be a closure, or an object with state.
-    once : set of str
-        Names of iterators, which reading uses up.
-    methods : set of str
-        Methods of the user's classes that change their object, or keep what they gave.
-    keeping : set of str
-        Functions that may keep something from one call to the next: in a default that is no constant, or in what their
-        decorators made of them.
-    memo : set of str
-        Functions that only keep what they gave, by what they were given: a call bears on no call that is another.
-    """
-
-    imported: set[str] = field(default_factory=set)
+    imported: set[str] = field(default_factory=set)  # names bound to modules and to what they hold
+    # names that are bound to a value: where one is called, it may be a closure, or an object with state
     assigned: set[str] = field(default_factory=set)
-    once: set[str] = field(default_factory=set)
+    once: set[str] = field(default_factory=set)  # names of iterators, which reading uses up
+    # methods of the user's classes that change their object, or keep what they gave
     methods: set[str] = field(default_factory=set)
+    # functions that may keep something between calls: in a default that is no constant, or by decorators
     keeping: set[str] = field(default_factory=set)
+    # functions that only keep what they gave, by what they were given: a call bears on no call that is another
     memo: set[str] = field(default_factory=set)
 
     def changed(self, flow: Flow, functions: Container[str]) -> set[str]:
@@ -89,8 +76,7 @@ def _own_state(node: ast.stmt) -> Hidden:
 def _gives_once(value: ast.expr) -> bool:
     if isinstance(value, ast.GeneratorExp):
         return True
-    last = getattr(value.func, "attr", getattr(value.func, "id", "")) if isinstance(value, ast.Call) else ""
-    return last in _ITERATORS
+    return isinstance(value, ast.Call) and effects.last(value.func) in _ITERATORS
 
 
 def _changing(node: ast.stmt) -> list[str]:
@@ -101,22 +87,19 @@ def _changing(node: ast.stmt) -> list[str]:
             for method in inner.body:
                 if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and method.args.args:
                     body = flow_of(method).late.get(method.name, Flow())
-                    if f"*{method.args.args[0].arg}" in body.mutates or any(map(_keeps, method.decorator_list)):
+                    if f"*{method.args.args[0].arg}" in body.mutates or {*map(_last, method.decorator_list)} - {
+                        *_PLAIN
+                    }:
                         found.append(method.name)
     return found
 
 
 def _last(decorator: ast.expr) -> str:
     """Return the last name of a decorator: ``lru_cache`` of ``functools.lru_cache(maxsize=9)``."""
-    function = decorator.func if isinstance(decorator, ast.Call) else decorator
-    return str(getattr(function, "attr", getattr(function, "id", "")))
+    return effects.last(decorator.func if isinstance(decorator, ast.Call) else decorator)
 
 
-def _keeps(decorator: ast.expr) -> bool:
-    """Return whether a decorator of a method may keep what the method gave."""
-    return _last(decorator) not in _PLAIN
-
-
+# decorators of a method that do not keep what it gave
 _PLAIN = ("property", "classmethod", "staticmethod", "abstractmethod", "setter", "overload")
 # Names that IPython defines in every notebook.
 GIVEN = {*dir(builtins), "display", "get_ipython", "__name__", "__file__", "__doc__"} - {"_"}
@@ -125,37 +108,25 @@ NOTHING: Mapping[str, Flow] = {}
 
 @dataclass
 class Piece:
-    """A piece of code that was executed.
-
-    Parameters
-    ----------
-    source : str
-        Plain Python.
-    kept : bool
-        It stands in the notebook whole, whatever else needs it.
-    still : bool
-        When it ran, neither Python's nor numpy's own random state moved: nothing of it was drawn from these.
-    """
+    """A piece of code that was executed."""
 
     source: str
-    kept: bool = False
+    kept: bool = False  # it stands in the notebook whole, whatever else needs it
+    # when it ran, neither Python's nor numpy's own random state moved: nothing of it was drawn from these
     still: bool = False
 
 
 @dataclass
 class Line:
-    """One statement of a piece, with what it does.
-
-    `touched` are the names that it may change in any way, `reached` also those that it changes by what it started, as a
-    thread, or of which it fills a cache; `patches` says that it sets something in a module.
-    """
+    """One statement of a piece, with what it does."""
 
     piece: int
     node: ast.stmt
     flow: Flow
     keep: bool = False
-    patches: bool = False
-    touched: set[str] = field(default_factory=set)
+    patches: bool = False  # it sets something in a module
+    touched: set[str] = field(default_factory=set)  # the names that it may change in any way
+    # also those that it changes by what it started, as a thread, or of which it fills a cache
     reached: set[str] = field(default_factory=set)
 
     def reads(self, late: Mapping[str, Flow]) -> set[str]:
@@ -164,21 +135,9 @@ class Line:
 
 
 def cut(pieces: Sequence[Piece], given: Collection[str] = ()) -> tuple[list[str], set[str]]:
-    """Keep of each piece what the kept pieces need.
+    """Keep of each piece what the kept pieces need; return what is left of each, and the names that none of them makes.
 
-    Parameters
-    ----------
-    pieces : sequence of Piece
-        In executed order. One that does not parse, and is not kept, never ran.
-    given : collection of str
-        Names that the notebook provides by other means, so that nothing is kept for them.
-
-    Returns
-    -------
-    sources : list of str
-        What is left of each piece, empty where nothing is.
-    missing : set of str
-        Names that none of them makes.
+    A piece that does not parse, and is not kept, never ran. For names that are `given` by other means nothing is kept.
     """
     lines, late = read(pieces)
     missing = _walk_back(lines, late, given)
@@ -211,10 +170,7 @@ def _look_up(lines: Sequence[Line]) -> None:
 @once
 def statements(source: str) -> tuple[tuple[ast.stmt, Flow], ...]:
     """Return the top-level statements of a piece of code, each with what it does; nothing where it does not parse."""
-    try:
-        return tuple((node, flow_of(node)) for node in body(source))
-    except SyntaxError:
-        return ()
+    return tuple((node, flow_of(node)) for node in parsed(source))
 
 
 def _late(lines: Iterable[Line]) -> dict[str, Flow]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import TypeGuard
 
@@ -28,6 +29,7 @@ _NETWORK = re.compile(
     r"(requests|httpx|urllib(?!\.(parse|error)\.)|aiohttp|socket|ftplib|smtplib|imaplib|boto3|paramiko)\."
     r"(?!(.*\.)?(URL|Headers|QueryParams|Request|PreparedRequest)$).*|(.*\.)?urlopen"  # those are made, not sent
 )
+_ADDRESS = re.compile(r"(https?|ftp|s3|gs)://")
 _OF_TEXT = re.compile(  # an address is text for these
     r"print|str|len|repr|dict|list|set|tuple|urllib\.parse\..*|re\..*|json\.dumps|uuid\..*"
     r"|(.*\.)?(startswith|endswith|replace|removeprefix|removesuffix|r?split|r?partition|strip|join|format|append|Series"
@@ -77,16 +79,12 @@ Aliases = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class _Known:
-    """What the names of some code stand for: full names of imports, and which take paths apart.
+    """What the names of some code stand for."""
 
-    `texts` is what is another text each time as it stands at a statement, and `anywhere` that of all the code, which
-    a function finds when it is called.
-    """
-
-    aliases: Aliases
-    apart: frozenset[str]
-    anywhere: Texts
-    texts: Texts
+    aliases: Aliases  # full names of imports
+    apart: frozenset[str]  # functions that take paths apart
+    anywhere: Texts  # what is another text each time in all the code, which a function finds when it is called
+    texts: Texts  # the same as it stands at a statement
 
 
 def _known(lines: Sequence[Line]) -> _Known:
@@ -139,17 +137,9 @@ def imported_as(sources: Iterable[ast.AST]) -> Aliases:
 
 @once
 def unrepeatable(node: ast.AST, aliases: Aliases = ()) -> str:
-    """Return what a statement's own calls depend on that cannot be reproduced; empty for nothing.
-
-    Parameters
-    ----------
-    node : AST
-        The statement.
-    aliases : tuple of (str, str)
-        Full names by those that it uses, from `imported_as`.
-    """
+    """Return what a statement's own calls depend on that cannot be reproduced; empty for nothing."""
     known, folder = dict(aliases), ""
-    if _fit_times(node):
+    if _taken_whole(node, _TIMED):
         return FITTING
     of_no_result = [n for n in inside(node) if n is not node and (_tells(n) or getattr(n, "name", "") == "__hash__")]
     aside = {id(n) for method in of_no_result for n in inside(method)}
@@ -165,17 +155,15 @@ def unrepeatable(node: ast.AST, aliases: Aliases = ()) -> str:
             continue
         found = next((why for words, why in _WORDS if path and words.fullmatch(path)), "")
         found = found or (TIME if any(_ASCTIME in text for text in _texts(call)) else "")
-        if found or (_remote(call) and not _OF_TEXT.fullmatch(path or getattr(call.func, "attr", ""))):
+        if found or (
+            any(map(_ADDRESS.match, _texts(call))) and not _OF_TEXT.fullmatch(path or getattr(call.func, "attr", ""))
+        ):
             return found or NETWORK
     return CHANCE if unseeded(node) else folder
 
 
+# under which scikit-learn notes how long fitting took, beside the scores
 _TIMED = ("cv_results_", "refit_time_", "cross_validate")
-
-
-def _fit_times(node: ast.AST) -> bool:
-    """Return whether code takes how long fitting took, which scikit-learn notes beside the scores."""
-    return _taken_whole(node, _TIMED)
 
 
 def _taken_whole(node: ast.AST, names: Collection[str]) -> bool:
@@ -219,70 +207,43 @@ def reaches(source: str) -> str:
     return NETWORK if NETWORK in whys else next(filter(None, whys), "")
 
 
-def _remote(call: ast.Call) -> bool:
-    return any(re.match(r"(https?|ftp|s3|gs)://", text) for text in _texts(call))
-
-
 def _texts(call: ast.Call) -> list[str]:
     given = (*call.args, *(k.value for k in call.keywords))
     return [a.value for a in given if isinstance(a, ast.Constant) and isinstance(a.value, str)]
 
 
-def tainted(pieces: Sequence[Piece], recorded: Iterable[str] = ()) -> dict[str, str]:
-    """Follow what cannot be repeated forward through code, to its end; see `taints`."""
-    return taints(pieces, recorded)[-1] if pieces else dict.fromkeys(STATES - set(recorded), CHANCE)
+@dataclass
+class Fate:
+    """Why the work of a piece of code may not come out the same, each time by a reason; empty where it should."""
+
+    names: dict[str, str] = field(default_factory=dict)  # of what stands there behind it
+    shown: str = ""  # of what it shows
+    values: str = ""  # of the values that it shows, not of their text
+    written: str = ""  # of what it writes to files
 
 
-def taints(pieces: Sequence[Piece], recorded: Iterable[str] = ()) -> list[dict[str, str]]:
-    """Follow what cannot be repeated forward through code.
+def tainted(pieces: Sequence[Piece]) -> dict[str, str]:
+    """Return by name why what stands there in the end may not come out the same."""
+    return fates(pieces)[-1].names if pieces else dict.fromkeys(STATES, CHANCE)
 
-    Parameters
-    ----------
-    pieces : sequence of Piece
-        The code in executed order.
-    recorded : iterable of str
-        Random states that start from what the run recorded.
 
-    Returns
-    -------
-    list of dict
-        For each piece, by name as it stands after it, why it may not come out the same.
-    """
+def fates(pieces: Sequence[Piece], recorded: Iterable[str] = ()) -> list[Fate]:
+    """Follow what cannot be repeated forward through code; random states that are `recorded` can."""
     why = dict.fromkeys(STATES - set(recorded), CHANCE)
     lines, late = read(pieces)
-    known = _known(lines)
-    found: list[dict[str, str]] = []
-    for line in lines:
-        found += [dict(why)] * (line.piece - len(found))
-        _follow(line, late, why, known, pieces[line.piece].still)
-    return found + [dict(why)] * (len(pieces) - len(found))
-
-
-def shows(
-    pieces: Sequence[Piece], recorded: Iterable[str] = (), writes: bool = False, values: bool = False
-) -> list[str]:
-    """Return for each piece of code why what it shows may not come out the same; empty where it should.
-
-    Parameters
-    ----------
-    pieces, recorded
-        As in `taints`.
-    writes : bool
-        What it writes to files, not what it shows.
-    values : bool
-        What the values that it shows are, not the text of these.
-    """
-    may = _may_write if writes else _may_show
-    why = dict.fromkeys(STATES - set(recorded), CHANCE)
-    lines, late = read(pieces)
-    known = _known(lines)
-    found, last = [""] * len(pieces), {line.piece: line for line in lines}
-    for line in lines:
-        reason = _follow(line, late, why, known, pieces[line.piece].still)
-        if not reason and not values and not writes and line is last[line.piece]:
-            reason = displayed(line.node, known.texts)
-        if reason and not found[line.piece] and may(line, late):
-            found[line.piece] = reason
+    known, found = _known(lines), list[Fate]()
+    by_piece = {n: [*own] for n, own in groupby(lines, lambda line: line.piece)}
+    for n, piece in enumerate(pieces):
+        fate, own = Fate(), by_piece.get(n, [])
+        for line in own:
+            reason = _follow(line, late, why, known, piece.still)
+            text = reason or (displayed(line.node, known.texts) if line is own[-1] else "")
+            if text and _may_show(line, late):
+                fate.shown, fate.values = fate.shown or text, fate.values or reason
+            if reason and not fate.written and _may_write(line, late):
+                fate.written = reason
+        fate.names = dict(why)
+        found.append(fate)
     return found
 
 

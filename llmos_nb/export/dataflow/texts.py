@@ -20,21 +20,11 @@ _GIVES = frozenset(("union", "intersection", "difference", "symmetric_difference
 
 @dataclass
 class Texts:
-    """Which names stand, where some code has come to, for what is another text each time, each with why.
+    """Which names stand, where some code has come to, for what is another text each time, each with why."""
 
-    Parameters
-    ----------
-    makers : dict
-        Classes and functions: what a call of them gives.
-    sets : set of str
-        Sets.
-    held : dict
-        All else: objects of such classes, and what holds them or sets.
-    """
-
-    makers: dict[str, str] = field(default_factory=dict)
+    makers: dict[str, str] = field(default_factory=dict)  # classes and functions: what a call of them gives
     sets: set[str] = field(default_factory=set)
-    held: dict[str, str] = field(default_factory=dict)
+    held: dict[str, str] = field(default_factory=dict)  # all else: objects of such classes, and what holds them or sets
 
     def learn(self, node: ast.AST) -> set[str]:
         """Take in what a statement binds to such values; return those names."""
@@ -126,14 +116,7 @@ class Texts:
 def makers(nodes: Sequence[ast.AST], classes: Mapping[str, str], aliases: Mapping[str, str]) -> dict[str, str]:
     """Return the classes and functions of which a call gives what is another text each time, with why.
 
-    Parameters
-    ----------
-    nodes : sequence of AST
-        Of all code.
-    classes : mapping
-        By name of a class that says the text of its objects itself, why that is another one; empty where it is not.
-    aliases : mapping
-        Full names by those that the code uses.
+    `classes` say the text of their objects themselves, each with why that is another one; empty where it is not.
     """
     puts_off = {*DELAYED, *(name for name, full in aliases.items() if full in DELAYED)}
     found = {**classes, **dict.fromkeys(puts_off, KEY)}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TypeGuard
 
 from llmos_nb.export.assertions import VALUE_NAME
+from llmos_nb.export.dataflow.parsed import parsed
 from llmos_nb.export.dataflow.taint import NETWORK, reaches
 from llmos_nb.export.gather import DEFINES
 from llmos_nb.export.plainly import former, lines
@@ -16,16 +17,9 @@ from llmos_nb.tools import Call
 
 
 def same_code(cell: str, ran: str, moved: set[str]) -> bool:
-    """Compare code by statements; the last expression may be bound, literals may stand in the parameters' cell.
+    """Compare a cell's code by statements with what ran; the last expression may be bound, and literals may have moved.
 
-    Parameters
-    ----------
-    cell : str
-        The source of the cell.
-    ran : str
-        What the journal says that ran.
-    moved : set of str
-        Names that the parameters' cell binds.
+    Names that the parameters' cell binds are `moved`.
     """
     try:
         body, there = ast.parse(cell).body, list(ast.parse(ran).body)
@@ -116,14 +110,6 @@ def asserted(node: ast.stmt) -> str:
         ):
             return str(name)
     return ""
-
-
-def parsed(source: str) -> list[ast.stmt]:
-    """Return the statements of code; none where it does not parse."""
-    try:
-        return ast.parse(source).body
-    except SyntaxError:
-        return []
 
 
 def is_name(node: ast.stmt) -> bool:

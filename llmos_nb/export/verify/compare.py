@@ -76,14 +76,7 @@ Volatile = Mapping[str, Any] | None
 def difference(expected: Outputs, found: Outputs, tolerance: Tolerance, volatile: Volatile = None) -> str:
     """Say how two cells' outputs differ; empty where they are the same.
 
-    Parameters
-    ----------
-    expected, found : sequence of Shown
-        From `shown`.
-    tolerance : mapping
-        ``rel`` and ``abs`` of numbers, ``image`` as a part of full brightness.
-    volatile : mapping, optional
-        By the index of an output, ``"all"`` or the indices of its lines that are known to differ.
+    `volatile` has by the index of an output ``"all"`` or the indices of its lines that are known to differ.
     """
     if len(expected) != len(found):
         return f"{len(expected)} outputs were expected, {len(found)} came"
@@ -171,15 +164,9 @@ COMPARED = ("outputs", "values", "assertions")
 
 
 def differences(book: Mapping[str, Any], result: Execution) -> tuple[list[Difference], dict[str, int]]:
-    """Compare one run with what was exported.
+    """Compare one run with what was exported; return where it is not the same, and what was compared, in counts.
 
-    Returns
-    -------
-    found : list of Difference
-        Where it is not the same.
-    counts : dict
-        How many outputs and values were compared with those of the run, how many assertions over values of the run
-        were evaluated, and of how many cells all these are.
+    How many assertions over values of the run were evaluated, and of how many cells all these are, is counted, too.
     """
     found, outputs, cells = [], 0, set()
     for cell, now in _own(book, result):

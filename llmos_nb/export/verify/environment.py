@@ -29,21 +29,7 @@ READS_LOCKS = Version("26.1")  # the pip that installs a pylock.toml
 
 
 def environment(about: Mapping[str, Any]) -> tuple[str, dict[str, int], str]:
-    """Make (or find again) the environment of a lock.
-
-    Parameters
-    ----------
-    about : mapping
-        The notebook's record, with `pylock`.
-
-    Returns
-    -------
-    python : str
-        Its interpreter.
-    counts : dict
-        How many packages were installed, and how many of them by the hashes of their files.
-    detail : str
-        What was installed, in words.
+    """Make (or find again) the environment of a lock; return its interpreter, and in counts and words what it holds.
 
     Raises
     ------
@@ -67,18 +53,10 @@ def environment(about: Mapping[str, Any]) -> tuple[str, dict[str, int], str]:
 
 @dataclass(frozen=True)
 class Lock:
-    """A lock that was read.
+    """A lock that was read."""
 
-    Parameters
-    ----------
-    hashed : list of dict
-        Packages with files and hashes.
-    pins : list of dict
-        Those of which only name and version are known.
-    """
-
-    hashed: list[dict[str, Any]]
-    pins: list[dict[str, Any]]
+    hashed: list[dict[str, Any]]  # packages with files and hashes
+    pins: list[dict[str, Any]]  # those of which only name and version are known
 
     @property
     def all(self) -> list[dict[str, Any]]:
@@ -97,13 +75,7 @@ class Lock:
 
 
 def read_lock(text: str) -> Lock:
-    """Read a `pylock.toml`, and check it against the standard.
-
-    Raises
-    ------
-    LlmosError
-        It is not TOML, not of the standard's form, or not for this Python or machine.
-    """
+    """Read a `pylock.toml`, and check it against the standard, this Python and this machine."""
     try:
         plain = tomllib.loads(text)
         _validate(plain)

@@ -153,7 +153,7 @@ def execute(
         nbclient is not installed, or no kernel starts.
     """
     started = time.monotonic()
-    with _room(inputs, beside) as (folder, private):
+    with room(inputs, beside) as (folder, private):
         manager = _manager(private, python, offline, hiding(without, private.parent))
         result = _run(deepcopy(dict(book)), folder, private, manager, progress, timeout_s)
         if result.failed is not None:  # a path in the room is one beside the notebook
@@ -187,7 +187,7 @@ def grammar_later() -> Iterator[None]:
 
 
 @contextmanager
-def _room(inputs: Sequence[Mapping[str, Any]], beside: Path) -> Iterator[tuple[Path, Path]]:
+def room(inputs: Sequence[Mapping[str, Any]], beside: Path) -> Iterator[tuple[Path, Path]]:
     """Make the folder that a notebook runs in, with its inputs, and one for the kernel's own files.
 
     It is as deep as the inputs go up, so that a file named ``../data.csv`` has its place too.
@@ -251,7 +251,7 @@ def _run(book: Book, folder: Path, private: Path, manager: type, told: Told, tim
     return result
 
 
-def _manager(private: Path, python: str, offline: bool, hidden: str = "") -> type:
+def _manager(private: Path, python: str, offline: bool, hidden: str) -> type:
     """Make a class of kernel managers whose kernel is reached by files rather than ports, where there are such."""
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager  # comes with nbclient
     from jupyter_client.manager import AsyncKernelManager  # as above

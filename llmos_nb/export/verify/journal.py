@@ -18,10 +18,11 @@ from llmos_nb.errors import JournalError, UsageError
 from llmos_nb.export import answer_code, notes, shown
 from llmos_nb.export.assertions import GIVEN, VALUE_NAME
 from llmos_nb.export.cells import joined, text_of, with_texts
+from llmos_nb.export.dataflow.parsed import parsed
 from llmos_nb.export.files import wrote
 from llmos_nb.export.source import SCHEMA, ExportSource
 from llmos_nb.export.steps import step_units
-from llmos_nb.export.verify.code import asserted, assertions_of, bound, flat, parsed, same_code, words_of
+from llmos_nb.export.verify.code import asserted, assertions_of, bound, flat, same_code, words_of
 from llmos_nb.export.verify.report import Difference
 from llmos_nb.export.verify.seal import KEY
 from llmos_nb.journal import Event, history, read
@@ -44,22 +45,7 @@ def note_paths(book: Book, runs: Sequence[ExportSource], beside: Path) -> None:
 
 
 def journals_of(book: Book, beside: Path, given: Sequence[Path] = ()) -> dict[int, Path]:
-    """Return the journals to compare with, by the number of the process.
-
-    Parameters
-    ----------
-    book : mapping
-        The notebook.
-    beside : Path
-        Its folder, which the paths in its record start from.
-    given : sequence of Path
-        Journals that were named; they come before those of the record.
-
-    Raises
-    ------
-    UsageError
-        A journal that was named is not there.
-    """
+    """Return the journals to compare with, by the number of the process; those that were named come first."""
     processes = book["metadata"][KEY].get("processes", [])
     found: dict[int, Path] = {}
     for about in processes:
@@ -116,23 +102,9 @@ _OTHER_WORDS = "its notes and answers are in the words of an earlier version, an
 def compare(
     book: Book, paths: Mapping[int, Path], beside: list[str] | None = None
 ) -> tuple[list[Difference], dict[str, int]]:
-    """Compare a notebook with journals.
+    """Compare a notebook with journals by process; return where they say different things, and how many were compared.
 
-    Parameters
-    ----------
-    book : mapping
-        The notebook.
-    paths : mapping
-        The journals by the number of the process.
-    beside : list of str, optional
-        Gets what was not compared, since versions read or say it in other ways.
-
-    Returns
-    -------
-    found : list of Difference
-        Where the notebook and its journal say different things.
-    counts : dict
-        How many of what were compared.
+    `beside` gets what was not compared, since versions read or say it in other ways.
     """
     found: list[Difference] = []
     counts: Counter[str] = Counter()
@@ -215,14 +187,10 @@ def _decisions(pair: _Pair) -> Found:
             continue
         true: dict[str, Any] = {"by": call.by.plain(), "tool": call.name}
         true |= {} if _older(pair.book) else {"step": call.step}  # each process had a plan of its own in some
-        said = {**mine, "by": _plain(mine.get("by"))}
+        by = mine.get("by")  # an export of a former version names who decided by a text
+        said = {**mine, "by": read_former(by).plain() if isinstance(by, str) else by}
         wrong = [f"{k} {said.get(k)!r}, not {v!r}" for k, v in true.items() if said.get(k) != v]
         yield Difference(where, f"its metadata says {'; '.join(wrong)} as the journal") if wrong else None
-
-
-def _plain(by: object) -> object:
-    """Return who decided as it is written now: an export of a former version names them by a text."""
-    return read_former(by).plain() if isinstance(by, str) else by
 
 
 def _notes(pair: _Pair) -> Found:
@@ -361,10 +329,7 @@ _SAYS: dict[str, Callable[[_Pair], Found]] = {
     "values": _values,
 }
 
-_SAYS_OF_ALL: dict[str, Callable[[Book, list[ExportSource], list[str]], Found]] = {
-    "notes": _title,
-    "answers": _answers,
-}
+_SAYS_OF_ALL: dict[str, Callable[[Book, list[ExportSource], list[str]], Found]] = {"notes": _title, "answers": _answers}
 
 
 def _stripped(cell: Any) -> str:

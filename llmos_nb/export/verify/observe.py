@@ -23,28 +23,7 @@ def observe(
 ) -> tuple[dict[str, str], set[str]]:
     """Run a notebook twice; store the outputs of the first run in it, and mark what differs in the second.
 
-    Parameters
-    ----------
-    book : dict
-        The notebook; changed in place.
-    beside : Path
-        Its folder.
-    chance : sequence of str
-        Names that rest on draws: what they hold under the seed cell is asserted from now on.
-    without : Path, optional
-        The folder of the run, which is not there for it.
-
-    Returns
-    -------
-    contents : dict of str to str
-        What those names hold, in words.
-    modules : set of str
-        What was loaded while it ran.
-
-    Raises
-    ------
-    LlmosError
-        It does not run; the cell is named.
+    Return what the names that rest on draws hold under the seed cell, in words, and the modules that were loaded.
     """
     about = book["metadata"]["llmos_nb"]
     probe = _cell("contents", probe_of(code_for(), "{n: _content(space[n]) for n in names if n in space}", chance))

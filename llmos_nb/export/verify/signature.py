@@ -33,34 +33,17 @@ UNSIGNED, VALID, UNVOUCHED, BROKEN = "unsigned", "valid", "unvouched", "broken"
 
 @dataclass
 class Signature:
-    """What is known of a notebook's signature.
+    """What is known of a notebook's signature."""
 
-    Parameters
-    ----------
-    state : {"unsigned", "valid", "unvouched", "broken"}
-        Unvouched is a valid signature by a key of nobody among the allowed signers.
-    principals : list of str
-        Who vouches for the key, as the file of allowed signers names them.
-    key, fingerprint : str
-        The key's type and its SHA-256.
-    allowed_signers : str
-        The file they were looked up in; empty where there is none.
-    found : list of Difference
-        Where the notebook is not what was signed.
-    why : str
-        Why it is broken.
-    compared : int
-        How many checksums of the notebook were compared with those that were signed.
-    """
-
-    state: str = UNSIGNED
+    state: str = UNSIGNED  # unvouched is a valid one by a key of nobody among the allowed signers
+    # who vouches for the key, as the file of allowed signers names them
     principals: list[str] = field(default_factory=list)
     key: str = ""
-    fingerprint: str = ""
-    allowed_signers: str = ""
-    found: list[Difference] = field(default_factory=list)
-    why: str = ""
-    compared: int = 0
+    fingerprint: str = ""  # the key's SHA-256
+    allowed_signers: str = ""  # the file they were looked up in; empty where there is none
+    found: list[Difference] = field(default_factory=list)  # where the notebook is not what was signed
+    why: str = ""  # why it is broken
+    compared: int = 0  # how many checksums of the notebook were compared with those that were signed
 
     @property
     def whose(self) -> str:
@@ -178,7 +161,8 @@ def check(book: Mapping[str, Any], allowed: str = "") -> Signature:
     made.compared = 3 * len(said["cells"]) + len(said["parts"]) + len(said["journals"]) + 1
     if found := departures(book, said):
         made.state, made.found = BROKEN, found
-        made.why = f"{_places(len(found))} not as {_named(made)} signed {'it' if len(found) == 1 else 'them'}"
+        places, them = ("one place is", "it") if len(found) == 1 else (f"{len(found)} places are", "them")
+        made.why = f"{places} not as {', '.join(made.principals) or f'the key {made.fingerprint}'} signed {them}"
     return made
 
 
@@ -191,14 +175,6 @@ def signed_by(path: Path) -> str:
     """Return in words whose signature stands in an exported notebook."""
     made = check(read(path))
     return made.why or made.whose
-
-
-def _places(n: int) -> str:
-    return "one place is" if n == 1 else f"{n} places are"
-
-
-def _named(made: Signature) -> str:
-    return ", ".join(made.principals) or f"the key {made.fingerprint}"
 
 
 def allowed_signers(given: str = "") -> str:

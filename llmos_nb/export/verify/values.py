@@ -16,7 +16,7 @@ from typing import Any
 
 from llmos_nb.export.cells import text_of
 from llmos_nb.export.dataflow.flow import flow_of_code
-from llmos_nb.export.dataflow.taint import holds_after_all, taints
+from llmos_nb.export.dataflow.taint import Fate, holds_after_all
 from llmos_nb.export.functions import without
 from llmos_nb.export.steps import Unit
 from llmos_nb.export.verify.execute import Execution
@@ -29,16 +29,9 @@ _FUTURE = "from __future__ import annotations\n"
 
 
 def probe_of(code: str, expression: str, names: Sequence[str]) -> str:
-    """Return one statement that prints JSON and leaves no name behind.
+    """Return one statement that prints an expression over `space` (the kernel's names) and `names` as JSON.
 
-    Parameters
-    ----------
-    code : str
-        It needs only the standard library.
-    expression : str
-        Over what the code defines, `space` (the kernel's names) and `names`.
-    names : sequence of str
-        What it is about.
+    It leaves no name behind. The code that the expression uses needs only the standard library.
     """
     told = f"\n\ndef _llmos_told(space, names):\n    return {expression}\n"
     inner = f"{_FUTURE}{code}{told}"
@@ -84,16 +77,15 @@ def _said(space, name):
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
-def step_values(units: Sequence[Unit], pieces: Sequence[Any], recorded: Sequence[str]) -> list[dict[str, str]]:
+def step_values(units: Sequence[Unit], fates: Sequence[Fate]) -> list[dict[str, str]]:
     """Return for each unit the digests of the names it left, of those only that can come out the same again."""
-    whys = taints(pieces, recorded)
     found = []
-    for unit, why in zip(units, whys, strict=True):
+    for unit, fate in zip(units, fates, strict=True):
         call = unit.call if not unit.problem else None
         digests = (call.changes.digests or {}) if call is not None else {}
         words = {n: str(w) for n, w in (call.facts.get("content") or {}).items()} if call is not None else {}
         folder = unit.run.ran_in if unit.run is not None else Path()
-        free = {n for n, reason in why.items() if not holds_after_all(reason, words.get(n, "<"), folder)}
+        free = {n for n, reason in fate.names.items() if not holds_after_all(reason, words.get(n, "<"), folder)}
         found.append(
             {n: d for n, d in digests.items() if n not in free and _HEX.fullmatch(d) and _told(n, words, unit)}
         )
@@ -109,11 +101,8 @@ def _told(name: str, words: Mapping[str, str], unit: Unit) -> bool:
     said = words.get(name, "")
     if hidden(name) or said.startswith(("SList(", "<")) or MODEL.match(said) or told(said).times:
         return False
-    return bool(said) or name not in flow_of_code(unit.source).imports | _classes(unit.source)
-
-
-def _classes(source: str) -> set[str]:
-    return {n.name for n in ast.walk(ast.parse(source)) if isinstance(n, ast.ClassDef)}
+    classes = {n.name for n in ast.walk(ast.parse(unit.source)) if isinstance(n, ast.ClassDef)}
+    return bool(said) or name not in flow_of_code(unit.source).imports | classes
 
 
 def with_probes(cells: Sequence[Any]) -> list[Any]:
@@ -176,27 +165,21 @@ def compare_values(cells: Sequence[Any], result: Execution, about: Mapping[str, 
         compared += len(digests.keys() | contents.keys()) + len(files)
         of |= {step["id"]} if digests or contents or files else set()
         now, made = got.get("contents", {}), got.get("files", {})
-        names = sorted(
-            (n for n, w in contents.items() if not agree(now.get(n, ""), w)),
-            key=lambda n: (not n, n),
-        )
+        names = sorted((n for n, w in contents.items() if not agree(now.get(n, ""), w)), key=lambda n: (not n, n))
         wrong = {n: f"{_named(n)} is {_short(now.get(n, ''))}, and was {_short(contents[n])} in the run" for n in names}
         other = [n for n, digest in digests.items() if got.get("values", {}).get(n) != digest and n not in wrong]
         told = [*wrong.values(), *(f"{_named(n)} does not hold what it held in the run" for n in sorted(other))]
-        told += [f"the file {n} is {_of_file(made.get(n))}" for n, hashed in files.items() if made.get(n) != hashed]
+        odd = {
+            n: "not what it was in the run" if made.get(n) else "not there" for n in files if made.get(n) != files[n]
+        }
+        told += [f"the file {n} is {what}" for n, what in odd.items()]
         hashes = "\n".join(f"the sha256 of the file {n} is {made[n]}" for n in files if made.get(n))
         found += [Difference(f"cell {step['id']}", "; ".join(told), hashes)] if told else []
     return found, compared, of
 
 
 def agree(now: str, was: str) -> bool:
-    """Return whether two values in words are the same, also where an earlier version hashed the words of a table.
-
-    Parameters
-    ----------
-    now, was : str
-        What is there, and what was there in the run.
-    """
+    """Return whether two values in words are the same, also where an earlier version hashed the words of a table."""
     said = now.encode("utf-8", "surrogatepass")
     hashed = sha256(len(said).to_bytes(8, "big") + said).hexdigest()[:16]
     # earlier versions said nothing of the fields that do not count
@@ -212,10 +195,6 @@ def _same(now: str, was: str) -> bool:
 
 
 _PIECE = 100  # characters of a content that a person reads
-
-
-def _of_file(now: str | None) -> str:
-    return "not what it was in the run" if now else "not there"
 
 
 def _named(name: str) -> str:

@@ -1,8 +1,4 @@
-from .literals import (
-    Literal as Literal,
-    has_decimal_comma as has_decimal_comma,
-    literals as literals,
-)
+from .literals import Literal as Literal, has_decimal_comma as has_decimal_comma, literals as literals
 from .markdown import markup as markup, prose as prose
 from .numbers import (
     KINDS as KINDS,
@@ -14,19 +10,3 @@ from .numbers import (
     said as said,
     undone_below as undone_below,
 )
-
-__all__ = [
-    "KINDS",
-    "Literal",
-    "Number",
-    "Source",
-    "counted",
-    "has_decimal_comma",
-    "literals",
-    "marked",
-    "markup",
-    "numbers",
-    "prose",
-    "said",
-    "undone_below",
-]

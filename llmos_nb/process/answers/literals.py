@@ -176,7 +176,11 @@ def _dates(text: str) -> Iterator[Literal]:
     for pattern in _DAYS:
         for m in pattern.finditer(text):
             start, end = m.span()
-            if start in taken or end - 1 in taken or (start and _joins(text[start - 1])):
+            if (
+                start in taken
+                or end - 1 in taken
+                or (start and (text[start - 1].isalnum() or text[start - 1] in "_.-/"))
+            ):
                 continue
             g = m.groupdict()
             month = _month(g["name"]) if g.get("name") else int(g["m"])
@@ -204,10 +208,6 @@ def _further(text: str, known: Literal) -> Iterator[Literal]:
         if 1 <= int(m[1]) <= 31:
             yield replace(bare, value=(year, month, int(m[1])), bare=bare, month=0)
         at = m.start(1) if first else m.end(1)
-
-
-def _joins(letter: str) -> bool:
-    return letter.isalnum() or letter in "_.-/"
 
 
 def _month(name: str) -> int:

@@ -16,15 +16,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Literal as OneOf
 
-from llmos_nb.process.answers.literals import (
-    Literal,
-    Value,
-    clocks,
-    columns,
-    has_decimal_comma,
-    is_of_month,
-    literals,
-)
+from llmos_nb.process.answers.literals import Literal, Value, clocks, columns, has_decimal_comma, is_of_month, literals
 from llmos_nb.process.answers.markdown import prose, shown
 from llmos_nb.process.fields import parsed
 from llmos_nb.process.state import CONTROL, State
@@ -245,7 +237,8 @@ def _seen_or_typed(answer: str, x: Literal, sources: Sequence[Source]) -> Number
     key = (int(value), 0, 0) if isinstance(value, Decimal) and len(text) == 4 and text.isdigit() else value
     share = value.scaleb(-2) if isinstance(value, Decimal) and _PERCENT.match(answer, x.end) else value
     spelled: set[Value] = {x.glued} if x.glued else {value, key, share, x.also}
-    places = [(source, at) for source in sources for at in _places(_index(source.text), spelled)]
+    lines = ((s, {at for v in spelled for at in _index(s.text).get(v, ())}) for s in sources)  # by where they begin
+    places = [(source, at) for source, found in lines for at in sorted(found)]
     if x.month:
         places = [(source, at) for source, at in places if is_of_month(_line(source.text, at), x)]
     if not places:
@@ -257,11 +250,6 @@ def _seen_or_typed(answer: str, x: Literal, sources: Sequence[Source]) -> Number
 
 def _line(text: str, at: int) -> str:
     return text[at:].partition("\n")[0]
-
-
-def _places(index: Mapping[Value, Sequence[int]], values: set[Value]) -> list[int]:
-    """Return where the lines begin in which one of some values stands."""
-    return sorted({at for value in values for at in index.get(value, ())})
 
 
 @lru_cache(maxsize=256)
