@@ -79,6 +79,7 @@ class StepRow(TypedDict, total=False):
     clock: Clock  # while it runs
     cost: str
     note: str
+    said: list[str]  # what people said while it was the last one that had begun
     after: str  # the steps it needs, as words: "1, 2"
     code: str  # what the edit form starts with
     calls: list[str]  # ids that point at this row

@@ -167,6 +167,7 @@ def _step(r: StepRow) -> str:
         lines.append(f"expects: {text(r['x'])}")
     if r.get("ev"):
         lines.append(_words(r["ev"]))
+    lines += map(text, r.get("said", ()))
     return "<br>".join(lines)
 
 

@@ -14,18 +14,19 @@ from llmos_nb.app.cells import offers
 from llmos_nb.app.lab import panels
 from llmos_nb.app.present import byhome
 from llmos_nb.app.present.exported import export
+from llmos_nb.app.present.front import own_id
 from llmos_nb.app.present.text import Shown, publish, publish_all
 from llmos_nb.app.present.widget import Feed, Panel
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import YOU, SignalReceived
-from llmos_nb.process import preview
+from llmos_nb.process import out_of_reach, preview, redo_within_reach
 from llmos_nb.process.state import State
 from llmos_nb.session import Process, abreast
 from llmos_nb.tools import bounded
 from llmos_nb.views import bundle, page
 from llmos_nb.views.loop import loop
-from llmos_nb.views.panel import Projector, asks_for, below
+from llmos_nb.views.panel import Projector, asks_for, below, within_reach
 
 Message = Mapping[str, Any]
 Act = Callable[[Process, Message], Any]
@@ -34,6 +35,7 @@ Note = Callable[[str | dict[str, Any]], None]
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KEPT_AT = ("question.asked", "question.answered", "run.paused", "run.resumed")
 KEEP_S = 0.2
+NOT_HELD = "No Undo: what the steps changed is not held by this session; they ran in one that has ended, or long ago."
 _running: set[asyncio.Task[Any]] = set()
 
 
@@ -175,8 +177,11 @@ class PanelShown(Shown):
     def view(self) -> Any:
         """Return the view as it stands."""
         run = self.process.run
-        made = {**self.projector.view(run.state, run.journal.events), "kernel_id": _own_id()}
-        if run.state.status != "ended" and (where := abreast.whereabouts(self.process)):
+        where = abreast.whereabouts(self.process)  # there clicks are carried out
+        made = {**self.projector.view(run.state, run.journal.events), "kernel_id": own_id()}
+        if not where:
+            made = within_reach(made, out_of_reach(run), redo_within_reach(run), NOT_HELD)
+        elif run.state.status != "ended":
             made["state"] = f"{made['state']}, {where}"
         return {**made, "cell": below(run.state)} if self.holding and made["card"] else made
 
@@ -196,7 +201,7 @@ class PanelShown(Shown):
 
     def forms(self) -> dict[str, Any]:
         """Return what a notebook keeps of the process as it stands."""
-        made = partial(bundle.bundle, comm=self.comm_id, kernel_id=_own_id())
+        made = partial(bundle.bundle, comm=self.comm_id, kernel_id=own_id())
         return self.process.dispatch.ask(lambda: made(self.process.run.state, self.process.events))
 
     def _drawn(self) -> dict[str, Any]:
@@ -293,12 +298,12 @@ class PanelShown(Shown):
         if (name := message["verb"]) in LOOKS:
             self.process.dispatch.tell(LOOKS[name], self.projector, message)
         else:
-            carry_out(self.process, message, self._told)
+            carry_out(self.process, message, partial(self._told, self.panel.ticket))
         self.process.dispatch.tell(self._show)
 
-    def _told(self, said: str | dict[str, Any]) -> None:
+    def _told(self, ticket: Any, said: str | dict[str, Any]) -> None:
         if isinstance(said, str):
-            self.panel.note(said)
+            self.panel.note(said, ticket)
         else:
             self.panel.send(said)
 
@@ -336,7 +341,8 @@ def _by_home(where: str, p: Process, m: Message) -> Any:
 def _carry_out(process: Process, message: Message, note: Note) -> None:
     visits = process.dispatch.visits
     name = message["verb"]
-    if (name in AT_HOME or (name == "send" and process.cold)) and not visits.here:
+    held = name == "resume" and process.run.state.pause_wanted  # the step that it waits behind may hold that thread
+    if (name in AT_HOME or (name == "send" and process.cold)) and not (held or visits.here):
         visits.post(partial(_noted, process, message, note))
     else:
         _noted(process, message, note)
@@ -387,13 +393,3 @@ def _panels(process: Process) -> Iterator[PanelShown]:
     """Return the panels of a process, the last one first."""
     found = (getattr(heard, "__self__", None) for heard in reversed(process.run.listeners))
     return (each for each in found if isinstance(each, PanelShown))
-
-
-def _own_id() -> str:
-    """Return the id under which the server knows this process, so that Stop can interrupt it."""
-    try:
-        from ipykernel.connect import get_connection_file  # a browser's Jupyter has none
-
-        return get_connection_file().rpartition("kernel-")[2].removesuffix(".json")
-    except (ImportError, RuntimeError):
-        return ""

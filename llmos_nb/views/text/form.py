@@ -90,6 +90,8 @@ def step(r: StepRow) -> list[str]:
         lines += _evidence(r["ev"], inner)
     if r.get("note"):
         lines += wrap(r["note"], inner)
+    for said in r.get("said", ()):
+        lines += wrap(said, inner)
     return lines
 
 
