@@ -19,13 +19,11 @@ from typing import Any
 from llmos_nb.errors import LlmosError
 
 # what compares, and is not the work
-FOLDED = ("lock", "seeds", "state", "inputs", "environment", "shapes", "told", "check", "evidence")
+FOLDED = ("lock", "seeds", "state", "inputs", "environment", "shapes", "check", "evidence")
 HIDDEN = "hide-input"  # for Jupyter Book and others that fold by a tag
-KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
-_EXACT, _WHOLE = (
-    2**53,
-    10**21,
-)  # JavaScript holds each integer up to here, and writes whole numbers in digits up to there
+KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
+# JavaScript holds each integer up to here, and writes whole numbers in digits up to there
+_EXACT, _WHOLE = 2**53, 10**21
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from llmos_nb.errors import BadArguments
 from llmos_nb.journal.events import SCHEMA, YOU, CallDecided
-from llmos_nb.lessons.core import Wrong, callable_or_wrong, list_or_wrong, wrong_if
+from llmos_nb.lessons.core import Wrong, callable_or_wrong, list_or_wrong, ours, wrong_if
 from llmos_nb.lessons.models import arguments_of, call, decisions, settle, settled_or_wrong
 from llmos_nb.tools import Tool, as_tool, tool, validate
 
@@ -38,6 +38,7 @@ def buy(count: int, size: Literal["s", "m"] = "s") -> str:
     return f"{count} cups of size {size}: {count * (2 if size == 's' else 3)} euros"
 
 
+@ours
 def passes(value: Any) -> tuple[bool, str]:
     """Say whether the gate takes a value for `count`, and as what or why not."""
     try:

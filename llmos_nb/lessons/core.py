@@ -8,15 +8,19 @@ import inspect
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import FunctionType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from llmos_nb.journal import host
 from llmos_nb.lessons.system.child import Watch, no_input
 
 COMPUTES_S = 10.0
 Judge = Callable[[Any, int], str]
+P = ParamSpec("P")
+R = TypeVar("R")
+_tried: ContextVar[bool] = ContextVar("llmos_lessons_tried", default=False)  # code of a learner's runs
 
 
 class Wrong(Exception):
@@ -182,15 +186,41 @@ def _attended() -> Iterator[None]:
 def callable_or_wrong(attempt: Any, shape: str) -> Callable[..., Any]:
     """Return the attempt where it is a function, else say what is wanted."""
     wrong_if(not callable(attempt), f"a function {shape} is wanted, and this is {attempt!r:.60}", 1)
-    if not isinstance(attempt, FunctionType) or inspect.iscoroutinefunction(attempt):
+    if not isinstance(attempt, FunctionType | functools.partial) or shape.startswith("async"):
         made: Callable[..., Any] = attempt
         return made
 
     @functools.wraps(attempt)
     def tried(*args: Any, **kwargs: Any) -> Any:
-        return compared_by_us(attempt(*args, **kwargs))
+        token = _tried.set(True)
+        try:
+            gave = attempt(*args, **kwargs)
+        finally:
+            _tried.reset(token)
+        return compared_by_us(_has_run(gave))
 
     return tried
+
+
+def _has_run(gave: Any) -> Any:
+    """Return what a function gave, unless that is a generator or a coroutine."""
+    if inspect.isgenerator(gave) or inspect.iscoroutine(gave):
+        gave.close()
+        told = f"your function gave a {type(gave).__name__}, of which nothing has run"
+        raise Wrong(f"{told}: write it without yield and without async", 1)
+    return gave
+
+
+def ours(reference: Callable[P, R]) -> Callable[P, R]:
+    """Mark a function that answers are compared with: it is no part of an answer, by whatever name."""
+
+    @functools.wraps(reference)
+    def marked(*args: P.args, **kwargs: P.kwargs) -> R:
+        told = f"{reference.__name__} is ours, and yours is compared with it: write what it does by yourself"
+        wrong_if(_tried.get(), told, 1)
+        return reference(*args, **kwargs)
+
+    return marked
 
 
 def compared_by_us(value: Any) -> Any:
@@ -202,6 +232,24 @@ def compared_by_us(value: Any) -> Any:
     for part in parts if isinstance(parts, list | tuple | set) else ():
         compared_by_us(part)
     return value
+
+
+def far(given: Any, true: float, by: float = 1e-6) -> bool:
+    """Return whether something is no number, or one that is farther from the true one; `nan` is near to nothing."""
+    try:
+        return not abs(given - true) <= by
+    except TypeError:
+        return True
+
+
+def pair_or_wrong(given: Any, of: str) -> tuple[Any, Any]:
+    """Return the two numbers that were given in order, else say what is wanted."""
+    found: Any = () if isinstance(given, str | dict | set) else given
+    try:
+        one, other = found
+        return one + 0, other + 0
+    except (TypeError, ValueError):
+        raise Wrong(f"two numbers, {of}, and it gave {given!r:.60}", 1) from None
 
 
 def list_or_wrong(attempt: Any, of: str) -> list[Any]:

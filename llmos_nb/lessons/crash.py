@@ -9,20 +9,23 @@ import subprocess
 import sys
 import tempfile
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from llmos_nb.errors import LlmosError
 from llmos_nb.journal import Event, read
-from llmos_nb.journal.events import CallResolved
+from llmos_nb.journal.events import CallInDoubt, CallResolved
 from llmos_nb.lessons import victim
-from llmos_nb.lessons.core import Wrong, callable_or_wrong, list_or_wrong, wrong_if
+from llmos_nb.lessons.core import Wrong, callable_or_wrong, list_or_wrong, ours, wrong_if
+from llmos_nb.lessons.models import call, settle
 from llmos_nb.process.state.fold import fold
 
 PAID, IN_DOUBT = "paid", "in doubt"
+HINTS = {"keep": 1, "ask": 2, "run": 3}
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,8 @@ class Kill:
         Payments at the kill, and after it was resumed.
     in_doubt : bool
         The process asked a person whether the payment was made.
-    broken, mended : tuple of Event
-        The journal at the kill, and after it was resumed.
+    broken, mended, settled : tuple of Event
+        The journal at the kill, after it was resumed, and after a person had settled what was in doubt.
     """
 
     at: str
@@ -47,6 +50,7 @@ class Kill:
     in_doubt: bool
     broken: tuple[Event, ...]
     mended: tuple[Event, ...]
+    settled: tuple[Event, ...]
 
 
 @cache
@@ -67,9 +71,9 @@ def kills(repeat: str = "once") -> tuple[Kill, ...]:
 
 
 def _kill(found: dict[str, Any]) -> Kill:
-    broken, mended = (tuple(read(Path(found[k]))) for k in ("broken", "mended"))
+    broken, mended, settled = (tuple(read(Path(found[k]))) for k in ("broken", "mended", "settled"))
     at = found["at"] if not found["at"].isdecimal() else f"{found['at']} {broken[-1].k}"
-    return Kill(at, found["paid_then"], found["paid_in_the_end"], found["in_doubt"], broken, mended)
+    return Kill(at, found["paid_then"], found["paid_in_the_end"], found["in_doubt"], broken, mended, settled)
 
 
 class Accident:
@@ -82,7 +86,7 @@ class Accident:
     """
 
     def __init__(self, at: str) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="llmos-lesson-"))
+        self.at, self._folder = at, Path(tempfile.mkdtemp(prefix="llmos-lesson-"))
         weakref.finalize(self, shutil.rmtree, self._folder, True)
         command = [sys.executable, "-m", "llmos_nb.lessons.victim", str(self._folder), "once", at]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own module
@@ -119,6 +123,7 @@ def table(found: tuple[Kill, ...]) -> str:
     return "\n".join(lines)
 
 
+@ours
 def statuses(events: tuple[Event, ...]) -> dict[str, str]:
     """Return the status of every call, as the product folds it."""
     return {c.id: c.status for c in fold(events).calls.values()}
@@ -141,48 +146,91 @@ class Disk(list[str]):
         super().append(word)
         self._tick()
 
+    def extend(self, words: Iterable[str]) -> None:
+        """Write words, one after the other."""
+        for word in words:
+            self.append(word)
+
+    def __iadd__(self, words: Iterable[str]) -> Self:  # type: ignore[override, misc]  # a list's own takes the same
+        """Write words, as `extend` does."""
+        self.extend(words)
+        return self
+
+
+class Machine:
+    """A machine that stops; its disk and the bank survive it.
+
+    Parameters
+    ----------
+    *stops : int
+        At which of its points, before or after a write or a payment, it stops; they are counted over all its lives.
+    """
+
+    def __init__(self, *stops: int) -> None:
+        self.stops, self.disk = stops, Disk(self._tick)
+        self.points = self.made = 0
+        self._stands = False
+
+    def _tick(self) -> None:
+        """Come to a point; whoever catches the crash meets it again, since nothing moves any more."""
+        self.points += not self._stands
+        self._stands = self._stands or self.points in self.stops
+        if self._stands:
+            raise Crash
+
+    def _pay(self) -> None:
+        self._tick()
+        self.made += 1
+        self._tick()
+
+    def live(self, pay_once: Callable[..., Any]) -> Any:
+        """Call a function, in one life after the other, until it comes back in one in which nothing stopped."""
+        while True:
+            self._stands = False
+            with suppress(Crash):
+                said = pay_once(self._pay, self.disk)
+                if not self._stands:
+                    return said
+
 
 def crash_at(point: int, pay_once: Callable[..., Any]) -> tuple[Any, int, int]:
     """Run, stop the machine at `point`, run again: what it said, the payments, and how many points there were."""
-    points = made = 0
-
-    def tick() -> None:
-        nonlocal points
-        points += 1
-        if points == point:
-            raise Crash
-
-    def pay() -> None:
-        nonlocal made
-        tick()
-        made += 1
-        tick()
-
-    disk = Disk(tick)
-    try:
-        said = pay_once(pay, disk)
-    except Crash:
-        said = pay_once(pay, disk)
-    return said, made, points
+    machine = Machine(point)
+    return machine.live(pay_once), machine.made, machine.points
 
 
 def judge_pay_once(attempt: Any, seed: int) -> str:
-    """Stop the machine at every point and look at the payments."""
+    """Stop the machine at every point, and at every two, and look at the payments."""
     pay_once = callable_or_wrong(attempt, "pay_once(pay, disk)")
-    said, made, points = crash_at(0, pay_once)
-    told = f"with no crash at all it paid {made} times and said {said!r}; once and 'paid' are wanted"
-    wrong_if((said, made) != (PAID, 1), told, 1)
-    doubts = 0
-    for point in range(1, points + 1):
-        said, made, _ = crash_at(point, pay_once)
-        told = f"with a crash at point {point} it paid {made} times: nothing on disk said it had begun"
-        wrong_if(made > 1, told, 2)
-        if said == PAID and made == 0:
-            raise Wrong(f"with a crash at point {point} it says paid, and nothing was paid", 2)
-        if said not in (PAID, IN_DOUBT):
-            raise Wrong(f"with a crash at point {point} it said {said!r}; 'paid' or 'in doubt' are wanted", 3)
-        doubts += said == IN_DOUBT
-    return f"{points} crashes, never paid twice, {doubts} times in doubt: that is the price of not knowing"
+    whole, another = Machine(), Machine()
+    _pays(whole, pay_once, "with no crash at all", "once and 'paid' are wanted", 1)
+    _pays(another, pay_once, "with another disk, on which nothing stands", "only what is on disk survives a crash", 1)
+    _pays(whole, pay_once, "called once more when it had paid", "that it is done belongs on disk, too", 2)
+    points = range(1, whole.points + 1)
+    said = [_survives(Machine(point), pay_once) for point in points]
+    for point in points:
+        for later in points:
+            _survives(Machine(point, point + later), pay_once)
+    doubts = said.count(IN_DOUBT)
+    return f"{len(said)} crashes, never paid twice, {doubts} times in doubt: that is the price of not knowing"
+
+
+def _pays(machine: Machine, pay_once: Callable[..., Any], when: str, wanted: str, hint: int) -> None:
+    said = machine.live(pay_once)
+    told = f"{when} it said {said!r}, and {machine.made} payments were made: {wanted}"
+    wrong_if((said, machine.made) != (PAID, 1), told, hint)
+
+
+def _survives(machine: Machine, pay_once: Callable[..., Any]) -> Any:
+    """Let a machine stop and begin again, and call once more; return what was said first."""
+    found = [machine.live(pay_once), machine.live(pay_once)]
+    when = f"with a crash at point {' and one at point '.join(map(str, machine.stops))}"
+    wrong_if(machine.made > 1, f"{when} it paid {machine.made} times: nothing on disk said it had begun", 2)
+    for said in found:
+        told = f"{when} it said {said!r}; 'paid' or 'in doubt' are wanted"
+        wrong_if(said not in (PAID, IN_DOUBT), told, 3)
+        wrong_if(said == PAID and not machine.made, f"{when} it says paid, and nothing was paid", 2)
+    return found[0]
 
 
 def judge_settle(attempt: Any, seed: int) -> str:
@@ -190,9 +238,14 @@ def judge_settle(attempt: Any, seed: int) -> str:
     given = list_or_wrong(attempt, "the two that accidents() gave")
     if len(given) != 2 or not all(isinstance(a, Accident) for a in given):
         raise Wrong("the two processes that accidents() gave are wanted", 1)
+    told = "both had been killed at the same point: hand in the two that accidents() gave, each once"
+    wrong_if(given[0].at == given[1].at, told, 1)
     for place, one in zip(("first", "second"), given, strict=True):
         told, paid = f"the {place} process", len(one.statement)
         wrong_if(paid > 1, f"{told} paid {paid} times: the bank had booked it before you let it pay again", 2)
+        ended = one.process.state == "ended" and one.process.reason
+        told_end = f"{told} ended {ended}, and its work is not done: run the cell above once more"
+        wrong_if(ended not in (False, "answered"), told_end, 1)
         resolved = [e.body for e in one.process.events if isinstance(e.body, CallResolved)]
         wrong_if(not resolved, f"{told} still asks whether r2.0 was done: look at its statement, and resolve", 1)
         wrong_if(one.process.state != "ended", f"{told} is {one.process.state}: wait for it, await one.process", 3)
@@ -203,34 +256,43 @@ def judge_settle(attempt: Any, seed: int) -> str:
 def judge_after_crash(attempt: Any, seed: int) -> str:
     """Compare with what the product did in real kills."""
     decide = callable_or_wrong(attempt, "after_crash(status, repeat)")
-    for repeat in ("once", "idempotent"):
-        for kill in kills(repeat):
-            status = statuses(kill.broken).get("r2.0")  # it looks at the price first, and pays then
+    # it looks at the price first, which is pure, and pays then
+    for name, repeat in (("r2.0", "once"), ("r2.0", "idempotent"), ("r1.0", "pure")):
+        for kill in kills("once" if repeat == "pure" else repeat):
+            status = statuses(kill.broken).get(name)
             if status in (None, "proposed"):
                 continue
-            true = "ask" if kill.in_doubt else "keep" if status == "done" else "run"
+            asked = any(isinstance(e.body, CallInDoubt) and e.body.call == name for e in kill.mended)
+            true = "ask" if asked else "keep" if status == "done" else "run"
             mine = decide(status, repeat)
-            hints = {"keep": 1, "ask": 2, "run": 3}
-            wrong_if(mine not in hints, f"it gave {mine!r}; 'run', 'keep' or 'ask' is wanted", 1)
-            told = f"a call that was {status} and may run {repeat}: the product's answer after a kill is"
-            wrong_if(mine != true, f"{told} {true!r}, yours {mine!r}", hints[true])
+            wrong_if(mine not in [*HINTS], f"it gave {mine!r}; 'run', 'keep' or 'ask' is wanted", 1)
+            told = f"a call that was {status!r} and is {repeat!r}: the product's answer after a kill is"
+            wrong_if(mine != true, f"{told} {true!r}, yours {mine!r}", HINTS[true])
     return "only one case needs you: it was running, and may run once"
 
 
-def _fold_hint(true: dict[str, str], given: Any) -> int:
-    """Say which hint helps: calls are missing, a doubt is, or an ordinary status."""
-    if not isinstance(given, dict) or set(given) != set(true):
-        return 1
-    return 3 if "in_doubt" in true.values() else 2
+def failing() -> tuple[Event, ...]:
+    """Run a process that calls twice in one turn, of which one fails, and is then refused a call."""
+
+    def pay(euros: int) -> str:
+        """Pay."""
+        raise OSError("the bank is closed")
+
+    both = {"calls": [*call("pay", euros=1)["calls"], *call("price")["calls"]]}
+    turns = [both, call("pay", euros="ten"), {"text": "Nothing was paid."}]
+    return tuple(settle("Pay.", turns, tools=[pay, victim.price_tool()]).events)
 
 
 def judge_fold(attempt: Any, seed: int) -> str:
-    """Fold every prefix of the journals of killed and resumed processes."""
+    """Fold every prefix of the journals of killed and resumed processes, and of one whose calls fail."""
     mine = callable_or_wrong(attempt, "fold(events)")
-    prefixes = [kill.mended[:n] for kill in kills("once") for n in range(1, len(kill.mended) + 1)]
+    journals = [*(kill.settled for kill in kills("once")), failing()]
+    prefixes = [events[:n] for events in journals for n in range(1, len(events) + 1)]
     for events in prefixes:
         true, given = statuses(events), mine(list(events))
         what = f"after event {len(events) - 1}, {events[-1].k}"
-        told = f"{what}, the calls are {true}, and yours says {given}"
-        wrong_if(given != true, told, _fold_hint(true, given))
+        told = f"{what}, the calls are {true}, and yours says {given!r:.200}"
+        missing = not isinstance(given, dict) or set(given) != set(true)
+        doubt = isinstance(events[-1].body, CallInDoubt | CallResolved)
+        wrong_if(given != true, told, 1 if missing else 3 if doubt else 2)
     return f"{len(prefixes)} prefixes, all the same: the state is nothing but its events"

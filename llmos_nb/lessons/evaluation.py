@@ -13,11 +13,11 @@ from pathlib import Path
 from statistics import stdev
 from typing import Any
 
-from llmos_nb.lessons.core import Wrong, callable_or_wrong, wrong_if
+from llmos_nb.lessons.core import callable_or_wrong, far, pair_or_wrong, wrong_if
 from llmos_nb.lessons.models import script_file
 from llmos_nb.session.evals import Grid, Scored, evaluate, read_tasks, summed, wilson
 
-LEVEL, NEAR = 0.05, 0.005
+LEVEL, NEAR, COARSE = 0.05, 0.005, 0.02
 STATIONS = ("Oslo", "Bergen", "Hamar", "Moss", "Bodø", "Voss", "Narvik", "Molde", "Larvik", "Tromsø")
 BUSY = 7  # of the stations; so many tasks are answered by yes
 
@@ -83,12 +83,12 @@ def judge_interval(attempt: Any, seed: int) -> str:
     drawn = [(rng.randint(0, n), n) for n in (3, 17, rng.randint(30, 60), rng.randint(500, 900))]
     for right, n in (*known, *drawn, (0, 0)):
         low, high = wilson(right / n if n else 0.0, n)
-        gave = interval(right, n)
-        if not isinstance(gave, list | tuple) or len(gave) != 2:
-            raise Wrong(f"two numbers, (low, high), are wanted, and for {right} of {n} it gave {gave!r:.60}", 1)
-        told = f"{right} of {n}: from {low:.3f} to {high:.3f}, and yours says {gave[0]!r:.8} to {gave[1]!r:.8}"
-        far = abs(gave[0] - low) > NEAR or abs(gave[1] - high) > NEAR
-        wrong_if(far, told, 3 if n == 0 else 2)
+        mine = pair_or_wrong(interval(right, n), f"(low, high), are wanted for {right} of {n}")
+        told = f"{right} of {n}: from {low:.3f} to {high:.3f}, and yours says {mine[0]!r:.8} to {mine[1]!r:.8}"
+        missed = far(mine[0], low, NEAR) or far(mine[1], high, NEAR)
+        coarse = missed and n and not (far(mine[0], low, COARSE) or far(mine[1], high, COARSE))
+        wrong_if(coarse, f"{told}: close, and not close enough; 1.96 is not 2, and skills are tried in thousandths", 1)
+        wrong_if(missed, told, 3 if n == 0 else 2)
     low, high = wilson(0.8, 10)
     return f"8 of 10 is anything between {low:.0%} and {high:.0%}; 800 of 1,000 is 77 % to 82 %"
 
@@ -109,11 +109,9 @@ def judge_score(attempt: Any, seed: int) -> str:
     for what, runs, hint in cases:
         share, tasks = _summed(runs)
         plain = [{"task": t, "right": right and done, "finished": done} for t, right, done in runs]
-        gave = score(plain)
-        if not isinstance(gave, list | tuple) or len(gave) != 2:
-            raise Wrong(f"(share, tasks) is wanted, and with {what} it gave {gave!r:.60}", 1)
-        told = f"{what}: the share is {share:.3f} over {tasks} tasks, and yours says {gave[0]!r:.8} over {gave[1]!r}"
-        wrong_if(abs(gave[0] - share) > 1e-6 or gave[1] != tasks, told, hint)
+        mine = pair_or_wrong(score(plain), f"(share, tasks), are wanted with {what}")
+        told = f"{what}: the share is {share:.3f} over {tasks} tasks, and yours says {mine[0]!r:.8} over {mine[1]!r}"
+        wrong_if(far(mine[0], share) or mine[1] != tasks, told, hint)
     return "runs of one task say much the same: what counts is how many tasks there were"
 
 
@@ -149,7 +147,10 @@ def judge_better(attempt: Any, seed: int) -> str:
             told = f"{what}: {known} (a coin does so in {sign_test(wins, losses):.1%} of its tries)"
             wrong_if(gave != true, f"{told}, and yours says {gave!r}", hint)
     a, b = _answers(6, 0, 4, 4)
-    apart = {**b, **{f"only b did {n}": True for n in range(9)}}
+    told = "the same tasks in another order: a task is known by its name"
+    turned = dict(sorted(b.items(), key=lambda item: item[1]))  # so that places mislead
+    wrong_if(better(dict(a), turned) != "a" or better(turned, dict(a)) != "b", told, 3)
+    apart = {**{f"only b did {n}": True for n in range(9)}, **b}
     told = "one of them did nine more tasks: only what both did can be compared"
     wrong_if(better(dict(a), apart) != "a" or better(apart, dict(a)) != "b", told, 3)
     return "most contests are won by nobody, and the same tasks for both show much more than two lists of shares"

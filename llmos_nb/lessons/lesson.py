@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from llmos_nb.errors import UsageError, nearest
-from llmos_nb.lessons.core import Outline, Question, Verdict, judged
+from llmos_nb.lessons.core import Outline, Question, Verdict, far, judged
 from llmos_nb.lessons.progress import Progress
 from llmos_nb.lessons.solutions import solution_text
 from llmos_nb.lessons.system.parts import FILE, System
@@ -92,6 +92,8 @@ class Lesson:
         return Choice(question, self.predictions.get(name), lambda value: self._store(question, value))
 
     def _store(self, question: Question, answer: object) -> None:
+        if question.choices and not isinstance(answer, bool):
+            answer = str(answer)  # a choice that is a number may be typed as one
         if question.choices and answer not in question.choices:
             raise UsageError(f"{question.name}: answer with {', '.join(map(repr, question.choices))}")
         if not question.choices and (isinstance(answer, bool) or not isinstance(answer, int | float)):
@@ -115,9 +117,9 @@ class Lesson:
             return Said(f"You predicted nothing. What happened: {seen}")
         mine = self.predictions[name]
         said = question.choices.get(str(mine), str(mine))
-        if mine == happened:
+        if mine == happened or (question.choices and said == seen):
             return Said(f"As you predicted: {seen}")
-        if isinstance(happened, int | float) and abs(mine - happened) <= NEAR * abs(happened):
+        if isinstance(happened, int | float) and not far(mine, happened, NEAR * abs(happened)):
             return Said(f"Near: you predicted {said}, and it is {seen}")
         how = "Find the event or the line that explains it."
         return Said(f"You predicted: {said}\nWhat happened: {seen}\n{how}")
@@ -218,7 +220,8 @@ class Choice:
         field: Any
         if self.question.choices:
             options = [(words, key) for key, words in self.question.choices.items()]
-            field = w.RadioButtons(options=options, value=self.answer, layout=w.Layout(width="auto"))
+            known = self.answer if self.answer in self.question.choices else None  # else of an older lesson
+            field = w.RadioButtons(options=options, value=known, layout=w.Layout(width="auto"))
         else:
             shown = "" if self.answer is None else f"{self.answer}"
             field = w.Text(value=shown, placeholder="a number", continuous_update=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -151,11 +150,6 @@ def _ends(loop: Callable[..., Any]) -> None:
 
 def _run(loop: Callable[..., Any], propose: Proposer, tools: dict[str, Any], most: int) -> Any:
     try:
-        gave = loop(propose, tools, GOAL, most)
+        return loop(propose, tools, GOAL, most)
     except EndlessLoop:
         raise Wrong(f"it asked the model {MOST_REQUESTS} times and went on: nothing bounds it", 3) from None
-    if inspect.isgenerator(gave) or inspect.iscoroutine(gave):
-        gave.close()
-        told = f"your loop gave a {type(gave).__name__}, of which nothing has run"
-        raise Wrong(f"{told}: return the answer, without yield and without async", 1)
-    return gave

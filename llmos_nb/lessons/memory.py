@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from llmos_nb.lessons.core import Wrong, callable_or_wrong, wrong_if
+from llmos_nb.lessons.core import Wrong, callable_or_wrong, ours, wrong_if
 from llmos_nb.messages import Message, ToolCall
 from llmos_nb.process.state import Context
 
 HEAD = (Message("system", "Work through the tools."), Message("user", "Read all stations."))
 STEPS, LARGEST, MOST_EVICTIONS = 60, 5_900, 5
+IN_PAGES, IN_WINDOW = (1, 4, 29), (STEPS - 1, STEPS)  # stations whose results are looked for: old ones, and the newest
 
 
 def reading(n: int, text: str) -> tuple[Message, Message]:
@@ -27,7 +28,7 @@ def texts(seed: int, steps: int = STEPS) -> list[str]:
     rng = random.Random(seed)  # noqa: S311 - variants of an exercise, not a secret
     size = 180 + 40 * (seed % 4)
     draws = ([str(rng.randint(100, 999)) for _ in range(size // 4)] for _ in range(steps))
-    return [f"station {n}: {' '.join(numbers)}" for n, numbers in enumerate(draws)]
+    return [f"station {n}: {' '.join(numbers)}" for n, numbers in enumerate(draws, 1)]
 
 
 @dataclass
@@ -66,6 +67,7 @@ def page(results: Sequence[str], max_bytes: int) -> Paged:
     return Paged(context, prompts, evictions)
 
 
+@ours
 def breaks(prompts: Sequence[Sequence[object]]) -> int:
     """Count how often a prompt does not begin with the whole one before it."""
     return sum(list(b[: len(a)]) != list(a) for a, b in pairwise(prompts))
@@ -84,17 +86,17 @@ def judge_window(attempt: Any, seed: int) -> str:
 
 
 def _needle_contexts(seed: int) -> list[tuple[Context, str, str | None]]:
-    """Make contexts with one line to be found: in a page, in the window, and nowhere."""
+    """Make contexts with one line to be found: in each of several pages, in the window, and nowhere."""
     made = []
-    for where in (3, STEPS - 1, None):
-        results = texts(seed + (where or 0))
-        code = str(10_000 + seed * 7 + (where or 0))
-        if where is not None:
-            results[where] += f" the code of station {where} is {code}"
+    for n in (*IN_PAGES, *IN_WINDOW, None):
+        results = texts(seed + (n or 0))
+        code, words = str(10_000 + seed * 7 + (n or 0)), f"the code of station {n} is"
         results[7] += " the code of station 99 is not known"
-        results[7] += f", and station {where} is closed" if where is None else ""
-        run = page(results, 4_096)
-        made.append((run.context, f"the code of station {where} is", code if where is not None else None))
+        if n is None:
+            results[7] += f", and station {n} is closed. {words.title()} a secret"
+        else:
+            results[n - 1] += f" {words} {code}"
+        made.append((page(results, 4_096).context, words, code if n else None))
     return made
 
 
@@ -105,7 +107,7 @@ def _texts(context: Context) -> list[str]:
 def judge_find(attempt: Any, seed: int) -> str:
     """Look for a needle in the pages, in the window, and where there is none."""
     find = callable_or_wrong(attempt, "find(context, words)")
-    places = ("a page", "the window", "nowhere")
+    places = (*["a page"] * len(IN_PAGES), *["the window"] * len(IN_WINDOW), "nowhere")
     for (context, words, code), where in zip(_needle_contexts(seed), places, strict=True):
         found = find(context, words)
         told = f"these words stand nowhere, and yours gave {found!r:.60}: what is like it is not it"

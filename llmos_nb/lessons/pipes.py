@@ -9,7 +9,7 @@ from typing import Any
 
 from llmos_nb.journal import Event, host
 from llmos_nb.journal.events import CallFinished, ModelResponded
-from llmos_nb.lessons.core import Wrong, callable_or_wrong, wrong_if
+from llmos_nb.lessons.core import Wrong, callable_or_wrong, ours, wrong_if
 from llmos_nb.lessons.mail import TEAM, THIEF, Office, run
 from llmos_nb.lessons.models import call
 from llmos_nb.messages import Request, Response
@@ -92,6 +92,7 @@ def desk(seed: int, pipe: Pipe, reads: bool = True, harmless: bool = False) -> t
         return host.to_its_end(lambda: run(home)), started, office
 
 
+@ours
 def piped(start: Start, first: Process) -> Process:
     """Connect the two as ``What does the supplier say? | tell the team what came in`` does in a cell."""
     return start("Tell the team what came in.", source=first)
@@ -124,6 +125,7 @@ def join(labels: Iterable[str]) -> str:
     return UNTRUSTED if UNTRUSTED in set(labels) else TRUSTED
 
 
+@ours
 def label_of(events: Iterable[Event], untrusted: Iterable[str], incoming: str = TRUSTED) -> str:
     """Return the label of a process's answer: of its input, joined with every untrusted tool that really ran."""
     names, bad = {}, set(untrusted)
@@ -158,6 +160,7 @@ def judge_label(attempt: Any, seed: int) -> str:
     return "what ran decides, not what was proposed, and not what the model says of itself"
 
 
+@ours
 def laundered(hops: Sequence[Hop]) -> str | None:
     """Name the first process that passes untrusted things on as trusted, with no person behind it."""
     hidden = (h.name for h in hops if join(h.reads) == UNTRUSTED and h.says == TRUSTED and h.by != "you")

@@ -101,7 +101,7 @@ def judge_expect(attempt: Any, seed: int) -> str:
         rows, total, numbers = _read_right(variant)
         for text in given:
             told = f"{text!r} refuses a right result, {numbers} of the total {total}"
-            wrong_if(not _holds(text, rows, total, numbers), told, 2)
+            _true_or_wrong(text, told, {"rows": rows, "total": total, "numbers": numbers})
     wrong = [case for variant in range(seed, seed + 4) for case in _gone_wrong(variant)]
     for what, rows, total, numbers in wrong:
         seen = not all(_holds(text, rows, total, numbers) for text in given)
@@ -110,11 +110,16 @@ def judge_expect(attempt: Any, seed: int) -> str:
     return f"{len(wrong)} results that raised no error and were wrong, and each was noticed"
 
 
+def _numbers(rows: Rows, total: int) -> list[int]:
+    """Read a report as a careful step does: what cannot be read is what the total lacks."""
+    known = sum(int(v) for _, v in rows if v != UNREADABLE)
+    return [int(v) if v != UNREADABLE else total - known for _, v in rows]
+
+
 def _read_right(seed: int) -> tuple[Rows, int, list[int]]:
     """Return a report and its numbers as a careful step reads them; in some, a number is 0 or written with a blank."""
     rows, total = report(seed)
-    known = sum(int(v) for _, v in rows if v != UNREADABLE)
-    numbers = [int(v) if v != UNREADABLE else total - known for _, v in rows]
+    numbers = _numbers(rows, total)
     at = 0 if rows[0][1] != UNREADABLE else 1
     fresh = 0 if seed % 2 else 1200
     rows[at] = (rows[at][0], f"{fresh:,}".replace(",", " "))
@@ -154,6 +159,17 @@ def _holds(text: str, rows: Rows, total: int, numbers: list[Any]) -> bool:
         return False
 
 
+def _true_or_wrong(text: str, told: str, scope: dict[str, Any]) -> None:
+    """Evaluate a condition on a right result, which it must not refuse."""
+    try:
+        held = eval(text, scope)  # noqa: S307 - the learner's own condition
+    except NameError as error:
+        raise Wrong(f"{text!r} raises {type(error).__name__}: {error}", 1) from None
+    except Exception as error:
+        raise Wrong(f"{told}: it raises {type(error).__name__}: {error}", 2) from None
+    wrong_if(not held, told, 2)
+
+
 def judge_demand(attempt: Any, seed: int) -> str:
     """Look in the journal for an expectation that a person wrote into the plan, and for what came of it."""
     process = settled_or_wrong(attempt, "board")
@@ -166,9 +182,16 @@ def judge_demand(attempt: Any, seed: int) -> str:
         1,
     )
     wrong_if(not any(demanded), "step 1 was given no expectation by you before it ran", 1)
+    demand = next(filter(None, reversed(demanded)))
+    told = f"{demand!r} is in words, which nobody evaluates; a condition is wanted, as in len(numbers) > 3"
+    wrong_if(not Step(1, "", demand).expectation, told, 1)
     missed = [b for b in bodies if isinstance(b, StepIntegrated) and not b.met]
-    told = f"step 1 was said to be as expected: {demanded[-1]!r} is true of numbers that lack a station"
+    told = f"step 1 was said to be as expected: {demand!r} is true of numbers that lack a station"
     wrong_if(not missed, told, 2)
+    rows, total = report(seed)
+    right_ones = {"rows": rows, "total": total, "numbers": _numbers(rows, total)}
+    told = f"{demand!r} refuses the right result, too, {right_ones['numbers']} of the total {total}"
+    _true_or_wrong(demand, told, {**(process.run.namespace or {}), **right_ones})
     anew = [b for b in bodies if isinstance(b, PlanEdited) and b.by == MODEL]
     wrong_if(not anew, "the model did not plan anew: hand in the process that the cell above started", 2)
     right = f"{mean_of(seed):g}"

@@ -15,7 +15,7 @@ from typing import Any
 from llmos_nb.errors import JournalTampered
 from llmos_nb.journal import host, read
 from llmos_nb.journal.events import YOU, CallDecided, CallUndone
-from llmos_nb.lessons.core import Wrong, callable_or_wrong, wrong_if
+from llmos_nb.lessons.core import Wrong, callable_or_wrong, ours, wrong_if
 from llmos_nb.lessons.models import begin, python
 from llmos_nb.messages import canonical
 from llmos_nb.session import Process, Session
@@ -84,20 +84,27 @@ def rehashed(line: str) -> str:
 
 
 def forgeries(lines: Sequence[str], seed: int) -> list[tuple[str, list[str]]]:
-    """Tamper with a journal in five ways."""
-    at = 6 + seed % 5
-    changed = json.loads(lines[at])
-    changed["d"]["by"] = {"kind": "person", "name": "somebody else"}
-    edited = json.dumps(changed)
+    """Tamper with a journal in eight ways."""
+    at, last = 6 + seed % 5, len(lines) - 1
+
+    def edited(n: int) -> str:
+        changed = json.loads(lines[n])
+        changed["d"]["by"] = {"kind": "person", "name": "somebody else"}
+        return json.dumps(changed)
+
     return [
         ("an untouched journal", list(lines)),
-        ("one whose content was changed", [*lines[:at], edited, *lines[at + 1 :]]),
+        ("one whose content was changed", [*lines[:at], edited(at), *lines[at + 1 :]]),
         ("one from which a line was taken", [*lines[:at], *lines[at + 1 :]]),
-        ("one whose content and hash were changed", [*lines[:at], rehashed(edited), *lines[at + 1 :]]),
+        ("one whose content and hash were changed", [*lines[:at], rehashed(edited(at)), *lines[at + 1 :]]),
         ("one in which two lines were exchanged", [*lines[:at], lines[at + 1], lines[at], *lines[at + 2 :]]),
+        ("one whose first line was changed", [edited(0), *lines[1:]]),
+        ("one whose last line was changed", [*lines[:last], edited(last)]),
+        ("one from which the first line was taken", [*lines[1:]]),
     ]
 
 
+@ours
 def first_broken(lines: Sequence[str]) -> int | None:
     """Return the 1-based number of the first line that breaks the chain, as the product finds it."""
     with tempfile.TemporaryDirectory(prefix="llmos-lesson-") as folder:
@@ -119,11 +126,11 @@ def hash_of(event: dict[str, Any]) -> str:
 def judge_broken(attempt: Any, seed: int) -> str:
     """Look for forgeries and compare with the product."""
     broken = callable_or_wrong(attempt, "broken(lines)")
-    hints = (1, 1, 2, 2, 2)
+    hints = (3, 1, 2, 2, 2, 1, 1, 2)
     for (what, lines), hint in zip(forgeries(lines_of(seed), seed), hints, strict=True):
         true, mine = first_broken(lines), broken(list(lines))
-        told = f"{what} breaks first at line {true}, and yours says {mine!r}"
-        wrong_if(mine != true, told, 3 if true is None else hint)
+        breaks = "breaks nowhere" if true is None else f"breaks first at line {true}"
+        wrong_if(mine != true, f"{what} {breaks}, and yours says {mine!r}", hint)
     return "a change shows in its own line, or in the next one; only a new chain from there on would hide it"
 
 
@@ -134,9 +141,10 @@ def judge_capstone(attempt: Any, seed: int) -> str:
         raise Wrong("an async function is wanted: async def capstone(folder)", 1)
     with tempfile.TemporaryDirectory(prefix="llmos-lesson-") as folder:
         made = host.to_its_end(lambda: capstone(Path(folder)))
-        if not isinstance(made, tuple) or len(made) != 2 or not isinstance(made[0], Process):
+        process, notebook = made if isinstance(made, tuple | list) and len(made) == 2 else (made, None)
+        if not isinstance(process, Process) or not isinstance(notebook, str | Path):
             raise Wrong(f"(process, notebook) is wanted, and it gave {made!r:.60}", 1)
-        process, notebook = made[0], Path(made[1])
+        notebook = Path(notebook)
         _one_approval(process)
         _runs(notebook)
         _is_of(notebook, process)
@@ -144,8 +152,11 @@ def judge_capstone(attempt: Any, seed: int) -> str:
 
 
 def _one_approval(process: Process) -> None:
-    if process.reason != "answered":
-        raise Wrong(f"the process is {process.state}, {process.reason}: {process.detail}", 1)
+    waits = process.state == "waiting"
+    told = f"the process is waiting for you, and nobody answers: {process.waits_for}"
+    wrong_if(waits, f"{told}. process.approve() lets it go on, and it may ask again", 1)
+    told = f"the process is {process.state}, {process.reason}: {process.detail}"
+    wrong_if(process.reason != "answered", told, 1)
     decided = [e.body for e in process.events if isinstance(e.body, CallDecided)]
     yours = [b for b in decided if (b.by, b.what) == (YOU, "approve")]
     told = f"you approved {len(yours)} calls; exactly one is wanted, and the rest should not need you"
@@ -167,6 +178,7 @@ _BY_ITSELF = """
 import json, sys
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
+sys.modules["llmos_nb"] = None
 cells = [c for c in json.load(open(sys.argv[1], encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
 ip = InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
 for cell in cells:
@@ -177,13 +189,10 @@ for cell in cells:
 def _runs(notebook: Path) -> None:
     """Run the code cells of a notebook in IPython alone, in its own folder."""
     wrong_if(not notebook.exists(), f"{notebook.name} is not there; export the process", 3)
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    program = "\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
-    wrong_if("llmos" in program or "%%" in program, "it needs llmos_nb or a magic; an export does not", 3)
     command = [sys.executable, "-c", _BY_ITSELF, str(notebook.absolute())]
     done = subprocess.run(  # noqa: S603 - the learner's own program
         command, cwd=notebook.parent, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise Wrong(f"{notebook.name} does not run by itself: {last[0]}", 3)
+        raise Wrong(f"{notebook.name} does not run by itself, without llmos_nb: {last[0]}", 3)

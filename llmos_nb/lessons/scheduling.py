@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from llmos_nb.lessons.core import Wrong, callable_or_wrong, wrong_if
+from llmos_nb.lessons.core import Wrong, callable_or_wrong, far, ours, wrong_if
 from llmos_nb.messages import Request, Response
 from llmos_nb.models.scripted import ScriptedModel
 
@@ -133,6 +133,7 @@ def makespan(work: Iterable[Agent], spans: Iterable[Span]) -> float:
     return max(s.ended + act[s.pid] for s in spans)
 
 
+@ours
 def longest_waits(spans: Iterable[Span]) -> dict[int, float]:
     """Return each agent's longest wait for a slot."""
     waits: dict[int, float] = {}
@@ -141,6 +142,7 @@ def longest_waits(spans: Iterable[Span]) -> dict[int, float]:
     return waits
 
 
+@ours
 def bound(work: Iterable[Agent], slots: int) -> float:
     """Return a time that no schedule can beat: all slots always busy, or the longest agent alone."""
     found = list(work)
@@ -160,12 +162,13 @@ def judge_waits(attempt: Any, seed: int) -> str:
     waits = callable_or_wrong(attempt, "waits(spans)")
     for policy in (by_pid, shortest):
         spans = simulate(agents(seed), policy)
-        mine, true = dict(waits(spans)), longest_waits(spans)
-        wrong_if(set(mine) != set(true), f"it speaks of {sorted(mine)}; there are {sorted(true)}", 1)
-        wrong = next((p for p in true if abs(mine[p] - true[p]) > 1e-6), None)
+        mine, true = waits(spans), longest_waits(spans)
+        wrong_if(not isinstance(mine, dict), f"a dict, {{pid: seconds}}, is wanted, and it gave {mine!r:.60}", 1)
+        wrong_if(set(mine) != set(true), f"it speaks of {[*mine]}; there are {sorted(true)}", 1)
+        wrong = next((p for p in true if far(mine[p], true[p])), None)
         if wrong is not None:
-            hint = 2 if mine[wrong] < true[wrong] else 3
-            raise Wrong(f"agent {wrong} waited {true[wrong]:g} s at most, and yours says {mine[wrong]:g}", hint)
+            hint = 3 if far(mine[wrong], 0, true[wrong]) else 2
+            raise Wrong(f"agent {wrong} waited {true[wrong]:g} s at most, and yours says {mine[wrong]!r:.8}", hint)
     longest = max(longest_waits(simulate(agents(seed), by_pid)).values())
     return f"under by_pid the seven wait up to {longest:g} s"
 
@@ -178,7 +181,7 @@ def judge_ideal(attempt: Any, seed: int) -> str:
         mine, true = ideal(work, slots), bound(work, slots)
         why = "the slow agent alone takes that long" if slots in (2, 8) else "the slots are always busy"
         told = f"{len(work)} agents, slots: {slots}; no schedule beats {true:g} s ({why}), and yours says {mine}"
-        wrong_if(mine is None or abs(mine - true) > 1e-6, told, 1 + (slots > 1))
+        wrong_if(far(mine, true), told, 1 + (slots > 1))
     return "more slots help until the longest agent is what one waits for"
 
 

@@ -79,6 +79,14 @@ async def resume(folder: Path, repeat: str) -> None:
         await process.resume()
 
 
+async def settle(folder: Path, repeat: str) -> None:
+    """Take the process up once more, and say of what is in doubt whether it was done."""
+    process = taken_up(folder, repeat)
+    await process.resume()
+    process.resolve("r2.0", done=payments(folder) > 0)
+    await process
+
+
 def journal_of(folder: Path) -> Path:
     """Return the one journal of a folder."""
     return next((folder / "home" / "runs").glob("*/journal.jsonl"))
@@ -112,18 +120,21 @@ def trial(folder: Path, repeat: str, at: str) -> dict[str, Any] | None:
     if code == 0:
         return None
     journal, paid = journal_of(folder), payments(folder)
-    copy = folder / "broken.jsonl"
-    copy.write_bytes(journal.read_bytes())
+    broken, mended = (folder / f"{name}.jsonl" for name in ("broken", "mended"))
+    broken.write_bytes(journal.read_bytes())
     resumed = in_child(resume(folder, repeat)) if code == -signal.SIGKILL else code
-    return {
+    mended.write_bytes(journal.read_bytes())
+    found = {
         "at": at,
-        "broken": str(copy),
-        "mended": str(journal),
+        "broken": str(broken),
+        "mended": str(mended),
+        "settled": str(journal),
         "paid_then": paid,
         "paid_in_the_end": payments(folder),
         "in_doubt": any(e.k == "call.in_doubt" for e in read(journal)),
-        "ok": resumed == 0,
     }
+    settled = in_child(settle(folder, repeat)) if found["in_doubt"] else resumed
+    return {**found, "ok": resumed == settled == 0}
 
 
 def main(folder: Path, repeat: str) -> list[dict[str, Any]]:

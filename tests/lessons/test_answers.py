@@ -10,6 +10,7 @@ from typing import Literal
 
 import answers_evaluation
 import answers_planning
+import answers_walked
 import pytest
 from lived import LIVED as LIVED_BEFORE
 
@@ -304,6 +305,29 @@ def test_wrong_answers_are_told_what_is_wrong(number, name, seed, tmp_path):
     for attempt, told in WRONG[number, name]:
         verdict = here.check(name, attempt)
         assert not verdict and told in verdict.message, verdict
+
+
+@pytest.mark.parametrize(("number", "name"), answers_walked.RIGHT)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_right_answers_in_another_spelling_pass(number, name, seed, tmp_path):
+    here = lesson(number, seed, tmp_path)
+    assert [repr(v) for a in answers_walked.RIGHT[number, name] if not (v := here.check(name, a))] == []
+
+
+@pytest.mark.out_of_process
+@pytest.mark.parametrize(("number", "name"), answers_walked.WRONG)
+def test_plausible_wrong_answers_are_told_what_is_wrong_and_which_hint_helps(number, name, tmp_path):
+    here = lesson(number, 2, tmp_path)
+    for attempt, hint, told in answers_walked.WRONG[number, name]:
+        verdict = here.check(name, attempt)
+        assert not verdict and told in verdict.message and verdict.hint == hint, verdict
+
+
+@pytest.mark.out_of_process
+@pytest.mark.parametrize(("make", "hint", "told"), answers_walked.SETTLE)
+def test_accidents_that_were_not_settled_are_told_so(make, hint, told, tmp_path):
+    verdict = lesson("07", folder=tmp_path).check("settle", make(1))
+    assert not verdict and told in verdict.message and verdict.hint == hint, verdict
 
 
 def spins(propose, tools, goal, most):

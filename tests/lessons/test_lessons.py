@@ -413,6 +413,24 @@ def test_a_prediction_can_be_clicked(tmp_path):
     assert Progress(tmp_path).of("01")["predictions"] == {"next": "call.decided"}
 
 
+def test_a_choice_that_is_a_number_may_be_typed_as_one(tmp_path):
+    here = lesson("04", folder=tmp_path)
+    here.predict("starved", 8)
+    assert here.predictions == {"starved": "8"}
+    assert here.compare("starved", "8") == here.compare("starved", 8) == "As you predicted: agent 8, the last"
+    assert "What happened: agent 1" in here.compare("starved", 1)
+    for nothing in (True, 3, "eight"):
+        with pytest.raises(UsageError, match="answer with '1', '2', '8'"):
+            here.predict("starved", nothing)
+
+
+def test_an_answer_that_an_older_lesson_kept_is_asked_anew(tmp_path):
+    here = lesson("04", folder=tmp_path)
+    here.predictions.update(starved="9", serial="a lot")
+    assert here.predict("starved").widget().children[1].value is None
+    assert "You predicted: 9" in here.compare("starved", "8") and "You predicted: a lot" in here.compare("serial", 3)
+
+
 def test_a_number_is_typed_into_a_field_and_what_is_none_is_said(tmp_path):
     here = lesson("09", folder=tmp_path)
     label, field = here.predict("late").widget().children

@@ -79,7 +79,7 @@ PRINTED = {
     "04": {"l04-23": "total = 1, ", "l04-23b": "total = 8\n", "l04-ps-6": "went on: True"},
     "05": {"l05-07": "thief@example.net", "l05-08": "waiting []", "l05-live-2": "waiting", "l05-live-6": "to='thief@example.net'"},
     "06": {"l06-06": "thief@example.net", "l06-09b": " label.changed "},
-    "07": {"l07-06": "asks you", "l07-10": "([True, True], 0, 1)", "l07-live-1": "waiting | whether pay was done\nwaiting | whether pay was done\nTrue"},
+    "07": {"l07-06": "asks you", "l07-10": "the same journal: True\npaid then: 0 and 1", "l07-live-1": "waiting | whether pay was done\nwaiting | whether pay was done\nTrue"},
     "08": {"l08-08": "True False"},
     "09": {"l09-09": "it says 38.9; with no station left out the mean is 84.0", "l09-11": "3. [done] Find the lost number", "l09-13": "What happened: 4", "l09-17": "Approve the plan?", "l09-20": "What happened: 22.9", "l09-21": "12.5 or 93.1"},
     "10": {"l10-07": "40% to 89%", "l10-08": "What happened: 7", "l10-10": "What happened: 46", "l10-14": "thirty tasks, each once", "l10-18": "do not reach it: 1 of 20", "l10-20": "a coin in 6.2% of its tries"},

@@ -4,6 +4,8 @@ from collections import defaultdict
 from math import comb, sqrt
 from statistics import mean
 
+from numpy import array
+
 from llmos_nb.lessons.evaluation import sign_test
 
 
@@ -117,6 +119,12 @@ def by_simulated_coins(a, b):
     return None if sum(ways) / 2**n > 0.05 else "a" if sum(mine) > 0 else "b"
 
 
+def by_place(a, b):
+    pairs = list(zip(a.values(), b.values(), strict=False))
+    wins, losses = pairs.count((True, False)), pairs.count((False, True))
+    return None if sign_test(wins, losses) > 0.05 else "a" if wins > losses else "b"
+
+
 def by_our_test(a, b):
     pairs = [(a[t], b[t]) for t in a if t in b]
     wins, losses = pairs.count((True, False)), pairs.count((False, True))
@@ -131,7 +139,7 @@ def by_counting(a, b):
 
 
 RIGHT = {
-    ("10", "interval"): [by_formula(), by_formula(1.959964), by_formula(empty=[0, 1]), by_grid(1000), by_grid(2000), by_grid(500), by_halving],
+    ("10", "interval"): [by_formula(), by_formula(1.959964), by_formula(empty=[0, 1]), by_grid(1000), by_grid(2000), by_grid(500), by_halving, lambda right, n: array(by_formula()(right, n))],
     ("10", "score"): [score_like(), score_like(lambda x: sum(x) / len(x)), score_like(empty=0), with_sets, lambda runs: list(score_like()(runs)), lambda runs: with_sets(runs[::-1])],
     ("10", "better"): [better_like(), by_simulated_coins, by_our_test, by_counting, better_like(0.0501), better_like(0.049)],
 }  # fmt: skip
@@ -146,6 +154,12 @@ WRONG = {
         (by_formula(swap=True), 2, "7 of 10"),
         (by_formula(sharp=True), 2, "7 of 10"),
         (by_grid(20), 2, "7 of 10"),
+        (by_grid(100), 1, "close, and not close enough"),
+        (by_formula(2.0), 1, "close, and not close enough"),
+        (lambda right, n: (float("nan"), float("nan")), 2, "7 of 10"),
+        (lambda right, n: "ab", 1, "two numbers"),
+        (lambda right, n: (None, 1), 1, "two numbers"),
+        (lambda right, n: {0.4, 0.9}, 1, "two numbers"),
         (by_formula(empty=(0.0, 0.0)), 3, "0 of 0"),
         (by_formula(empty=(0.5, 0.5)), 3, "0 of 0"),
         (lambda right, n: by_formula()(right, n or 1), 3, "0 of 0"),
@@ -163,6 +177,8 @@ WRONG = {
         (score_like(finished=False), 3, "not finished"),
         (score_like(tasks_of_all=True), 3, "no run has finished"),
         (score_like(empty=1.0), 3, "no runs"),
+        (score_like(empty=float("nan")), 3, "no runs"),
+        (score_like(empty=None), 1, "with no runs"),
     ],
     ("10", "better"): [
         ("a", 1, "a function"),
@@ -176,5 +192,6 @@ WRONG = {
         (better_like(gives=(True, False)), 1, "40 tasks"),
         (by_intervals, 3, "6 tasks"),
         (better_like(common=False), 3, "only what both did"),
+        (by_place, 3, "in another order"),
     ],
 }

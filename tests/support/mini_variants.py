@@ -78,6 +78,9 @@ FAULTS = {
         "counts_turns": ("if first < newest and size(first) > p.window", "if newest - first > 8", 1, "the window is 3,000"),
         "pipe_lost": ('*lines, s["arrived"] or ""]', '*lines]', 2, "keep its place"),
         "page_lost": ('record(p, "context.paged", first=first,', 'record(p, "context.paged", first=first + 1,', 3, "no gap"),
+        "from_the_first": ('s["turns"][slice(*s["pages"][page])]', 's["turns"][: s["pages"][page][1]]', 3, "a page is a part of them"),
+        "shortened": ('for m in messages(s, t)])\n    return recall', 'for m in messages(s, t) if not m.update(content=m["content"][:40])])\n    return recall', 3, "the whole result"),
+        "results_alone": ('for m in messages(s, t)])\n    return recall', 'for m in messages(s, t)[1:]])\n    return recall', 3, "lacks what the model said"),
         "summary": ("return json.dumps([m for t in s[\"turns\"]", "return str([len(m) for t in s[\"turns\"]", 3, "word for word"),
     },
     "scheduler": {
@@ -161,6 +164,7 @@ RIGHT = {
     ("loop", "true_or_nothing"): ('        return False\n    if waiting', '        return None\n    if waiting'),
     ("gate", "no_bool_for_a_number"): ("if type(v) is not kinds.get(n, type(v))", "if not isinstance(v, kinds.get(n, object)) or (isinstance(v, bool) and kinds.get(n, bool) is not bool)"),
     ("gate", "by_signature"): ('    wrong += [f"{n} is missing" for', '    try:\n        inspect.signature(f).bind(**arguments)\n    except TypeError as error:\n        wrong.append(str(error))\n    wrong += [f"{n} is missing" for'),
+    ("memory", "as_text"): ('return json.dumps([m for t in s["turns"][slice(*s["pages"][page])] for m in messages(s, t)])', 'return "\\n".join(m["content"] for t in s["turns"][slice(*s["pages"][page])] for m in messages(s, t))'),
     ("labels", "any_value"): ('    try:\n        execute(scope := {**p.names, "_": value}', '    if getattr(source, "id", "") == "_":\n        return True\n    try:\n        execute(scope := {**p.names, "_": value}'),
     ("labels", "type_and_value"): ('repr(scope["_"]) == repr(value)', 'type(scope["_"]) is type(value) and scope["_"] == value'),
     ("labels", "without_the_free_name"): ('execute(scope := {**p.names, "_": value}', 'execute(scope := {**p.names, **({"_": value} if getattr(source, "id", "") == "_" else {})}'),

@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.export.cells import KERNEL, joined, portable, text_of, with_texts
+from llmos_nb.export.cells import KERNELSPEC, joined, portable, text_of, with_texts
 from llmos_nb.export.inputs import digest_file
 from llmos_nb.export.verify.report import NOT_THERE, Difference
 from llmos_nb.journal import GENESIS, mac
@@ -132,7 +132,7 @@ def around(book: Any) -> Any:
     """Return what stands around the cells, without what editors write there."""
     kept = {k: v for k, v in book["metadata"].items() if k != KEY and k not in _EDITORS}
     if isinstance(spec := kept.get("kernelspec"), Mapping):  # a front end writes how it is called there
-        kept["kernelspec"] = {**spec, "display_name": KERNEL["display_name"]}
+        kept["kernelspec"] = {**spec, "display_name": KERNELSPEC["display_name"]}
     return [kept, book["nbformat"], book["nbformat_minor"]]
 
 

@@ -311,12 +311,11 @@ def judge_memory(attempt: Any, seed: int) -> str:
         recalled.append(left.pop(0))
         return call("recall", page=recalled[-1])
 
-    turns = [call("read", station=n) for n in range(TURNS)] + [fault] * TURNS
+    said = [word() for _ in range(TURNS)]
+    turns = [{**call("read", station=n), "text": said[n]} for n in range(TURNS)] + [fault] * TURNS
     size = {n: 600 if n in LONG else 60 for n in range(TURNS)}
-    piped = word()
-    world = World(
-        {0: turns, 1: [answer("ok")]}, {"read": lambda a: f"{secrets[a['station']]} {'.' * size[a['station']]}"}
-    )
+    piped, results = word(), [f"{s} {'.' * size[n]}" for n, s in enumerate(secrets)]
+    world = World({0: turns, 1: [answer("ok")]}, {"read": lambda a: results[a["station"]]})
     processes = [process("read all stations", read_only("read", "station: int"), window=WINDOW), process("go")]
     arrives = ["record", 1, "message.arrived", {"text": piped, "others": []}]
     life = lived(source, world, processes, ["schedule", 0], arrives, ["schedule", 1])
@@ -327,6 +326,9 @@ def judge_memory(attempt: Any, seed: int) -> str:
     pages = life.states[0]["pages"]
     told = f"the pages are {pages}, as slices of the turns: each begins where the last one ended"
     wrong_if(any(a[1] != b[0] for a, b in pairwise([[0, 0], *pages])), told, 3)
+    back = [text_of(m[-1:]) for m in world.prompts(0)[TURNS + 1 :]]
+    for page, text in zip(recalled, back, strict=False):
+        _memory_is_word_for_word(page, range(*pages[page]), text, list(zip(said, results, strict=True)))
     told = "what had come through a pipe, s['arrived'], is not in the first message: lesson 06 fills it, keep its place"
     wrong_if(any(piped not in text_of(m[:1]) for m in world.prompts(1)), told, 2)
     return f"{len(recalled)} page faults, each answered word for word, in a window of {WINDOW:,} characters"
@@ -361,3 +363,12 @@ def _memory_pages(prompts: list[str], secrets: list[str], recalled: list[int]) -
     missing = set(range(TURNS)) - set().union(*seen, {n for n, s in enumerate(secrets) if s in prompts[TURNS]})
     told = f"all pages were called for, and the words of {len(missing)} turns are in none: pages leave no gap"
     wrong_if(missing, told, 3)
+
+
+def _memory_is_word_for_word(page: int, turns: range, back: str, words: list[tuple[str, str]]) -> None:
+    """Hold what a page fault brought back to the turns of its page: all of their words, and no others."""
+    told = f"recall({page}) is of the turns {turns.start} to {turns.stop - 1}, and it"
+    for n, (said, result) in enumerate(words):
+        wrong_if(n not in turns and result in back, f"{told} brought back turn {n}: a page is a part of them", 3)
+        wrong_if(n in turns and result not in back, f"{told} did not bring back the whole result of turn {n}", 3)
+        wrong_if(n in turns and said not in back, f"{told} lacks what the model said in turn {n}", 3)
