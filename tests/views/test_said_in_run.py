@@ -28,7 +28,7 @@ def test_words_stand_at_the_step_that_had_begun_last_in_the_order_in_which_they_
     }
     row = view(w.state, w.events)["steps"][0]
     assert "You said: and be quick" in "\n".join(form.step(row))
-    html = page.page(w.state, w.events)
+    html = page.html(w.state, w.events)
     assert "You said: take the &lt;b&gt;median" in html and "<b>median" not in html
 
 

@@ -30,7 +30,8 @@ from llmos_nb.views.panel import Projector, asks_for, below, within_reach
 
 Message = Mapping[str, Any]
 Act = Callable[[Process, Message], Any]
-Note = Callable[[str | dict[str, Any]], None]
+Said = str | dict[str, Any] | Exception
+Note = Callable[[Said], None]
 """Takes what came of a click: a line to be read, or a message for the page."""
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KEPT_AT = ("question.asked", "question.answered", "run.paused", "run.resumed")
@@ -301,11 +302,11 @@ class PanelShown(Shown):
             carry_out(self.process, message, partial(self._told, self.panel.ticket))
         self.process.dispatch.tell(self._show)
 
-    def _told(self, ticket: Any, said: str | dict[str, Any]) -> None:
-        if isinstance(said, str):
-            self.panel.note(said, ticket)
-        else:
+    def _told(self, ticket: Any, said: Said) -> None:
+        if isinstance(said, dict):
             self.panel.send(said)
+        else:
+            self.panel.note(str(said), ticket if isinstance(said, Exception) else None)
 
     def _show(self) -> None:
         self.panel.show_latest(self.view, self.projector.live(self.process.run.state))
@@ -324,7 +325,7 @@ def _opened(process: Process, message: Message, note: Note) -> None:
     try:
         abreast.catch_up(process)
     except LlmosError as error:
-        return note(str(error))
+        return note(error)
     where = abreast.whereabouts(process)
     if where and message["verb"] not in byhome.HERE:
         return _noted(process, message, note, partial(_by_home, where))
@@ -353,8 +354,8 @@ def _noted(process: Process, message: Message, note: Note, act: Act | None = Non
         given = {k: v for k, v in message.items() if v is not None}
         said = (act or CLICKS[message["verb"]])(process, {**given, "say": note})
     except SAID as error:
-        said = str(error)
-    if isinstance(said, str | dict):
+        said = error
+    if isinstance(said, str | dict | Exception):
         note(said)
     elif asyncio.iscoroutine(said):
         begin(said, note)
@@ -371,7 +372,7 @@ async def _awaited(work: Coroutine[Any, Any, object], note: Note) -> None:
         if isinstance(said := await work, str | dict):
             note(said)
     except SAID as error:
-        note(str(error))
+        note(error)
 
 
 def attach(process: Process, comm: Any) -> None:

@@ -83,8 +83,8 @@ def _rows(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> dict[str, Any
 
 ASSETS = files("llmos_nb.app.present") / "assets"
 SCRIPTS = (
-    "dom text answer clock doing refused live sheet sight blocks loop foot header timeline editor danger card plan plandoc "
-    "verbs drag stop keys focus fold store listeners panel"
+    "dom text answer clock doing refused live sheet sight blocks loop foot header timeline editor danger card "
+    "plan plandoc verbs drag stop keys focus fold store listeners panel"
 )
 STYLES = "panel steps layout plan sheet danger ended"
 STREAM_MOST = 32 * 1024
@@ -316,7 +316,10 @@ class Feed:
         self.on_synced()
 
     def note(self, text: str, ticket: Any = None) -> None:
-        """Show one line under the state until the next change of state; with a ticket, at the editor of that click."""
+        """Show one line under the state until the next change of state.
+
+        With the ticket of a click it says why that was refused: at the editor that it came from.
+        """
         self.send({"kind": "note", "text": text} | ({"seq": ticket} if ticket is not None else {}))
 
 

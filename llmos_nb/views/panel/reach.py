@@ -1,14 +1,14 @@
-"""What of a view can only fail where the session does not hold what the steps changed: it says why instead."""
+"""What of a view can only fail where the session does not hold what the steps changed: it rests, and says why."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from llmos_nb.views.contract import Block, Button, Foot, PanelView, StepRow
+from llmos_nb.views.contract import Block, Button, PanelView, StepRow
 
 
 def within_reach(view: PanelView, lost: Collection[str], redo: bool, why: str) -> PanelView:
-    """Return a view without the buttons of what cannot be taken back, or put back, here.
+    """Return a view in which the buttons of what cannot be taken back, or put back, here keep their places and rest.
 
     Parameters
     ----------
@@ -28,9 +28,8 @@ def within_reach(view: PanelView, lost: Collection[str], redo: bool, why: str) -
     if sheet := view.get("sheet"):
         made["sheet"] = {**sheet, "foot": _block(sheet["foot"], lost, redo)} if "foot" in sheet else sheet
     if foot := view.get("foot"):
-        kept = _kept(foot["buttons"], lost, redo)
-        told: Foot = {**foot, "buttons": kept}
-        made["foot"] = {**told, "note": why} if len(kept) < len(foot["buttons"]) else told
+        resting = _resting(foot["buttons"], lost, redo)
+        made["foot"] = {**foot, "buttons": resting, "note": why} if resting != foot["buttons"] else foot
     elif made["now"] != view.get("now", []):
         made["now"] = [*made["now"], {"kind": "text", "words": why, "mute": True}]
     return made
@@ -45,13 +44,13 @@ def _row(row: StepRow, lost: Collection[str]) -> StepRow:
 
 
 def _block(block: Block, lost: Collection[str], redo: bool) -> Block:
-    if "buttons" not in block or len(kept := _kept(block["buttons"], lost, redo)) == len(block["buttons"]):
+    if "buttons" not in block or (resting := _resting(block["buttons"], lost, redo)) == block["buttons"]:
         return block
-    made: Block = {**block, "buttons": kept}
+    made: Block = {**block, "buttons": resting}
     made.pop("note", None)  # it says what Undo would take back
     return made
 
 
-def _kept(buttons: Collection[Button], lost: Collection[str], redo: bool) -> list[Button]:
-    gone = {*(("undo", "undo_all") if lost else ()), *(() if redo else ("redo",))}
-    return [button for button in buttons if button["verb"] not in gone]
+def _resting(buttons: Collection[Button], lost: Collection[str], redo: bool) -> list[Button]:
+    fails = {*(("undo", "undo_all") if lost else ()), *(() if redo else ("redo",))}
+    return [{**button, "off": True} if button["verb"] in fails else button for button in buttons]

@@ -3,7 +3,7 @@ import { button, h } from "./dom.js";
 import { refusal } from "./refused.js";
 
 const SAVE = { act: "save", look: ".main", key: "Ctrl ↵" };
-const SAY = { ...SAVE, key: "↵" }; // of words: Shift ↵ breaks the line
+const SEND = { ...SAVE, key: "↵" }; // of words: Shift ↵ breaks the line
 const CANCEL = { act: "cancel", key: "Esc" };
 
 /** Label and field in one; `name` is the key under which `readForm` finds it. */
@@ -35,7 +35,7 @@ const FORMS = {
   send: {
     fields: () => [field("To the model, which reads it before it goes on", "text", "", { rows: 2 })],
     save: "Send",
-    go: SAY,
+    go: SEND,
   },
   retry: {
     fields: () => [field("A hint for the model, empty if none", "hint", "")],
@@ -44,7 +44,7 @@ const FORMS = {
   reject: {
     fields: () => [field("Why not? The model reads this and plans again.", "why", "", { rows: 2 })],
     save: "Reject with this reason",
-    go: SAY,
+    go: SEND,
   },
 };
 
@@ -61,7 +61,7 @@ export function rejectForm() {
   const go = h(
     "div.go",
     {},
-    button("Reject with this reason", { ...SAY, act: "reject_why" }),
+    button("Reject with this reason", { ...SEND, act: "reject_why" }),
     button("Back", CANCEL),
   );
   return h("div.form", { "data-key": "reject" }, why, go);
@@ -69,7 +69,7 @@ export function rejectForm() {
 
 /** The answer to a question of the model's. */
 export function questionForm(question) {
-  const go = h("div.go", {}, button("Reply", { ...SAY, act: "reply" }));
+  const go = h("div.go", {}, button("Reply", { ...SEND, act: "reply" }));
   return h("div.form", { "data-key": "question" }, field(question, "text", "", { rows: 2 }), go);
 }
 
