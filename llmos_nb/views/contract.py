@@ -216,7 +216,7 @@ class Foot(TypedDict):
 
 Kind = Literal[
     "lead", "heading", "text", "code", "table", "answer", "live", "actions", "details",
-    "image", "printed", "markdown", "pairs", "grid", "columns",
+    "image", "printed", "markdown", "pairs", "grid",
 ]  # fmt: skip
 
 
@@ -238,7 +238,6 @@ class Block(_Code, total=False):
     markdown              markdown, label: what a step displayed, safe to show
     pairs                 label, pairs: a name and words each
     grid                  caption, note, heads, numeric, fresh, lines
-    columns               left, right: blocks
     ====================  ===============================================
     """
 
@@ -266,8 +265,6 @@ class Block(_Code, total=False):
     numeric: list[bool]  # of a grid: of its labels, and by column
     fresh: list[bool]  # by column of a grid: added by this step
     lines: list[list[Any]]  # of a grid: whether the row is gone, its label, its cells
-    left: list[Block]
-    right: list[Block]
 
 
 class Fold(TypedDict):
