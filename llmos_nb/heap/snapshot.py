@@ -307,6 +307,10 @@ class Snapshots:
         """Drop what undo and redo of some steps need; `can_undo` says why from now on."""
         self._entries.drop(calls, why)
 
+    def holds(self, call_id: str) -> bool:
+        """Return whether what undo and redo of a step need is kept here."""
+        return call_id in self._entries
+
     def can_undo(self, call_id: str) -> str | None:
         """Say why a step cannot be undone now; None when it can."""
         if (entry := self._entries.get(call_id)) is None:

@@ -42,6 +42,12 @@ def pause(run: Run, by: Decider) -> None:
     run.append(SignalReceived(signal="pause", by=by))
 
 
+def take_back_pause(run: Run, by: Decider) -> None:
+    """Go on after this step, where a pause was wanted that has not taken effect."""
+    if run.state.pause_wanted:
+        run.append(SignalReceived(signal="resume", by=by))
+
+
 def raise_budget(run: Run, amounts: Mapping[str, float], by: Decider) -> None:
     """Add amounts to the budget."""
     run.append(SignalReceived(signal="budget", by=by, amounts=dict(amounts)))

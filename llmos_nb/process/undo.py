@@ -49,6 +49,30 @@ def _lookers(run: Run, calls: Sequence[Call]) -> list[Call]:
     return found
 
 
+def out_of_reach(run: Run) -> list[str]:
+    """Return the calls of which an Undo could only fail: they, or what came after them, cannot be taken back here.
+
+    Their steps ran in an interpreter that has ended, or so long ago that their snapshots were dropped.
+    """
+    calls = undoable(run)
+    lost = [i for i, call in enumerate(calls) if not _within_reach(run, call)]
+    return [c.id for c in calls[: lost[-1] + 1]] if lost else []
+
+
+def redo_within_reach(run: Run) -> bool:
+    """Return whether what was undone last can be put back here; True where nothing was."""
+    gone = [run.state.calls[i] for i in reversed(run.state.undone)]
+    last = takewhile(lambda c: _unit(run.state, c) == _unit(run.state, gone[0]), gone)
+    return all(_within_reach(run, call) for call in filter(changed, last))
+
+
+def _within_reach(run: Run, call: Call) -> bool:
+    if call.changes.files:
+        tool = run.tools.get(call.name)
+        return tool is not None and tool.revert is not None
+    return run.snapshots is not None and run.snapshots.holds(call.key)
+
+
 def undo_calls(run: Run, to: int | str | None, by: Decider = YOU) -> None:
     """Take back the last step that changed something, or `to` and all after it.
 

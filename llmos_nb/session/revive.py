@@ -217,6 +217,10 @@ async def resume(session: Sessions, process: ProcessLike, model: str | Model | N
     """
     process.dispatch.only_people()
     process.dispatch.adopt(session.ip)
+    if process.run.state.pause_wanted and not process.cold:  # the step that holds the user's thread is not waited for
+        await process.dispatch.hear(partial(signals.take_back_pause, process.run, ev.YOU))
+        if process.run.state.status == "running":
+            return
     await process.dispatch.home(partial(_resume, session, process, model))
 
 
@@ -236,8 +240,6 @@ async def _go_on(session: Sessions, process: ProcessLike, model: str | Model | N
     if run.state.status == "ended":
         _check_further(run)
     if run.state.status == "running" and not process.cold:
-        if run.state.pause_wanted:
-            run.append(ev.SignalReceived(signal="resume", by=ev.YOU))
         process.start()
         return
     if model is not None or isinstance(run.model, Absent):

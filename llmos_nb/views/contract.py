@@ -79,6 +79,7 @@ class StepRow(TypedDict, total=False):
     clock: Clock  # while it runs
     cost: str
     note: str
+    said: list[str]  # what people said while it was the last one that had begun
     after: str  # the steps it needs, as words: "1, 2"
     code: str  # what the edit form starts with
     calls: list[str]  # ids that point at this row
@@ -215,7 +216,7 @@ class Foot(TypedDict):
 
 Kind = Literal[
     "lead", "heading", "text", "code", "table", "answer", "live", "actions", "details",
-    "image", "printed", "markdown", "pairs", "grid", "columns",
+    "image", "printed", "markdown", "pairs", "grid",
 ]  # fmt: skip
 
 
@@ -237,7 +238,6 @@ class Block(_Code, total=False):
     markdown              markdown, label: what a step displayed, safe to show
     pairs                 label, pairs: a name and words each
     grid                  caption, note, heads, numeric, fresh, lines
-    columns               left, right: blocks
     ====================  ===============================================
     """
 
@@ -265,8 +265,6 @@ class Block(_Code, total=False):
     numeric: list[bool]  # of a grid: of its labels, and by column
     fresh: list[bool]  # by column of a grid: added by this step
     lines: list[list[Any]]  # of a grid: whether the row is gone, its label, its cells
-    left: list[Block]
-    right: list[Block]
 
 
 class Fold(TypedDict):

@@ -63,6 +63,8 @@ class Counts:
         Calls that were taken back since the run ended.
     who : Deciders
         Who decided what.
+    said : dict of str to list of str
+        By the call that had begun last, what people said in mid-run; by the empty text, what came before.
     rows : dict
         By call that has ended, what its row was made of, and the row, to be shown again.
     """
@@ -85,6 +87,7 @@ class Counts:
     trouble: str = ""
     undone: set[str] = field(default_factory=set)
     who: Deciders = field(default_factory=Deciders)
+    said: dict[str, list[str]] = field(default_factory=dict)
     rows: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     _asked_at: dict[str, str] = field(default_factory=dict)
     _responses: int = 0
@@ -92,6 +95,8 @@ class Counts:
     _after: str = ""
     _known: dict[int, str] = field(default_factory=dict)
     _under_way: set[str] = field(default_factory=set)
+    _begun: str = ""
+    _over: bool = False
     _open: set[str] = field(default_factory=set)
     _met: bool = True
 
@@ -111,6 +116,7 @@ class Counts:
         self._decided(event)
         self._taken_back(event)
         self._closed(event)
+        self._told(event)
         match event.body:
             case ev.PlanProposed() | ev.PlanEdited() as b if b.by.kind != "process":
                 self._planned(b)
@@ -157,6 +163,18 @@ class Counts:
                 self.undone.add(call)
             case ev.CallRedone(call=call):
                 self.undone.discard(call)
+
+    def _told(self, event: Event) -> None:
+        """Note what is said in mid-run; what is said after the end is the question of the next turn."""
+        match event.body:
+            case ev.RunEnded():
+                self._over = True
+            case ev.RunResumed():
+                self._over = False
+            case ev.CallStarted(call=call):
+                self._begun = call
+            case ev.SignalReceived(signal="steer", by=by, text=str(text)) if not self._over:
+                self.said.setdefault(self._begun, []).append(f"{by.describe()} said: {text.strip()}")
 
     def shown(self) -> dict[str, str]:
         """Return the counts as the loop's labels; an edge not taken is not named."""

@@ -167,6 +167,7 @@ def _step(r: StepRow) -> str:
         lines.append(f"expects: {text(r['x'])}")
     if r.get("ev"):
         lines.append(_words(r["ev"]))
+    lines += map(text, r.get("said", ()))
     return "<br>".join(lines)
 
 
@@ -256,6 +257,5 @@ _BLOCKS: dict[str, Callable[[Block], str]] = {
     "printed": lambda b: f"<p>{text(b['label'])}</p>{pre(b['code'])}",
     "markdown": lambda b: f"<p>{text(b['label'])}</p>{shown(b)}",
     "pairs": lambda b: _table(b["label"], None, [[*pair] for pair in b["pairs"]]),
-    "columns": lambda b: "\n".join(map(_block, [*b["left"], *b["right"]])),
     "details": lambda b: f"<details><summary>{text(b['summary'])}</summary>{pre(b['code'])}</details>",
 }

@@ -35,6 +35,8 @@ SAY = {
 }
 UNFINISHED = "not finished"
 DIME, THOUSAND, MINUTE, TENTHS_TO_S = 0.1, 1000, 60, 10
+HOUR, DAY = 3600, 86_400
+_LONG = ((DAY, "d", HOUR, "h"), (HOUR, "h", MINUTE, "min"), (MINUTE, "min", 1, "s"))
 BARS_MOST = 4
 FEW = 3
 BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -97,11 +99,13 @@ def clock(seconds: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Say how long something took: ``0.1 s``, ``41 s``, ``2 min 5 s``."""
+    """Say how long something took: ``0.1 s``, ``41 s``, ``2 min 5 s``, ``3 h 10 min``, ``2 d 5 h``."""
     if seconds < MINUTE:
         return f"{seconds:.1f} s" if seconds < TENTHS_TO_S else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), MINUTE)
-    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    whole = round(seconds)
+    unit, name, part, rest = next(each for each in _LONG if whole >= each[0])
+    left = whole % unit // part
+    return f"{whole // unit} {name}" + (f" {left} {rest}" if left else "")
 
 
 def count(amount: int, noun: str) -> str:

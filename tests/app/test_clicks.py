@@ -71,6 +71,22 @@ def test_step_approved_while_the_users_cell_runs_prints_after_it_and_into_no_cel
     assert not any("made 41" in text for text in page.text.values())  # the panel shows it
 
 
+def test_resume_takes_back_a_pause_while_the_step_that_it_waits_behind_holds_the_thread(tmp_path):
+    held = "import pathlib, time\nwhile not pathlib.Path('go').exists(): time.sleep(0.02)"
+    with Notebook(tmp_path, stdin=True) as book:
+        spec = book.script(python(held), {"text": "done"})
+        page = Page(book)
+        book.send(f"%%agent -a auto --plan none -m {spec}\nWait.")
+        page.until(lambda: page.comm and "call.started" in journal(tmp_path))
+        for n, verb in enumerate(("pause", "resume", "pause", "resume")):
+            page.click(n, verb=verb)
+            page.until(lambda: journal(tmp_path).count(f'"signal":"{verb}"') == n // 2 + 1)  # noqa: B023 - at once
+        assert "call.finished" not in journal(tmp_path)  # the step still holds the thread
+        (tmp_path / "go").touch()
+        page.until(lambda: "run.ended" in journal(tmp_path))
+        assert "run.paused" not in journal(tmp_path) and '"reason":"answered"' in journal(tmp_path)
+
+
 def test_kill_ends_a_sleeping_step_and_is_on_the_record(tmp_path):
     with Notebook(tmp_path, stdin=True) as book:
         spec = book.script(python("import time\ntime.sleep(60)"), {"text": "done"})

@@ -170,6 +170,17 @@ def test_a_page_that_is_opened_later_asks_and_its_clicks_count(book):
     page.until(lambda: {"wrong", "none"} <= set(page.closed))
 
 
+def test_click_that_is_refused_is_answered_with_its_ticket_and_what_else_is_said_is_not(book):
+    book, page = book
+    comm, _ = answered(page, book.script(*TURNS[:2], name="refused.json"), "refused")
+    page.say(comm, verb="edit", step=9, title="Other", seq="e")
+    said = page.until(lambda: page.heard(comm, "note"))
+    assert said["seq"] == "e" and "9" in said["text"]
+    page.told.clear()
+    page.say(comm, verb="send", text=" ", seq="s")
+    assert page.until(lambda: page.heard(comm, "note")) == {"kind": "note", "text": "nothing was said"}
+
+
 def test_a_page_of_another_session_finds_the_process_in_the_home_and_asks_further(tmp_path, monkeypatch):
     at_home(monkeypatch, tmp_path)
     with notebook(tmp_path) as (book, page):
@@ -191,6 +202,27 @@ def test_a_page_of_another_session_finds_the_process_in_the_home_and_asks_furthe
             "Asked further: ",
             ["*", "And 22 more?"],
         ]
+
+
+def undoing(view):
+    """Return the verbs that can be pressed, and the rows, of a view that take something back, or put it back."""
+    buttons = [b["verb"] for b in view["foot"]["buttons"] if not b.get("off")]
+    return [v for v in buttons if v in ("undo_all", "redo")], [row["n"] for row in view["steps"] if row.get("back")]
+
+
+def test_undo_is_offered_in_another_session_once_that_holds_what_the_steps_changed(tmp_path, monkeypatch):
+    at_home(monkeypatch, tmp_path)
+    with notebook(tmp_path) as (book, page):
+        comm, run = answered(page, book.script(*TURNS, name="reach.json"), "reach")
+        assert undoing(state(page, comm)) == (["undo_all"], ["r1.0"])
+    with Notebook(tmp_path, stdin=True) as other:
+        again = OwnPage(other)
+        again.ask("p", run)
+        view = again.view("p")
+        assert undoing(view) == ([], []) and view["foot"]["note"].startswith("No Undo: what the steps changed is not")
+        again.say("p", verb="send", text="And 22 more?", seq="1")  # its steps run again, and are held from then on
+        again.until(lambda: "y is 42." in str(state(again, "p")["now"]))
+        assert undoing(state(again, "p")) == (["undo_all"], ["r1.0", "r3.0"])
 
 
 def test_a_page_of_another_session_asks_further_where_the_process_is(tmp_path, monkeypatch):

@@ -39,7 +39,10 @@ SHEET: dict[str, Any] = {
             "kind": "code", "code": AS_RUN, "before": AS_RUN.replace('subset=["body_mass_g"]', ""),
             "lang": "python", "label": "Code of r2.0", "cap": ["Python ", R2, ", edited and approved by you"],
         },
-        {"kind": "columns", "left": [{"kind": "heading", "text": "Figure"}, PICTURE], "right": [PRINTED, SPENT]},
+        {"kind": "heading", "text": "Figure"},
+        PICTURE,
+        PRINTED,
+        SPENT,
         GRID,
         {
             "kind": "details", "summary": "An attempt failed before, r1.0: KeyError · 0.1 s", "code": "df['m']",

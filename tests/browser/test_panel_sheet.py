@@ -175,3 +175,11 @@ def test_a_held_step_shows_what_it_has_done_and_the_line_that_stands_still(plain
     assert plain.page.locator(".sofar li").first.inner_text().split("\n")[0] == "wrote log.csv"
     assert "not foreseen" in plain.page.locator(".sofar li").last.inner_text()
     assert "report(doubtful)" in plain.page.locator(".code .here").inner_text()
+
+
+def test_wide_figure_of_a_step_takes_the_whole_width_of_its_page(plain):
+    plain.look("light", 960)
+    plain.show(OPENED)
+    width = plain.page.evaluate("document.querySelector('.of-step').clientWidth")
+    wide = "(img) => (img.style.width = '4000px', img.getBoundingClientRect().width)"
+    assert plain.page.locator(".of-step img").evaluate(wide) == pytest.approx(width, abs=1) and width > 480

@@ -336,3 +336,34 @@ def test_what_was_pressed_ends_with_a_new_state_and_an_export_with_its_own_answe
     done = {"kind": "exported", "path": "a/b.ipynb", "place": "b.ipynb", "holds": "3 cells", "said": "It runs."}
     plain.page.evaluate("(done) => model.fire('msg:custom', done)", done)
     plain.page.locator(".foot [data-act=export]:not([aria-busy])", has_text="Export notebook").wait_for()
+
+
+WORDS = {
+    "say something": (RUNNING, click("Say something"), ".form textarea", {"verb": "send"}, "text"),
+    "reject": (WAITING, click("Reject"), ".card .form textarea", {"verb": "reject", **CALL}, "why"),
+    "reject a row": (WAITING, click("Reject step 3"), ".form textarea", {"verb": "reject", **CALL}, "why"),
+    "reply": (QUESTION, click(), ".card .form textarea", {"verb": "reply", "call": "r6.0"}, "text"),
+    "ask further": (FINISHED, click(), "[name=further]", {"verb": "send"}, "text"),
+}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_enter_sends_words_and_with_shift_it_breaks_the_line(plain, name):
+    view, begin, field, message, key = WORDS[name]
+    plain.show(view)
+    plain.at(600)
+    begin(plain)
+    plain.page.locator(field).focus()
+    for typed in ("two", "Shift+Enter", "lines"):
+        plain.page.keyboard.press(typed) if "+" in typed else plain.page.keyboard.type(typed)
+    assert plain.sent == []
+    plain.page.keyboard.press("Enter")
+    assert plain.sent == [{**message, key: "two\nlines"}]
+
+
+def test_enter_breaks_the_line_in_code(plain):
+    plain.show(WAITING)
+    click("Edit")(plain)
+    plain.page.keyboard.press("Control+End")
+    plain.page.keyboard.press("Enter")
+    assert plain.sent == [] and plain.page.locator("textarea[name=code]").input_value().endswith("\n")

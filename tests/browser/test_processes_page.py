@@ -27,7 +27,7 @@ MOUNT = """async (site) => {
   window.kernel = { id: "k1", status: "busy", handleComms: true, registerCommTarget: () => {}, statusChanged: signal(),
     connectionStatusChanged: signal(), disposed: signal(), requestCommInfo: async () => ({ content: { comms: window.comms } }),
     createComm: (_, id) => (window.comm = { commId: id, send: (m) => sent.push(m.content), dispose: () => {} }) };
-  const panel = { isVisible: true, isDisposed: false, title: { dataset: {} }, disposed: signal(),
+  const panel = { isVisible: true, isDisposed: false, title: { dataset: {} }, disposed: signal(), node: document.createElement("div"),
     context: { path: "birds/penguins.ipynb", pathChanged: signal() },
     sessionContext: { ready: Promise.resolve(), kernelChanged: signal(), session: { kernel } } };
   window.tell = (message) => comm.onMsg({ content: { data: { method: "custom", content: message } } });
@@ -321,3 +321,51 @@ def test_agent_whose_tab_was_closed_still_waits_where_its_notebook_can_be_opened
     assert sent(side)[-1] == {"act": "open", "path": "birds/penguins.ipynb"}
     side.evaluate("(window.alive = [], store.changed())")
     side.locator("li.pr").wait_for(state="detached")
+
+
+TOASTS = """async (site) => {
+  const { Toasts } = await import(`${site}processes_calls.js`);
+  const open = (window.toasts = new Map());
+  let made = 0;
+  const Notification = {
+    emit: (message, type, { actions }) => (open.set(`${++made}`, { message, type, actions }), `${made}`),
+    update: ({ id, ...more }) => open.set(id, { ...open.get(id), ...more }),
+    dismiss: (id) => open.delete(id),
+    manager: { has: (id) => open.has(id) },
+  };
+  new Toasts(Notification, store, (verb, { row }) => sent.push({ verb, pid: row.pid }));
+}"""
+SAID = "() => [...toasts.values()].map(({ message }) => message.replace(/ waits.*?(?= And|$)/, ''))"
+
+
+def waiting(pid, minute):
+    """A row that waits since a minute."""
+    made = row(STATES["waiting"](), pid, name=f"agent {pid}")
+    made[f"p{pid}"]["ask"]["since"] = f"2026-03-01T09:{minute:02}:00+00:00"
+    return made
+
+
+def called(page, *expected):
+    page.wait_for_function(f"(expected) => JSON.stringify(({SAID})()) === JSON.stringify(expected)", arg=expected)
+
+
+def test_three_of_those_that_wait_longest_are_called_and_the_last_says_how_many_more_wait(side):
+    side.evaluate(TOASTS, SITE)
+    rows = {
+        k: v for pid, minute in ((3, 50), (4, 10), (5, 40), (6, 20), (7, 30)) for k, v in waiting(pid, minute).items()
+    }
+    show(side, **rows)
+    called(side, "agent 4", "agent 6", "agent 7 And 2 more wait.")
+    side.evaluate("toasts.delete([...toasts.keys()][0])")  # a person closes it: it is not called again
+    called(side, "agent 6", "agent 7", "agent 5 And 1 more waits.")
+    assert side.evaluate("[...toasts.values()].at(-1).actions.length") == 3  # the words change, the buttons stay
+    side.evaluate("tell({ kind: 'update', rev: 2, at: 0, patch: { drop: ['p6', 't6'] } })")
+    called(side, "agent 7", "agent 5", "agent 3")
+
+
+def test_those_that_wait_stand_first_the_longest_wait_before_the_others(side):
+    rows = row(STATES["running"](), 9) | waiting(3, 50) | waiting(4, 10) | row(STATES["running"](), 2) | waiting(5, 40)
+    show(side, **rows)
+    order = "[...document.querySelectorAll('li.pr')].map((li) => +li.dataset.pid)"
+    assert side.evaluate(order) == [4, 5, 3, 9, 2]
+    assert side.evaluate("store.next().row.pid") == 4

@@ -11,6 +11,7 @@ from waits import approve_all
 
 import llmos_nb as llmos
 from llmos_nb.errors import SnapshotConflict, UsageError
+from llmos_nb.process import out_of_reach, redo_within_reach
 
 PLAN = {"plan": [{"title": "one"}, {"title": "two"}, {"title": "three"}]}
 STEPS = (
@@ -43,6 +44,22 @@ def own(names):
 
 async def three(script, names, **options):
     return await llmos.run("go", model=script(*STEPS), namespace=names, approve="auto", **options)
+
+
+async def test_what_undo_and_redo_could_only_fail_at_is_known_before(script):
+    proc = await three(script, {"items": [0]})
+    run, key = proc.run, {c.id: c.key for c in proc.run.state.calls.values()}
+    assert out_of_reach(run) == [] and redo_within_reach(run)
+    run.snapshots.drop([key["r3.0"]])  # as of what ran in an interpreter that has ended
+    assert out_of_reach(run) == ["r2.0", "r3.0"]
+    with pytest.raises(SnapshotConflict, match="dropped"):
+        proc.undo(to=1)
+    proc.undo()
+    assert statuses(proc) == ["done", "done", "skipped"] and redo_within_reach(run)
+    run.snapshots.drop([key["r4.0"]])
+    assert not redo_within_reach(run)
+    with pytest.raises(SnapshotConflict):
+        proc.redo()
 
 
 async def test_undo_takes_the_last_step_back_in_place_after_the_end(script):

@@ -75,10 +75,9 @@ def test_a_step_that_has_ended_has_its_code_output_and_pictures_on_a_page():
     projector.open("output", n)
     sheet = projector.view(w.state, w.events)["sheet"]
     assert (sheet["title"], sheet["step"]) == (f"{n} {w.state.plan.step(n).title}", n)
-    assert [b["kind"] for b in sheet["blocks"]] == ["text", "code", "columns"]
+    assert [b["kind"] for b in sheet["blocks"]] == ["text", "code", "printed", "heading", "image", "pairs"]
     assert sheet["blocks"][1]["code"] == "plt.plot(x)"
-    shown = sheet["blocks"][2]
-    assert (shown["right"][0]["code"], shown["left"][1]["data"]) == ("344 rows", "cG5n")
+    assert (sheet["blocks"][2]["code"], sheet["blocks"][4]["data"]) == ("344 rows", "cG5n")
     projector.open("")
     assert "sheet" not in projector.view(w.state, w.events)
 

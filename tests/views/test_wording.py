@@ -22,7 +22,9 @@ def test_amounts_are_worded_for_people():
     assert [tokens(v) for v in (0, 812, 6_200, 50_000, 1_500_000)] == ["0", "812", "6.2k", "50k", "1.5m"]
     assert [money(v) for v in (0, 0.0021, 0.5)] == ["$0.00", "$0.002", "$0.50"] and money(0.0004, 4) == "$0.0004"
     assert [clock(v) for v in (41, 180, 3725)] == ["0:41", "3:00", "1:02:05"]
-    assert [duration(v) for v in (0.12, 41, 125, 120)] == ["0.1 s", "41 s", "2 min 5 s", "2 min"]
+    long = {7200: "2 h", 11_405: "3 h 10 min", 86_399: "23 h 59 min", 190_800: "2 d 5 h"}
+    short = {0.12: "0.1 s", 41: "41 s", 125: "2 min 5 s", 120: "2 min"}
+    assert [duration(v) for v in (*short, *long)] == [*short.values(), *long.values()]
     assert [listed(range(n)) for n in (0, 1, 2, 3)] == ["", "0", "0 and 1", "0, 1 and 2"]
     assert plain(names([f"n{i}" for i in range(10)])).endswith("n7 and 2 more")
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from llmos_nb.app.listing import stands
 from llmos_nb.app.present import byhome
-from llmos_nb.app.present.panel import begin, carry_out, comm_of
+from llmos_nb.app.present.panel import Said, begin, carry_out, comm_of
 from llmos_nb.app.present.widget import Feed, Pacer
 from llmos_nb.errors import LlmosError
 from llmos_nb.journal import Event, Home, scan
@@ -161,9 +161,9 @@ class Rows(Feed):
         where = abreast.place(folder / "journal.jsonl")
         return begin(byhome.send(folder, where, pid, message), partial(self._say, pid))
 
-    def _say(self, pid: int, said: str | dict[str, Any]) -> None:
-        if isinstance(said, str):
-            self.send({"kind": "note", "pid": pid, "text": said})
+    def _say(self, pid: int, said: Said) -> None:
+        if not isinstance(said, dict):
+            self.send({"kind": "note", "pid": pid, "text": str(said)})
 
     def _sync(self, rev: object) -> None:
         """Send a page all there is, unless it has that."""

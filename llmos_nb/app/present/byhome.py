@@ -82,9 +82,17 @@ def command(pid: int, where: str, m: Message) -> Command:
 
 
 async def send(folder: Path, where: str, pid: int, m: Message) -> str:
-    """Have a click carried out by the interpreter that has the process at hand; return what became of it."""
+    """Have a click carried out by the interpreter that has the process at hand; return what became of it.
+
+    Raises
+    ------
+    UsageError
+        It was refused there, and says why.
+    """
     home, wanted = Home(folder.parents[1]), command(pid, where, m)
     done = await deliver(home, folder, wanted, nested=True)
     if wanted.verb == "budget" and done.ok and m.get("resume"):
         done = await deliver(home, folder, Command(pid, "resume", by=who()), nested=True)
+    if not done.ok:
+        raise UsageError(done.said)
     return done.said

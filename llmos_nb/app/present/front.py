@@ -33,3 +33,13 @@ def busy(ip: Any) -> Callable[[], object]:
     backend = getattr(ip, "kernel", None)
     publish = getattr(backend, "_publish_status", None)  # no public interface: without it nothing is said
     return partial(publish, "busy", "shell", host.parent_of(backend)) if callable(publish) else dict
+
+
+def own_id() -> str:
+    """Return the id under which the server knows this process, so that Stop can interrupt it."""
+    try:
+        from ipykernel.connect import get_connection_file  # a browser's Jupyter has none
+
+        return get_connection_file().rpartition("kernel-")[2].removesuffix(".json")
+    except (ImportError, RuntimeError):
+        return ""

@@ -14,26 +14,29 @@ from llmos_nb.app.cells import offers
 from llmos_nb.app.lab import panels
 from llmos_nb.app.present import byhome
 from llmos_nb.app.present.exported import export
+from llmos_nb.app.present.front import own_id
 from llmos_nb.app.present.text import Shown, publish, publish_all
 from llmos_nb.app.present.widget import Feed, Panel
 from llmos_nb.errors import LlmosError, UsageError
 from llmos_nb.journal import Event
 from llmos_nb.journal.events import YOU, SignalReceived
-from llmos_nb.process import preview
+from llmos_nb.process import out_of_reach, preview, redo_within_reach
 from llmos_nb.process.state import State
 from llmos_nb.session import Process, abreast
 from llmos_nb.tools import bounded
 from llmos_nb.views import bundle, page
 from llmos_nb.views.loop import loop
-from llmos_nb.views.panel import Projector, asks_for, below
+from llmos_nb.views.panel import Projector, asks_for, below, within_reach
 
 Message = Mapping[str, Any]
 Act = Callable[[Process, Message], Any]
-Note = Callable[[str | dict[str, Any]], None]
+Said = str | dict[str, Any] | Exception
+Note = Callable[[Said], None]
 """Takes what came of a click: a line to be read, or a message for the page."""
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KEPT_AT = ("question.asked", "question.answered", "run.paused", "run.resumed")
 KEEP_S = 0.2
+NOT_HELD = "No Undo: what the steps changed is not held by this session; they ran in one that has ended, or long ago."
 _running: set[asyncio.Task[Any]] = set()
 
 
@@ -175,8 +178,11 @@ class PanelShown(Shown):
     def view(self) -> Any:
         """Return the view as it stands."""
         run = self.process.run
-        made = {**self.projector.view(run.state, run.journal.events), "kernel_id": _own_id()}
-        if run.state.status != "ended" and (where := abreast.whereabouts(self.process)):
+        where = abreast.whereabouts(self.process)  # there clicks are carried out
+        made = {**self.projector.view(run.state, run.journal.events), "kernel_id": own_id()}
+        if not where:
+            made = within_reach(made, out_of_reach(run), redo_within_reach(run), NOT_HELD)
+        elif run.state.status != "ended":
             made["state"] = f"{made['state']}, {where}"
         return {**made, "cell": below(run.state)} if self.holding and made["card"] else made
 
@@ -196,7 +202,7 @@ class PanelShown(Shown):
 
     def forms(self) -> dict[str, Any]:
         """Return what a notebook keeps of the process as it stands."""
-        made = partial(bundle.bundle, comm=self.comm_id, kernel_id=_own_id())
+        made = partial(bundle.bundle, comm=self.comm_id, kernel_id=own_id())
         return self.process.dispatch.ask(lambda: made(self.process.run.state, self.process.events))
 
     def _drawn(self) -> dict[str, Any]:
@@ -293,14 +299,14 @@ class PanelShown(Shown):
         if (name := message["verb"]) in LOOKS:
             self.process.dispatch.tell(LOOKS[name], self.projector, message)
         else:
-            carry_out(self.process, message, self._told)
+            carry_out(self.process, message, partial(self._told, self.panel.ticket))
         self.process.dispatch.tell(self._show)
 
-    def _told(self, said: str | dict[str, Any]) -> None:
-        if isinstance(said, str):
-            self.panel.note(said)
-        else:
+    def _told(self, ticket: Any, said: Said) -> None:
+        if isinstance(said, dict):
             self.panel.send(said)
+        else:
+            self.panel.note(str(said), ticket if isinstance(said, Exception) else None)
 
     def _show(self) -> None:
         self.panel.show_latest(self.view, self.projector.live(self.process.run.state))
@@ -319,7 +325,7 @@ def _opened(process: Process, message: Message, note: Note) -> None:
     try:
         abreast.catch_up(process)
     except LlmosError as error:
-        return note(str(error))
+        return note(error)
     where = abreast.whereabouts(process)
     if where and message["verb"] not in byhome.HERE:
         return _noted(process, message, note, partial(_by_home, where))
@@ -336,7 +342,8 @@ def _by_home(where: str, p: Process, m: Message) -> Any:
 def _carry_out(process: Process, message: Message, note: Note) -> None:
     visits = process.dispatch.visits
     name = message["verb"]
-    if (name in AT_HOME or (name == "send" and process.cold)) and not visits.here:
+    held = name == "resume" and process.run.state.pause_wanted  # the step that it waits behind may hold that thread
+    if (name in AT_HOME or (name == "send" and process.cold)) and not (held or visits.here):
         visits.post(partial(_noted, process, message, note))
     else:
         _noted(process, message, note)
@@ -347,8 +354,8 @@ def _noted(process: Process, message: Message, note: Note, act: Act | None = Non
         given = {k: v for k, v in message.items() if v is not None}
         said = (act or CLICKS[message["verb"]])(process, {**given, "say": note})
     except SAID as error:
-        said = str(error)
-    if isinstance(said, str | dict):
+        said = error
+    if isinstance(said, str | dict | Exception):
         note(said)
     elif asyncio.iscoroutine(said):
         begin(said, note)
@@ -365,7 +372,7 @@ async def _awaited(work: Coroutine[Any, Any, object], note: Note) -> None:
         if isinstance(said := await work, str | dict):
             note(said)
     except SAID as error:
-        note(str(error))
+        note(error)
 
 
 def attach(process: Process, comm: Any) -> None:
@@ -387,13 +394,3 @@ def _panels(process: Process) -> Iterator[PanelShown]:
     """Return the panels of a process, the last one first."""
     found = (getattr(heard, "__self__", None) for heard in reversed(process.run.listeners))
     return (each for each in found if isinstance(each, PanelShown))
-
-
-def _own_id() -> str:
-    """Return the id under which the server knows this process, so that Stop can interrupt it."""
-    try:
-        from ipykernel.connect import get_connection_file  # a browser's Jupyter has none
-
-        return get_connection_file().rpartition("kernel-")[2].removesuffix(".json")
-    except (ImportError, RuntimeError):
-        return ""

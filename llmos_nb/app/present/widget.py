@@ -83,8 +83,8 @@ def _rows(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> dict[str, Any
 
 ASSETS = files("llmos_nb.app.present") / "assets"
 SCRIPTS = (
-    "dom text answer clock doing live sheet sight blocks loop foot header timeline editor danger card plan plandoc "
-    "verbs drag stop keys focus fold store listeners panel"
+    "dom text answer clock doing refused live sheet sight blocks loop foot header scale timeline editor danger card "
+    "plan plandoc verbs drag stop keys focus fold store listeners panel"
 )
 STYLES = "panel steps layout plan sheet danger ended"
 STREAM_MOST = 32 * 1024
@@ -169,6 +169,8 @@ class Feed:
         """Called when the first page follows by a comm."""
         self.on_synced: Callable[[], object] = dict
         """Called when a page has asked for all."""
+        self.ticket: Any = None
+        """Of the click that is carried out."""
         self.followed = self.hears = False
         """Whether a page follows by a comm; whether clicks are heard while code holds the user's thread."""
 
@@ -297,12 +299,13 @@ class Feed:
         if verb == "keep":
             return self.send({"kind": "keep", "data": self.kept()})
         self.send({"kind": "heard", "seq": ticket})
+        self.ticket = ticket
         if verb not in VERBS:
             return self.note(f"unknown verb {verb!r}")
         try:
             self._on_verb(message)
         except LlmosError as error:
-            self.note(str(error))
+            self.note(str(error), ticket)
         return None
 
     def _sync(self, rev: object) -> None:
@@ -312,9 +315,12 @@ class Feed:
             self.send({"kind": "full", "view": self.view})
         self.on_synced()
 
-    def note(self, text: str) -> None:
-        """Show one line under the state until the next change of state."""
-        self.send({"kind": "note", "text": text})
+    def note(self, text: str, ticket: Any = None) -> None:
+        """Show one line under the state until the next change of state.
+
+        With the ticket of a click it says why that was refused: at the editor that it came from.
+        """
+        self.send({"kind": "note", "text": text} | ({"seq": ticket} if ticket is not None else {}))
 
 
 class Panel(Feed, anywidget.AnyWidget):

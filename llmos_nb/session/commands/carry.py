@@ -155,7 +155,9 @@ async def _resume(process: Any, command: Command) -> None:
     over = process.state == "ended" and not s.undoing
     if over and not resumes(s):
         raise UsageError(f"process {process.pid} has ended ({process.reason})")
-    if over or process.state == "paused" or s.pause_wanted or s.undoing:
+    if s.pause_wanted:
+        await process.session.resume(process)
+    elif over or process.state == "paused" or s.undoing:
         await process.dispatch.home(partial(process.session.resume, process))
     await process.dispatch.hear(partial(_noted, process, command))
 

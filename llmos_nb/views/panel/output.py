@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -38,7 +38,8 @@ def sheet(s: State, step: int | str, counts: Counts, room: int = MOST_BYTES) -> 
     blocks = _story(found)
     for part in found.parts:
         shown, room = given(part, room)
-        blocks += [code_as_run(part), *_beside(shown, found if part is found.parts[-1] else None)]
+        blocks += [code_as_run(part), *_named(shown)]
+    blocks += [_spent(found)] if found.parts else []
     blocks += [_attempt(p, counts) for p in found.attempts]
     made: Sheet = {"title": f"{step} {name}".strip(), "blocks": blocks, "step": step}
     made["glyph"] = GLYPHS.get(found.verdict.kind, "pending")
@@ -140,20 +141,12 @@ def _pictures(images: Iterable[Mapping[str, Any]], room: int) -> tuple[list[Bloc
     return blocks, room
 
 
-def _beside(shown: list[Block], spent: StepResult | None) -> list[Block]:
-    """Put pictures beside what was printed, and the table under both."""
-    figures = [b for b in shown if b["kind"] == "image"]
-    below = [b for b in shown if b["kind"] == "grid"]
-    right = [b for b in shown if b not in figures and b not in below]
-    if spent is not None:
-        right.append(_spent(spent))
-    if not figures or not right:
-        return [*([heading(_figures(figures))] if figures else []), *figures, *right, *below]
-    return [{"kind": "columns", "left": [heading(_figures(figures)), *figures], "right": right}, *below]
-
-
-def _figures(found: list[Block]) -> str:
-    return "Figure" if len(found) == 1 else f"{len(found)} figures"
+def _named(shown: Iterable[Block]) -> Iterator[Block]:
+    """Put a heading over each picture: what a step gave stands in its order, as in a cell, over the whole width."""
+    for block in shown:
+        if block["kind"] == "image":
+            yield heading("Figure")
+        yield block
 
 
 def _spent(found: StepResult) -> Block:

@@ -19,9 +19,10 @@ from llmos_nb.views.panel.calls import gave
 from llmos_nb.views.panel.costs import cost_of, facts, say_cost, verdict_of
 from llmos_nb.views.panel.danger import asked_of, waits_in
 from llmos_nb.views.results import seen, verdict
-from llmos_nb.views.wording import UNFINISHED, count, duration, listed, since, times
+from llmos_nb.views.wording import UNFINISHED, count, duration, listed, short, since, times, upper
 
 FOLD_FROM = 8  # steps; a shorter plan is read at a glance
+SAID_MOST = 300
 DAG_MOST = 12  # nodes; in a wider graph they could not be told apart
 
 
@@ -36,7 +37,16 @@ def rows(s: State, counts: Counts) -> list[StepRow]:
     own = calls.rows(s, alone, counts)
     first = min((c.facts.get("n", 0) for each in served.values() for c in each), default=math.inf)
     before = sum(c.facts.get("n", 0) < first for c in alone)
-    return [*own[:before], *steps, *own[before:]]
+    return _with_words([*own[:before], *steps, *own[before:]], counts)
+
+
+def _with_words(found: list[StepRow], counts: Counts) -> list[StepRow]:
+    """Put what people said in mid-run into the row that had begun last, or the first one."""
+    place = {call: i for i, row in enumerate(found) for call in row.get("calls", ())}
+    for call, words in counts.said.items() if found else ():
+        at = place.get(call, 0)
+        found[at] = {**found[at], "said": [*found[at].get("said", ()), *(upper(short(w, SAID_MOST)) for w in words)]}
+    return found
 
 
 def row(s: State, n: int, counts: Counts) -> StepRow | None:

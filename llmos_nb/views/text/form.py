@@ -90,6 +90,8 @@ def step(r: StepRow) -> list[str]:
         lines += _evidence(r["ev"], inner)
     if r.get("note"):
         lines += wrap(r["note"], inner)
+    for said in r.get("said", ()):
+        lines += wrap(said, inner)
     return lines
 
 
@@ -261,7 +263,6 @@ _BLOCKS: dict[str, Callable[[Block], list[str]]] = {
         f"  {b['label']}",
         *table([[plain(n), plain(w)] for n, w in b["pairs"]], "    "),
     ],
-    "columns": lambda b: blocks([*b["left"], *b["right"]]),
     "image": lambda b: wrap(f"[{b['label']}]", "    "),
     "grid": _grid_block,
 }

@@ -1,7 +1,7 @@
 // The pieces that *now* is made of, each from plain data; see `Block` in panel_state.py.
 import { answer, valued } from "./answer.js";
 import { button, h, icon } from "./dom.js";
-import { codeBlock, columnsBlock, gridBlock, markdownBlock, pairsBlock, printedBlock } from "./sheet.js";
+import { codeBlock, gridBlock, markdownBlock, pairsBlock, printedBlock } from "./sheet.js";
 import { live } from "./live.js";
 import { codeBox, words } from "./text.js";
 
@@ -59,7 +59,6 @@ const KINDS = {
   markdown: markdownBlock,
   pairs: pairsBlock,
   grid: gridBlock,
-  columns: columnsBlock,
   table,
   answer,
   live,

@@ -3,6 +3,7 @@ import { button, h, icon } from "./dom.js";
 import { caption, dataButton, lead, table } from "./blocks.js";
 import { dangerCard } from "./danger.js";
 import { argumentField, questionForm, rejectForm } from "./editor.js";
+import { refusal } from "./refused.js";
 import { codeBox, words } from "./text.js";
 
 const CHECK = { act: "check_edit", look: ".main", key: "Ctrl ↵" };
@@ -89,13 +90,13 @@ export function argumentTable(args) {
   );
 }
 
-function checkVerbs() {
+function checkVerbs(p) {
   const buttons = [button("Check my version", CHECK), button("Cancel", { act: "cancel", key: "Esc" })];
-  return h("div.go", { "data-key": "check" }, buttons);
+  return h("div", { "data-key": "check" }, refusal(p, "card"), h("div.go", {}, buttons));
 }
 
 function verbs(p, card, changed) {
-  if (changed) return checkVerbs();
+  if (changed) return checkVerbs(p);
   const by = (b) => (b.verb === "approve_rest" || b.verb === "approve_same" ? p.ref("cover") : null);
   return h(
     "div.go",
@@ -116,7 +117,7 @@ export function card(p) {
     "aria-describedby": p.ref("why"),
   };
   const changed = mode === "edit" || mode === "args";
-  if (c.danger) return h("section.card.danger", attrs, dangerCard(p, changed && checkVerbs()));
+  if (c.danger) return h("section.card.danger", attrs, dangerCard(p, changed && checkVerbs(p)));
   const quiet = changed || mode === "reject" || c.question;
   return h(
     "section.card",

@@ -3,21 +3,27 @@ import { h } from "./dom.js";
 
 const TICK_MS = 250;
 const MINUTE = 60;
+const HOUR = 3600;
 
-/** How long something took, in the words of the process: "0.1 s", "41 s", "2 min 5 s". */
-function duration(seconds) {
+function two(seconds, large, name, small, rest) {
+  const left = Math.floor((seconds % large) / small);
+  return `${Math.floor(seconds / large)} ${name}${left ? ` ${left} ${rest}` : ""}`;
+}
+
+/** How long something took, in the words of the process: "0.1 s", "41 s", "2 min 5 s", "3 h 10 min". */
+export function duration(seconds) {
   const tenths = seconds.toFixed(1);
   if (seconds < 10) return `${tenths} s`;
   if (seconds < MINUTE) return `${Math.floor(seconds)} s`;
-  const rest = Math.floor(seconds % MINUTE);
-  return `${Math.floor(seconds / MINUTE)} min${rest ? ` ${rest} s` : ""}`;
+  if (seconds >= 24 * HOUR) return two(seconds, 24 * HOUR, "d", HOUR, "h");
+  return seconds < HOUR ? two(seconds, MINUTE, "min", 1, "s") : two(seconds, HOUR, "h", MINUTE, "min");
 }
 
 /** A time as on a clock: "0:41", "1:02:05". */
 function onClock(seconds) {
-  const [whole, two] = [Math.floor(seconds), (n) => `${n}`.padStart(2, "0")];
-  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / MINUTE)];
-  return hours ? `${hours}:${two(minutes % MINUTE)}:${two(whole % MINUTE)}` : `${minutes}:${two(whole % MINUTE)}`;
+  const [whole, digits] = [Math.floor(seconds), (n) => `${n}`.padStart(2, "0")];
+  const [hours, minutes] = [Math.floor(whole / HOUR), Math.floor(whole / MINUTE)];
+  return hours ? `${hours}:${digits(minutes % MINUTE)}:${digits(whole % MINUTE)}` : `${minutes}:${digits(whole % MINUTE)}`;
 }
 
 /** The seconds that a clock stands at: `p.moment` is the page's time, `skew` by how much that is ahead of the process's. */

@@ -93,7 +93,7 @@ export function button(label, o = {}) {
 export const isOff = (element) => element.getAttribute("aria-disabled") === "true";
 
 function shortcut(key) {
-  return key.replace("⇧ ", "Shift+").replace("Ctrl ↵", "Control+Enter").replace("Esc", "Escape");
+  return key.replace("⇧ ", "Shift+").replace(/^↵$/, "Enter").replace("Ctrl ↵", "Control+Enter").replace("Esc", "Escape");
 }
 
 /** Bring the children of `old` to those of `fresh`: pair them, remove what has no pair, then put them in order. */

@@ -1,7 +1,9 @@
 // Forms: fields, what they hold, and the rows and cards that carry them.
 import { button, h } from "./dom.js";
+import { refusal } from "./refused.js";
 
 const SAVE = { act: "save", look: ".main", key: "Ctrl ↵" };
+const SEND = { ...SAVE, key: "↵" }; // of words: Shift ↵ breaks the line
 const CANCEL = { act: "cancel", key: "Esc" };
 
 /** Label and field in one; `name` is the key under which `readForm` finds it. */
@@ -33,6 +35,7 @@ const FORMS = {
   send: {
     fields: () => [field("To the model, which reads it before it goes on", "text", "", { rows: 2 })],
     save: "Send",
+    go: SEND,
   },
   retry: {
     fields: () => [field("A hint for the model, empty if none", "hint", "")],
@@ -41,14 +44,15 @@ const FORMS = {
   reject: {
     fields: () => [field("Why not? The model reads this and plans again.", "why", "", { rows: 2 })],
     save: "Reject with this reason",
+    go: SEND,
   },
 };
 
 /** The form in a row, or under the list for a new step. */
-export function stepForm(kind, step) {
-  const { fields, save, note } = FORMS[kind];
-  const go = h("div.go", {}, button(save, SAVE), button("Cancel", CANCEL), note && h("span.mute", {}, note));
-  return h("div.form", { "data-key": `form ${kind}`, "data-form": kind }, fields(step), go);
+export function stepForm(p, kind, step) {
+  const { fields, save, note, go: keyed = SAVE } = FORMS[kind];
+  const go = h("div.go", {}, button(save, keyed), button("Cancel", CANCEL), note && h("span.mute", {}, note));
+  return h("div.form", { "data-key": `form ${kind}`, "data-form": kind }, fields(step), refusal(p, step?.n ?? kind), go);
 }
 
 /** The reason for a rejection, in the card. */
@@ -57,7 +61,7 @@ export function rejectForm() {
   const go = h(
     "div.go",
     {},
-    button("Reject with this reason", { ...SAVE, act: "reject_why" }),
+    button("Reject with this reason", { ...SEND, act: "reject_why" }),
     button("Back", CANCEL),
   );
   return h("div.form", { "data-key": "reject" }, why, go);
@@ -65,7 +69,7 @@ export function rejectForm() {
 
 /** The answer to a question of the model's. */
 export function questionForm(question) {
-  const go = h("div.go", {}, button("Reply", { ...SAVE, act: "reply" }));
+  const go = h("div.go", {}, button("Reply", { ...SEND, act: "reply" }));
   return h("div.form", { "data-key": "question" }, field(question, "text", "", { rows: 2 }), go);
 }
 

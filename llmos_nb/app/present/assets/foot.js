@@ -9,8 +9,8 @@ export const isLocal = (verb) => ALONE.has(verb);
 
 function askLine(p) {
   const field = {
-    type: "text",
     name: "further",
+    rows: 1,
     placeholder: "Ask further…",
     "aria-label": "Ask further",
     autocomplete: "off",
@@ -20,7 +20,7 @@ function askLine(p) {
   return h(
     "div.ask",
     { "data-key": "ask" },
-    h("input", field),
+    h("textarea", field),
     button("Ask", { act: "further", key: "↵" }),
   );
 }

@@ -95,7 +95,7 @@ const KEYS = [
   ["↵, O", "open the step"],
   ["↑ ↓", "previous, next step"],
   ["Alt ↑ ↓", "move the step"],
-  ["↵", "in the last line: ask further"],
+  ["↵, ⇧ ↵", "in words: send them, break the line"],
   ["Tab", "header, card, step, its verbs"],
   ["Ctrl ↵, Esc", "save, leave without saving"],
   ["?", "these keys"],

@@ -5,6 +5,8 @@ import { verbsOf } from "./plan.js";
 import { opens } from "./sheet.js";
 
 const STEP_KEYS = { a: "approve", e: "edit", r: "reject", s: "skip", u: "undo", o: "open" };
+// One line, or words to somebody: Enter sends them. In code and in arguments it breaks the line.
+const WORDS = ".form input[type=text], .form textarea:is([name=text], [name=why]), [name=further]";
 const FIELD = "input:not([type=range], [type=checkbox]), textarea, select";
 
 // JupyterLab and Notebook match their command keys against the focused element, so A, B, X and D D would edit the notebook.
@@ -81,11 +83,16 @@ function inTime(event, p) {
   else seek(p, event.key === "Home" ? 0 : p.view.events.length - 1);
 }
 
+function ask(event, p) {
+  event.preventDefault();
+  act(p, "further");
+}
+
 // The same as pressing the button that shows these keys, nearest to the focus first.
 function confirm(event, p) {
   event.preventDefault();
   const near = event.target.closest(".form, .card");
-  const button = near?.querySelector("[data-letter='Ctrl ↵']");
+  const button = near?.querySelector(":is([data-letter='Ctrl ↵'], [data-letter='↵'])");
   if (button) act(p, button.dataset.act, { button });
 }
 
@@ -117,9 +124,9 @@ export function onKey(event, p) {
   if (isOurs(event, typing)) event.stopPropagation(); // Lab listens on the document after the panel
   if (event.key === "Escape") return escape(event, p);
   if (event.key === "Enter" && inPlan(event)) return leave(event, p);
-  const oneLine = event.target.matches(".form input[type=text]") && !event.isComposing;
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey || oneLine)) return confirm(event, p);
-  if (event.key === "Enter" && event.target.name === "further" && !event.isComposing) return act(p, "further");
+  const sends = event.target.matches(WORDS) && !event.isComposing && !event.shiftKey;
+  if (event.key === "Enter" && event.target.name === "further" && sends) return ask(event, p);
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey || sends)) return confirm(event, p);
   if (typing || event.ctrlKey || event.metaKey || event.isComposing) return;
   const menu = event.target.closest(".menu");
   if (menu) return inMenu(event, menu);

@@ -2,6 +2,7 @@
 import { counts, isOff } from "./dom.js";
 import { onGrip } from "./drag.js";
 import { onKey } from "./keys.js";
+import { sentFrom } from "./refused.js";
 import { opens } from "./sheet.js";
 import { eventAt } from "./timeline.js";
 import { act, seek } from "./verbs.js";
@@ -37,7 +38,8 @@ function onChange(event, p) {
   else {
     // beneath a title stands what the step expects: whoever changes the one has seen that the other stays
     const seen = name === "title" ? { expect: li.querySelector("[name=expect]").value.trim() } : {};
-    p.send({ verb: "edit", step: p.step(li.dataset.n).n, [name]: value.trim(), ...seen });
+    const { n } = p.step(li.dataset.n);
+    sentFrom(p, p.send({ verb: "edit", step: n, [name]: value.trim(), ...seen }), { n });
   }
 }
 

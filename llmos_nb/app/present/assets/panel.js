@@ -15,6 +15,7 @@ import { followEnd } from "./live.js";
 import { loopCaption, parseLoop, updateLoop } from "./loop.js";
 import { currentStep, plan, verbsOf } from "./plan.js";
 import { planCard, planSide } from "./plandoc.js";
+import { saidAt } from "./refused.js";
 import { stepSheet } from "./sheet.js";
 import { fit, fitWhenShown, reveal } from "./sight.js";
 import { stop } from "./stop.js";
@@ -43,9 +44,11 @@ class PagePanel {
       claim: null,
       loop: false,
       upto: null,
+      refused: null,
       away: false,
     };
     this.unheard = new Set();
+    this.editors = new Map();
     this.sent = 0;
     this.drawn = 0;
     this.line = h("div.sr", { role: "status", "aria-live": "polite" });
@@ -130,6 +133,7 @@ class PagePanel {
       this.decided = null;
     }
     if (changed) Object.assign(this.ui, { note: "", exported: null });
+    if (goes || key !== before) this.ui.refused = null;
     if (view.at === this.ui.at) this.ui.at = null;
     if (!view.card?.plan) this.ui.upto = null;
     if (this.ui.form?.n && !this.takes(this.ui.form)) {
@@ -257,7 +261,7 @@ class PagePanel {
     if (mode === "args")
       for (const input of this.root.querySelectorAll(".args [name]"))
         input[input.type === "checkbox" ? "checked" : "value"] = input.baseValue;
-    this.set({ form: null, mode: "" });
+    this.set({ form: null, mode: "", refused: null });
     if (mode) return this.focus(".card");
     if (form) return form.n ? this.goTo(form.n) : this.focus(`[data-act=${form.kind}]`);
   }
@@ -313,7 +317,7 @@ class PagePanel {
 
   hear(message) {
     if (message.kind === "note" || message.kind === "exported") this.doing = null; // it is the answer
-    if (message.kind === "note") {
+    if (message.kind === "note" && !saidAt(this, message)) {
       this.set({ note: message.text });
       this.root.querySelector("p.note")?.scrollIntoView({ block: "nearest" }); // it may answer a button far below
     }

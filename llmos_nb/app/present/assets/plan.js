@@ -98,6 +98,7 @@ function body(p, step, tab) {
     step.s !== "replaced" && step.x && !Array.isArray(step.verdict) && h("div.x", {}, `expects: ${step.x}`),
     step.ev && h(step.s === "failed" ? "div.ev.err" : "div.ev", {}, words(step.ev)),
     facts(p, step, verbs),
+    step.said?.map((words) => h("div.said", {}, icon("answered"), h("span", {}, words))),
   );
 }
 
@@ -109,7 +110,8 @@ function row(p, step) {
   const here = p.ui.tab === step.n;
   const hit = p.ui.hit === step.n;
   const open = p.view.sheet?.step === step.n;
-  return lazy("li", `step ${step.n}`, [step, here, form, hit, open, p.view.past, p.view.skew], () => {
+  const refused = form && p.ui.refused;
+  return lazy("li", `step ${step.n}`, [step, here, form, hit, open, p.view.past, p.view.skew, refused], () => {
     const tab = here ? 0 : -1;
     const now = step.s === "running" || step.s === "waiting";
     const attrs = {
@@ -126,7 +128,7 @@ function row(p, step) {
       `li.step${hit ? ".hit" : ""}`,
       attrs,
       icon(step.danger ? "danger" : markOf(step)),
-      form ? stepForm(form, step) : body(p, step, tab),
+      form ? stepForm(p, form, step) : body(p, step, tab),
     );
     for (const link of li.querySelectorAll("a")) link.tabIndex = tab;
     return li;
@@ -195,7 +197,7 @@ export function plan(p) {
       far.length > 1 ? `${kind}s ${far[0].n}–${far.at(-1).n} not started` : `${kind} ${far[0]?.n} not started`,
       far,
     ),
-    ui.form?.kind === "add" && h("div.step", { "data-key": "add" }, icon("pending"), stepForm("add")),
-    ui.form?.kind === "send" && h("div.step", { "data-key": "send" }, icon("pending"), stepForm("send")),
+    ui.form?.kind === "add" && h("div.step", { "data-key": "add" }, icon("pending"), stepForm(p, "add")),
+    ui.form?.kind === "send" && h("div.step", { "data-key": "send" }, icon("pending"), stepForm(p, "send")),
   );
 }

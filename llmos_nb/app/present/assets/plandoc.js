@@ -2,6 +2,7 @@
 import { dataButton, lead, table } from "./blocks.js";
 import { button, h, icon, lazy } from "./dom.js";
 import { rejectForm, stepForm } from "./editor.js";
+import { refusal } from "./refused.js";
 import { after, folded, signOf, verb } from "./plan.js";
 import { words } from "./text.js";
 
@@ -20,12 +21,12 @@ function outside(step, acts) {
   return mine.map((act) => h("div.outw", {}, icon("out"), h("b", {}, ` act ${act.n}`), ": ", words(act.words)));
 }
 
-function editable(step, acts, tab) {
+function editable(p, step, acts, tab) {
   return [
     h("div", {}, inPlace("title", "ti", step, step.t, "Title"),
       h("div.ex", {}, h("span", {}, "expects"), inPlace("expect", "xp", step, step.x, "Expectation")),
       step.code && h("div.ex", {}, "with code of yours"),
-      outside(step, acts)),
+      outside(step, acts), refusal(p, step.n)),
     h("div.side", {}, after(step), h("span.do", {}, VERBS.map((name) => verb(name, step, tab)))),
   ];
 }
@@ -34,13 +35,13 @@ function docRow(p, step, past) {
   const form = p.ui.form?.n === step.n ? p.ui.form.kind : null;
   const tab = p.ui.tab === step.n ? 0 : -1;
   const { acts } = p.view.card.plan;
-  return lazy("li", `step ${step.n}`, [step, tab, form, past, acts], () =>
+  return lazy("li", `step ${step.n}`, [step, tab, form, past, acts, p.ui.refused], () =>
     h(
       `li.step${past ? ".rest" : ""}`,
       { id: p.ref(`step-${step.n}`), "data-key": `step ${step.n}`, "data-n": step.n, "data-s": step.s, tabindex: tab },
       button("", { icon: "grip", act: "grip", look: ".bare.grip", tab, say: `Move step ${step.n}: drag, or Alt and arrows` }),
       h("span.num", {}, step.n),
-      form ? stepForm(form, step) : editable(step, acts, tab),
+      form ? stepForm(p, form, step) : editable(p, step, acts, tab),
     ),
   );
 }
@@ -80,7 +81,7 @@ export function planCard(p) {
     h("p", { id: p.ref("why") }, words(card.why)),
     folded(p, "ended", signOf(before), `${plural(before.length, "row")} before this plan`, before),
     h("ol.pd", { "data-key": "doc", "aria-label": "Steps, to be edited in place" }, rows),
-    h("div.add", { "data-key": "add" }, ui.form?.kind === "add" ? stepForm("add") : button("Add a step", { act: "add", look: ".bare" })),
+    h("div.add", { "data-key": "add" }, ui.form?.kind === "add" ? stepForm(p, "add") : button("Add a step", { act: "add", look: ".bare" })),
     ui.mode === "reject"
       ? rejectForm()
       : h("div.go.dec", { "data-key": "verbs" }, approving(card, p, found),

@@ -37,11 +37,6 @@ export function pairsBlock(b) {
   return h("div", {}, sub(b.label), h("dl.pairs", {}, list));
 }
 
-/** Two columns where there is room. */
-export function columnsBlock(b, p) {
-  return h("div.two", {}, h("div", {}, blocks(b.left, p)), h("div", {}, blocks(b.right, p)));
-}
-
 /** Code as it ran or, where it was edited, as the difference to what was proposed. */
 export function codeBlock(b, p) {
   if (b.before == null) return h("div", {}, b.cap && caption(b.cap, b.side), boxOf(b));

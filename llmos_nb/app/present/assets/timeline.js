@@ -1,6 +1,8 @@
-// Time travel over a finished journal, on real time: bars of model, tool and waiting for you, with steps, decisions and
-// errors.
+// Time travel over a finished journal, on real time but for long waits: bars of model, tool and waiting for you, with
+// steps, decisions and errors.
+import { duration } from "./clock.js";
 import { button, h, icon, lazy } from "./dom.js";
+import { scaled } from "./scale.js";
 
 const WHO = { model: "model", tool: "tool", you: "waiting for you" };
 const HAIR = 0.15; // percent
@@ -13,34 +15,43 @@ export function timeAt(p) {
   return Math.min(Math.max(p.ui.at ?? p.view.at ?? last, 0), last);
 }
 
-/** The event that is nearest to a moment, in milliseconds. */
+/** The event that is drawn nearest to a place, in milliseconds. */
 export function eventAt(p, ms) {
-  const far = ({ s }) => Math.abs(s * 1000 - ms);
+  const { drawn } = scaled(p.view);
+  const far = ({ s }) => Math.abs(drawn(s) * 1000 - ms);
   const { events } = p.view;
   return events.reduce((best, event, i) => (far(event) < far(events[best]) ? i : best), 0);
 }
 
-const length = ({ events }) => Math.max(events.at(-1).s, 0.001);
+// A wait that is drawn short is broken, with its time in words where they have room.
+function broken({ at, short }) {
+  return short.map(({ begin, end }) => {
+    const words = duration(end - begin);
+    const room = at(end) - at(begin) > LABEL[0] + LABEL[1] * words.length;
+    return h("span.cut", { left: `${(at(begin) + at(end)) / 2}%` }, room && words);
+  });
+}
 
-function bars(stretches, all) {
-  const sum = (who) =>
-    stretches.filter((each) => each.who === who).reduce((total, { begin, end }) => total + end - begin, 0).toFixed(1);
-  const say = Object.entries(WHO).map(([who, word]) => `${word} ${sum(who)} s`);
+function bars(stretches, scale) {
+  const { at } = scale;
+  const sum = (who) => stretches.filter((each) => each.who === who).reduce((total, { begin, end }) => total + end - begin, 0);
+  const say = Object.entries(WHO).map(([who, word]) => `${word} ${duration(sum(who))}`);
+  if (scale.short.length) say.push(`drawn short: ${scale.short.map(({ begin, end }) => duration(end - begin)).join(", ")}`);
   let seen = -1; // up to where it is drawn: what would be thinner than a hair beside it is not
   const bar = ({ who, begin, end }) => {
-    const [left, right] = [(begin / all) * 100, (end / all) * 100];
+    const [left, right] = [at(begin), at(end)];
     if (right - seen < HAIR) return null;
     seen = right;
     return h(`i.${who}`, { left: `${left}%`, width: `${right - left}%` });
   };
-  return h("div.gantt", { role: "img", "aria-label": say.join(", ") }, stretches.map(bar));
+  return h("div.gantt", { role: "img", "aria-label": say.join(", ") }, stretches.map(bar), broken(scale));
 }
 
 // Of marks of one kind that would stand on one another, the first.
-function marks(events, all) {
+function marks(events, scale) {
   const last = {};
   return events.map(({ mark, s }) => {
-    const at = (s / all) * 100;
+    const at = scale.at(s);
     if (!mark || at - (last[mark] ?? -1) < APART) return null;
     last[mark] = at;
     return h(`span.mark.${mark === "h" ? "ask" : "bad"}`, { left: `${at}%` }, icon(mark === "h" ? "waiting" : "failed"));
@@ -48,10 +59,10 @@ function marks(events, all) {
 }
 
 // A name that has no room at the right of its line stands at the left of it; one without room is left out.
-function names(begun, all) {
+function names(begun, scale) {
   let free = 0;
   return begun.map(([name, s]) => {
-    const [at, wide] = [(s / all) * 100, LABEL[0] + LABEL[1] * name.length];
+    const [at, wide] = [scale.at(s), LABEL[0] + LABEL[1] * name.length];
     const back = at + wide > 101;
     if (at - (back ? wide : 0) < free) return null;
     free = at + wide;
@@ -68,13 +79,13 @@ function legend() {
 /** The slider over its bars, and what the event says that it stands at. */
 export function timeline(p) {
   const { events, stretches = [], begun = [] } = p.view;
-  const [at, all] = [timeAt(p), length(p.view)];
+  const [at, scale] = [timeAt(p), scaled(p.view)];
   const event = events[at];
   const slider = {
     type: "range",
     min: 0,
-    max: Math.round(all * 1000),
-    value: `${Math.round(event.s * 1000)}`,
+    max: Math.round(scale.all * 1000),
+    value: `${Math.round(scale.drawn(event.s) * 1000)}`,
     "data-act": "seek",
     "aria-label": "Event",
     "aria-valuetext": `event ${at + 1} of ${events.length}: ${event.k}, ${event.t}`,
@@ -87,9 +98,9 @@ export function timeline(p) {
       "div.track",
       {},
       lazy("div", "bars", [events, stretches, begun], () =>
-        h("div", { "data-key": "bars" }, marks(events, all), bars(stretches, all), h("div.nos", { "aria-hidden": "true" }, names(begun, all))),
+        h("div", { "data-key": "bars" }, marks(events, scale), bars(stretches, scale), h("div.nos", { "aria-hidden": "true" }, names(begun, scale))),
       ),
-      h("i.at", { left: `${(event.s / all) * 100}%`, "aria-hidden": "true" }),
+      h("i.at", { left: `${scale.at(event.s)}%`, "aria-hidden": "true" }),
       h("input", slider),
     ),
     button("›", { act: "later", say: "Later event", look: ".bare" }),

@@ -5,6 +5,7 @@ import { readArguments, readForm } from "./editor.js";
 import { fold } from "./fold.js";
 import { further, openExported } from "./foot.js";
 import { newest } from "./live.js";
+import { sentFrom } from "./refused.js";
 import { timeAt } from "./timeline.js";
 
 const GUARD_MS = 500;
@@ -74,8 +75,10 @@ function save(p, { button }) {
   const { kind, n } = p.ui.form;
   const step = p.step(n);
   const rest = step?.s === "waiting" ? target(p, step) : step ? { step: n } : {};
-  p.send({ verb: kind, ...rest, ...readForm(form) });
+  const [from, typed] = [p.ui.form, readForm(form)];
+  const seq = p.send({ verb: kind, ...rest, ...typed });
   p.close();
+  sentFrom(p, seq, { form: from, typed });
 }
 
 function check(p, { button, data }) {
@@ -89,7 +92,8 @@ function check(p, { button, data }) {
       ? typed.code === card.code
       : card.args.every(({ name, value }) => typed[name] === value);
   if (same) return p.close();
-  p.send({ verb: "check_edit", ...about(card), ...(p.ui.mode === "edit" ? typed : { arguments: typed }) });
+  const seq = p.send({ verb: "check_edit", ...about(card), ...(p.ui.mode === "edit" ? typed : { arguments: typed }) });
+  sentFrom(p, seq, { card: p.cardKey() });
 }
 
 function inForm(verb) {

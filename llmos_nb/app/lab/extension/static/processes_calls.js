@@ -6,6 +6,7 @@ import { FORMAT, MIME } from "./renderer.js";
 const WAITS = "llmos-waits";
 const TRIES = 40;
 const LOOK_MS = 500;
+const MOST = 3; // notifications at a time
 const askKey = ({ book, row }) => JSON.stringify([book.kernel.id, row.pid, row.ask.call, row.ask.digest, row.ask.since]);
 
 const panelOf = ({ book, row }) => {
@@ -88,7 +89,14 @@ export async function jump(app, found, passes = false) {
   }
 }
 
-/** Toasts: one for each question whose card is out of view; it goes when the card is seen, or the question answered. */
+function asking({ row }, more = 0) {
+  const { ask, name } = row;
+  const rest = more ? ` And ${more} more wait${more > 1 ? "" : "s"}.` : "";
+  return `${name} waits for you. ${ask.title.replace(/\w$/, "$&.")} ${ask.why}${rest}`;
+}
+
+/** Toasts: one for each question whose card is out of view, those that wait longest first, and three at most: the last
+ * one says how many more wait. A toast goes when the card is seen, or the question answered. */
 export class Toasts {
   constructor(Notification, store, does) {
     this.Notification = Notification;
@@ -115,14 +123,35 @@ export class Toasts {
 
   // A panel hears of the question at the same time and has to draw its card: what is out of view twice is called.
   look(store) {
+    const calling = [];
     for (const found of store.waiting) {
       const key = askKey(found);
-      const known = this.known.get(key) ?? { missed: 0, id: "" };
+      const known = { missed: 0, id: "", more: 0, ...this.known.get(key), found };
       this.known.set(key, known);
       if (inView(found)) {
         known.missed = 0;
         if (known.id) this.Notification.dismiss(known.id);
-      } else if (this.allowed && !known.id && ++known.missed > 1) known.id = this.emit(found);
+      } else if (this.allowed && !known.id && ++known.missed > 1) calling.push(known);
+    }
+    for (let free = MOST - this.open.length; free > 0 && calling.length; free--) {
+      const known = calling.shift();
+      known.id = this.emit(known.found);
+    }
+    this.count(calling.length);
+  }
+
+  get open() {
+    return [...this.known.values()].filter(({ id }) => id && this.Notification.manager.has(id));
+  }
+
+  // The last of them says how many more wait.
+  count(more) {
+    const { open } = this;
+    for (const known of open) {
+      const wanted = known === open.at(-1) ? more : 0;
+      if (known.more === wanted) continue;
+      known.more = wanted;
+      this.Notification.update({ id: known.id, message: asking(known.found, wanted) });
     }
   }
 
@@ -145,9 +174,8 @@ export class Toasts {
       callback: () => this.does(one.verb, found, one.data ?? {}),
     }));
     const show = { label: ask.danger ? "Open" : "Show the cell", displayType: "link", callback: () => this.does("show", found) };
-    const words = `${row.name} waits for you. ${ask.title.replace(/\w$/, "$&.")} ${ask.why}`;
     const options = { autoClose: false, actions: [...decide, show] };
-    return this.Notification.emit(words, ask.danger ? "error" : "warning", options);
+    return this.Notification.emit(asking(found), ask.danger ? "error" : "warning", options);
   }
 }
 

@@ -8,6 +8,10 @@ const GONE = new Set(["restarting", "autorestarting", "dead", "terminating"]);
 let tickets = 0;
 
 const keyOf = (ask) => (ask ? JSON.stringify([ask.call, ask.digest, ask.title]) : "");
+const NEVER = "~"; // after every time
+const waitsSince = (row) => row?.ask?.since ?? NEVER;
+/** Put the longest wait first. */
+const longest = (a, b) => (waitsSince(a) < waitsSince(b) ? -1 : +(waitsSince(a) > waitsSince(b)));
 const MEMORY = "llmos.comm.";
 const memory = (id) => `${MEMORY}${id}`;
 
@@ -48,10 +52,10 @@ export class Book {
     return this.lastPath;
   }
 
-  /** Processes, the newest first. */
+  /** Processes: those that wait for a person first, the longest wait before the others, then the newest first. */
   get rows() {
     const found = Object.keys(this.view).filter((key) => /^p\d+$/.test(key));
-    return found.map((key) => this.view[key]).sort((a, b) => b.pid - a.pid);
+    return found.map((key) => this.view[key]).sort((a, b) => longest(a, b) || b.pid - a.pid);
   }
 
   times(row) {
@@ -248,10 +252,10 @@ export class Store {
     return [...this.left].filter(([id]) => alive.has(id)).map(([, left]) => left);
   }
 
-  /** Sessions with a notebook on this page that have processes to show. */
+  /** Sessions with a notebook on this page that have processes to show, that of the longest wait first. */
   get shown() {
     const found = [...this.books.values()].filter((book) => book.panels.size && book.comm);
-    return found.sort((a, b) => a.path.localeCompare(b.path));
+    return found.sort((a, b) => longest(a.rows[0], b.rows[0]) || a.path.localeCompare(b.path));
   }
 
   /** Every process, with its session. */
@@ -262,7 +266,7 @@ export class Store {
   /** Those that wait for a person, the longest wait first. */
   get waiting() {
     const found = [...this.all, ...this.away].filter(({ row }) => row.ask);
-    return found.sort((a, b) => (a.row.ask.since < b.row.ask.since ? -1 : 1));
+    return found.sort((a, b) => longest(a.row, b.row));
   }
 
   /** The same for those whose notebook has no tab. */
