@@ -12,6 +12,7 @@ from llmos_nb.app import checks
 from llmos_nb.app.checks import Finding
 from llmos_nb.app.verbs import BUILT_IN
 from llmos_nb.models import SCHEMES
+from llmos_nb.models.outside import KNOWN
 from llmos_nb.policy import load_plugins
 from llmos_nb.session import PARTS
 from llmos_nb.tools.devices import OFFERED
@@ -39,6 +40,7 @@ def report(ip: Any, configured: Mapping[str, Any] | None = None) -> str:
         "Notebook": [*_clicks(ip), *checks.extension(), *_drawing()],
         "Folder": list(checks.folder(configured)),
         "Packages": list(_packages()),
+        "Agents (-m acp:NAME)": list(_agents()),
         "Child process (--isolate)": list(_child()),
         "Of other packages": list(_plugins()),
     }
@@ -63,6 +65,12 @@ def _packages() -> Iterator[Finding]:
             yield Finding(True, f"{name} {version(name)}")
         except PackageNotFoundError:
             yield Finding(False, name, f'not installed; pip install "llmos_nb{extra}"', needed=not extra)
+
+
+def _agents() -> Iterator[Finding]:
+    for name, known in KNOWN.items():
+        at = shutil.which(known.command[0])
+        yield Finding(at is not None, f"{name}: {at}" if at else name, f"not installed; {known.install}")
 
 
 def _plugins() -> Iterator[Finding]:

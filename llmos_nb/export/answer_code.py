@@ -1,66 +1,142 @@
-"""The numbers of an answer as code: the expressions that were evaluated when it was given, and the check of them."""
+"""The values of an answer as code: each expression that was evaluated when it was given, and the check of each."""
 
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Container, Mapping
 from textwrap import wrap
-from typing import Any
+from typing import Any, NamedTuple
 
 from llmos_nb.export.cells import tidy
-from llmos_nb.export.plainly import Assertion
+from llmos_nb.export.plainly import Assertion, by_type, lines
 from llmos_nb.export.source import ExportSource
 from llmos_nb.process import answers, compute
 
-NAME = "_answer"
+NAME = "_answer"  # of a value, with its number
 WIDTH = 100  # characters of a line, as long as nothing in it is longer
+BEFORE, BEHIND = 60, 40  # characters of an answer around a value
 _ODD = set('"\\{}#\n')  # cannot stand in a field of an f-string in double quotes
-TABLES = "# How a table of the answer is written as Markdown; the work needs nothing of it."
-TOLD = """# How an answer tells a number that it gave no format.
-def _told(value):
-    return format(value, ".10g") if isinstance(value, float) else value"""
+_EMPHASIS, _MARKUP = re.compile(r"[*`]+"), re.compile(r"[|#>\s]+|[-:]{3,}")
 
 
-def computed_answer(run: ExportSource) -> str:
-    """Return the numbers of an answer as code; empty for none, and where they rest on what was undone.
+class Value(NamedTuple):
+    """A value that an expression of an answer gave.
+
+    Attributes
+    ----------
+    name : str
+        The variable that holds it when it is computed again.
+    code : str
+        The expression, as the model wrote it.
+    made : str
+        Python that gives its text, or the table that it is.
+    text : str
+        As it was told.
+    around : str
+        The words of the answer around it.
+    table : bool
+        It is a table: its text is Markdown, and its content is compared.
+    words : str
+        The content of a table, as `heap.content` says it.
+    """
+
+    name: str
+    code: str
+    made: str
+    text: str
+    around: str
+    table: bool
+    words: str = ""
+
+    @property
+    def unknown(self) -> str:
+        """Why it is not compared, whatever it is: the answer does not say what the expression gives."""
+        if "<secret " in self.text or "<secret " in self.words:
+            return "it holds a secret, which the answer has blanked"
+        if self.table:
+            return "" if self.words and not by_type(self.words) else "the journal has of this table its text alone"
+        return "the answer has the beginning of it alone" if len(self.text) >= compute.LONGEST else ""
+
+    @property
+    def shown(self) -> bool:
+        """Whether the cell that computes it prints it: the text of a table hangs on how wide a screen is."""
+        return not self.table and not self.unknown
+
+
+def values_of(run: ExportSource) -> list[Value]:
+    """Return the values of an answer that are computed again; none where they rest on what was undone.
 
     An expression that changes something is not evaluated again: in the run that was done in a copy.
     """
-    if not (values := _values(run)) or any(answers.undone_below(run.state, v["code"]) for v in values):
+    values = [v for v in run.state.computed or () if not v.get("changes")]
+    if any(answers.undone_below(run.state, v["code"]) for v in values):
+        return []
+    said = run.state.answer or run.state.candidate
+    return [_value(v, f"{NAME}_{n}", said) for n, v in enumerate(values, 1)]
+
+
+def _value(value: Mapping[str, Any], name: str, answer: str) -> Value:
+    start, text = int(value["start"]), str(value["text"])
+    around = _around(answer, start, start + len(value.get("shown", text)))
+    made, table = _made(value)
+    return Value(name, value["code"], made, text, around, table, str(value.get("content", "")))
+
+
+def _around(answer: str, start: int, end: int) -> str:
+    """Return the words of an answer around a value, on one line; of one in lines of its own, those before it."""
+    before, behind = answer[:start].rpartition("\n")[2], answer[end:].partition("\n")[0]
+    if not before.strip() and not behind.strip():
+        above = [x for x in answer[:start].splitlines() if _plain(x).strip() and not x.startswith("```")]
+        return _plain((above or [""])[-1]).strip()
+    head, tail = _plain(before).lstrip(), _plain(behind).rstrip()
+    head = head if len(head) <= BEFORE else head[-BEFORE:].partition(" ")[2]
+    tail = tail if len(tail) <= BEHIND else tail[:BEHIND].rpartition(" ")[0]
+    return f"{head}…{tail}".strip() if head.strip() or tail.strip() else ""
+
+
+def _plain(text: str) -> str:
+    return _MARKUP.sub(" ", _EMPHASIS.sub("", text))
+
+
+def computed_answer(run: ExportSource) -> str:
+    """Return the values of an answer as code, each on a line of its own below its words; empty for none."""
+    if not (values := values_of(run)):
         return ""
-    texts = [*map(_text, values)]
-    joined = f'"\\n".join([{", ".join(texts)}])'
-    if len(joined) > WIDTH:
-        joined = "\n".join(['"\\n".join([', *(f"    {t}," for t in texts), "])"])
-    made = texts[0] if len(texts) == 1 else joined
-    return "\n".join(["# The numbers of the answer, computed again.", f"{NAME} = {made}", f"print({NAME})"])
+    found = ["# The values of the answer, each computed again where it was given."]
+    for value in values:
+        found += [f"# {value.around}"] if value.around else []
+        found.append(f"{value.name} = {value.made}")
+    return "\n".join([*found, *_printing([v.name for v in values if v.shown])])
 
 
-def _values(run: ExportSource) -> list[dict[str, Any]]:
-    return [v for v in run.state.computed or () if not v.get("changes")]
+def _printing(names: list[str]) -> list[str]:
+    """Return the lines of code that print variables, each on a line of its own."""
+    flat, by = ", ".join(names), ', sep="\\n"' if len(names) > 1 else ""
+    if len(one := f"print({flat}{by})") <= WIDTH:
+        return [one] if names else []
+    rows = wrap(f"{flat},", WIDTH, initial_indent="    ", subsequent_indent="    ")
+    return ["print(", *rows, '    sep="\\n",', ")"]
 
 
-def helpers(run: ExportSource, code: str) -> dict[str, str]:
-    """Return what the code of an answer calls that is no part of it, by the name that is called; nothing for most."""
-    tables = compute.definitions(run.state.computed or ())
-    found = {"markdown_table": tables and f"{TABLES}\n{tables}", "_told": TOLD}
-    return {name: source for name, source in found.items() if source and f"{name}(" in code}
-
-
-def _text(value: dict[str, Any]) -> str:
-    """Return an expression as code that gives its text: as an f-string where it can stand in one."""
-    inner, spec = ast.parse(compute.as_code(value["code"], value.get("format")), mode="eval").body, ""
+def _made(value: Mapping[str, Any]) -> tuple[str, bool]:
+    """Return an expression as code that gives its text, as an f-string where it can stand in one, or its table."""
+    form, spec = value.get("format"), ""
+    inner = ast.parse(compute.as_code(value["code"], form), mode="eval").body
+    if compute.is_table(value["code"], form):
+        return ast.unparse(inner), True
     match inner:
         case ast.Call(func=ast.Name("format"), args=[of, ast.Constant(str(spec))]):
             inner = of
-        case ast.Call(func=ast.Lambda(args=ast.arguments(args=[ast.arg("value")])), args=[of]) if (
-            value.get("format") is None  # of an earlier version, and it had no format of its own
-        ):
-            number = _number(value["text"])
-            inner = ast.Call(ast.Name("_told", ast.Load()), [of], []) if number else of
+        case ast.Call(func=ast.Lambda(args=ast.arguments(args=[ast.arg("value")])), args=[of]) if form is None:
+            if _number(str(value["text"])):  # of an earlier version, which told a float by ten digits
+                own = f"isinstance(_value := {ast.unparse(of)}, float)"
+                return f'f"{{_value:.10g}}" if {own} else f"{{_value}}"', False
+            inner = of
     code, odd = ast.unparse(inner), (ast.Lambda, ast.NamedExpr)
     if _ODD & {*code, *spec} or any(isinstance(n, odd) for n in ast.walk(inner)):
-        return f"format({code}, {spec!r})" if spec else f"str({code})"
-    return f'f"{{{code}:{spec}}}"' if spec else f'f"{{{code}}}"'
+        return f"format({code}, {spec!r})" if spec else f"str({code})", False
+    return f'f"{{{code}:{spec}}}"' if spec else f'f"{{{code}}}"', False
 
 
 def _number(text: str) -> bool:
@@ -74,19 +150,30 @@ def _number(text: str) -> bool:
 
 def answer_printed(run: ExportSource) -> list[dict[str, Any]]:
     """Return what the code of `computed_answer` showed if it was run where the process answered."""
-    text = "".join(f"{tidy(str(v['text']))}\n" for v in _values(run))
-    return [{"output_type": "stream", "name": "stdout", "text": text}]
+    text = "".join(f"{tidy(v.text)}\n" for v in values_of(run) if v.shown)
+    return [{"output_type": "stream", "name": "stdout", "text": text}] if text else []
 
 
-def answer_check(run: ExportSource) -> str:
-    """Return the assertion over the numbers that were computed again; spaces and line ends do not count.
+def answer_check(run: ExportSource, without: Container[str] = ()) -> list[str]:
+    """Return the assertions over the values that were computed again, each over its own.
 
-    Empty where a value was cut or blanked: then the answer does not say what its expression gives.
+    Parameters
+    ----------
+    run : ExportSource
+        The process.
+    without : collection of str
+        Names of values that may come out otherwise.
     """
-    values = [str(v["text"]) for v in _values(run)]
-    if any(len(v) >= compute.LONGEST or "<secret " in v for v in values):
-        return ""
-    lines = wrap(" ".join(values), WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
-    told = [f"    {line + ' '!r}" for line in lines]
-    said = repr(lines[0]) if len(lines) < 2 else "\n".join(["(", *told, ")"])
-    return Assertion(f"{NAME}.split() == {said}.split()", NAME, repr(" ".join(values))).line()
+    values = [v for v in values_of(run) if v.name not in without and not v.unknown]
+    return [line for v in values for line in (lines(v.name, v.words) if v.table else [_same_text(v.name, v.text)])]
+
+
+def _same_text(name: str, text: str) -> str:
+    """Return the assertion that a value has this text; how its words are parted does not count."""
+    parts = text.split()
+    if len(parts) < 2:
+        return Assertion(f"{name}.strip() == {text.strip()!r}", name, repr(text)).line()
+    flat = " ".join(parts)
+    rows = wrap(flat, WIDTH, break_long_words=False, break_on_hyphens=False)
+    said = "\n".join(["(", *(f"    {row + ' '!r}" for row in rows), ")"]) if len(rows) > 1 else repr(flat)
+    return Assertion(f"{name}.split() == {said}.split()", name, repr(flat)).line()

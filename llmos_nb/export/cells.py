@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,8 +19,11 @@ from typing import Any
 from llmos_nb.errors import LlmosError
 
 # what compares, and is not the work
-FOLDED = ("lock", "seeds", "state", "inputs", "environment", "shapes", "told", "check", "evidence")
+FOLDED = ("lock", "seeds", "state", "inputs", "environment", "shapes", "check", "evidence")
 HIDDEN = "hide-input"  # for Jupyter Book and others that fold by a tag
+KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
+# JavaScript holds each integer up to here, and writes whole numbers in digits up to there
+_EXACT, _WHOLE = 2**53, 10**21
 
 
 @dataclass
@@ -139,6 +143,29 @@ def write(book: dict[str, Any], path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(lined, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
     return path
+
+
+def portable(value: Any) -> Any:
+    """Copy plain data with each number as JavaScript writes it, so that a front end that saves it changes nothing.
+
+    A whole float becomes an integer, NaN and infinities become None, and an integer that a double cannot hold a text.
+    """
+    if isinstance(value, dict):
+        return {k: portable(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [portable(v) for v in value]
+    if isinstance(value, float):
+        if value - value != 0:
+            return None
+        return _digits(value) if value.is_integer() and abs(value) < _WHOLE else value
+    if isinstance(value, int) and abs(value) > _EXACT and (abs(value) >= _WHOLE or _digits(float(value)) != value):
+        return str(value)
+    return value
+
+
+def _digits(whole: float) -> int:
+    """Return a whole number with the digits that tell it from its neighbours, and zeros behind them."""
+    return int(Decimal(repr(whole)))
 
 
 @cache

@@ -10,12 +10,12 @@ from typing import Any, TypedDict, Unpack
 
 from llmos_nb.errors import UsageError
 from llmos_nb.export import notes
-from llmos_nb.export.answer_code import answer_check, answer_printed
+from llmos_nb.export.answer_cells import answer_cells
 from llmos_nb.export.assertions import Expected, as_written, asserting, checks, contents, left_out, told
 from llmos_nb.export.cells import LOOSE, Cell, book_of, read, text_of, write
 from llmos_nb.export.crate import check_target, crate as as_crate
 from llmos_nb.export.dataflow.parsed import reading
-from llmos_nb.export.dataflow.taint import CHANCE, holds_after_all, shows
+from llmos_nb.export.dataflow.taint import CHANCE, holds_after_all, shows, taints
 from llmos_nb.export.environ import environ_code, variables
 from llmos_nb.export.evidence import evidence_code, expected
 from llmos_nb.export.files import (
@@ -28,11 +28,11 @@ from llmos_nb.export.files import (
     wrote,
 )
 from llmos_nb.export.gather import RESULTS, Draft, gather
+from llmos_nb.export.heads import Heads
 from llmos_nb.export.inputs import Input, bring, check_code, files_read, from_held, shapes_code
 from llmos_nb.export.lock import needed, script_block
 from llmos_nb.export.magics import shows as shows_by_itself
 from llmos_nb.export.metadata import lock_text, metadata_of
-from llmos_nb.export.notes import Heads
 from llmos_nb.export.plainly import by_type
 from llmos_nb.export.redact import refuse_held, refuse_secrets, refuse_shown, secrets
 from llmos_nb.export.script import script_of
@@ -242,9 +242,9 @@ def _cells(draft: Draft, clean: bool, trace: bool, params: Params) -> list[Cell]
     if params is None:  # with other parameters the steps give something else, so the end alone is asserted
         draft.expected = expected(draft)
     draft.inputs = _inputs(draft)
-    made = [] if clean else [Cell("markdown", "head", notes.head(draft.runs))]
-    made += [] if clean else notes.reads(draft.inputs)
-    made += [*(setup := _setup(draft, parameters)), *_body(draft, clean), *_end(draft)]
+    heads = Heads(draft, clean)
+    made = [*heads.top(), *([] if clean else notes.reads(draft.inputs))]
+    made += [*(setup := _setup(draft, parameters)), *_body(draft, heads), *_end(draft)]
     # nothing of the versions runs, so that they need not stand before the work
     made += [Cell("code", "lock", script_block([*draft.sources, *(c.source for c in setup)]))]
     made += [c for r in draft.wanted for c in trace_cells(r)] if trace else []
@@ -269,31 +269,27 @@ def _setup(draft: Draft, parameters: str) -> list[Cell]:
     return [cell for cell in found if cell.source]
 
 
-def _body(draft: Draft, clean: bool) -> list[Cell]:
+def _body(draft: Draft, heads: Heads) -> list[Cell]:
     """Return the user's cells, the check of what the steps start from, and the steps under their notes."""
-    cells, helpers = list[Cell](), list[Cell]()
-    seen = notes.Seen()
+    cells, seen = list[Cell](), notes.Seen()
     texts, checked = list(draft.texts), False
     values = step_values(draft.units, draft.running(), draft.states)
     printed = shows(draft.running(), draft.states)
     files = any(wrote(u.call) for u in draft.units if u.call is not None)
     written = shows(draft.running(), draft.states, writes=True) if files else printed
     wanted = draft.expected or [Expected()] * len(draft.units)
-    heads = Heads(draft, clean)
-    for unit, known, gives, why, of_files in zip(draft.units, values, wanted, printed, written, strict=True):
+    behind = taints(draft.running(), draft.states)
+    rows = zip(draft.units, values, wanted, printed, written, behind, strict=True)
+    for unit, known, gives, why, of_files, held in rows:
         while texts and texts[0][0] < unit.order[0]:
             cells.append(texts.pop(0)[1])
         if unit.role in RESULTS and not checked:
             cells, checked = [*cells, *_shapes(draft)], True
         cells += heads.over(unit)
         if unit.call is not None and unit.run is not None:
-            cells += _step(unit, known, gives, why, of_files, seen.of(unit.call, unit.run), heads.level)[clean:]
+            cells += _step(unit, known, gives, why, of_files, seen.of(unit.call, unit.run), heads.level)[heads.clean :]
         elif unit.role == "answer" and unit.run is not None:
-            words, *computed = _answer(unit, unit.run, why, bool(draft.expected), heads.level)
-            cells += [*([] if clean else [words]), *helpers, *computed]
-            helpers = []
-        elif unit.role == "told":
-            helpers.append(_other(unit, draft, why))
+            cells += answer_cells(unit, unit.run, held, bool(draft.expected))
         elif unit.source.strip():
             cells.append(_other(unit, draft, why))
         cells += heads.behind(unit)
@@ -309,19 +305,6 @@ def _other(unit: Unit, draft: Draft, why: str) -> Cell:
         about["volatile"] = all_volatile(len(outputs))
     tags = [LOOSE] if outputs and (why or not whole) else []
     return Cell("code", unit.role, unit.source, about, tags, outputs)
-
-
-def _answer(unit: Unit, run: ExportSource, why: str, checked: bool, level: int) -> list[Cell]:
-    """Return the answer in words, the cell that computes it with what it showed, and the check of that."""
-    outputs = answer_printed(run)
-    why = "" if holds_after_all(why, "".join(map(_text, outputs)), run.ran_in) else why
-    about = {"pid": run.pid, "shown": "observed"} | ({"volatile": all_volatile(1)} if why else {})
-    not_compared = {**notes.not_again(run), **(left_out(unit, Expected(), "", why) if why else {})}
-    left = {"left": not_compared} if not_compared else {}
-    words = notes.answer_cell(run, level)
-    cells = [words, Cell("code", "answer", unit.source, {**about, **left}, [LOOSE] if why else [], outputs)]
-    code = answer_check(run) if checked and not why else ""
-    return [*cells, Cell("code", "check", code, {"pid": run.pid, "asserted": 1})] if code else cells
 
 
 def _shapes(draft: Draft) -> list[Cell]:

@@ -207,7 +207,7 @@ def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Draft:
     units = [u for n, run in enumerate(runs) for u in step_units(run, n)]
     answers = [u for n, run in enumerate(runs) for u in answer_units(run, n)]
     given = [*units, *answers, *user_units(runs, whole)]
-    draft = Draft(runs, folder, _helpers_once(sorted(given, key=lambda u: u.order)))
+    draft = Draft(runs, folder, sorted(given, key=lambda u: u.order))
     for unit in units:
         if (held := recorded(unit, folder)) is not None:
             draft.held.append(held)
@@ -231,12 +231,6 @@ def gather(runs: list[ExportSource], folder: str, whole: bool = False) -> Draft:
     used = {id(u.run) for u in draft.units if u.run is not None}
     draft.runs = [run for run in draft.runs if run.wanted or id(run) in used]
     return draft
-
-
-def _helpers_once(units: list[Unit]) -> list[Unit]:
-    """Keep how answers tell numbers and tables once, before the first answer that needs it."""
-    first = {u.source: u for u in reversed(units) if u.role == "told"}
-    return [u for u in units if u.role != "told" or u is first[u.source]]
 
 
 def _import_once(units: list[Unit]) -> None:

@@ -37,6 +37,13 @@ def words(text: str, limit: int = _LONG) -> str:
     return "".join(p if n % 2 else _MARKUP.sub(r"\\\1", html.escape(p, quote=False)) for n, p in parts)
 
 
+def fenced(text: str, kind: str) -> str:
+    """Return text as a block of code whose fence is longer than any in it."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{kind}\n{text.rstrip()}\n{fence}"
+
+
 def harmless(text: str) -> str:
     """Return a text in its own Markdown, in which what would act, or be a heading, is plain text.
 

@@ -6,6 +6,7 @@ import platform
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from llmos_nb.export.cells import KERNELSPEC
 from llmos_nb.export.evidence import ABS, REL
 from llmos_nb.export.files import environ_recorded
 from llmos_nb.export.gather import Draft
@@ -16,7 +17,6 @@ from llmos_nb.export.verify.seal import hash_of
 from llmos_nb.journal.events import RunStarted
 from llmos_nb.policy.secrets import Vault
 
-_KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 _LANGUAGE = {
     "name": "python", "version": platform.python_version(), "file_extension": ".py", "mimetype": "text/x-python",
     "nbconvert_exporter": "python", "pygments_lexer": "ipython3",
@@ -43,7 +43,7 @@ def metadata_of(draft: Draft, lock: bool | str, trace: bool) -> dict[str, Any]:
         about["pylock"] = lock_text(draft.sources, lock)
     if trace:
         about["journals"] = [_journal(run, vault) for run in draft.runs]
-    return {"kernelspec": _KERNEL, "language_info": _LANGUAGE, "llmos_nb": about}
+    return {"kernelspec": KERNELSPEC, "language_info": _LANGUAGE, "llmos_nb": about}
 
 
 def lock_text(sources: Sequence[str], lock: bool | str, seen: Iterable[str] = ()) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from llmos_nb.export import notes, provenance
@@ -10,7 +9,7 @@ from llmos_nb.export.assertions import Expected, left_out, told
 from llmos_nb.export.files import missed, where
 from llmos_nb.export.gather import Draft
 from llmos_nb.export.lock import platform_of
-from llmos_nb.export.markdown import words
+from llmos_nb.export.markdown import fenced, words
 from llmos_nb.export.redact import refuse_secrets, secrets
 from llmos_nb.export.shown import of_the_clock, recorded
 from llmos_nb.export.source import ExportSource
@@ -141,7 +140,7 @@ def _step(draft: Draft, n: int) -> str:
     if said := provenance.why(call, run):
         parts.append(f"Why, in the model's words: {words(said, 2_000)}")
     parts.append(f"Decided: {words('; '.join(map(str, provenance.story(call, run))), 2_000)}.")
-    parts += [_fence(call_code(run, call), "python"), *_edited(call)]
+    parts += [fenced(call_code(run, call), "python"), *_edited(call)]
     outputs, lost = recorded(call, run)
     parts += _output(call, outputs)
     known = f"{gives.count} values are compared" if gives.count else "no value is compared"
@@ -154,7 +153,7 @@ def _edited(call: Call) -> list[str]:
     """Return what the model had proposed, where that is not what ran."""
     if not call.proposed:
         return []
-    return ["As the model had proposed it:", _fence(call.proposed, "python")]
+    return ["As the model had proposed it:", fenced(call.proposed, "python")]
 
 
 def _output(call: Call, outputs: Sequence[dict[str, object]]) -> list[str]:
@@ -162,7 +161,7 @@ def _output(call: Call, outputs: Sequence[dict[str, object]]) -> list[str]:
     text = call.result.strip()
     cut = f"\n… {len(text) - _LONG:,} characters more" if len(text) > _LONG else ""
     pictures = sum("image/png" in str(o.get("data", "")) or "image/jpeg" in str(o.get("data", "")) for o in outputs)
-    shown = ["Output:", _fence(f"{text[:_LONG]}{cut}", "text")] if text else ["It gave no output."]
+    shown = ["Output:", fenced(f"{text[:_LONG]}{cut}", "text")] if text else ["It gave no output."]
     return shown + ([f"With {pictures} picture{'s' if pictures > 1 else ''}."] if pictures else [])
 
 
@@ -176,7 +175,7 @@ def _not_done(draft: Draft) -> str:
                 error = f" {words(call.error)}: {words(call.result, 400)}" if call.status == "failed" else ""
                 head = f"### Call {words(call.id)} (`{words(call.name)}`): {_NOT_DONE[call.status]}"
                 decided = f"Decided: {words(why, 2_000)}.{error}"
-                found += [head, decided, _fence(call_code(run, call), "python"), *_edited(call)]
+                found += [head, decided, fenced(call_code(run, call), "python"), *_edited(call)]
     return "\n\n".join(["## What was undone, refused or failed", *found]) if found else ""
 
 
@@ -193,10 +192,3 @@ def _uncheckable(draft: Draft) -> str:
         typed = [number.text for number in answers.numbers(run.state) if number.kind == "typed"]
         lines += [f"- The answer says {words(text)}, which the model typed: it stands in no result" for text in typed]
     return "\n".join(["## What could not be checked", "", *dict.fromkeys(lines)]) if lines else ""
-
-
-def _fence(text: str, kind: str) -> str:
-    """Return text as a block of code whose fence is longer than any in it."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}{kind}\n{text.rstrip()}\n{fence}"

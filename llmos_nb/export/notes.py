@@ -15,11 +15,9 @@ from typing import NamedTuple
 from llmos_nb.export import provenance
 from llmos_nb.export.cells import Cell
 from llmos_nb.export.files import wrote
-from llmos_nb.export.gather import Draft
 from llmos_nb.export.inputs import Input
-from llmos_nb.export.markdown import harmless, words
+from llmos_nb.export.markdown import fenced, harmless, words
 from llmos_nb.export.source import ExportSource
-from llmos_nb.export.steps import Unit
 from llmos_nb.journal import events as ev
 from llmos_nb.policy.code import bound_by, parsed_code
 from llmos_nb.process import answers
@@ -27,10 +25,12 @@ from llmos_nb.tools import Call
 
 _SHORT = 100  # characters of a title
 _NAMED, _FILES = 3, 12  # variables in a title, and files, that are named
+_LINES, _CODE = 20, 2_000  # lines and characters of code that did not run
 _BELOW = (
-    "Run it from the top: that needs no model. Folded cells check what the steps give, of what has no short form its "
-    "size alone; `llmos verify FILE`, a command of the package llmos_nb (`pip install llmos_nb`), runs all of it "
-    "twice, without network, and compares values and outputs with those of the run."
+    "Run it from the top: that needs no model. Folded cells check what steps and answer give, "
+    "of what has no short form its size alone; `llmos verify FILE`, a command of the package llmos_nb "
+    "(`pip install llmos_nb`), runs all of it twice, without network, and compares values and outputs with those of "
+    "the run."
 )
 
 
@@ -41,7 +41,7 @@ def _called(run: ExportSource) -> str:
 def head(runs: Sequence[ExportSource]) -> str:
     """Return the title, and of one process what it was to do; of several that each has a heading of its own."""
     if len(runs) == 1:
-        return "\n\n".join([f"# {_called(runs[0])}", *_introduced(runs[0]), _below(runs)])
+        return "\n\n".join([f"# {_called(runs[0])}", *_goal(runs[0])])
     names, many = [_called(run) for run in runs], f"{len(runs)} processes"
     title = f"{', '.join(names[:-1])} and {names[-1]}" if all(run.name for run in runs) else f"The work of {many}"
     said = f"Each of the {many} stands under a heading of its own, in the order in which the work was done."
@@ -69,7 +69,7 @@ def reads(inputs: Sequence[Input]) -> list[Cell]:
 
 def process(run: ExportSource) -> str:
     """Return the heading of one process among several, and what it was to do."""
-    return "\n\n".join([f"## {_called(run)}", *_introduced(run)])
+    return "\n\n".join([f"## {_called(run)}", *_goal(run)])
 
 
 def again(run: ExportSource) -> str:
@@ -77,12 +77,23 @@ def again(run: ExportSource) -> str:
     return f"## {_called(run)}, continued"
 
 
-def _introduced(run: ExportSource) -> Iterator[str]:
-    """Return the goal, unless it is the title, who made it, and the plan."""
+def _goal(run: ExportSource) -> Iterator[str]:
+    """Return the goal, unless it is the title."""
     if words(run.goal) != _called(run):
         yield harmless(run.goal)
-    yield course(run)
-    yield from plan(run)
+
+
+def made(run: ExportSource, alone: bool) -> str:
+    """Return what stands over the work of a process, below its answer: who made it, the plan, and how to read it.
+
+    Parameters
+    ----------
+    run : ExportSource
+        The process.
+    alone : bool
+        There is no other one in the notebook.
+    """
+    return "\n\n".join([course(run), *plan(run), *([_below([run])] if alone else [])])
 
 
 def course(run: ExportSource) -> str:
@@ -98,7 +109,9 @@ def course(run: ExportSource) -> str:
     usual, of_all = provenance.usual(run)
     told = f"{words(' and '.join(usual))}{'' if of_all else ', unless its note says otherwise'}"
     said = f" Each step was {told}." if usual and usual != (provenance.NEEDLESS,) else ""
-    said += " Nobody looked at any of them before it ran." if said and provenance.unseen(run) else ""
+    if said and provenance.unseen(run):
+        plan = "The plan was approved, and nobody" if provenance.planned(run) else "Nobody"
+        said += f" {plan} looked at the code of a step before it ran."
     return small(f"Made by {who}{on} (approvals: {words(str(mode))}; {ended}).{read}{said}")
 
 
@@ -129,11 +142,22 @@ def plan(run: ExportSource) -> Iterator[str]:
 
 
 class Before(NamedTuple):
-    """What notes before one have said: the title of its step of the plan, what the model said, and what was usual."""
+    """What was before a step.
+
+    Attributes
+    ----------
+    titled, quoted : bool
+        A note has the title of its step of the plan, and what the model said.
+    usual : tuple of str
+        What was decided of most steps.
+    failed : sequence of Call
+        Calls that failed since the step before it.
+    """
 
     titled: bool = False
     quoted: bool = False
     usual: tuple[str, ...] = ()
+    failed: Sequence[Call] = ()
 
 
 class Seen:
@@ -142,13 +166,15 @@ class Seen:
     def __init__(self) -> None:
         self._steps, self._turns = set[tuple[int, int]](), set[tuple[int, int]]()
         self._usual: dict[int, tuple[str, ...]] = {}
+        self._failed: dict[int, dict[str, list[Call]]] = {}
 
     def of(self, call: Call, run: ExportSource) -> Before:
         """Return what was said before the note on a call, which is the next one."""
         step, turn = (run.pid, call.step), (run.pid, int(call.facts.get("n", -1)))
         if run.pid not in self._usual:
-            self._usual[run.pid] = provenance.usual(run)[0]
-        before = Before(step in self._steps, turn in self._turns, self._usual[run.pid])
+            self._usual[run.pid], self._failed[run.pid] = provenance.usual(run)[0], provenance.failed_before(run)
+        failed = self._failed[run.pid].get(call.id, ())
+        before = Before(step in self._steps, turn in self._turns, self._usual[run.pid], failed)
         self._steps |= {step} if call.step else set()
         self._turns |= {turn} if turn[1] >= 0 else set()
         return before
@@ -173,7 +199,8 @@ def step(call: Call, run: ExportSource, before: Before, unchecked: Sequence[str]
     Returns
     -------
     str
-        Title, why the model did it, what was not as expected, who proposed, edited and approved it.
+        Title, why the model did it, what failed before it, what the model had proposed where a person edited it, what
+        was not as expected, who proposed, edited and approved it.
     """
     s = run.state
     planned = next((p for p in s.plan.steps if p.n == call.step), None)
@@ -185,8 +212,11 @@ def step(call: Call, run: ExportSource, before: Before, unchecked: Sequence[str]
     parts += [f"> {words(said)}"] if said else []
     if planned is not None and not before.titled and planned.n in s.missed:
         parts.append(not_so(s.missed[planned.n]))
-    made = ", ".join(words(f["path"], 200) for f in wrote(call))
-    parts += [f"Writes {made}."] if made else []
+    parts += [part for one in before.failed for part in _failed(one)]
+    if call.proposed:
+        parts += ["As the model had proposed it; below is what ran:", _code(call.proposed)]
+    files = ", ".join(words(f["path"], 200) for f in wrote(call))
+    parts += [f"Writes {files}."] if files else []
     where = f"Call {words(call.id)}{f', step {planned.n}' if planned is not None else ''}"
     where += f", {words(call.name)}" if call.name != "python" else ""  # of that the cell is the code itself
     told = _decided(provenance.story(call, run, planned=True), before.usual)
@@ -195,6 +225,26 @@ def step(call: Call, run: ExportSource, before: Before, unchecked: Sequence[str]
     parts.append(small(f"{where}{f': {words(told)}' if told else ''}"))
     lacks = "\n".join(f"{UNCHECKED}{words(what, 200)}" for what in unchecked)
     return "\n\n".join([*parts, *([lacks] if lacks else [])])
+
+
+def _failed(call: Call) -> list[str]:
+    """Say that a call was tried before, and how it failed."""
+    told = f"Tried before, as call {words(call.id)}, and failed: {words(call.told, 200)}"
+    return [told, _code(_asked(call))]
+
+
+def _asked(call: Call) -> str:
+    """Return a call as the journal alone has it: its code, or its name with its arguments."""
+    arguments = call.arguments.items() if isinstance(call.arguments, dict) else ()
+    return call.code or f"{call.name}({', '.join(f'{k}={v!r}' for k, v in arguments)})"
+
+
+def _code(text: str) -> str:
+    """Return code that did not run as it stands there, of a long one the beginning."""
+    text = text if len(text) <= _CODE else f"{text[:_CODE]}…"
+    lines = text.strip("\n").splitlines()
+    more = len(lines) - _LINES
+    return fenced("\n".join([*lines[:_LINES], *([f"# … {more} more lines"] if more > 0 else [])]), "python")
 
 
 def _decided(phrases: Sequence[provenance.Phrase], usual: tuple[str, ...]) -> str:
@@ -245,14 +295,35 @@ def _few(names: Sequence[str], most: int) -> str:
     return f"{', '.join(names[:most])}{f' and {len(names) - most} more' if len(names) > most else ''}"
 
 
-NUMBERS = "Its numbers: "
+NUMBERS = "How its values are known: "
+FORMER_NUMBERS = "Its numbers: "  # in exports of earlier versions
+_KNOWN: dict[str, tuple[str, str]] = {
+    "computed": ("was computed on the variables", "were computed on the variables"),
+    "seen": ("stands in what a step showed", "stand in what steps showed"),
+    "typed": ("was typed by the model", "were typed by the model"),
+}
+
+
+def known(found: Sequence[answers.Number]) -> str:
+    """Return in words how the values of an answer are known, and how many of them; empty for none."""
+    return ", ".join(
+        f"{len(of)} {said[len(of) > 1]}{_gone(of)}"
+        for kind, said in _KNOWN.items()
+        if (of := [number for number in found if number.kind == kind])
+    )
+
+
+def _gone(found: Sequence[answers.Number]) -> str:
+    """Say of how many values something that they were computed from was undone since."""
+    gone = sum(bool(number.undone) for number in found)
+    return f" ({gone} of them from what was undone since)" if gone else ""
 
 
 def answer(run: ExportSource, level: int = 2) -> str:
     """Return the answer as the process gave it, below how its numbers are known, in counts, and which are not again."""
-    known, gone = answers.counted(answers.numbers(run.state)), ", ".join(undone_since(run))
+    counts, gone = known(answers.numbers(run.state)), ", ".join(undone_since(run))
     before = f", before call {gone} was undone" if gone else ""
-    told = small(f"In the model's words{before}.{f' {NUMBERS}{known}.' if known else ''}")
+    told = small(f"In the model's words{before}.{f' {NUMBERS}{counts}.' if counts else ''}")
     left = "\n".join(f"- Not computed again: {words(code)}: {why}." for code, why in not_again(run).items())
     parts = [f"{'#' * level} Answer", told, left, harmless(run.state.answer or "")]
     return "\n\n".join(filter(None, parts))
@@ -265,11 +336,6 @@ def not_again(run: ExportSource) -> dict[str, str]:
         for v in run.state.computed or ()
         if v.get("changes")
     }
-
-
-def answer_cell(run: ExportSource, level: int = 2) -> Cell:
-    """Return the cell that says an answer and how its numbers are known."""
-    return Cell("markdown", "answer", answer(run, level), {"pid": run.pid})
 
 
 def ended(run: ExportSource) -> float:
@@ -290,11 +356,8 @@ def said(run: ExportSource, level: int = 2) -> list[tuple[int, str]]:
         match event.body:
             case ev.SignalReceived(signal="steer", by=by, text=str(text)):
                 found.append((event.n, f"**Said by {words(by.describe('the user'))}:**\n\n{harmless(text)}"))
-            case ev.CallDecided(call=call, what="reject", by=by, why=str(why)) if by.is_person and why:
-                made = run.state.calls[call]
-                what = title(made, run, quoted=True)[0] or words(made.name)
-                who = words(by.describe("the user"))
-                found.append((event.n, f"**Not run, refused by {who}: {what}**\n\n{harmless(why)}"))
+            case ev.CallDecided(call=call, what="reject", by=by, why=why) if by.is_person:
+                found.append((event.n, _refused(run.state.calls[call], run, words(by.describe("the user")), why)))
             case ev.RunEnded(answer=text):
                 answered = [(event.n, text)] if text else []
             case ev.RunResumed():
@@ -303,67 +366,14 @@ def said(run: ExportSource, level: int = 2) -> list[tuple[int, str]]:
     return sorted(found)
 
 
+def _refused(call: Call, run: ExportSource, who: str, why: str) -> str:
+    """Say that a person refused a call, why, and what it was."""
+    what = title(call, run, quoted=True)[0] or words(call.name)
+    parts = [f"**Not run, refused by {who}: {what}**", harmless(why), _code(_asked(call))]
+    return "\n\n".join(filter(None, parts))
+
+
 def _former(text: str, level: int) -> str:
     """Return an answer before the last one, which no cell computes again."""
     told = small("In the model's words, before it was asked further; not computed again.")
     return "\n\n".join([f"{'#' * level} Answer", told, harmless(text)])
-
-
-class Heads:
-    """What stands over and behind the work of a process: headings, what was said, and an answer that is no code.
-
-    Parameters
-    ----------
-    draft : Draft
-        The notebook's code, in the order in which it runs.
-    clean : bool
-        Only code, none of these.
-    """
-
-    def __init__(self, draft: Draft, clean: bool) -> None:
-        self.several, self.clean = len(draft.runs) > 1, clean
-        self.level = 2 + self.several
-        self.now: ExportSource | None = None
-        self.told: list[ExportSource] = []
-        self.last = {id(u.run): u for u in draft.units if u.run is not None}
-        computed = {id(u.run) for u in draft.units if u.role == "answer"}
-        wanted = [] if clean else draft.wanted
-        self.bare = {id(r) for r in wanted if r.state.answer and id(r) not in computed}
-        self.said = {id(r): said(r, self.level) for r in wanted}
-        self.without_cells = [r for r in wanted if id(r) not in self.last]
-
-    def over(self, unit: Unit) -> list[Cell]:
-        """Return what stands before a cell: of the first of a process its heading, and what was said before it."""
-        if unit.run is None or self.clean:
-            return []
-        n = unit.call.facts.get("n", 0) if unit.call is not None else ended(unit.run)
-        return [*self._heading(unit.run), *self._said(unit.run, n)]
-
-    def _heading(self, run: ExportSource) -> list[Cell]:
-        if run is self.now or not self.several:
-            return []
-        known = any(one is run for one in self.told)
-        self.now = run
-        self.told.append(run)
-        return [Cell("markdown", "process", (again if known else process)(run), {"pid": run.pid})]
-
-    def _said(self, run: ExportSource, n: float) -> list[Cell]:
-        """Return what was said before an event, and not told yet."""
-        cells, waiting = list[Cell](), self.said.get(id(run), [])
-        while waiting and waiting[0][0] < n:
-            cells.append(Cell("markdown", "said", waiting.pop(0)[1], {"pid": run.pid}))
-        return cells
-
-    def behind(self, unit: Unit) -> list[Cell]:
-        """Return what stands behind the last cell of a process: an answer that no code computes, and further words."""
-        run = unit.run
-        return self._closing(run) if run is not None and self.last[id(run)] is unit else []
-
-    def _closing(self, run: ExportSource) -> list[Cell]:
-        answer = [answer_cell(run, self.level)] if id(run) in self.bare else []
-        return [*self._said(run, ended(run)), *answer, *self._said(run, math.inf)]
-
-    def rest(self) -> list[Cell]:
-        """Return the answers of processes of which there is no cell."""
-        found = [run for run in self.without_cells if id(run) in self.bare or self.said[id(run)]]
-        return [cell for run in found for cell in (*self._heading(run), *self._closing(run))]

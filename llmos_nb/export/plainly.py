@@ -70,6 +70,19 @@ def lines(name: str, words: str) -> list[str]:
     return [test.line() for test in _tests(name, told(words).words)]
 
 
+def former(name: str, words: str) -> list[str]:
+    """Return the assertions that earlier versions made of a table, where these are others now."""
+    table = _TABLE.fullmatch(told(words).words)
+    if table is None:
+        return []
+    data, shape = _data(table["data"] or "")[0], tuple(map(int, table["shape"].split(" x ")))
+    columns = data.items() if isinstance(data, dict) and len(shape) == 2 else ()
+    found = [_is(f"{name}.shape", repr(shape)), *(_array(f"{name}[{c!r}]", v) for c, v in columns if None in v)]
+    if isinstance(data, dict) and len(shape) == 1 and _exact([*data.items()]):
+        found.append(_is(f"list({name}.items())", repr([*data.items()])))
+    return [test.line() for test in found]
+
+
 def _tests(name: str, words: str) -> list[Assertion]:
     if by_type(words):
         kind = words[1:].partition(":")[0].removesuffix(">")
@@ -146,6 +159,16 @@ def _all_near(values: str, expected: list[Any]) -> list[Assertion]:
     return [Assertion(test, f"list({values})", repr(expected))]
 
 
+def _near_or_missing(values: str, expected: list[Any]) -> list[Assertion]:
+    """Return the test that values of a table are these numbers, in which None stands for a missing one."""
+    known = [v for v in expected if v is not None]
+    if not all(type(v) in (int, float) and math.isfinite(v) for v in known):
+        return []
+    pairs = f"zip({values}, {expected!r}, strict=True)"
+    test = f"all(a is b if a is None or b is None else abs(a - b) < {_near(known):g} for a, b in {pairs})"
+    return [Assertion(test, f"list({values})", repr(expected))]
+
+
 def _near(values: list[Any]) -> float:
     """Return how far numbers may be from those that were kept of them: one in the last digit of the largest."""
     largest = max((abs(v) for v in values), default=0)
@@ -154,37 +177,104 @@ def _near(values: list[Any]) -> float:
 
 
 def _table(name: str, words: re.Match[str]) -> Iterator[Assertion]:
-    """Return the tests of an array or a table: of a few values these, of more the shape."""
+    """Return the tests of an array or a table: of a small one its values and labels, of a larger one the shape."""
     shape = tuple(map(int, words["shape"].split(" x ")))
-    data = _data(words["data"] or "")
-    columns = data if isinstance(data, dict) and len(shape) == 2 and _exact(data) else {}
+    data, labels = _data(words["data"] or "")
     shaped = _is(f"{name}.shape", repr(shape))
     if isinstance(data, list) and len(data) == shape[0]:
-        yield _column(name, data)
-    elif columns:
+        yield _array(name, data)
+    elif data and isinstance(data, dict) and len(shape) == 2 and _exact(data) and not _spelled([*data]):
         yield shaped
-        yield from (_column(f"{name}[{column!r}]", values) for column, values in columns.items())
+        yield from (_column(f"{name}[{column!r}]", values) for column, values in data.items())
+        yield from (_labels(name, one) for one in labels)
     elif isinstance(data, dict) and len(shape) == 1 and len(data) == shape[0]:
-        near = _all_near(name, [*data.values()])
-        if near and _exact(data):
-            near = [_is(f"list({name}.index)", repr([*data])), *near]
-        items = [*data.items()]
-        yield from [_is(f"list({name}.items())", repr(items))] if _exact(items) else near or [shaped]
+        yield from _series(name, data)
     elif shape != (1,):  # that of one without dimensions is told so, too
         yield shaped
 
 
+def _series(name: str, data: dict[Any, Any]) -> list[Assertion]:
+    """Return the tests of a series: its labels and its values."""
+    items, values = [*data.items()], [*data.values()]
+    if _exact(items) and not _spelled(items):
+        return [_is(f"list({name}.items())", repr(items))]
+    if _spelled(items) or any(map(_missing, values)):
+        return [_labels(name, [*data]), _column(name, values)]
+    near = _all_near(name, values)
+    if near and _exact(data):
+        return [_is(f"list({name}.index)", repr([*data])), *near]
+    return near or [_is(f"{name}.shape", repr((len(data),)))]
+
+
+def _labels(name: str, labels: list[Any]) -> Assertion:
+    """Return the test that a table has these labels of rows."""
+    if labels == [*range(len(labels))]:
+        return _is(f"[*{name}.index]", f"[*range({len(labels)})]")
+    return _column(f"{name}.index", labels)
+
+
 def _column(name: str, values: list[Any]) -> Assertion:
-    """Return the test that an array or a column holds these values."""
+    """Return the test that a column or an index of a table holds these values; None stands for a missing one."""
+    if _spelled(values):
+        flat = all(isinstance(v, _Spelled) for v in values)
+        return _is(f"[*map(repr, {name})]", repr([*map(str, values)])) if flat else _long(name, len(values))
+    known = [None if _missing(v) else v for v in values]
+    if None not in known:
+        return _array(name, values)
+    filled = f"{name}.astype(object).where({name}.notna(), None)"
+    if _exact(known):
+        return _is(f"{filled}.tolist()", repr(known))
+    return next(iter(_near_or_missing(filled, known)), _long(name, len(values)))
+
+
+def _array(name: str, values: list[Any]) -> Assertion:
+    """Return the test that an array holds these values."""
     if _exact(values):
         return _is(f"{name}.tolist()", repr(values))
     return next(iter(_all_near(name, values)), _long(name, len(values)))
 
 
-def _data(words: str) -> Any:
-    """Return the values that words of a table spell; None where they spell none, or hold what has no plain form."""
+def _missing(value: Any) -> bool:
+    return value is None or (type(value) is float and math.isnan(value))
+
+
+def _spelled(values: list[Any]) -> bool:
+    return any(isinstance(v, _Spelled) for v in _inside(values))
+
+
+class _Spelled(str):
+    """A value that is known by its `repr`, such as a time."""
+
+    __slots__ = ()
+
+
+# what has a `repr` that spells it
+_KINDS = {
+    "NaT", "Timestamp", "Timedelta", "Period", "Interval", "Decimal", "Fraction", "datetime.date", "datetime.datetime"
+}  # fmt: skip
+
+
+def _data(words: str) -> tuple[Any, list[list[Any]]]:
+    """Return the values that words of a table spell, None where these have no plain form, and its rows' labels."""
     try:
-        data = ast.literal_eval(words.strip())
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
-    return None if {type(...), complex} & set(map(type, _inside(data))) else data
+        node = ast.parse(words.strip(), mode="eval").body
+        pair = node.elts if isinstance(node, ast.Tuple) else [node]
+        data, *behind = map(_plain, pair)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return None, []
+    labels = [one for names in behind for one in names.values()]
+    return (None, []) if {type(...), complex} & set(map(type, _inside([data, labels]))) else (data, labels)
+
+
+def _plain(node: ast.expr) -> Any:
+    """Return what code of plain data spells; what has a `repr` of its own stays as that."""
+    match node:
+        case ast.Name("nan" | "inf") | ast.UnaryOp(op=ast.USub(), operand=ast.Name("inf")):
+            return float(ast.unparse(node))
+        case ast.Name("NaT") | ast.Call() if ast.unparse(getattr(node, "func", node)) in _KINDS:
+            return _Spelled(ast.unparse(node))
+        case ast.List(elts=parts) | ast.Tuple(elts=parts):
+            return (list if isinstance(node, ast.List) else tuple)(map(_plain, parts))
+        case ast.Dict(keys=keys, values=values):
+            return {_plain(k): _plain(v) for k, v in zip(keys, values, strict=True) if k is not None}
+    return ast.literal_eval(node)

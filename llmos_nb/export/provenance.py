@@ -20,6 +20,7 @@ _CHECKS = {
     "tools": "there is no such tool",
     "deadline": "nobody answered in time",
     "conflict": "somebody else had changed what it writes",
+    "tests": "tests of it failed",
 }
 
 
@@ -140,6 +141,23 @@ def _acting(run: ExportSource) -> list[Call]:
 def unseen(run: ExportSource) -> bool:
     """Return whether the mode alone let each step that stands run, as the model had proposed it."""
     return all(grant(call, run).who.kind == "mode" and not call.proposed for call in _acting(run))
+
+
+def planned(run: ExportSource) -> bool:
+    """Return whether a person approved the plan."""
+    return any(isinstance(e.body, ev.PlanDecided) and e.body.by.looked for e in run.about("plan"))
+
+
+def failed_before(run: ExportSource) -> dict[str, list[Call]]:
+    """Return by call that stands the calls that failed since the one before it."""
+    stand = {call.id for call in _acting(run)}
+    found, failed = dict[str, list[Call]](), list[Call]()
+    for call in run.state.calls.values():
+        if call.id in stand:
+            found[call.id], failed = failed, []
+        elif call.status == "failed" and call.name not in (*CONTROL, *LOOKING):
+            failed.append(call)
+    return found
 
 
 def decided_of(phrases: Iterable[Phrase]) -> tuple[str, ...]:

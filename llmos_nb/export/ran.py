@@ -91,7 +91,7 @@ def reason(source: str, error: str, traceback: str, missing: Mapping[str, str], 
     node = next((n for n in body if at and n.lineno <= at[0] <= (n.end_lineno or n.lineno)), None)
     ours = looked_at(node.msg) if isinstance(node, ast.Assert) and error.startswith("AssertionError") else ""
     if ours:
-        named = {VALUE_NAME: "its value", ANSWER: "the answer"}.get(ours, f"`{ours}`")
+        named = "the answer" if ours.startswith(ANSWER) else "its value" if ours == VALUE_NAME else f"`{ours}`"
         return differs(f"{named} is {_short(error.partition(': ')[2])}", undone)
     where = f" (at `{_short(ast.unparse(node))}`)" if node is not None else ""
     why, do = _why(error, missing)

@@ -13,8 +13,8 @@ from llmos_nb.process.state import State
 from llmos_nb.tools import Call, Tool
 
 # since 2 what is asserted stands in cells of its own; since 3 as plain assertions; before this one the words
-# of notes and answers were others, too
-SCHEMA = 5
+# of notes and answers were others, too, and an answer stood behind the work, with one assertion over all of it
+SCHEMA = 6
 
 
 @dataclass

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from llmos_nb.export.answer_code import computed_answer, helpers
+from llmos_nb.export.answer_code import computed_answer
 from llmos_nb.export.functions import harmless, without_package
 from llmos_nb.export.magics import NotPython, plain
 from llmos_nb.export.redact import from_environment
@@ -85,9 +85,7 @@ def answer_units(run: ExportSource, nth: int = 0) -> list[Unit]:
     if not run.wanted or not (source := computed_answer(run)):
         return []
     at = run.answered if run.answered is not None else started_at(run)
-    order = (at, nth + 1, len(run.state.calls))
-    told = [Unit("told", code, order, names=[name]) for name, code in helpers(run, source).items()]
-    return [*told, Unit("answer", source, order, run=run)]
+    return [Unit("answer", source, (at, nth + 1, len(run.state.calls)), run=run)]
 
 
 def started_at(run: ExportSource) -> int:

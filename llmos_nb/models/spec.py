@@ -17,7 +17,10 @@ from llmos_nb.models.scripted.model import CellsModel, ReplayModel, ScriptedMode
 from llmos_nb.policy import Plugin, load_plugins
 
 DEFAULT_NAME = "gpt-4.1-mini"
-FORMS = "openai/NAME, anthropic/NAME, gemini/NAME, ollama/NAME, URL#NAME, local[/NAME], script:FILE, replay:FILE"
+FORMS = (
+    "openai/NAME, anthropic/NAME, gemini/NAME, ollama/NAME, URL#NAME, local[/NAME], acp:COMMAND, script:FILE, "
+    "replay:FILE"
+)
 FIRST = "first"  # the script of ours that needs no key, no weights and no network
 _FIRST_FILE = Path(__file__).parent / "scripted" / "first.json"
 
@@ -35,8 +38,8 @@ def resolve(spec: str | Model | None = None, base_url: str | None = None, *, sta
     ----------
     spec : str or Model, optional
         ``PROVIDER/NAME`` (``openai/``, ``anthropic/``, ``gemini/``, ``ollama/``, …), ``URL#NAME``, ``local[/NAME]``,
-        ``script:FILE`` or ``replay:FILE``, or ``SCHEME/NAME`` of an installed package; a model passes through; with
-        none, the environment and the local weights decide.
+        ``acp:COMMAND``, ``script:FILE`` or ``replay:FILE``, or ``SCHEME/NAME`` of an installed package; a model passes
+        through; with none, the environment and the local weights decide.
     base_url : str, optional
         The endpoint, instead of the provider's own; it gets a key only where that was given for it.
     stall_s : float, optional
@@ -129,6 +132,12 @@ def _local(name: str, _: str | None) -> Model:
     return LocalModel(name or None)
 
 
+def _agent(text: str, _: str | None) -> Model:
+    from llmos_nb.models.outside import agent  # few begin one
+
+    return agent(text)
+
+
 def _scripted(file: str) -> Model:
     """Return the model of a script: the file of this name, else the one of ours that is called so."""
     path = Path(file).expanduser()
@@ -143,6 +152,7 @@ _SCHEMES: Mapping[str, Callable[[str, str | None], Model]] = {
     "local/": _local,
     **{f"{p.name}/": partial(providers.chat, p) for p in PROVIDERS if p.name != "openai"},
     **{f"{name}/": partial(providers.native, name) for name in providers.NATIVE},
+    "acp:": _agent,
     "script:": lambda file, _: _scripted(file),
     "replay:": lambda file, _: ReplayModel(Path(file).expanduser()),
     "skill:": lambda file, _: CellsModel(Path(file).expanduser()),

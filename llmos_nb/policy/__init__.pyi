@@ -40,7 +40,6 @@ from .plugins import Plugin as Plugin, load_plugins as load_plugins
 from .prose import DATA as DATA, is_prose as is_prose
 from .rules import (
     MODES as MODES,
-    NOBODY as NOBODY,
     Act as Act,
     Cover as Cover,
     Mode as Mode,
@@ -54,3 +53,4 @@ from .rules import (
     parse_mode as parse_mode,
     parse_rule as parse_rule,
 )
+from .texts import TEXTS as TEXTS, speaking as speaking, tell as tell

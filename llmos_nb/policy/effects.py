@@ -16,12 +16,12 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from llmos_nb.journal import Decider
-from llmos_nb.policy.rules import NOBODY, Mode, Ruling
+from llmos_nb.policy.rules import Mode, Ruling
+from llmos_nb.policy.texts import tell
 
 Kind = Literal[
-    "write", "delete", "network", "process", "signal", "database", "native", "call", "secret", "folder", "command",
-    "environment", "setting",
-    "changed", "other",
+    "write", "delete", "network", "process", "signal", "database", "native", "unread", "call", "secret", "folder",
+    "command", "environment", "setting", "changed", "other",
 ]  # fmt: skip
 Predicted = tuple[str, str]  # kind of risk, and the target that the code spells; empty where it is known when it runs
 # found and run by whoever starts Python, a notebook, tests or a build in their folder
@@ -41,16 +41,19 @@ _COVERS: dict[str, frozenset[str]] = {
     "network": frozenset(("network",)),
     "process": frozenset(("process", "signal")),
     "native": frozenset(("native",)),
+    "unread": frozenset(("native", "unread")),
     "environment": frozenset(("folder", "environment", "setting")),
     "magic": frozenset((
         "write", "delete", "network", "process", "signal", "database", "native", "folder", "environment",
         "setting", "other",
     )),
 }  # fmt: skip
+_ALWAYS = ("native", "unread", "secret", "changed")  # what no mode lets through unasked
 _ON_PATHS = ("write", "delete", "database", "secret", "folder", "command", "changed")
 _WANTS = {
     "write": "write {0}", "delete": "delete {0}", "network": "connect to {0}", "process": "start the program {0}",
     "signal": "send a signal to a process", "database": "write to the database {0}", "native": "run native code",
+    "unread": "run code that is nested too deeply to be looked at beforehand",
     "call": "call {0}", "secret": "open {0}, which holds keys or passwords",
     "folder": "work in the folder {0}", "command": "give commands to processes in a person's place, by {0}",
     "environment": "set {0} in the environment (where prompts and keys go, what programs run)",
@@ -66,10 +69,11 @@ class Effect:
     Parameters
     ----------
     kind : str
-        ``write, delete, network, process, signal, database, native, call`` (of a declared tool), ``secret`` (a file of
-        keys or passwords is opened), ``folder`` (the working folder becomes another), ``command`` (a person's command
-        to a process is written, changed or taken away), ``environment``, ``setting`` (of the whole interpreter),
-        ``changed`` (a file is used that is another one than when the step was approved) or ``other``.
+        ``write, delete, network, process, signal, database, native, call`` (of a declared tool), ``unread`` (code that
+        is nested too deeply to be looked at), ``secret`` (a file of keys or passwords is opened), ``folder`` (the
+        working folder becomes another), ``command`` (a person's command to a process is written, changed or taken
+        away), ``environment``, ``setting`` (of the whole interpreter), ``changed`` (a file is used that is another one
+        than when the step was approved) or ``other``.
     target : str
         The real path (of a folder that is made, with a separator at its end), ``host:port``, the program, the call;
         never what is sent.
@@ -212,14 +216,14 @@ def rule_on(
     if covers:
         return Ruling("allow", Decider("check", "predicted"))
     outward = not effect.inside(folders)
-    if mode == "auto" and effect.kind not in ("native", "secret", "changed") and not ((exposed or closed) and outward):
+    if mode == "auto" and effect.kind not in _ALWAYS and not ((exposed or closed) and outward):
         return Ruling("allow", Decider("mode", mode))
     if mode in ("risky", "plan") and effect.makes_folder and not outward:
         return Ruling("allow", Decider("check", "own folder"))
     what = effect.words(folders[0])
     why = f"It asks because the step wants to {what}{_unasked(effect, exposed, closed, outward, outside)}"
     if mode == "never" or alone:
-        return Ruling("deny", Decider("mode", mode), NOBODY + why)
+        return Ruling("deny", Decider("mode", mode), tell("nobody", why=why))
     return Ruling("ask", Decider("mode", mode), why)
 
 

@@ -14,6 +14,7 @@ from llmos_nb.errors import UsageError, check_keys, nearest
 from llmos_nb.journal import PLAN, Decider
 from llmos_nb.messages import canonical
 from llmos_nb.policy.labels import TRUSTED, Label
+from llmos_nb.policy.texts import tell
 
 Verdict = Literal["allow", "ask", "deny"]
 BOUNDS = {"above": operator.gt, "at_least": operator.ge, "below": operator.lt, "at_most": operator.le}
@@ -132,11 +133,9 @@ def _until(given: Any, where: str) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-OUTWARD = frozenset(("network", "process", "native"))
+OUTWARD = frozenset(("network", "process", "native", "unread"))
 MODES = ("risky", "plan", "step", "auto", "never")
 Mode = Literal["risky", "plan", "step", "auto", "never"]
-NOBODY = "This needs a person and nobody may be asked. "
-LEAK = "The process has read both secret and untrusted data; with nobody asked, nothing leaves from here."
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +264,7 @@ def judge(
         if rule.matches(act, at, used.get(i, 0)):
             return _by_rule(i, rule, mode)
     if mode == "auto" and act.outward and act.label.untrusted and act.label.secret:
-        return Ruling("deny", Decider("check", "label"), LEAK)
+        return Ruling("deny", Decider("check", "label"), tell("leak"))
     if act.cover is not None and act.cover.runs and mode != "step":
         by = Decider("commitment", str(act.cover.act))
         return Ruling("allow", by, f"The plan commits to it (act {act.cover.act}).")
@@ -287,7 +286,7 @@ def _by_mode(act: Act, mode: Mode, envelope: Counts, spent: Counts) -> Ruling:
     elif not act.declared:
         why = f"{why} Where {act.tool} only reads, say so: effect = 'read' in its declaration or in llmos.toml."
     if mode == "never" or (mode == "auto" and act.alone):
-        return Ruling("deny", Decider("mode", mode), NOBODY + why)
+        return Ruling("deny", Decider("mode", mode), tell("nobody", why=why))
     always = "It asks because every step is asked for in this mode."
     return Ruling("ask", Decider("mode", mode), why if act.risky or act.cover is not None else always)
 
@@ -295,9 +294,10 @@ def _by_mode(act: Act, mode: Mode, envelope: Counts, spent: Counts) -> Ruling:
 def _by_rule(index: int, rule: Rule, mode: Mode) -> Ruling:
     by = Decider("rule", str(index + 1))
     if rule.do == "ask" and mode == "never":
-        return Ruling("deny", by, f"A rule asks for {rule.tool}, and nobody may be asked.")
-    why = {"ask": f"It asks because a rule asks for {rule.tool}.", "deny": f"A rule denies {rule.tool}."}
-    return Ruling(rule.do, by, why.get(rule.do, ""))
+        return Ruling("deny", by, tell("rule_nobody", tool=rule.tool))
+    if rule.do == "deny":
+        return Ruling("deny", by, tell("rule_denies", tool=rule.tool))
+    return Ruling(rule.do, by, f"It asks because a rule asks for {rule.tool}." if rule.do == "ask" else "")
 
 
 def in_advance(tool: str, kinds: Iterable[str]) -> bool:

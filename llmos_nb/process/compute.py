@@ -32,10 +32,10 @@ from llmos_nb.process.fields import (
     Field,
     as_code,
     as_source,
-    definitions,
     expressions,
     in_tables,
     inert,
+    is_table,
     parsed,
 )
 from llmos_nb.process.gate import judge, labels as gate_labels
@@ -47,7 +47,7 @@ from llmos_nb.process.state.decide import Compute
 from llmos_nb.tools import Call, Stopped
 from llmos_nb.tools.devices.child import Child
 
-__all__ = ["as_code", "compute", "definitions", "expressions", "holds"]  # for the export, too
+__all__ = ["as_code", "compute", "expressions", "holds", "is_table"]  # for the export, too
 MOST = 60  # expressions of an answer that are evaluated
 COMPUTE_S, ALL_S = 20.0, 60.0  # that one may take, and all of an answer
 LONGEST, WHY = 4_000, 200  # characters of a value, and of a reason
@@ -99,15 +99,19 @@ async def compute(run: Run, command: Compute) -> None:
         text += opens + (field.before if field else "")
         if not own or (field is not None and _reads(run, field.value)):
             value = {"start": len(text), "text": said, "code": code} | ({"shown": shown} if shown != said else {})
-            values.append(value | {k: known[k] for k in ("format", "changes", "own") if k in known})
+            values.append(value | {k: known[k] for k in ("format", "changes", "own", "content") if k in known})
         text += shown + closes
     _label(run, [g.came for g in given if g.result.ok])
     run.append(AnswerComputed(answer=text + answer[at:], values=values, errors=errors, place=place))
 
 
 def _facts(result: ToolResult, own: bool) -> dict[str, Any]:
-    """Return by which format a value came about, what its expression changed there, and if it is the model's own."""
+    """Return by which format a value came about, what its expression changed there, and if it is the model's own.
+
+    Of a table its content is told, too, in the words of `heap.content`.
+    """
     told = {"format": result.facts["format"], "changes": result.facts.get("changes"), "own": own}
+    told["content"] = redact(result.facts.get("content", ""))
     return {k: v for k, v in told.items() if v or k == "format"}
 
 

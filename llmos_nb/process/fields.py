@@ -8,13 +8,12 @@ says all the same what is meant.
 from __future__ import annotations
 
 import ast
-import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from llmos_nb.tools.devices.child import TABLE, column_format, float_format, markdown_table
+from llmos_nb.tools.devices.child import TABLE
 
 OPEN, CLOSE = "{{", "}}"
 LONGEST = 400  # characters of what does not parse, and may be a field all the same
@@ -180,7 +179,7 @@ def parsed(code: str) -> Field | None:
 
 
 def as_code(code: str, form: str | None = None) -> str:
-    """Return an expression of an answer as Python that gives its text.
+    """Return an expression of an answer as Python that gives its text, or the table that is told.
 
     Parameters
     ----------
@@ -195,17 +194,17 @@ def as_code(code: str, form: str | None = None) -> str:
     if field.conversion:
         value = f"{ {'r': 'repr', 's': 'str', 'a': 'ascii'}[field.conversion] }({value})"
     if form == TABLE and not field.spec:
-        return f"{markdown_table.__name__}({value})"
+        return value
     if form is None and not (field.spec or field.conversion):
         return f"(lambda value: format(value, '.10g') if isinstance(value, float) else value)({value})"
     spec = field.spec or form
     return f"format({value}, {spec!r})" if spec else value
 
 
-def definitions(values: Iterable[Mapping[str, Any]]) -> str:
-    """Return the source of what the code of values calls; empty for most."""
-    needed = (float_format, column_format, markdown_table) if any(v.get("format") == TABLE for v in values) else ()
-    return "\n\n".join(inspect.getsource(f) for f in needed)
+def is_table(code: str, form: str | None) -> bool:
+    """Return whether an expression was told as a table, by the format by which its text came about."""
+    field = parsed(code)
+    return form == TABLE and field is not None and not field.spec
 
 
 def as_source(code: str) -> str:

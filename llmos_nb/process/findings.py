@@ -46,6 +46,8 @@ class Findings:
         What would change, such as a diff.
     state : str, optional
         Digest of what the device would act on, to which an approval is bound.
+    failing : str
+        Which tests of what would be committed did not pass.
     each_time : bool
         Whether a person decides each time, whatever rules say.
     cover : Cover, optional
@@ -75,6 +77,7 @@ class Findings:
     unseen: tuple[tuple[str, str], ...] = ()
     shows: str = ""
     state: str | None = None
+    failing: str = ""
     each_time: bool = False
     cover: Cover | None = None
     use: Mapping[str, Any] | None = None
@@ -86,7 +89,7 @@ class Findings:
         """Read what a device says of a call."""
         lists = ("reads", "writes", "files")
         pairs = ("risks", "sources", "imports", "predicted", "unseen")
-        single = ("level", "title", "why", "everything", "exact", "shows", "each_time")
+        single = ("level", "title", "why", "everything", "exact", "shows", "failing", "each_time")
         given = {k: said[k] for k in single if k in said}
         given |= {k: tuple(said.get(k, ())) for k in lists}
         given |= {k: tuple(map(tuple, said.get(k, ()))) for k in pairs}

@@ -15,7 +15,7 @@ from llmos_nb.errors import JournalError
 from llmos_nb.journal import Event, Journal, events as ev
 from llmos_nb.messages import compact
 from llmos_nb.models import Model
-from llmos_nb.policy import Approvers, Came, Effect
+from llmos_nb.policy import Approvers, Came, Effect, speaking
 from llmos_nb.policy.secrets import Vault, vault
 from llmos_nb.process import saved, serving
 from llmos_nb.process.findings import Findings
@@ -264,6 +264,13 @@ class Run:
                 return await self.visit(work)
             finally:
                 self.leave()
+
+    def in_words(self, work: Callable[[], Any]) -> Any:
+        """Do something; what it says to the model is said in the words of the process, where it has its own."""
+        if not self.state.prompts:
+            return work()
+        with speaking(self.state.prompts):
+            return work()
 
     def enter(self) -> None:
         """Begin a section."""

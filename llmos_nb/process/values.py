@@ -30,7 +30,7 @@ MB = 1 << 20
 Packed = bytes | dict[str, Any]
 _ATOMS = (type(None), bool, int, float, complex, str, bytes)
 FORETOLD = "(by its code)"  # an effect that the code would have, and that nobody can see
-_UNSEEN = ("file", "deletion", "process", "network", "not undoable")  # of native code, the text says it alone
+_UNSEEN = ("file", "deletion", "process", "network", "not undoable", "unread")  # of native code, the text says it alone
 
 
 class Holder(Protocol):

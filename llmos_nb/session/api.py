@@ -61,7 +61,7 @@ async def run(
     goal : str
         What is wanted; names in backticks are variables of `namespace`.
     model : str or Model, optional
-        ``openai/NAME``, ``ollama/NAME``, ``URL#NAME``, ``local``, ``script:FILE``, ``replay:FILE``.
+        ``openai/NAME``, ``ollama/NAME``, ``URL#NAME``, ``local``, ``acp:COMMAND``, ``script:FILE``, ``replay:FILE``.
     base_url : str, optional
         Of an OpenAI-compatible endpoint.
     tools : iterable of callable

@@ -24,7 +24,7 @@ from llmos_nb.process.scheduling import resource
 from llmos_nb.process.state import State, moving, prompts, say
 from llmos_nb.session import config, tightening
 from llmos_nb.session.ipc.deadlock import title
-from llmos_nb.session.opening import check_name, checked_goal, model_of, price_of, private_names
+from llmos_nb.session.opening import check_name, checked_goal, hold_host, model_of, price_of, private_names
 from llmos_nb.session.parts import Part
 from llmos_nb.session.protocols import ProcessLike, SessionLike
 from llmos_nb.tools import CallContext, Tool, reentry
@@ -82,7 +82,7 @@ def create(
     settings = _settings(session, s, began, {**options, "approve": approve, "plan": plan, "budget": amounts})
     above = traceparent(parent.run.journal.events, call)
     whose = ev.Parent(pid=s.pid, nth=_nth(parent, call), own_model=model is not None, traceparent=above)
-    chosen = model_of(parent.run.model if model is None else resolve(model), whose)
+    chosen = model_of(parent.run.model if model is None else hold_host(resolve(model)), whose)
     price, checked = price_of(chosen, amounts, settings), check_name(check)
     run = session.make_run(session.new_journal(name or goal), State(), chosen, box, parent.run.call_timeout_s)
     resource.bind(run, parent.run.limits)

@@ -123,7 +123,8 @@ class Settings:
     """What a process is started with where the call does not say; each field declares its `Setting`."""
 
     model: str = setting(
-        "", "openai/NAME, anthropic/NAME, gemini/NAME, ollama/NAME, URL#NAME, local[/NAME], script:FILE, replay:FILE",
+        "", "openai/NAME, anthropic/NAME, gemini/NAME, ollama/NAME, URL#NAME, local[/NAME], acp:COMMAND, script:FILE, "
+        "replay:FILE",
         flag=Flag("-m", "--model", metavar="SPEC"), config=True, environ=True, toml="model.name", alone=known_model,
     )
     base_url: str = setting("", "an OpenAI-compatible endpoint", config=True, toml="model.base_url")

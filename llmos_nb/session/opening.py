@@ -26,6 +26,7 @@ from llmos_nb.tools import current_call, reentry
 from llmos_nb.tools.devices.namespace import NAMED_ONLY
 
 DEFAULT_MODE = "risky"
+ALL_DAY = "1000 steps, 2000 calls, 60 min"  # of an agent outside: its own thinking takes none of the time
 
 
 def hold_to(run: Run, settings: Settings) -> Run:
@@ -54,18 +55,18 @@ def hold_inside(settings: Settings) -> Settings:
 
 
 def hold_host(model: Model) -> Model:
-    """Return the model of a process that begins, unless the code of a step begins it and may not connect to its host.
+    """Return the model of a process that begins, unless a step's code begins it and may not connect there, or run it.
 
     Raises
     ------
     CallDenied
-        The step may not send anything there.
+        The step may not send anything there, or start that program.
     """
-    place = place_of(model)
-    if place and reentry.inside():
+    place, program = place_of(model), getattr(model, "command", ("",))[0]
+    if (place or program) and reentry.inside():
         if (call := current_call.get()) is None:
-            raise CallDenied(f"what a step has left behind may not ask {place}")
-        call.permit("network", urlsplit(place).netloc)
+            raise CallDenied(f"what a step has left behind may not ask {place or program}")
+        call.permit(*(("process", program) if program else ("network", urlsplit(place).netloc)))
     return model
 
 
@@ -226,7 +227,8 @@ def model_of(model: Model, parent: ev.Parent | None) -> Model:
 
 def bounds_of(model: Model, settings: Settings) -> tuple[Budget, tuple[float, float] | None]:
     """Return what bounds a process, and the prices that it is counted by."""
-    bounds = budgets.parse(settings.budget).within(budgets.parse(budgets.DEFAULT))
+    long = model.traits.outside and settings.budget == budgets.DEFAULT
+    bounds = budgets.parse(ALL_DAY if long else settings.budget).within(budgets.parse(budgets.DEFAULT))
     return bounds, price_of(model, bounds, settings)
 
 

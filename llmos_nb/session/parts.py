@@ -162,6 +162,11 @@ PARTS: dict[str, Entry] = {
         run=lambda run: bool(run.state.children or run.state.started_by) or _has(run, START, WAIT),
     ),
     "door": Entry("llmos_nb.session.door.part:Door"),
+    "seats": Entry(
+        "llmos_nb.session.door.seat:Seats",
+        order=lambda order: hasattr(order.model, "seat"),
+        run=lambda run: _has(run, "agent_action"),
+    ),
     "goals": Entry("llmos_nb.session.goals.waker:Waker"),
     "spans": Entry("llmos_nb.session.tracing:Tracing", settings=lambda settings: settings.trace),
 }

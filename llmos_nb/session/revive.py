@@ -267,7 +267,10 @@ def choose(session: Sessions, process: ProcessLike, model: str | Model | None) -
     """Give a process another model from its next request on; without one, the model that it had."""
     process.dispatch.only_people()
     run, settings = process.run, config.load({}, session.configured)
-    run.model = model_of(_model(run.journal, run.state, model, settings), run.journal.began.parent)
+    chosen = model_of(_model(run.journal, run.state, model, settings), run.journal.began.parent)
+    if chosen.traits.outside and not run.state.outside:
+        raise UsageError(f"{chosen.traits.name}: an agent outside works in processes that begin with it: %%agent -m …")
+    run.model = chosen
 
 
 def _check_further(run: Run) -> None:

@@ -15,7 +15,7 @@ from types import CodeType, FrameType
 from typing import Any, Protocol
 
 from llmos_nb.policy.code import UNHEARD, ordinary
-from llmos_nb.tools import connections, databases, natives, reentry, unheard
+from llmos_nb.tools import connections, databases, naming, natives, reentry, unheard
 from llmos_nb.tools.acting import (
     SITES,
     bears_ours,
@@ -318,8 +318,11 @@ def _run(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
 
 
 def _put(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:
-    """Read that a function gets code that was made apart from it."""
-    return _run(args[2:], frame, made) if args[1] == "__code__" else None
+    """Read that a function gets code that was made apart from it; one that is no step's is called as it was before."""
+    code = args[1] == "__code__"
+    if code and not reentry.of_step(args[0].__code__) and not bears_ours(frame.f_code):
+        naming.take(args[0])
+    return _run(args[2:], frame, made) if code else None
 
 
 def _written_by_hand(args: tuple[Any, ...], frame: FrameType, made: Made) -> Said | None:

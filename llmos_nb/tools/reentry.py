@@ -17,14 +17,14 @@ import threading
 from collections.abc import Callable, Mapping
 from contextvars import Context, ContextVar, copy_context
 from functools import lru_cache, partial, wraps
-from inspect import CO_COROUTINE, getattr_static
+from inspect import CO_COROUTINE
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType
 from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from llmos_nb.errors import CallDenied
-from llmos_nb.tools import trampolines
+from llmos_nb.tools import naming, trampolines
 from llmos_nb.tools.protocol import CallContext, current_call
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -50,7 +50,7 @@ _LOOP = "asyncio/events.py"
 # what is called where the code looks like no call of it: a step may have put it into a class of somebody else's, and
 # whoever prints, compares or copies a value has asked for nothing else
 _LOOKS = """get set getattr getattribute init_subclass set_name repr str format hash eq ne lt le gt ge bool len
-    length_hint dir sizeof class doc int float index fspath bytes call reduce reduce_ex getstate copy deepcopy
+    length_hint dir sizeof class doc int float index fspath bytes reduce reduce_ex getstate copy deepcopy
     instancecheck subclasscheck"""  # fmt: skip
 _BY_ITSELF = frozenset(f"__{name}__" for name in _LOOKS.split())
 MOST_NOTES = 100  # a step may have put what tries again into what hears of each note
@@ -86,27 +86,28 @@ def leaves() -> bool:
 
 
 def owner(frame: FrameType | None) -> CallContext | None:
-    """Return the call of the step whose code, or callback, stands on a stack; none where a cell names that code itself.
+    """Return the call of the step whose code, or callback, stands on a stack; none where a cell has called that itself.
 
-    Whoever names a function in code of their own has called it, and it acts for them. A finalizer, a callback and a
-    function that was put in the place of another are called without that, and stay the step's. What a thread does
-    belongs to whoever started it.
+    Whoever has what a step defined in a variable of their own code has called it, and it acts for them (`naming`). A
+    finalizer, a callback and a function that was put in the place of another are called without that, and stay the
+    step's. What a thread does belongs to whoever started it.
     """
     found: CallContext | None = None
     below: list[CodeType] = []  # of steps
-    last: CodeType | None = None
+    outermost = frame
     marked, acting = _marked, acting_for.__code__  # each event asks this of each frame of a stack
     while frame is not None:
         code = frame.f_code
         if id(code) in marked and of_step(code):
             found = _owners.get(id(code), found)
             below.append(code)
+            outermost = frame
         elif code is acting and not _stands_in_step(frame.f_back):
             # the thread, or its job, was started by a step or by nobody's
             return frame.f_locals["context"] if below else None
-        elif below and _of_user(code) and _names(frame, below, last):
+        elif below and outermost is not None and _of_user(code) and _calls(frame, outermost, below):
             return None
-        frame, last = frame.f_back, code
+        frame = frame.f_back
     return found
 
 
@@ -116,19 +117,14 @@ def _stands_in_step(frame: FrameType | None) -> bool:
     return frame is not None
 
 
-def _names(frame: FrameType, below: list[CodeType], last: CodeType | None) -> bool:
-    """Return whether code of the user's names what stands below it, or calls it by an operator."""
-    code = frame.f_code
-    if any(c.co_name == "__del__" for c in below):
+def _calls(frame: FrameType, outermost: FrameType, below: list[CodeType]) -> bool:
+    """Return whether code of the user's has called what stands outermost of the step's: it defined that, and no more.
+
+    What is called where the code looks like no call of it, such as how an object is shown, stays the step's.
+    """
+    if any(c.co_name == "__del__" for c in below) or outermost.f_code.co_name in _BY_ITSELF:
         return False
-    if last is below[-1] and last.co_name.startswith("__") and last.co_name not in _BY_ITSELF:
-        return True
-    named = {*code.co_names, *code.co_varnames, *code.co_freevars, *code.co_cellvars, *code.co_consts}
-    called = {part for c in below for part in c.co_qualname.split(".")}
-    values = [frame.f_globals.get(n) for n in code.co_names] + [frame.f_locals.get(n) for n in code.co_varnames]
-    held = [v if isinstance(v, FunctionType) else getattr_static(type(v), "__call__", None) for v in values]
-    codes = [v.__code__ for v in held if isinstance(v, FunctionType)]
-    return bool(named & called) or any(c is b for c in codes for b in below)
+    return naming.called(frame, outermost)
 
 
 @lru_cache(maxsize=512)

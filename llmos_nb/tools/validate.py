@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from llmos_nb.errors import BadArguments, UnknownTool, nearest
 from llmos_nb.messages import Arguments
+from llmos_nb.policy import tell
 from llmos_nb.tools.protocol import Tool
 from llmos_nb.tools.schema.conform import article, conform, type_of
 
@@ -30,10 +31,10 @@ def parse_arguments(raw: object) -> Arguments:
     """
     value = _parsed(raw) if isinstance(raw, str) else raw
     if not isinstance(value, dict):
-        raise BadArguments(f"arguments must be a JSON object, got {article(type_of(value))}; nothing was run")
+        raise BadArguments(tell("schema_no_object", kind=article(type_of(value))))
     fault = _unusable(value)
     if fault:
-        raise BadArguments(f"{fault[:200]}; nothing was run")
+        raise BadArguments(tell("schema_unusable", fault=fault[:200]))
     return value
 
 
@@ -59,8 +60,8 @@ def validate(tool: Tool, arguments: Arguments) -> Arguments:
     """
     made, faults = conform(tool.schema, arguments)
     if faults:
-        more = f"; and {len(faults) - _FIELDS} more" if len(faults) > _FIELDS else ""
-        raise BadArguments(f"{tool.name}: {'; '.join(faults[:_FIELDS])}{more}")
+        more = tell("schema_more", count=len(faults) - _FIELDS) if len(faults) > _FIELDS else ""
+        raise BadArguments(tell("schema_faults", tool=tool.name, faults="; ".join(faults[:_FIELDS]) + more))
     fitted: Arguments = made
     return fitted
 
@@ -69,7 +70,7 @@ def unknown_tool(name: str, known: Iterable[str]) -> UnknownTool:
     """Return the error for a tool that is not there, with the nearest names."""
     names = list(known)
     there = nearest(name, names) or f"; there are {', '.join(names[:20]) or 'none'}"
-    return UnknownTool(f"there is no tool {name[:80]!r}{there}")
+    return UnknownTool(tell("schema_no_tool", name=repr(name[:80]), there=there))
 
 
 def _parsed(raw: str) -> Any:
@@ -80,15 +81,15 @@ def _parsed(raw: str) -> Any:
     except json.JSONDecodeError as error:
         near = raw[max(error.pos - 15, 0) : error.pos + 15]
         where = f"line {error.lineno}, column {error.colno}, near {near!r}"
-        raise BadArguments(f"arguments are not valid JSON: {error.msg} at {where}; send them again") from None
+        raise BadArguments(tell("schema_no_json", why=error.msg, where=where)) from None
     except RecursionError:
-        raise BadArguments("arguments are nested too deep; send them flatter") from None
+        raise BadArguments(tell("schema_too_deep")) from None
     except ValueError as error:  # an integer of more digits than Python reads
         raise BadArguments(f"arguments are not usable: {error}") from None
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise BadArguments(f"arguments are not valid JSON: {constant} is not a JSON value; send them again")
+    raise BadArguments(tell("schema_no_value", constant=constant))
 
 
 def _unusable(value: object, path: str = "", depth: int = 0) -> str:

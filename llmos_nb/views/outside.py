@@ -83,7 +83,8 @@ def acted(effect: str) -> str:
     if kind == "handle":
         return f"could reach {target}, through which it may act unseen"
     if effect.endswith(_FORETOLD):
-        return f"its code may act by native code, which is not seen: {effect.removesuffix(_FORETOLD).strip()}"
+        what = "it goes too deep to be read" if kind == "unread" else effect.removesuffix(_FORETOLD).strip()
+        return f"its code may act by native code, which is not seen: {what}"
     return _done(kind, target)
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import sys
+from importlib.util import find_spec
 
 import pytest
 from notebook_driver import Notebook
@@ -51,6 +53,30 @@ async def test_agent_by_stdio_works_on_live_variables_asks_in_the_notebook_and_l
     assert "holds: same twice" in book.run("%agent verify done.ipynb").text
     book.manager.shutdown_kernel(now=False)
     assert not file.exists()
+
+
+def test_agent_by_acp_does_the_work_of_a_cell_asks_in_the_panel_and_leaves_a_notebook_that_verifies(book, tmp_path):
+    page, agent = Page(book), find_spec("acp_agent").origin
+    acts = [
+        ["use", "Read notes.md"],
+        ["call", "python", {"code": "total = sum(sales)\ntotal"}],
+        ["leave", "Edit notes.md", {"path": "notes.md"}],
+        ["say", "In all {{total}}."],
+    ]
+    (tmp_path / "script.json").write_text(json.dumps([acts]))
+    assert book.run("sales = [3, 4, 5]").status == "ok"
+    cell = page.send(f'%%agent -m "acp:{sys.executable} {agent} polite script.json log.jsonl"\nAdd `sales` up.')
+    page.until(lambda: page.panels.get(cell))
+    page.until(lambda: page.view["state"] == "Waiting for you")
+    assert page.view["who"].startswith("pid 1 · acp:") and "not seen by llmos" in json.dumps(page.view["steps"])
+    card = page.view["card"]
+    assert card["title"] == "It wants to use a tool of its own: Edit notes.md" and '"path": "notes.md"' in card["code"]
+    page.click(1, verb="approve", call=card["call"], digest=card["digest"])
+    page.until(lambda: page.view["state"] == "Answered")
+    assert "In all 12." in json.dumps(page.view)
+    page.until(lambda: cell in page.idle)
+    assert "written: done.ipynb" in book.run("%agent export 1 done.ipynb").text
+    assert "holds: same twice" in book.run("%agent verify done.ipynb").text
 
 
 def test_where_no_door_is_open_the_agent_is_told_what_to_do(capsys):

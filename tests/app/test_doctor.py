@@ -93,6 +93,13 @@ def test_the_proxy_on_the_way_is_named_without_its_password(proxy, wrong, monkey
     assert ("only an HTTP proxy is understood" in in_the_way(said)) == wrong
 
 
+def test_agents_by_acp_that_are_installed_are_named_and_the_others_say_how_they_get_there(monkeypatch):
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: f"/bin/{name}" if name == "gemini" else None)
+    said = doctor.report(None)
+    assert "\nok  gemini: /bin/gemini\n" in said and in_the_way(said) == ""
+    assert "\n--  codex: not installed; npm install -g @agentclientprotocol/codex-acp\n" in said
+
+
 def test_certificates_that_are_not_there_are_in_the_way(monkeypatch, tmp_path):
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
     assert "none.pem: it is not there" in in_the_way(doctor.report(None))

@@ -57,6 +57,21 @@ def test_nothing_is_half_blank_where_it_waits_and_nothing_moves_while_somebody_w
     assert becomes(plain, long) > becomes(plain, small)  # a longer question takes what it needs
 
 
+HIDE = "(hidden) => { document.getElementById('stage').style.display = hidden ? 'none' : '' }"
+
+
+@pytest.mark.parametrize("view", [WAITING, FINISHED])
+def test_what_changes_in_a_tab_behind_others_has_its_height_once_the_tab_is_shown(plain, view):
+    plain.show(RUNNING)
+    wanted = becomes(plain, view)
+    plain.show(RUNNING)
+    plain.page.evaluate(HIDE, True)
+    assert becomes(plain, view) == 0
+    plain.page.evaluate(HIDE, False)
+    plain.page.wait_for_function(f"(wanted) => Math.abs({HEIGHT} - wanted) < 1", arg=wanted)
+    assert wanted > 200
+
+
 def test_question_at_the_lower_edge_comes_into_view_where_its_cell_is_looked_at(plain):
     plain.show({**RUNNING, "steps": []})
     plain.page.evaluate("document.body.style.paddingTop = '700px'; document.body.style.paddingBottom = '2000px'")

@@ -42,6 +42,7 @@ def test_a_panel_whose_kernel_is_gone_says_so_and_interrupts_nothing(plain, verb
     plain.show(RUNNING)
     plain.page.evaluate("() => { model.send = () => { throw new Error('Cannot send') } }")
     click(verb)(plain)
+    assert plain.page.locator("[aria-busy]").count() == 0  # nothing is under way
     plain.page.get_by_text(f"The kernel of this panel is gone. Run %agent show {RUNNING['pid']}").wait_for()
     plain.page.evaluate(LATER)
     assert plain.page.evaluate("model.interrupts") == 0

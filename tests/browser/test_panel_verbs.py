@@ -292,3 +292,47 @@ def test_the_slider_asks_at_most_ten_times_a_second(plain):
     assert plain.sent[-1] == {"verb": "seek", "at": END - 20}
     times = plain.page.evaluate("model.times")
     assert all(later - one > 99 for one, later in pairwise(times))  # a clock of tenths
+
+
+PRESSED = "(button) => (button.click(), [button.innerText.split('\\n')[0], button.getAttribute('aria-busy')])"
+BUSY = {
+    "Approve": (WAITING, "Approving…"),
+    "Pause": (RUNNING, "Pausing…"),
+    "Stop": (RUNNING, "Stopping…"),
+    "Resume": (PAUSED, "Resuming…"),
+    "Export notebook": (FINISHED, "Exporting…"),
+    "Approve step 4": (WAITING, "Approving…"),
+}
+
+
+@pytest.mark.parametrize("name", BUSY)
+def test_button_says_at_once_that_it_was_pressed_and_its_own_word_when_it_is_answered(plain, name):
+    view, said = BUSY[name]
+    plain.show(view)
+    plain.page.evaluate("void (model.heard = false)")
+    plain.at(600)
+    button = (
+        plain.page.locator(".llm button:visible").and_(plain.page.get_by_role("button", name=name, exact=True)).first
+    )
+    handle = button.element_handle()
+    own = handle.evaluate("(button) => button.innerText")
+    assert handle.evaluate(PRESSED) == [said, "true"]  # before any frame, and nobody has heard it
+    plain.page.evaluate("model.fire('msg:custom', { kind: 'note', text: 'it cannot' })")
+    assert handle.evaluate("(button) => button.innerText") == own
+    assert plain.page.locator("[aria-busy]").count() == 0
+
+
+def test_what_was_pressed_ends_with_a_new_state_and_an_export_with_its_own_answer(plain):
+    plain.show(RUNNING)
+    plain.page.get_by_role("button", name="Pause", exact=True).click()
+    plain.page.locator("[data-act=pause][aria-label=Pause]", has_text="Pausing…").wait_for()
+    plain.update(set={"acts": ["Resume", "Stop"], "what": "it pauses after this step"})
+    plain.page.get_by_role("button", name="Resume", exact=True).wait_for()
+    assert plain.page.locator("[aria-busy]").count() == 0
+    plain.show(FINISHED)
+    plain.page.locator(".foot").get_by_role("button", name="Export notebook").click()
+    plain.update(set={"what": "13 steps"})
+    plain.page.locator(".foot [data-act=export][aria-busy]").wait_for()
+    done = {"kind": "exported", "path": "a/b.ipynb", "place": "b.ipynb", "holds": "3 cells", "said": "It runs."}
+    plain.page.evaluate("(done) => model.fire('msg:custom', done)", done)
+    plain.page.locator(".foot [data-act=export]:not([aria-busy])", has_text="Export notebook").wait_for()

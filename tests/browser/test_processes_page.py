@@ -166,6 +166,49 @@ def test_decision_is_bound_to_what_was_seen_and_takes_nothing_at_once(side):
     side.get_by_text("it <b>cannot</b>").wait_for()
 
 
+PRESSED = """(button) => new Promise((done) => {
+  button.click();
+  queueMicrotask(() => queueMicrotask(() => done([button.innerText, button.getAttribute("aria-busy")])));  // no frame yet
+})"""
+
+
+@pytest.mark.parametrize(
+    ("state", "name", "said"),
+    [
+        ("waiting", "Approve", "Approving…"),
+        ("running", "Pause", "Pausing…"),
+        ("running", "Stop", "Stopping…"),
+        ("paused", "Resume", "Resuming…"),
+    ],
+)
+def test_click_is_acknowledged_before_anybody_has_heard_it(side, state, name, said):
+    show(side, **row(STATES[state](), 3))
+    side.evaluate("store.books.get('k1').asked.clear()")
+    button = side.locator("li.pr").get_by_role("button", name=name)
+    sent(side)
+    assert button.evaluate(PRESSED) == [said, "true"]
+    [told] = sent(side)
+    if name != "Stop":  # which can always be said again
+        button.click()
+        assert sent(side) == []
+    side.evaluate("tell({ kind: 'note', pid: 3, text: 'it cannot' })")
+    side.get_by_text("it cannot").wait_for()
+    assert button.inner_text() == name and button.get_attribute("aria-busy") is None
+    button.click()
+    assert [m["verb"] for m in sent(side)] == [told["verb"]]
+
+
+def test_button_has_its_own_word_again_once_its_process_goes_on(side):
+    show(side, **row(STATES["running"](), 4))
+    pause = side.get_by_role("button", name="Pause")
+    pause.click()
+    assert pause.inner_text() == "Pausing…"
+    waits = row(STATES["running"](), 4, acts=["Resume", "Stop"])
+    side.evaluate("(set) => tell({ kind: 'update', rev: 2, at: 0, patch: { set } })", waits)
+    side.get_by_role("button", name="Resume").wait_for()
+    assert side.locator("[aria-busy]").count() == 0
+
+
 def test_page_that_missed_a_difference_asks_for_all_and_a_restart_leaves_nothing(side):
     show(side, **row(STATES["running"](), 4))
     sent(side)

@@ -92,7 +92,7 @@ SAME = {
     "a table with an index of two levels": (
         ["import pandas as pd", "df = pd.DataFrame({'a': list('xxyy'), 'b': [1, 2, 1, 2], 'v': [1.0, 2, 3, 4]})"],
         ["df.set_index(['a', 'b']).unstack()"],
-        ["its value is DataFrame 2 x 2 float64, float64 {('v', 1): [1.0, 3.0], ('v', 2): [2.0, 4.0]}: "],
+        ["its value is DataFrame 2 x 2 float64, float64 {('v', 1): [1.0, 3.0], ('v', 2): [2.0, 4.0]}, {'a': ['x', 'y']}: "],
         [],
     ),
     "a fitted model": (

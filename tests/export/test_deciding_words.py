@@ -85,7 +85,7 @@ async def test_an_export_says_from_which_call_on_a_process_had_read_untrusted_da
         labels={"mail": label} if label else {},
     )
     path = proc.export(tmp_path / "x.ipynb", run=False)
-    head = read(path)["cells"][0]["source"]
+    (head,) = [c["source"] for c in read(path)["cells"] if c["metadata"]["llmos_nb"]["role"] == "course"]
     assert ("read untrusted data (since call r2.0)" in head) is bool(label)
     assert "untrusted" in head or not label
     assert compare(read(path), {proc.pid: proc.journal.path})[0] == []

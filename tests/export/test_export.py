@@ -151,9 +151,7 @@ def test_an_answer_that_rests_on_what_was_undone_is_no_code_any_more(tmp_path):
         r.undo() if back else None
         cells = read(exported(r, tmp_path / name))["cells"]
         assert any("It is 2, and a is 1." in c["source"] for c in cells if c["cell_type"] == "markdown")
-        codes.append(
-            [c["source"] for c in cells if c["cell_type"] == "code" and "numbers of the answer" in c["source"]]
-        )
+        codes.append([c["source"] for c in cells if c["cell_type"] == "code" and "values of the answer" in c["source"]])
     assert len(codes[0]) == 1 and "{b}" in codes[0][0] and codes[1] == []
 
 
@@ -163,6 +161,8 @@ def test_the_cells_stand_in_executed_order_under_their_notes(tmp_path):
     roles = [c["metadata"]["llmos_nb"]["role"] for c in cells]
     assert roles == [
         "head",
+        "answer",
+        "course",
         "reads",
         "inputs",
         "user",
@@ -174,15 +174,14 @@ def test_the_cells_stand_in_executed_order_under_their_notes(tmp_path):
         "note",
         "step",
         "check",
-        "answer",
         "lock",
     ]
     assert [c["metadata"]["llmos_nb"]["role"] for c in cells if c["metadata"].get("jupyter") == {"source_hidden": True}
             and c["metadata"]["tags"] == ["hide-input"]] == ["inputs", "shapes", "check", "check", "lock"]  # fmt: skip
-    assert cells[6]["source"].startswith("## Group and average\n")
-    assert "1. Group and average (expected: three rows" in cells[0]["source"]
-    said = [[n for n in c["source"].splitlines() if n.startswith("assert ")] for c in cells[6:]]
-    assert [n for n, lines in enumerate(said, 6) if lines] == [8, 11]  # each step's in a cell behind it
+    assert cells[8]["source"].startswith("## Group and average\n")
+    assert "1. Group and average (expected: three rows" in cells[2]["source"]
+    said = [[n for n in c["source"].splitlines() if n.startswith("assert ")] for c in cells[8:]]
+    assert [n for n, lines in enumerate(said, 8) if lines] == [10, 13]  # each step's in a cell behind it
     assert said[2][0].startswith("assert list(means.index) == ")
     assert said[5][0].startswith("assert best == 'west', ")
     assert cells[-1]["source"].startswith("# /// script") and "pandas==" in cells[-1]["source"]
@@ -239,7 +238,8 @@ def test_export_does_not_repeat_once_effects(tmp_path):
     before = sent.read_text()
     space = executed(path)
     assert sent.read_text() == before == "ada" and space["REPEAT_EFFECTS"] is False
-    assert read(path)["cells"][1]["metadata"]["tags"] == ["parameters"]
+    code = [c for c in read(path)["cells"] if c["cell_type"] == "code"]
+    assert code[0]["metadata"]["tags"] == ["parameters"]
 
 
 def test_a_plain_function_that_only_computes_runs_again(tmp_path):
@@ -317,7 +317,7 @@ def test_text_of_a_run_never_becomes_markup(tmp_path):
     r.step("print(1)")
     r.end(bad)
     notes = [c["source"] for c in read(exported(r, tmp_path))["cells"] if c["cell_type"] == "markdown"]
-    assert len(notes) == 3
+    assert len(notes) == 4
     for note in notes:
         tags = set(re.findall(r"<(\w+)", mistune.html(note)))
         assert tags <= {"h1", "h2", "p", "ol", "li", "strong", "code", "blockquote", "small", "a"}, tags

@@ -30,7 +30,7 @@ def source(monkeypatch, tmp_path):
 def test_an_expectation_that_was_false_is_said_with_the_step_and_no_other(source):
     book = read(export(source, "x.ipynb"))
     assert cell(book, "r1-0-note")["source"].startswith(f"## Add\n\n{FALSE.removeprefix('- ')}\n\n")
-    assert "1. Add (expected: total &gt; 5)\n2. Double (expected: twice == 6)" in cell(book, "head")["source"]
+    assert "1. Add (expected: total &gt; 5)\n2. Double (expected: twice == 6)" in cell(book, "course")["source"]
     text = export(source, "x.md").read_text()
     assert f"- Expected: total &gt; 5\n{FALSE}\n" in text and "- Expected: twice == 6" in text
     assert text.count("was false") == 1 and sum("was false" in c["source"] for c in book["cells"]) == 1

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from process_runs import ProcessRun
 
-from llmos_nb.export import export
+from llmos_nb.export import export, provenance
 from llmos_nb.export.cells import read
 from llmos_nb.export.markdown import words
 from llmos_nb.export.verify.journal import compare
@@ -14,6 +14,11 @@ from llmos_nb.export.verify.journal import compare
 
 def cells_of(path):
     return [(c["metadata"]["llmos_nb"]["role"], c["source"], c["metadata"]) for c in read(path)["cells"]]
+
+
+def course_of(path):
+    (course,) = [source for role, source, _ in cells_of(path) if role == "course"]
+    return course
 
 
 def headings(path):
@@ -39,12 +44,13 @@ def two(folder):
 def test_each_process_stands_under_its_heading_with_its_goal_and_its_answer(tmp_path):
     path = export(two(tmp_path), tmp_path / "out" / "x.ipynb")
     assert headings(path) == [
-        "# clean and total", "## clean", "### Small ones go", "### Makes `n`", "### Answer",
-        "## total", "### Makes `total`", "### Answer",
+        "# clean and total", "## clean", "### Answer", "### Small ones go", "### Makes `n`",
+        "## total", "### Answer", "### Makes `total`",
     ]  # fmt: skip
     roles = [role for role, *_ in cells_of(path) if role not in ("lock", "shapes", "check")]
     assert roles == [
-        "head", "user", "process", "note", "step", "note", "step", "answer", "user", "process", "note", "step", "answer", "answer",
+        "head", "user", "process", "answer", "course", "note", "step", "note", "step",
+        "user", "process", "answer", "course", "note", "step", "answer",
     ]  # fmt: skip
     text = [source for _, source, _ in cells_of(path)]
     for goal in ("Leave out the *small* ones", "Sum the rest"):
@@ -64,8 +70,10 @@ def test_a_process_that_goes_on_behind_another_one_says_so(tmp_path):
 def test_one_process_has_its_goal_below_the_title_and_no_heading_of_its_own(tmp_path):
     first, _ = two(tmp_path)
     path = export(first, tmp_path / "out" / "x.ipynb")
-    assert headings(path) == ["# clean", "## Small ones go", "## Makes `n`", "## Answer"]
-    assert cells_of(path)[0][1].startswith("# clean\n\nLeave out the *small* ones\n\n<small>Made by process 1")
+    assert headings(path) == ["# clean", "## Answer", "## Small ones go", "## Makes `n`"]
+    head, answer, course = [source for _, source, _ in cells_of(path)][:3]
+    assert head == "# clean\n\nLeave out the *small* ones" and "Two stay." in answer
+    assert course.startswith("<small>Made by process 1")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +116,7 @@ def test_what_was_decided_of_most_steps_is_said_once_and_what_differs_at_its_ste
     run.end("Done.")
     cells = cells_of(path := export(run.source(), tmp_path / "out" / "x.ipynb"))
     head, *small = [
-        s.rpartition("<small>")[2].partition("</small>")[0] for role, s, _ in cells if role in ("head", "note")
+        s.rpartition("<small>")[2].partition("</small>")[0] for role, s, _ in cells if role in ("course", "note")
     ]
     assert head.endswith(" Each step was proposed by the model and approved by anna, unless its note says otherwise.")
     at = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
@@ -117,7 +125,8 @@ def test_what_was_decided_of_most_steps_is_said_once_and_what_differs_at_its_ste
     paths = {run.process.pid: run.process.journal.path}
     assert compare(read(path), paths)[0] == []
     book = read(path)
-    book["cells"][0]["source"] = book["cells"][0]["source"].replace("by anna", "by Prof. X")
+    (course,) = [c for c in book["cells"] if c["metadata"]["llmos_nb"]["role"] == "course"]
+    course["source"] = course["source"].replace("by anna", "by Prof. X")
     assert "does not say what the journal says" in str(compare(book, paths)[0])
 
 
@@ -127,7 +136,7 @@ def test_nothing_is_said_to_hold_for_each_step_where_they_differ(tmp_path):
     run.step("a = 1", by="anna")
     run.step("b = 2", by="bert")
     run.end("Done.")
-    head = cells_of(export(run.source(), tmp_path / "out" / "x.ipynb"))[0][1]
+    head = course_of(export(run.source(), tmp_path / "out" / "x.ipynb"))
     assert "Each step" not in head
 
 
@@ -140,7 +149,7 @@ def test_the_head_says_once_what_verify_is_and_that_a_size_alone_is_checked_of_w
     cells = cells_of(export(run.source(), tmp_path / "out" / "x.ipynb"))
     assert (
         "give, of what has no short form its size alone; `llmos verify FILE`, a command of the package llmos_nb"
-        in cells[0][1]
+        in next(source for role, source, _ in cells if role == "course")
     )
     said = 'assert len({0}) == 5000, f"{{len({0})!r}}, and was 5000 in the run"'
     assert [source for role, source, _ in cells if role == "check"] == [said.format("a"), said.format("b")]
@@ -154,7 +163,8 @@ def test_the_head_says_whose_words_quotations_are_where_there_are_any(tmp_path, 
     run.turns[0]["text"] = said
     run.end("Done.")
     cells = cells_of(export(run.source(), tmp_path / "out" / "x.ipynb"))
-    assert ("Quotations are in the words of the model." in cells[0][1]) is quoted
+    course = next(source for role, source, _ in cells if role == "course")
+    assert ("Quotations are in the words of the model." in course) is quoted
     assert any("\n> " in source or source.startswith("> ") for role, source, _ in cells if role == "note") is quoted
 
 
@@ -168,8 +178,8 @@ def test_the_head_says_that_nobody_looked_at_a_step_where_nobody_did(tmp_path, b
         "x = 1", **({"by": by} if by != "mode auto" else {}), **({"edited_from": edited_from} if edited_from else {})
     )
     run.end("Done.")
-    head = cells_of(export(run.source(), tmp_path / "out" / "x.ipynb"))[0][1]
-    assert ("Nobody looked at any of them before it ran." in head) is unseen
+    head = course_of(export(run.source(), tmp_path / "out" / "x.ipynb"))
+    assert ("Nobody looked at the code of a step before it ran." in head) is unseen
 
 
 @pytest.mark.parametrize("change", ["missing", "other"])
@@ -189,27 +199,6 @@ def test_a_file_that_is_missing_or_another_one_stops_the_notebook_before_its_wor
     said = "a.csv is not here, and this notebook reads it" if change == "missing" else "a.csv is another file"
     with pytest.raises(AssertionError, match=said):
         exec(code, {})
-
-
-def test_helpers_of_answers_stand_once_behind_the_work_and_the_words_of_the_first_that_needs_them(tmp_path):
-    first = ProcessRun("Do it", tmp_path, "do")
-    first.user("import pandas as pd")
-    first.begin()
-    first.step("t = pd.DataFrame({'n': [1, 2]})")
-    first.end("All:\n\n{{t}}")
-    second = ProcessRun("Go on", tmp_path, "go on", after=first)
-    second.begin()
-    second.step("u = t + 1")
-    second.end("Now:\n\n{{u}}")
-    runs = [first.source(pid=1), second.source(pid=2)]
-    work = ["process", "note", "step", "check"]
-    for clean in (False, True):
-        cells = cells_of(export(runs, tmp_path / f"{clean}" / "x.ipynb", clean=clean))
-        roles = [role for role, *_ in cells if role in (*work, "answer", "told")]
-        if clean:
-            assert roles == ["step", "check", "told", "answer", "check", "step", "check", "answer", "check"]
-        else:
-            assert roles == [*work, "answer", "told", "answer", "check", *work, "answer", "answer", "check"]
 
 
 def test_an_answer_says_which_steps_before_it_were_undone_since(tmp_path):
@@ -262,7 +251,7 @@ def test_what_a_reader_does_not_need_is_folded(tmp_path):
     path = export(run.source(), tmp_path / "out" / "x.ipynb")
     folded = [role for role, _, metadata in cells_of(path) if metadata.get("jupyter") == {"source_hidden": True}]
     shown = [role for role, *_ in cells_of(path) if role not in folded]
-    assert {"lock", "seeds"} <= {*folded} and shown == ["head", "reads", "note", "step", "answer"]
+    assert {"lock", "seeds"} <= {*folded} and shown == ["head", "answer", "course", "reads", "note", "step"]
 
 
 def test_why_a_person_refused_a_call_stands_where_it_was_said_and_as_the_journal_has_it(tmp_path):
@@ -275,8 +264,65 @@ def test_why_a_person_refused_a_call_stands_where_it_was_said_and_as_the_journal
     cells = cells_of(path := export(run.source(), tmp_path / "out" / "x.ipynb"))
     [(at, said)] = [(i, source) for i, (role, source, _) in enumerate(cells) if role == "said"]
     first, second = (i for i, (role, *_) in enumerate(cells) if role == "step")
-    assert said == "**Not run, refused by the user: Set \\*b\\*, too**\n\nOnly *a* is wanted." and first < at < second
+    head, why, code = said.split("\n\n")
+    assert head == "**Not run, refused by the user: Set \\*b\\*, too**" and why == "Only *a* is wanted."
+    assert code == "```python\n# Set *b*, too\nb = 2\n```" and first < at < second
     book, paths = read(path), {run.process.pid: run.process.journal.path}
     assert compare(book, paths)[0] == []
     book["cells"][at]["source"] = said.replace("Only", "Not even")
     assert "does not say what the journal says" in str(compare(book, paths)[0])
+
+
+def notes_of(path):
+    return [source for role, source, _ in cells_of(path) if role == "note"]
+
+
+def test_what_failed_before_a_step_stands_at_it_once_and_what_a_person_edited_as_it_was_proposed(tmp_path):
+    run = ProcessRun("Do it", tmp_path, "do")
+    run.begin()
+    run.step("a = 1", by="you")
+    run.step("b = a / 0", by="you")
+    run.step("b = missing['```']", by="you")
+    run.step("b = a + 2", edited_from="b = a + 1")
+    run.step("c = b", by="you")
+    run.end("Done.")
+    first, second, third = notes_of(path := export(run.source(), tmp_path / "out" / "x.ipynb"))
+    assert "Tried before" not in first + third and "As the model had proposed it" not in first + third
+    one, other = second.index("as call r2.0, and failed: ZeroDivisionError"), second.index("as call r3.0, and failed: ")
+    assert "```python\nb = a / 0\n```" in second[one:other] and "````python\nb = missing['```']\n````" in second[other:]
+    assert "As the model had proposed it; below is what ran:\n\n```python\nb = a + 1\n```" in second
+    book, paths = read(path), {run.process.pid: run.process.journal.path}
+    assert compare(book, paths)[0] == []
+    for old, new in (("b = a / 0", "b = a / 1"), ("b = a + 1", "b = a + 7"), ("r3.0", "r1.0")):
+        changed = read(path)
+        note = [c for c in changed["cells"] if c["metadata"]["llmos_nb"]["role"] == "note"][1]
+        note["source"] = note["source"].replace(old, new)
+        assert "does not say what the journal says" in str(compare(changed, paths)[0])
+
+
+def test_calls_that_failed_are_looked_through_once_however_many_steps_there_are(tmp_path, monkeypatch):
+    looks = []
+    look = provenance.failed_before
+    monkeypatch.setattr(provenance, "failed_before", lambda run: looks.append(run) or look(run))
+    run = ProcessRun("Do it", tmp_path, "do")
+    run.begin()
+    for n in range(5):
+        run.step(f"x{n} = missing")
+        run.step(f"x{n} = {n}")
+    run.end("Done.")
+    told = notes_of(export(run.source(), tmp_path / "out" / "x.ipynb"))
+    assert len(looks) == 1 and [t.count("Tried before") for t in told] == [1] * 5
+
+
+@pytest.mark.parametrize("planned", [False, True])
+def test_nobody_looked_at_a_step_is_said_beside_who_approved_the_plan(tmp_path, planned):
+    run = ProcessRun("Do it", tmp_path, "do", mode="risky")
+    run.begin()
+    if planned:
+        run.propose_plan("Set a", "Set b")
+    run.step("a = 1")
+    run.end("Done.")
+    path = export(run.source(), tmp_path / "out" / "x.ipynb")
+    course = course_of(path)
+    assert ("Nobody looked at the code of a step" in course) is not planned
+    assert ("The plan was approved, and nobody looked at the code of a step" in course) is planned

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from llmos_nb.export.plainly import lines
+from llmos_nb.export.plainly import former, lines
 from llmos_nb.export.verify.values import agree
 from llmos_nb.heap.content import content
 
@@ -15,6 +15,7 @@ FRAME = pd.DataFrame({"city": ["A", "B"], "n": [3, 4], "share": [1 / 3, 2 / 3]})
 MIXED = pd.DataFrame(
     {"topic": [f"topic {n}" for n in range(20)], "rows": range(20), "share": [n / 7 for n in range(20)]}
 )
+DAYS = pd.date_range("2026-01-01", periods=2, freq="MS")
 # by what is asserted: the value, and others of which it must not hold
 VALUES = {
     "x == 42": (42, (41, "42", [42])),
@@ -30,6 +31,17 @@ VALUES = {
     "list(x.items()) == [('a', 1), ('b', 2)]": (pd.Series({"a": 1, "b": 2}), (pd.Series({"b": 2, "a": 1}),)),
     "x['city'].tolist() == ['A', 'B']": (FRAME, (FRAME[::-1], FRAME.assign(share=0.5), FRAME.assign(more=1))),
     f"x['topic'].tolist() == {MIXED['topic'].tolist()!r}": (MIXED, (MIXED[:19], MIXED.assign(rows=1), MIXED.assign(share=0.5), MIXED.assign(topic="a"))),
+    "x.index.tolist() == ['N', 'S']": (FRAME.set_axis(["N", "S"]), (FRAME, FRAME.set_axis(["N", "W"]))),
+    "[*x.index] == [*range(20)]": (MIXED, (MIXED.set_axis(range(1, 21)),)),
+    "[*map(repr, x.index)] == [\"Timestamp('2026-01-01 00:00:00')\", \"Timestamp('2026-02-01 00:00:00')\"]": (
+        FRAME.set_axis(DAYS), (FRAME.set_axis(DAYS + pd.Timedelta(days=1)), FRAME.set_axis(DAYS).assign(share=0.5)),
+    ),
+    "x['d'].astype(object).where(x['d'].notna(), None).tolist() == [None, 'x']": (
+        pd.DataFrame({"d": [None, "x"]}), (pd.DataFrame({"d": ["", "x"]}), pd.DataFrame({"d": [None, "y"]})),
+    ),
+    "x['n'].astype(object).where(x['n'].notna(), None).tolist() == [1, None]": (
+        pd.DataFrame({"n": pd.array([1, None], dtype="Int64")}), (pd.DataFrame({"n": [1, 0]}),),
+    ),
     "x.shape == (100, 1)": (pd.DataFrame({"n": range(100)}), (pd.DataFrame({"n": range(99)}),)),
     "len(x) == 1000": (list(range(1000)), ([1],)),
     "repr(x) == \"Decimal('1.50')\"": (decimal.Decimal("1.50"), (decimal.Decimal("1.5"),)),
@@ -53,7 +65,11 @@ def test_an_assertion_holds_for_its_value_and_for_no_other(said, capsys):
     "value",
     [
         float("nan"), [float("nan"), 1.0], {0.1 + 0.2: 1}, {"a": [1 / 3]}, np.array([np.nan]), pd.Series([1 / 3], index=[1 / 3]),
-        pd.DataFrame({"a": [None, "x"]}), pd.DataFrame([[1, 2]], columns=["a", "a"]), np.float32(0.1), np.datetime64("2024-01-01"),
+        pd.DataFrame({"a": [None, "x"]}), pd.DataFrame({"a": [np.nan, np.inf, 1.5]}), pd.DataFrame({DAYS[0]: [1]}), pd.Series([1, 2], DAYS),
+        pd.DataFrame({"a": [1, 2]}, index=pd.MultiIndex.from_product([DAYS, ["x"]])), pd.cut(pd.Series([1, 2]), [0, 1, 2]).to_frame(),
+        pd.DataFrame({"a": pd.array([0.5, None], dtype="Float64"), "b": pd.array([True, None], dtype="boolean")}), pd.Series([1.5, np.nan]),
+        pd.Series(range(20), index=[f"at {n}" for n in range(20)]), pd.DataFrame({"p": pd.period_range("2026-01", periods=2, freq="M")}),
+        pd.DataFrame({"z": pd.to_datetime(["2026-01-01", None], utc=True)}), pd.DataFrame([[1, 2]], columns=["a", "a"]), np.float32(0.1), np.datetime64("2024-01-01"),
         pd.Timestamp("2024-01-01"), 1e-320, 1e300, -0.0, frozenset({1}), 10**400, "é\ud800", complex(1, 2), pd.DataFrame({"s": [{1}, {2}]}),
     ],
 )  # fmt: skip
@@ -88,3 +104,23 @@ def test_a_small_table_agrees_with_what_an_earlier_version_said_of_it_and_anothe
     hashed = sha256(len(now).to_bytes(8, "big") + now.encode()).hexdigest()[:16]
     assert agree(now, f"DataFrame of 5: {hashed}") and not agree(other, f"DataFrame of 5: {hashed}")
     assert agree(now, now) and not agree(other, now)
+
+
+def test_a_series_agrees_with_the_words_of_an_earlier_version_that_spelled_none_of_it_and_another_one_does_not():
+    value, other = pd.Series(range(12)), pd.Series(range(1, 13))
+    was = f"Series 12 int64: {content(value)[-16:]}"
+    assert content(value) != was and agree(content(value), was) and not agree(content(other), was)
+    near, apart = pd.Series([1.0, 2.0]), pd.Series([1.0, 2.0000001])  # the hash has six digits of these, the words nine
+    assert content(near)[-16:] == content(apart)[-16:] and not agree(content(apart), content(near))
+
+
+def test_assertions_of_an_earlier_version_are_those_of_the_value_still():
+    nullable = content(pd.DataFrame({"n": pd.Series(["a", None], dtype=object)}))
+    assert {x.partition(",")[0] for x in former("x", nullable)} >= {
+        "assert x.shape == (2",
+        "assert x['n'].tolist() == ['a'",
+    }
+    assert (
+        former("x", content(pd.Series([1.5, np.nan])))[0].startswith("assert x.shape == (2,)")
+        and former("x", "3") == []
+    )

@@ -26,6 +26,9 @@ FOLDERS = ("/home/ada", "/tmp")
         ("process", "rm", [("exec", "")], False),  # code that nobody could read covers nothing
         ("network", "evil.example:443", [("exec", "")], False),
         ("native", "", [("native", "")], True),
+        ("unread", "", [("unread", "")], True),
+        ("unread", "", [("native", "")], False),
+        ("write", "/home/ada/a", [("unread", "")], False),  # nobody was told of it
         ("call", "pay(to='EVIL')", [("magic", "")], False),
         ("database", "/home/ada/a.db", [("not undoable", "insert into t")], True),
         ("database", "/home/ada/a.db", [("network", "")], False),
@@ -45,6 +48,7 @@ def test_approval_covers_what_was_predicted_and_nothing_else(kind, target, predi
         ("auto", "write", "/home/ada/a", False, "allow"),
         ("auto", "network", "a:1", False, "allow"),
         ("auto", "native", "", False, "ask"),
+        ("auto", "unread", "", False, "ask"),
         ("auto", "network", "a:1", True, "ask"),
         ("auto", "write", "/home/u/.bashrc", True, "ask"),
         ("auto", "write", "/home/ada/a", True, "allow"),  # what it writes there keeps its label

@@ -209,7 +209,7 @@ def test_names_read_and_written_are_found(code, reads, writes):
         ("import zmq\nzmq.Context().socket(zmq.PUSH)", ["network"]),
         ("import os\nos.mkfifo('x')", ["file"]),
         ("import asyncio\nasyncio.get_running_loop().call_later(1, f)", []),
-        ("x" + "[0]" * 800, ["native"]),  # it can run, and cannot be walked
+        ("x" + "[0]" * 800, ["unread"]),  # it can run, and cannot be walked
         ("x = (", ["syntax"]),
         ("\0", ["syntax"]),
     ],
@@ -453,8 +453,8 @@ def test_work_grows_with_the_length_of_a_chain_and_not_with_its_square(link):
 @pytest.mark.usefixtures("deep")
 def test_a_long_chain_is_not_read_and_so_asks():
     short, long = (inspect_code(f"con{'.a()' * n}", Surroundings({"con": "h5py.File"})) for n in (40, 200))
-    assert "native" not in [r.kind for r in (*short.risks, *short.unseen)]
-    assert [r.kind for r in long.risks] == [r.kind for r in long.unseen] == ["native"] and long.everything
+    assert "unread" not in [r.kind for r in (*short.risks, *short.unseen)]
+    assert [r.kind for r in long.risks] == [r.kind for r in long.unseen] == ["unread"] and long.everything
 
 
 def test_what_a_call_within_a_call_is_given_is_lent():

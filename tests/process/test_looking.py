@@ -23,6 +23,7 @@ from turns import call, python, same_as_folded
 from waits import until_async
 
 import llmos_nb as llmos
+from llmos_nb.heap.content import content
 from llmos_nb.journal.events import LabelChanged
 from llmos_nb.process import compute
 from llmos_nb.process.ask import Unevaluated
@@ -305,8 +306,10 @@ async def test_a_frame_is_a_table_in_a_block_of_its_own(script, code, shown):
     assert proc.answer == f"So \n\n{shown}\n\nand no more."
     (value,) = proc.run.state.computed
     names = {"df": FRAME}
-    exec(compute.definitions([value]), names)
-    assert eval(compute.as_code(value["code"], value["format"]), names) == value["text"] == shown
+    from llmos_nb.tools.devices.child import markdown_table
+
+    table = eval(compute.as_code(value["code"], value["format"]), names)
+    assert markdown_table(table) == value["text"] == shown and value["content"] == content(table)
 
 
 async def test_a_long_table_is_shown_by_whole_rows(script):

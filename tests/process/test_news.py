@@ -11,12 +11,15 @@ from llmos_nb.journal import Event
 from llmos_nb.journal.events import (
     YOU,
     CallFinished,
+    CallUndone,
     Changes,
     HeapRestored,
+    ModelRequested,
     ModelResponded,
     NamesChanged,
     QuestionAnswered,
     QuestionAsked,
+    RunEnded,
 )
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.process.state.state import State
@@ -89,6 +92,76 @@ async def test_an_undo_during_an_answer_is_told_with_what_its_calls_have_made_si
         "Since then changed: `x` (by r2.0), `y` (by r2.1)."
     )
     assert session.namespace["x"] == 2 and same_as_folded(one)
+
+
+LAST = {
+    "words": {"text": "x is 1."},
+    "the tool final_answer": call("final_answer", answer="x is 1."),
+}
+UNDONE = "The user undid call r1.0 (x). The namespace was put back to how it was before it."
+
+
+@pytest.mark.parametrize("form", LAST)
+async def test_an_undo_during_the_final_answer_is_told_and_makes_the_model_answer_anew(form):
+    session = llmos.Session({})
+    model = Answering([python("x = 1"), LAST[form], {"text": "Nothing is left."}], None)
+    one = session.start("Make x.", model=model, approve="step", plan="none")
+    await one
+    model.meanwhile = lambda: one.undo()  # it is not waited for: the process waits for this answer
+    one.approve("r1.0")
+    await one
+    assert (one.reason, one.answer, model.position) == ("answered", "Nothing is left.", 3)
+    assert said(one)[-2:] == [("user", UNDONE), ("assistant", "Nothing is left.")] and "x" not in session.namespace
+    assert same_as_folded(one)
+
+
+async def test_words_before_a_final_answer_that_waits_behind_a_call_are_answered():
+    session = llmos.Session({})
+    both = {"calls": [python("x = 1")["calls"][0], LAST["the tool final_answer"]["calls"][0]]}
+    model = ScriptedModel([both, {"text": "x is 2."}])
+    one = session.start("Make x.", model=model, approve="step", plan="none")
+    await one
+    one.send("Say 2.")
+    one.approve("r1.0")
+    await one
+    assert one.answer == "x is 2." and said(one)[-2] == ("user", "The user says: Say 2.") and same_as_folded(one)
+
+
+async def test_a_pause_before_a_final_answer_costs_no_further_request():
+    session = llmos.Session({})
+    both = {"calls": [python("x = 1")["calls"][0], LAST["the tool final_answer"]["calls"][0]]}
+    model = ScriptedModel([both])
+    one = session.start("Make x.", model=model, approve="step", plan="none")
+    await one
+    one.stop()
+    await one
+    one.approve("r1.0")
+    await one.resume()
+    assert (one.reason, one.answer, model.position) == ("answered", "x is 1.", 1) and same_as_folded(one)
+
+
+@pytest.mark.parametrize("form", LAST)
+def test_a_former_journal_with_an_undo_during_the_final_answer_still_ends_as_it_did(form):
+    """Former versions took the answer that could not know of the undo; nobody goes on by opening such a journal."""
+    from llmos_nb.process.state.decide import resumes
+
+    asked = {"head": "", "ledger": 0, "window": [], "bytes": 1}
+    made = Changes(created=["x"], rebound=[], mutated=[], deleted=[], digests={})
+    first = [{"name": "python", "arguments": {"code": "x = 1"}}]
+    calls = [{"name": c["name"], "arguments": c["arguments"]} for c in LAST[form].get("calls", ())]
+    last = ModelResponded(request=2, text=LAST[form].get("text", ""), finish="stop", usage={}, calls=calls)
+    taken = [CallFinished(call="r2.0", ok=True, result="x is 1.", size=7)] if calls else []
+    state = state_of(
+        ModelResponded(request=1, text="", finish="stop", usage={}, calls=first),
+        NamesChanged(call="r1.0", changes=made),
+        CallFinished(call="r1.0", ok=True, result="", size=0),
+        ModelRequested(request=2, **asked),
+        CallUndone(call="r1.0"),
+        last,
+        *taken,
+        RunEnded(reason="answered", detail="", answer="x is 1."),
+    )
+    assert (state.status, state.reason, state.answer) == ("ended", "answered", "x is 1.") and not resumes(state)
 
 
 async def test_an_undo_between_two_calls_tells_only_what_ran_behind_it():
@@ -194,6 +267,11 @@ async def test_an_edited_call_says_what_ran():
 
 
 def folded(*bodies, seconds):
+    """Return what the model is shown after events of which the last comes so many seconds later."""
+    return [m.text for m in state_of(*bodies, seconds=seconds).context.messages()]
+
+
+def state_of(*bodies, seconds=1):
     """Fold events of which the last comes so many seconds later."""
     from llmos_nb.process.state.fold.fold import apply
 
@@ -202,7 +280,7 @@ def folded(*bodies, seconds):
     for n, body in enumerate(bodies):
         at += timedelta(seconds=seconds if n == len(bodies) - 1 else 1)
         apply(state, Event(n, at.isoformat(), body.kind, body.plain(), "", "", body))
-    return [m.text for m in state.context.messages()]
+    return state
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(720, ["after 12 min; it is 2026-01-02 09:12 UTC now"]), (60, [])])

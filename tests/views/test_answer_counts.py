@@ -18,7 +18,10 @@ from llmos_nb.views.text import form
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 FORMER = sorted((Path(__file__).parents[1] / "journal/former").glob("*/journal.jsonl"))
-COUNTS = re.compile(r"(?:Numbers of the answer|Its numbers): ([^.]+)\.")
+COUNTS = re.compile(r"Numbers of the answer: ([^.]+)\.")
+EXPORTED = re.compile(
+    r"(\d+) (?:was|were|stands?) (computed|in|typed)[^,(]*(\(\d+ of them from what was undone since\))?"
+)
 STEP = python("total = sum(xs)\nprint('rows 2264')")
 TEXT = "The sum is {{total}}.\n\nOf **2,264** rows, 31 `9`.\n\n| a | n |\n|---|--:|\n| x | {{len(xs)}} |"
 KNOWN = "2 computed, 1 seen, 1 typed by the model"
@@ -40,9 +43,18 @@ def counts(proc):
     """Return the counts that each view says, without repetition."""
     head = view(proc.run.state, proc.events)["what"].split("; ")[0]
     plain = [re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", said)) for said in views(proc)]
-    found = [set(COUNTS.findall(said)) for said in plain]
+    found = [set(COUNTS.findall(said)) for said in plain[:-1]]
+    found.append(_exported(plain[-1]))
     assert proc.reason != "answered" or not found[0] or found[0] == {head}
     return found
+
+
+def _exported(said):
+    """Return the counts of an export, which says them in a sentence, as the other views say them."""
+    words = {"computed": "computed", "in": "seen", "typed": "typed by the model"}
+    told = said.partition("How its values are known: ")[2].partition(".")[0]
+    parts = [f"{n} {words[how]}{f' {gone}' if gone else ''}" for n, how, gone in EXPORTED.findall(told)]
+    return {", ".join(parts).replace(" of them from", " from")} if parts else set()
 
 
 def ticks(proc):

@@ -1,5 +1,7 @@
 """The answer: how each number of it is known, what was declared and held, and what did not."""
 
+import re
+
 import pytest
 from fixtures_journals import STATES, blocks, shown
 from fixtures_writer import Writer
@@ -294,9 +296,15 @@ def test_a_further_turn_says_what_was_asked_and_keeps_the_former_answer():
         "Answered before: It is one thing.",
         "It is **one** thing.",
     )
+    w.add("signal.received", signal="steer", by="you", text="Be quick.")
+    assert view(w.state, w.events)["now"][0]["words"] == ["Asked further: ", ["*", "And now?"]]
     w.request().respond(text="It is another.").end("answered", answer="It is another.")
     texts = [b.get("markdown", b.get("code")) for b in view(w.state, w.events)["now"]]
     assert "It is another." in texts and "It is **one** thing." in texts
+    for words in ("What else?", "In one word."):
+        w.add("signal.received", signal="steer", by="you", text=words)
+    w.add("run.resumed", epoch=0)
+    assert view(w.state, w.events)["now"][0]["words"] == ["Asked further: ", ["*", "What else? In one word."]]
 
 
 def test_a_former_answer_of_one_short_line_stands_once():
@@ -318,7 +326,11 @@ async def test_what_was_computed_from_what_was_undone_since_says_so_wherever_num
             page.html(source.state, proc.events),
         ):
             assert said in " ".join(told.split())
-        assert f"{said}; " in drawn(proc)["what"] and said in notes.answer(source)
+        assert f"{said}; " in drawn(proc)["what"]
+        gone = re.search(r"computed \((all|\d)", said)
+        told = f" ({2 if gone[1] == 'all' else gone[1]} of them from what was undone since)" if gone else ""
+        exported = f"2 were computed on the variables{told}, 1 was typed by the model."
+        assert f"How its values are known: {exported}" in notes.answer(source)
         return said, bool(answer_code.computed_answer(source))
 
     assert counted() == ("2 computed, 1 typed by the model", True)

@@ -264,6 +264,8 @@ def test_no_file_no_network_is_not_said_where_nobody_looked():
     assert outside([call]) == ["could reach log, through which it may act unseen"]
     call.facts["effects"] = ["network evil.example:443", "network (by its code)"]
     assert outside([call]) == ["connected to evil.example:443"]
+    call.facts["effects"] = ["unread (by its code)"]
+    assert outside([call]) == ["its code may act by native code, which is not seen: it goes too deep to be read"]
 
 
 # who, how long, and what Undo takes along

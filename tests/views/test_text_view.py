@@ -51,6 +51,16 @@ def test_plan_steps_evidence_and_answer_come_in_order():
     assert -1 not in at and at == sorted(at)
 
 
+def test_a_further_turn_is_headed_by_its_own_words():
+    w = Writer().start("auto").request().add("signal.received", signal="steer", by="you", text="Be quick.")
+    w.respond(text="One.").end("answered", answer="One.")
+    w.add("signal.received", signal="steer", by="you", text="And now?").add("run.resumed", epoch=0)
+    *_, head, words, _, _ = printed(w).split("\n")
+    assert head.startswith("── penguins") and words.strip() == "And now?" and "Be quick." not in printed(w)
+    w.add("run.paused", why="you paused it").add("run.resumed", epoch=0)
+    assert printed(w).endswith("goes on\n")
+
+
 def test_what_happened_before_is_printed_in_part_where_it_is_much():
     w = STATES["many"](50, 48)
     assert len(w.events) > SHOWN

@@ -15,7 +15,7 @@ from llmos_nb.errors import UsageError
 from llmos_nb.journal import home_of
 from llmos_nb.session import Process, Session, toolbox
 from llmos_nb.session.commands import check_home
-from llmos_nb.session.door import Door, find
+from llmos_nb.session.door import Door, find, given as handed
 
 
 async def door(session: Session, command: Command) -> None:
@@ -70,8 +70,9 @@ def told(session: Session, part: Door) -> str:
 
 def mcp(given: Any) -> int:
     """Pass messages between an agent and a notebook's door, until either ends."""
-    check_home(home := home_of(given.home))
-    place = find(home, given.kernel)
+    if (place := handed()) is None:
+        check_home(home := home_of(given.home))
+        place = find(home, given.kernel)
     from llmos_nb.app import bridge  # the SDK takes a while
 
     return bridge.run(place)

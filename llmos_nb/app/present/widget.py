@@ -83,7 +83,7 @@ def _rows(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> dict[str, Any
 
 ASSETS = files("llmos_nb.app.present") / "assets"
 SCRIPTS = (
-    "dom text answer clock live sheet sight blocks loop foot header timeline editor danger card plan plandoc "
+    "dom text answer clock doing live sheet sight blocks loop foot header timeline editor danger card plan plandoc "
     "verbs drag stop keys focus fold store listeners panel"
 )
 STYLES = "panel steps layout plan sheet danger ended"

@@ -9,7 +9,7 @@ from typing import TypeGuard
 from llmos_nb.export.assertions import VALUE_NAME
 from llmos_nb.export.dataflow.taint import NETWORK, reaches
 from llmos_nb.export.gather import DEFINES
-from llmos_nb.export.plainly import lines
+from llmos_nb.export.plainly import former, lines
 from llmos_nb.export.source import latest
 from llmos_nb.export.steps import REPEAT
 from llmos_nb.tools import Call
@@ -151,7 +151,7 @@ def assertions_of(call: Call, ran: Sequence[ast.stmt], own: bool) -> set[str]:
     names = [(name or last, w) for name in (content if isinstance(content, dict) else ()) for w in words_of(call, name)]
     if not own:  # there the last value was bound to the name that the cell showed
         names += [(VALUE_NAME, w) for w in words_of(call, "")]
-    said = [line for name, words in names for line in (*lines(name, words), _FORMER.format(name, words))]
+    said = [x for n, words in names for x in (*lines(n, words), *former(n, words), _FORMER.format(n, words))]
     made = [node for line in said for node in parsed(line) if isinstance(node, ast.Assert)]
     return {ast.dump(n) for node in made for n in (node, ast.Assert(node.test))}  # those of older exports say nothing
 

@@ -231,6 +231,8 @@ def _notes(pair: _Pair) -> Found:
     for cell in pair.cells("process"):
         same = _stripped(cell) in (notes.process(pair.run), notes.again(pair.run))
         yield None if same else _text(cell, notes.process(pair.run))
+    for cell in pair.cells("course"):
+        yield _text(cell, notes.made(pair.run, not several))
     true_words = {text.strip() for _, text in notes.said(pair.run, 2 + several)}
     for cell in pair.cells("said"):
         yield (None if _stripped(cell) in true_words else _text(cell, "\n".join(true_words) or "nothing was said"))
@@ -268,11 +270,20 @@ def _answer_in_words(book: Book, cell: Any, runs: list[ExportSource]) -> Differe
 
 
 def _answer_as_code(cell: Any, runs: list[ExportSource], aside: list[str]) -> Difference | None:
-    """Compare the code that computes an answer."""
-    code = answer_code.answer_check if cell["metadata"][KEY]["role"] == "check" else answer_code.computed_answer
-    true = [text for run in runs if (text := code(run))]
-    if not cell["outputs"] and code is answer_code.computed_answer:
+    """Compare the code that computes an answer, what is told of its tables, or what is asserted of it."""
+    mine = cell["metadata"][KEY]
+    if mine["role"] == "check":
+        lines = [line for run in runs for line in answer_code.answer_check(run)]
+        known = {ast.dump(node) for line in lines for node in parsed(line)}
+        found = parsed(text_of(cell["source"]))
+        same = bool(found) and all(ast.dump(node) in known for node in found)
+        return None if same else _text(cell, "\n".join(lines) or "no such answer")
+    if not cell["outputs"] and any(map(answer_code.answer_printed, runs)):
         aside.append(f"what cell {cell['id']} prints does not stand in it: it was compared with no answer")
+    words = {(value.name, value.words) for run in runs for value in answer_code.values_of(run)}
+    if wrong := [name for name, said in mine.get("contents", {}).items() if (name, said) not in words]:
+        return Difference(f"cell {cell['id']}", f"what it says of {', '.join(wrong)} is not what the journal has")
+    true = [text for run in runs if (text := answer_code.computed_answer(run))]
     return None if _stripped(cell) in true else _text(cell, "\n".join(true) or "no such answer")
 
 

@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from llmos_nb.export.cells import joined, text_of, with_texts
+from llmos_nb.export.cells import KERNELSPEC, joined, portable, text_of, with_texts
 from llmos_nb.export.inputs import digest_file
 from llmos_nb.export.verify.report import NOT_THERE, Difference
 from llmos_nb.journal import GENESIS, mac
@@ -26,7 +26,8 @@ _AROUND = Difference("metadata", "the notebook's own metadata (kernelspec, forma
 _EDITORS = ("language_info", "widgets", "toc", "toc-autonumbering", "vscode", "varInspector")
 
 
-_UNFOLDED = "jupyter"  # whether a cell is folded, which a reader may change
+# Whether a cell is folded, scrolled or trusted, which a reader may change.
+_UNFOLDED = ("jupyter", "collapsed", "scrolled", "trusted")
 
 
 def hash_of(value: object) -> str:
@@ -49,13 +50,18 @@ def output_hash(cell: Any) -> str:
 def entry(cell: Any) -> dict[str, Any]:
     """Return a cell's entry in the index."""
     own = {k: v for k, v in cell["metadata"].get(KEY, {}).items() if k not in ("source", "outputs")}
-    rest = {k: v for k, v in cell["metadata"].items() if k not in (KEY, _UNFOLDED)}
+    rest = {k: v for k, v in cell["metadata"].items() if k not in (KEY, *_UNFOLDED)}
     hashes = {"source": source_hash(cell), "outputs": output_hash(cell)}
     return {"id": cell["id"], **hashes, "metadata": hash_of([own, rest, cell.get("attachments") or {}])}
 
 
 def seal(book: Any) -> None:
-    """Write all hashes into a notebook, and sign it as made here."""
+    """Write all hashes into a notebook, and sign it as made here.
+
+    Its metadata is brought to the form that it keeps where a front end written in JavaScript saves it.
+    """
+    for each in (book, *book["cells"]):
+        each["metadata"] = portable(each["metadata"])
     for cell in book["cells"]:
         mine = cell["metadata"].setdefault(KEY, {})
         mine["source"], mine["outputs"] = source_hash(cell), output_hash(cell)
@@ -125,6 +131,8 @@ def checksums(book: Mapping[str, Any]) -> int:
 def around(book: Any) -> Any:
     """Return what stands around the cells, without what editors write there."""
     kept = {k: v for k, v in book["metadata"].items() if k != KEY and k not in _EDITORS}
+    if isinstance(spec := kept.get("kernelspec"), Mapping):  # a front end writes how it is called there
+        kept["kernelspec"] = {**spec, "display_name": KERNELSPEC["display_name"]}
     return [kept, book["nbformat"], book["nbformat_minor"]]
 
 

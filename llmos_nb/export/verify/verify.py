@@ -15,7 +15,7 @@ from typing import Any
 
 from llmos_nb.errors import LlmosError, UsageError, nearest
 from llmos_nb.export.cells import read, text_of, tidy
-from llmos_nb.export.notes import NUMBERS
+from llmos_nb.export.notes import FORMER_NUMBERS, NUMBERS
 from llmos_nb.export.source import SCHEMA
 from llmos_nb.export.verify import signature
 from llmos_nb.export.verify.compare import COMPARED, bare, between, differences, left, uncompared
@@ -183,7 +183,7 @@ def _nobodys_word(climb: _Climb, lacking: Sequence[str]) -> Iterator[str]:
     counting = [
         cell["id"]
         for cell in climb.book["cells"]
-        if cell["cell_type"] == "markdown" and NUMBERS in text_of(cell["source"])
+        if cell["cell_type"] == "markdown" and any(n in text_of(cell["source"]) for n in (NUMBERS, FORMER_NUMBERS))
         if (of := cell["metadata"].get(KEY, {})).get("role") == "answer" and str(of.get("pid", lacking[0])) in lacking
     ]
     if counting and climb.report.signature.get("state") != signature.VALID:

@@ -13,7 +13,9 @@ from llmos_nb.heap.content import figures, kinds, models, plain, tables
 from llmos_nb.policy.secrets import secret_name, secret_text
 
 MOST = 500_000  # items; of arrays twenty count as one
-_CELLS = re.compile(r"(\bDataFrame \d+ x \d+ [^{}]*?) \{.*?\}(?=: [0-9a-f]{16})", re.S)
+_OF = r" [^{}]*?) \{.*?\}(?=: [0-9a-f]{16})"
+_FRAMES = re.compile(rf"(\bDataFrame \d+ x \d+{_OF}", re.S)
+_CELLS = re.compile(rf"(\b(?:DataFrame \d+ x \d+|Series \d+){_OF}", re.S)
 _COLUMN = re.compile(r"'([^'\n]{1,80})': \[")
 _WITHOUT = re.compile(rf"; without ((?:(?:<\w+>|{'|'.join(plain._TIMES)})(?:, )?)+)\Z")
 MODEL = re.compile(r"\w+ \((\d+ fitted|a tree|its \w+)\): ")
@@ -38,9 +40,9 @@ def content(value: Any) -> str:
         return f"<{type(value).__name__}: {type(error).__name__}>"
 
 
-def without_cells(words: str) -> str:
-    """Return the words of a value without the cells of tables, which their hashes are over."""
-    return _CELLS.sub(r"\1", words)
+def without_cells(words: str, frames: bool = False) -> str:
+    """Return the words of a value without the cells of tables, or of frames alone, which their hashes are over."""
+    return (_FRAMES if frames else _CELLS).sub(r"\1", words)
 
 
 class Told(NamedTuple):

@@ -76,11 +76,11 @@ def _table(value: Any, within: tuple[int, ...]) -> str:
         return repr(value)
     else:
         return ""
-    return _described(value, kind, parts)
+    return _described(value, kind, parts, len(within) == 1)
 
 
-def _described(value: Any, kind: str, parts: list[bytes]) -> str:
-    """Return type, shape, types and content of an array or table."""
+def _described(value: Any, kind: str, parts: list[bytes], alone: bool) -> str:
+    """Return type, shape, types and content of an array or table; of one that stands alone, more of it is spelled."""
     shape = " x ".join(map(str, value.shape)) or "1"
     types = getattr(value, "dtypes", None) if hasattr(value, "columns") else None
     types = [value.dtype] if types is None else [*types]
@@ -89,12 +89,24 @@ def _described(value: Any, kind: str, parts: list[bytes]) -> str:
     few = len(value.shape) == 1 and len(value) <= 8 and getattr(value.dtype, "itemsize", 0) >= 8 and kind != "Tensor"
     if few and type(value).__module__ == "numpy" and len(words := _words(value.tolist())) <= 120:
         return f"{kind} {shape} {named} {words}"
-    if few and kind == "Series" and hasattr(value, "to_dict") and len(words := _words(value.to_dict())) <= 120:
-        return f"{kind} {shape} {named} {words}: {_hashed(*parts)}"
-    small = kind == "DataFrame" and hasattr(value, "iloc") and 0 < len(value) <= 20 and value.size <= 60
-    if small and value.columns.is_unique and len(words := _words(value.to_dict("list"))) <= 600:
-        return f"{kind} {shape} {named} {words}: {_hashed(*parts)}"
-    return f"{kind} {shape} {named}: {_hashed(*parts)}"
+    words = _spelled(value, kind, few, alone) if hasattr(value, "iloc") else ""
+    return f"{kind} {shape} {named}{words and f' {words}'}: {_hashed(*parts)}"
+
+
+def _spelled(value: Any, kind: str, few: bool, alone: bool) -> str:
+    """Return the cells of a small table of pandas, and of a frame its labels behind them; nothing for any other."""
+    if alone and kind == "Series" and len(value) <= 20:
+        few = value.dtype.kind not in "fc" or value.dtype.itemsize >= 8  # short floats have other digits
+    if few and kind == "Series" and (value.index.is_unique or not alone):
+        words = _words(value.to_dict())
+        return words if len(words) <= (4_000 if alone else 120) else ""
+    if kind != "DataFrame" or not (0 < len(value) <= 20 and value.columns.is_unique):
+        return ""
+    words = _words(value.to_dict("list")) if value.size <= (400 if alone else 60) else ""
+    if alone and words:
+        names = tuple(value.index.names)
+        words = f"{words}, {_words({names if len(names) > 1 else names[0]: value.index.tolist()})}"
+    return words if len(words) <= (4_000 if alone else 600) else ""
 
 
 _forms.append(_table)

@@ -24,6 +24,7 @@ from .decider import (
     PLAN as PLAN,
     REPEAT as REPEAT,
     SCHEMA as SCHEMA,
+    TESTS as TESTS,
     YOU as YOU,
     Decider as Decider,
     DeciderData as DeciderData,

@@ -42,7 +42,7 @@ class AnswerComputed(Fact):
         `answer`, as what, the expression, and by which format its text came about (former versions have none). Under
         ``changes`` stand names that the expression changed in the copy in which it was evaluated, where it did, under
         ``shown`` what stands in `answer`, where that is another text: a bar in a table has a backslash; ``own`` is
-        true where all that it read was made of literals of the model's own code.
+        true where all that it read was made of literals of the model's own code; ``content`` is that of a table.
     errors : list of str
         What failed, with the reason.
     place : dict, optional

@@ -27,6 +27,7 @@ _CHECKS = {
     "conflict": "the check for conflicts",
     "label": "the check of labels",
     "tools": "the check of tools",
+    "tests": "the check of tests",
 }  # any other check is named by what it looks at: the budget, the deadline, the journal
 
 
@@ -122,8 +123,8 @@ YOU, PLAN, MODEL = Decider("person", "you"), Decider("plan"), Decider("model")
 WORDS = Decider("commitment", "words")  # of the user, of former versions
 NO_ONE = Decider("unknown")
 INTERRUPT = Decider("process", "an interrupt")  # whoever restarts sends one, too: nobody need have pressed Stop
-SCHEMA, REPEAT, BUDGET, CONFLICT, DEADLINE = (
-    Decider("check", name) for name in ("schema", "repeat", "budget", "conflict", "deadline")
+SCHEMA, REPEAT, BUDGET, CONFLICT, DEADLINE, TESTS = (
+    Decider("check", name) for name in ("schema", "repeat", "budget", "conflict", "deadline", "tests")
 )
 
 

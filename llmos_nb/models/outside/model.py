@@ -56,12 +56,14 @@ class Wanted:
     ----------
     call : str
         Its id in the process, once it has one.
+    doing : str
+        What its agent said it was about, where that is not among the arguments.
     told : Future
         What the agent is told; cancelled where nobody waits for it.
     """
 
     def __init__(self, name: str, arguments: dict[str, Any]) -> None:
-        self.name, self.arguments, self.call = name, arguments, ""
+        self.name, self.arguments, self.call, self.doing = name, arguments, "", ""
         self.told: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
 
     def tell(self, told: Told) -> bool:
@@ -115,6 +117,7 @@ class OutsideModel:
         if self._answer is not None:  # it does not stand: what was said of it is news
             said, self._news, answer, self._answer = self._news, [], self._answer, None
             answer.tell(Told(False, "\n".join(said)))
+        await self.asked(request)
         while not self._inbox:
             self._came.clear()
             await self._came.wait()
@@ -125,7 +128,18 @@ class OutsideModel:
         count = next((i for i, w in enumerate(self._inbox) if w.name == ANSWER), len(self._inbox))
         self.given += self._inbox[:count]
         fresh, self._inbox = self._inbox[:count], self._inbox[count:]
-        return Response(calls=tuple(ToolCall(w.name, w.arguments) for w in fresh))
+        return Response(self.said(), calls=tuple(ToolCall(w.name, self.placed(w)) for w in fresh))
+
+    async def asked(self, request: Request) -> None:
+        """Hear that the process waits for calls."""
+
+    def said(self) -> str:
+        """Return what the agent has said beside its calls, once."""
+        return ""
+
+    def placed(self, wanted: Wanted) -> dict[str, Any]:
+        """Return the arguments of a call as the process is given them."""
+        return wanted.arguments
 
     def named(self, calls: Sequence[str]) -> None:
         """Note the ids that the process gave to the calls of the last response."""

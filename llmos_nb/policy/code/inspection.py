@@ -241,7 +241,7 @@ def inspect_code(code: str, around: Surroundings = NOTHING) -> Inspection:
     """
     _, seen, fault = _seen(code, around)
     if seen is None:
-        return Inspection(risks=(fault,), everything=True, unseen=(fault,) if fault.kind == "native" else ())
+        return Inspection(risks=(fault,), everything=True, unseen=(fault,) if fault.kind == "unread" else ())
     names = tuple(seen.reads), tuple(seen.writes), tuple(seen.calls)
     risks = tuple(sorted(seen.risks, key=lambda r: r.line))
     imports = tuple((name, origin) for name, origin in seen.writes.items() if origin)
@@ -284,7 +284,7 @@ def _seen(code: str, around: Surroundings) -> tuple[ast.Module, Visitor | None, 
     try:
         seen.visit(tree or ast.Module([], []))
     except RecursionError:
-        tree, fault = None, Risk("native", "code nested too deeply to be read", 1)
+        tree, fault = None, Risk("unread", "code nested too deeply to be looked at", 1)
     return (tree, seen, fault) if tree is not None else (ast.Module([], []), None, fault)
 
 

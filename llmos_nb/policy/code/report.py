@@ -133,7 +133,7 @@ def _file(risk: Risk, cwd: Path) -> tuple[str, str]:
 
 _EFFECTS = {
     "file": "write", "deletion": "delete", "not undoable": "database", "foreign file": "read", "network": "network",
-    "native": "native",
+    "native": "native", "unread": "unread",
 }  # fmt: skip
 _SQL = SQL_METHODS - {"read_sql"}
 _SAID = {
@@ -148,6 +148,9 @@ _SAID = {
     "native": (
         "reach into the interpreter",
         "`{what}`{target} can reach everything in this session, whatever the code says",
+    ),
+    "unread": (
+        "run code that is nested too deeply to be looked at beforehand", "nobody can say before it runs what it does",
     ),
     "environment": ("change the environment", "`{what}`{target} changes the session for everything that runs after it"),
     "magic": ("run a magic", "`{what}` may do anything that the session can"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-ASKS = frozenset(("file", "deletion", "process", "network", "native", "not undoable", "environment", "magic"))
+ASKS = frozenset((
+    "file", "deletion", "process", "network", "native", "unread", "not undoable", "environment", "magic",
+))  # fmt: skip
 KINDS = (*sorted(ASKS), "exec", "foreign file", "import", "syntax")
 
 

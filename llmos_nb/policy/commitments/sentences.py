@@ -13,6 +13,7 @@ from llmos_nb.policy.commitments.functions import FUNCTIONS
 from llmos_nb.policy.commitments.syntax import piece
 from llmos_nb.policy.commitments.values import leaves, written
 from llmos_nb.policy.commitments.words import said
+from llmos_nb.policy.texts import tell
 
 _ONE = {
     "email": "the one e-mail address in",
@@ -95,34 +96,34 @@ def reply(found: Sequence[Act | ActError], tools: Signatures, words: str, delega
     lines = []
     for place, act in enumerate(found, 1):
         if isinstance(act, ActError):
-            lines.append(f"act {place}: not understood, so it covers nothing. {act}")
+            lines.append(tell("act_unread", place=place, why=act))
         else:
             verdict = judged(act, tools, words)
-            lines.append(f"act {place}: {_class(verdict, delegate)}{_advice(verdict, tools)}")
+            told = {"verdict": _class(verdict, delegate), "advice": _advice(verdict, tools)}
+            lines.append(tell("act_read", place=place, **told))
     return "\n".join(lines)
 
 
 def _class(verdict: Verdict, delegate: str) -> str:
     if verdict.kind == "bound":
-        return verdict.why or f"bound{f' ({verdict.choice})' if verdict.choice else ''}"
+        return verdict.why or tell("act_bound", choice=f" ({verdict.choice})" if verdict.choice else "")
     if verdict.kind == "delegated":
-        then = "runs" if delegate == "allow" else "asks unless it is approved with the plan"
-        return f"DELEGATED: {then}, because {verdict.why}"
-    return f"{verdict.kind.upper()}: will always ask, because {verdict.why}"
+        return tell("act_runs" if delegate == "allow" else "act_delegated", why=verdict.why)
+    return tell("act_waits", kind=verdict.kind.upper(), why=verdict.why)
 
 
 def _advice(verdict: Verdict, tools: Signatures) -> str:
     """Say how an act would be bound."""
     if verdict.kind == "invented":
-        return '. Take it from the user\'s words or from a read; a day such as tomorrow is a("date", min=…, max=…)'
+        return tell("act_invented")
     known = ""
     if set(verdict.offered) != set(verdict.arguments):
         facts = [f"{t}: {', '.join(sorted(tools[t].facts or ()))}" for t in verdict.by if tools[t].facts]
-        known = f" Fields that nobody else chooses are {'; '.join(facts)}." if facts else ""
+        known = tell("act_fields", fields="; ".join(facts)) if facts else ""
     if verdict.offered:
-        known += f" Say which one {' and '.join(verdict.offered)} is: one(… if …), max(…, key=…)."
+        known += tell("act_which", which=" and ".join(verdict.offered))
     if verdict.kind == "open":
-        return f'. Name the recipient, or give the text a form: text(200, like="… {{}} …").{known}'
+        return tell("act_open", more=known)
     return f".{known}" if known else ""
 
 

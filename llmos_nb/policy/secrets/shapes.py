@@ -7,6 +7,7 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import suppress
+from datetime import date, timedelta
 from functools import lru_cache
 from itertools import islice, pairwise
 from types import FunctionType, MemberDescriptorType
@@ -20,7 +21,11 @@ _WORDS = frozenset((
     "auth", "bearer", "cookie", "cookies", "creds", "dsn", "jwt", "key", "keys", "passphrase", "pat", "pin", "pw",
     "pwd",
 ))  # fmt: skip
-_INSIDE = re.compile("passw(or)?d|secret|credential|apikey|accesskey|privatekey|authoriz|token")
+_INSIDE = re.compile("(passw(or)?d|secret|credential|apikey|accesskey|privatekey|authorization|token)s?$")
+_CHOSEN = frozenset(("passphrase", "pin", "pw", "pwd"))  # what stands there somebody chose: it may look like anything
+_NUMBERED = frozenset(("key", "keys", "tokens"))
+_HEADER = re.compile(r"(basic|bearer|digest|token)\s+\S{8}", re.IGNORECASE)  # of HTTP: a scheme and credentials
+_NUMBERS = (int, float, complex, date, timedelta, type(None))
 _NOT = frozenset(("max", "min", "n", "num", "count", "total", "prompt", "completion"))  # counts of tokens
 _TEXTS = re.compile(
     r"(?i)\b(?:sk|pk|rk|ghp|gho|ghs|glpat|xox[abprs]|hf|npm|pypi)[-_][A-Za-z0-9_-]{12,}"
@@ -35,11 +40,47 @@ def _parts(name: str) -> list[str]:
 
 
 def secret_name(name: str) -> bool:
-    """Return whether a name or key says that its value is a secret: `api_key`, `dbPassword`, `TOKEN`."""
+    """Return whether a name or key may say that its value is a secret: `api_key`, `dbPassword`, `TOKEN`.
+
+    Words count whole, and at the end of others, as in `authtoken`: a `tokenizer` is none. `secret_under` also looks at
+    the value.
+    """
     parts = _parts(name)
     if _NOT.intersection(parts) and parts[-1] in ("tokens", "token", "keys"):
         return False
-    return bool(_WORDS.intersection(parts)) or bool(_INSIDE.search("".join(parts)))
+    return any(_says(f"{a}{b}") or _says(b) for a, b in pairwise(("", *parts)))
+
+
+def _says(word: str) -> bool:
+    return word in _WORDS or bool(_INSIDE.search(word))
+
+
+def secret_under(name: str, values: Iterable[object]) -> bool:
+    """Return whether what stands under a name is secret, as the name and the values say.
+
+    Where the word for it only tells of what the name stands for, as in `pat_no`, a value must look like a key; and
+    numbers under `key` or `tokens` tell rows apart, or count. What people choose, such as a password or the code of a
+    `pin_code`, may look like anything, and so may a one-time `token`.
+    """
+    if not named_secret(name):
+        return False
+    if COLUMN.search(name) or _CHOSEN.intersection(_last(name)):
+        return True
+    found = list(values)
+    if _names_it(name):
+        return not found or _last(name)[-1] not in _NUMBERED or not all(isinstance(v, _NUMBERS) for v in found)
+    return any(keyish(v) or secret_text(v) or _HEADER.match(v) for v in found if isinstance(v, str))
+
+
+def _last(name: str) -> list[str]:
+    """Return the last two words of a name: the very last says what it stands for, so a `pat_weight` is a weight."""
+    return [p for p in _parts(name) if not p.isdecimal()][-2:]
+
+
+def _names_it(name: str) -> bool:
+    """Return whether the last word of a name is one for secrets: `api_key`, `apikey`, `auth_token_2`."""
+    words = _last(name)
+    return _says("".join(words)) or any(map(_says, words[-1:]))
 
 
 def secret_text(text: str) -> bool:
@@ -148,7 +189,8 @@ def hidden_under(name: str, text: str) -> bool:
     """Return whether a text is a secret, as the name under which it stands says."""
     if not named_secret(name):
         return False
-    strong = bool(STRONG.search(name)) and worth_hiding(name, text)
+    means = _names_it(name) or bool(COLUMN.search(name)) or keyish(text)
+    strong = bool(STRONG.search(name)) and means and worth_hiding(name, text)
     return strong or (not _SHORT.isdisjoint(_parts(name)) and keyish(text))
 
 

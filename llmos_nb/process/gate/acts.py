@@ -9,6 +9,7 @@ from typing import cast
 
 from llmos_nb.errors import ActError, BadArguments, UsageError
 from llmos_nb.journal.events import MODEL, YOU, ActData, Decider
+from llmos_nb.policy import tell
 from llmos_nb.policy.commitments import Act, Signatures, judged, read, reply, sentence
 from llmos_nb.process.gate.commitments import standing, words
 from llmos_nb.process.gate.cover import signatures
@@ -18,10 +19,6 @@ from llmos_nb.process.state.plan import Plan, Step
 from llmos_nb.tools import Tool
 
 BY = Decider("check", "acts")  # who sends a plan back whose acts will always ask, once
-LATE = (
-    "{0!r:.80} is a new act, and the process has read what others wrote: only a person may add acts now. Repeat the "
-    "acts that still hold as they are written, or leave `acts` out to keep them"
-)
 
 
 class Asks(BadArguments):
@@ -70,16 +67,16 @@ def _made(run: Run, texts: Sequence[str], by: Decider) -> dict[str, ActData]:
     found: dict[str, ActData] = {t: there[_form(t)] for t in texts if _form(t) in there}
     new = [t for t in texts if t not in found]
     if new and by == MODEL and exposed(run):
-        raise BadArguments(f"plan: {LATE.format(new[0])}")
+        raise BadArguments(tell("acts_late", act=repr(new[0])[:80]))
     if twice := next((t for n, t in enumerate(new) if _form(t) in map(_form, new[:n])), ""):
-        raise BadArguments(f"plan: {twice!r:.80} stands there twice and would count once; write at_most(2, …)")
+        raise BadArguments(tell("acts_twice", act=repr(twice)[:80]))
     acts = [_read(t, tools) for t in texts]
     if any(isinstance(a, ActError) for a in acts):
-        raise BadArguments(f"plan: it is not taken yet\n{reply(acts, tools, said, s.delegate)}")
+        raise BadArguments(tell("acts_unread", reply=reply(acts, tools, said, s.delegate)))
     data = {a.text: _data(n, a, tools, said) for n, a in enumerate(_acts(acts, new), max(s.acts, default=0) + 1)}
     waits = ("open", "invented", *(("delegated",) if s.mode == "auto" and s.delegate == "ask" else ()))
     if by == MODEL and not _sent_back(run) and any(d["kind"] in waits for d in data.values()):
-        raise Asks(f"plan: mend its acts, or propose it again as it is\n{reply(acts, tools, said, s.delegate)}")
+        raise Asks(tell("acts_ask", reply=reply(acts, tools, said, s.delegate)))
     return {**found, **data}
 
 

@@ -22,7 +22,6 @@ from typing import NamedTuple
 from llmos_nb.errors import CallDenied, EffectRefused
 from llmos_nb.journal.events import YOU, Decider, EffectDecided, QuestionAsked, SignalReceived
 from llmos_nb.policy import (
-    NOBODY,
     TRUSTED,
     UNTRUSTED,
     Came,
@@ -39,6 +38,7 @@ from llmos_nb.process.gate import approvers
 from llmos_nb.process.gate.labels import exposed, joined
 from llmos_nb.process.gate.targets import contacted, own, target_of
 from llmos_nb.process.run import Run, visit_here
+from llmos_nb.process.state.state import say
 from llmos_nb.tools import CLOSED, WORKER, Call, kept, places, reentry
 from llmos_nb.tools.devices.python import held_up
 
@@ -136,11 +136,11 @@ class Effects:
         s = self._run.state
         known = any((effect.kind, target_of(effect)[1]) == (k, t) for k, t in s.grants)
         known = known or (s.mode == "auto" and not s.closed and target_of(effect) in self._hosts)  # let through before
-        verdict = rule_on(
-            effect, s.mode, exposed=self.exposed, folders=own(self._folders, effect), alone=alone or not self.attended,
-            closed=s.closed, outside=s.outside,
+        verdict = self._run.in_words(partial(
+            rule_on, effect, s.mode, exposed=self.exposed, folders=own(self._folders, effect),
+            alone=alone or not self.attended, closed=s.closed, outside=s.outside,
             covers=self._free or known or self._foreseen(effect),
-        )  # fmt: skip
+        ))  # fmt: skip
         if verdict.what == "ask":
             return self._ask(effect, verdict.why)
         return Answer(verdict.what == "allow", verdict.by, verdict.why)
@@ -161,7 +161,7 @@ class Effects:
         s, place = self._run.state, target_of(effect)
         if (answer := self._after.get(place)) is None:
             if s.status == "ended":
-                answer = Answer(False, ENDED, f"process {s.pid} has ended; call it from a cell of your own")
+                answer = Answer(False, ENDED, f"process {s.pid} has ended; to call it, define it in a cell of your own")
             else:
                 answer = judged()
             if len(self._after) < LATE:
@@ -197,7 +197,7 @@ class Effects:
                 if answer is not None:
                     return answer
             if not self._run.attended():
-                return Answer(False, ENDED, NOBODY + why)
+                return Answer(False, ENDED, say(self._run.state, "nobody", why=why))
             return self._held(key, lambda: self._person(key, effect, why, foreign or [])) or _ENDED
 
     def _held(self, key: str, ask: Callable[[], None]) -> Answer | None:

@@ -11,6 +11,7 @@ from llmos_nb.journal.events import (
     PLAN,
     REPEAT,
     SCHEMA,
+    TESTS,
     YOU,
     ActUsed,
     CallDecided,
@@ -19,7 +20,7 @@ from llmos_nb.journal.events import (
     QuestionAsked,
     RunEnded,
 )
-from llmos_nb.policy import NOBODY, Act, Ruling, approval, call_digest, judge, labels
+from llmos_nb.policy import Act, Ruling, approval, call_digest, judge, labels
 from llmos_nb.process.findings import Findings
 from llmos_nb.process.gate import (
     approvers,
@@ -45,7 +46,7 @@ def finish(run: Run, command: Finish) -> None:
     arguments = call.arguments if isinstance(call.arguments, dict) else {}
     text, size = bounded(str(arguments.get("answer", "")))
     if not text.strip():
-        reject(run, call, SCHEMA, "final_answer: answer must be a text")
+        reject(run, call, SCHEMA, say(run.state, "no_answer"))
     else:
         run.append(CallFinished(call=call.id, ok=True, result=text, size=size))
 
@@ -58,7 +59,8 @@ def reject(run: Run, call: Call, by: Decider, why: str) -> None:
 def judge_in_section(run: Run, command: Judge) -> Awaitable[None] | None:
     """Judge a call; one that has to do with the user's objects on their thread, while nothing else happens."""
     if run.relay is None or not _touches(run, run.state.calls[command.call]):
-        return judge_call(run, command)
+        asks: Awaitable[None] | None = run.in_words(partial(judge_call, run, command))
+        return asks
     return _judge_there(run, command)
 
 
@@ -68,7 +70,7 @@ async def _judge_there(run: Run, command: Judge) -> None:
 
 async def _decided(run: Run, judged: Callable[[], Awaitable[None] | None]) -> None:
     """Judge in a section; whoever is asked after that may take as long as they like."""
-    (asks,) = await run.section(lambda: (judged(),))
+    (asks,) = await run.section(lambda: (run.in_words(judged),))
     if asks is not None:
         await asks
 
@@ -92,7 +94,7 @@ def judge_call(run: Run, command: Judge) -> Awaitable[None] | None:
         reject(run, call, SCHEMA, str(error))
         return None
     if run.state.planning == "only" and tool.effect != "read" and not call.undoes:
-        reject(run, call, PLAN, "only a plan is wanted: nothing runs before the user has it carried out")
+        reject(run, call, PLAN, say(run.state, "only_a_plan"))
         return None
     if run.state.closed and tool.outward and not call.undoes:
         return _look_up_and_judge(run, call, tool, arguments)
@@ -118,6 +120,8 @@ def _judge(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> Await
     verdict = ruling(run, call, tool, arguments, seen)
     if verdict.what == "ask" and conflicts.sent_back(run, call, tool, seen):
         return None  # a person is not asked about a step that rests on what is no more
+    if seen.failing and _fails(run, call, seen, verdict):
+        return None
     person = verdict.what == "ask" or verdict.by.is_person
     digest = digest_of(run, call, tool, arguments, seen, person)
     if verdict.what == "ask" and approvers.may_decide(run, tool, seen):
@@ -138,6 +142,19 @@ def _judge(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> Await
             )
         )
     return None
+
+
+def _fails(run: Run, call: Call, seen: Findings, verdict: Ruling) -> bool:
+    """Send a commit back to the model where tests of it fail; what is sent once more as it is goes to whoever decides.
+
+    Those tests may have failed before, or be wrong: no check can tell. What a rule or a person let through stays so.
+    """
+    state, open_ = seen.state or "", verdict.what == "ask" or (verdict.what == "allow" and verdict.by.kind == "mode")
+    if not open_ or any(c.by == TESTS and c.digest == state for c in run.state.calls.values()):
+        return False
+    why = say(run.state, "tests_fail", tests=seen.failing)
+    run.append(CallDecided(call=call.id, digest=state, what="reject", by=TESTS, why=why))
+    return True
 
 
 def use(run: Run, call: Call, which: Mapping[str, Any] | None) -> None:
@@ -162,7 +179,9 @@ async def ask_approvers(
     elif decision.what == "reject":
         reject(run, call, by, said)
     elif decision.what == "edit":
-        await run.section(partial(_edit, run, call, tool, dict(decision.arguments or {}), by, said))
+        await run.section(
+            partial(run.in_words, partial(_edit, run, call, tool, dict(decision.arguments or {}), by, said))
+        )
     else:
         changed = arguments if arguments != call.arguments else None
         use(run, call, seen.use)
@@ -322,7 +341,7 @@ def ruling(run: Run, call: Call, tool: Tool, arguments: dict[str, Any], seen: Fi
         return (
             Ruling("ask", Decider("check", "tools"), why)
             if s.mode != "never"
-            else Ruling("deny", Decider("mode", "never"), NOBODY + why)
+            else Ruling("deny", Decider("mode", "never"), say(s, "nobody", why=why))
         )
     loose = label.untrusted or each_time or (seen.cover is not None and not seen.cover.runs)
     if verdict.what == "ask" and call.step in s.preapproved and not loose:

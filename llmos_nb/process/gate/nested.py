@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any, cast
 from llmos_nb.errors import EffectRefused, Unreadable
 from llmos_nb.journal.events import Decider, ToolCalled, ToolReturned
 from llmos_nb.messages import ToolResult
-from llmos_nb.policy import NOBODY, TRUSTED, UNTRUSTED, Came, Effect, Ruling, commitments
+from llmos_nb.policy import TRUSTED, UNTRUSTED, Came, Effect, Ruling, commitments
 from llmos_nb.process.gate import labels as gate_labels
 from llmos_nb.process.gate.judge import AUTO, look, ruling
 from llmos_nb.process.run import EffectGate, Run
+from llmos_nb.process.state.state import say
 from llmos_nb.tools import (
     CLOSED,
     Call,
@@ -187,7 +188,7 @@ class Nested:
             return verdict.by, act
         if verdict.what == "ask" and self._effects().attended:
             return self._effects().asked(effect, verdict.why, self._foreign(call, tool)), act
-        why = verdict.why if verdict.what == "deny" else NOBODY + verdict.why
+        why = verdict.why if verdict.what == "deny" else say(run.state, "nobody", why=verdict.why)
         raise EffectRefused(f"not allowed: {effect.words('')}. {why}")
 
     def _foreign(self, call: Call, tool: Tool) -> list[dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 from llmos_nb.errors import BadArguments
@@ -22,26 +23,32 @@ from llmos_nb.policy import Ruling, approval, envelope, judge_plan
 from llmos_nb.process.gate.judge import reject
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import JudgePlan, Overdue, Propose
+from llmos_nb.process.state.plan import Plan
 from llmos_nb.process.state.state import say
-from llmos_nb.tools import parse_arguments
+from llmos_nb.tools import Call, parse_arguments
 
 
 def propose(run: Run, command: Propose) -> None:
     """Read a proposed plan; one that does not fit goes back to the model."""
     call, s = run.state.calls[command.call], run.state
     try:
-        steps = parse_arguments(call.arguments).get("steps")
-        plan = s.plan.replace_rest(steps or [])
-        if any(p.acts is not None for p in plan.steps) or s.acts:
-            from llmos_nb.process.gate.acts import of_plan  # few processes commit to anything
-
-            plan = of_plan(run, plan)
+        plan = run.in_words(partial(_read, run, call))
     except BadArguments as error:
         by = getattr(error, "by", SCHEMA)
         run.append(CallDecided(call=call.id, digest="", what="reject", by=by, why=str(error)))
         return
     kind = PlanEdited if s.plan.steps else PlanProposed
     run.append(kind(version=plan.version, steps=plan.plain(), by=MODEL, call=call.id))
+
+
+def _read(run: Run, call: Call) -> Plan:
+    """Return the plan that a call proposes, with its acts."""
+    plan = run.state.plan.replace_rest(parse_arguments(call.arguments).get("steps") or [])
+    if any(p.acts is not None for p in plan.steps) or run.state.acts:
+        from llmos_nb.process.gate.acts import of_plan  # few processes commit to anything
+
+        return of_plan(run, plan)
+    return plan
 
 
 def judge_the_plan(run: Run, command: JudgePlan) -> None:

@@ -14,12 +14,12 @@ from weakref import WeakKeyDictionary
 
 from llmos_nb.errors import ConfigError, LlmosError
 from llmos_nb.journal.events import Decider, RunEnded, RunStarted, ToolsChanged
-from llmos_nb.policy import NOBODY
 from llmos_nb.process import preview
 from llmos_nb.process.gate import compensate
 from llmos_nb.process.gate.judge import altered, ask_human, digest_of, inspect, reject
 from llmos_nb.process.run import Run, ToolServers
 from llmos_nb.process.state.decide import Connect
+from llmos_nb.process.state.state import say
 from llmos_nb.tools import Call, Tool
 
 _heard: WeakKeyDictionary[Run, list[tuple[str, int]]] = WeakKeyDictionary()
@@ -123,7 +123,12 @@ def unseen(run: Run, call: Call, tool: Tool, arguments: Mapping[str, Any]) -> bo
         if not call.digest or not call.by.is_person:
             seen = inspect(run, tool, arguments)
             if run.state.mode == "never":
-                reject(run, call, Decider("mode", "never"), f"{NOBODY}It asks because {altered(tool)}.")
+                reject(
+                    run,
+                    call,
+                    Decider("mode", "never"),
+                    say(run.state, "nobody", why=f"It asks because {altered(tool)}."),
+                )
             else:
                 digest = digest_of(run, call, tool, arguments, seen, person=True)
                 ask_human(run, call, f"It asks because {altered(tool)}.", seen, digest)

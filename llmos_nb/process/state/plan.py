@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from llmos_nb.errors import BadArguments, UsageError
 from llmos_nb.journal.events import ActData, StepData
+from llmos_nb.policy import tell
 
 OPEN = ("pending", "running", "waiting")
 _IS = re.compile(r"(?:is|has)_\w+|empty")
@@ -256,9 +257,9 @@ def parse_steps(wire: object, first: int = 1, known: Iterable[int] = ()) -> tupl
         One message that names each step and field that does not fit.
     """
     if not isinstance(wire, list | tuple) or not wire:
-        raise BadArguments("plan: steps must be a list with at least one step")
+        raise BadArguments(tell("steps_none"))
     if len(wire) > MAX_STEPS:
-        raise BadArguments(f"plan: {len(wire)} steps, at most {MAX_STEPS} are taken; plan in larger steps")
+        raise BadArguments(tell("steps_many", count=len(wire), most=MAX_STEPS))
     allowed = set(known)
     steps: list[Step] = []
     for i, raw in enumerate(wire):
@@ -271,7 +272,7 @@ def _parse_step(raw: object, n: int, place: int, known: set[int], first: int) ->
     if isinstance(raw, str):
         raw = {"title": raw}
     if not isinstance(raw, Mapping) or not isinstance(raw.get("title"), str) or not raw["title"].strip():
-        raise BadArguments(f"plan: step {place}: title must be a text")
+        raise BadArguments(tell("step_title", place=place))
     depends = tuple(_dependency(d, place, known, first) for d in raw.get("depends_on") or ())
     texts = {k: str(raw.get(k) or "").strip() for k in ("expect", "check", "code")}
     tools = tuple(str(t) for t in raw.get("tools") or ())
@@ -284,10 +285,10 @@ def _acts(raw: Mapping[str, Any], place: int) -> tuple[ActData, ...] | None:
     if given is None:
         return None
     if not isinstance(given, list | tuple) or len(given) > MAX_ACTS:
-        raise BadArguments(f"plan: step {place}: acts must be a list of at most {MAX_ACTS} texts")
+        raise BadArguments(tell("step_acts", place=place, most=MAX_ACTS))
     texts = [a.get("text") if isinstance(a, Mapping) else a for a in given]
     if wrong := [t for t in texts if not isinstance(t, str) or len(t) > ACT_CHARS]:
-        raise BadArguments(f"plan: step {place}: {wrong[0]!r:.60} must be a text of at most {ACT_CHARS} characters")
+        raise BadArguments(tell("step_act", place=place, act=repr(wrong[0])[:60], most=ACT_CHARS))
     return tuple(cast("ActData", {"text": a.strip()} if isinstance(a, str) else dict(a)) for a in given)
 
 
@@ -295,9 +296,9 @@ def _dependency(raw: object, place: int, known: set[int], first: int) -> int:
     """Read one dependency: the number of a step, or its place in this list where the plan is a later one."""
     number = int(raw) if isinstance(raw, int | str) and str(raw).isdecimal() else None
     if number is None:
-        raise BadArguments(f"plan: step {place}: depends_on {raw!r} is not the number of a step")
+        raise BadArguments(tell("step_depends", place=place, number=repr(raw)))
     if number not in known and number + first - 1 in known:
         number += first - 1
     if number not in known:
-        raise BadArguments(f"plan: step {place}: depends_on {number} is not a step before it")
+        raise BadArguments(tell("step_later", place=place, number=number))
     return number

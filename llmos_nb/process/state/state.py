@@ -73,6 +73,8 @@ class State:
         Why it is paused; why it ended, the same in words, and what it answered.
     former : list of dict of str to str
         Of each turn before this one ``{"answer", "then"}``: what it answered, and what it was told then.
+    heard : int
+        How many of the words of `told` had been said when it ended last.
     nice, pause_wanted : int, bool
         -20 goes first, 19 lets all others go first; whether it pauses after this step.
     todo : {"ask", "integrate", "answer", ""}
@@ -186,6 +188,7 @@ class State:
     detail: str = ""
     answer: str | None = None
     former: list[dict[str, str]] = field(default_factory=list)
+    heard: int = 0
     nice: int = 0
     pause_wanted: bool = False
     todo: str = "ask"

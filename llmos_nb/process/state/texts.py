@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from string import Template
 
+from llmos_nb import policy
 from llmos_nb.errors import ConfigError, nearest
 
-TEXTS: dict[str, str] = tomllib.loads(Path(__file__).with_name("prompts.toml").read_text(encoding="utf-8"))
+_OWN = tomllib.loads(Path(__file__).with_name("prompts.toml").read_text(encoding="utf-8"))
+TEXTS: dict[str, str] = {**_OWN, **policy.TEXTS}  # what a process says, and what those below it do
 FOLDER, ENDING = "folder", ".txt"
 OF_TOOLS = "tool."  # begins the name of a text that says what a tool does, or an argument: `tool.python.code`
 

@@ -13,6 +13,7 @@ from llmos_nb.errors import UsageError
 from llmos_nb.journal import Home
 
 HOST, CONNECT_S = "127.0.0.1", 2.0
+GIVEN = "LLMOS_DOOR"  # names the door for the way of an agent that a process has begun
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,12 @@ def write(home: Home, place: Place) -> Path:
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as out:
         json.dump(asdict(place), out)
     return file
+
+
+def given() -> Place | None:
+    """Return the door that a process has handed to its own agent, which begins this program."""
+    said = os.environ.get(GIVEN)
+    return Place(**json.loads(said)) if said else None
 
 
 def find(home: Home, pid: int | None = None) -> Place:

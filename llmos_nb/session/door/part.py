@@ -18,7 +18,6 @@ from weakref import WeakSet
 from llmos_nb.errors import CallDenied, ConfigError, UsageError
 from llmos_nb.journal import host
 from llmos_nb.models.outside import OutsideModel
-from llmos_nb.policy import budget as budgets
 from llmos_nb.process import serving, undo_tool
 from llmos_nb.process.state import prompts
 from llmos_nb.session import config, toolbox
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 _opened: WeakSet[Door] = WeakSet()
 MOST = 200  # processes: an agent that goes round and round must not fill the disk
 NEEDED = 'a door needs the package mcp: pip install "llmos_nb[mcp]"'
-BUDGET = "1000 steps, 2000 calls, 60 min"  # an agent works all day; its own thinking takes none of the time
 
 
 class Door(Part):
@@ -102,7 +100,7 @@ class Door(Part):
             raise ConfigError(NEEDED)
         if host.ALONE:
             raise UsageError("a door: nothing can listen in a browser")
-        self._tools, self._shown, self._settings = (*tools, undo_tool()), shown, self._settled(settings)
+        self._tools, self._shown, self._settings = (*tools, undo_tool()), shown, settings
         self._names = {"variables": variables, "bind": bind}
         reentry.acquaint()
         self._visits.settle(asyncio.get_running_loop(), threading.get_ident())
@@ -135,11 +133,6 @@ class Door(Part):
         """Who has come in."""
         return [*self._server.desks.values()] if self._server is not None else []
 
-    def _settled(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Return settings with a budget for long work, where nobody has said another."""
-        said = config.load(given, self.session.configured).budget
-        return {**given, "budget": BUDGET if said == budgets.DEFAULT else said}
-
     def _made(self) -> McpServer:
         from llmos_nb.session.door.http import McpServer  # the SDK takes a while
 
@@ -148,7 +141,7 @@ class Door(Part):
         box = self.session.parts.wraps(order, toolbox.build(self.session.parts, order))
         commits = settings.approve != "never" and serving.may_commit(box.values())
         reads = [n for n, t in box.items() if t.effect == "read"]
-        said = words.WHOLE + prompts.system(settings.prompts, self.session.namespace is not None)
+        said = words.WHOLE + words.ENDS + prompts.system(settings.prompts, self.session.namespace is not None)
         return McpServer(self._desk, words.wired(box.values(), commits, settings.prompts), [*reads, WAIT], said, told)
 
     def _desk(self, name: str) -> Desk:

@@ -15,8 +15,8 @@ GOAL = "What an agent outside this notebook does here, by MCP."
 WHOLE = """These tools work in a person's live Jupyter notebook, on the variables that stand there; the person sees all.
 What acts outside (files, network, programs) asks them first, and may take minutes: `wait` fetches the result.
 What was refused was refused by them, or by a rule of theirs: do not try another way.
-End each piece of work by `final_answer`.
 """
+ENDS = "End each piece of work by `final_answer`.\n"
 _MORE = {
     "python": "It is the person's own live Jupyter notebook: look before you change. Of a step that fails nothing "
     "stays, and `undo` takes one back. Files, the network and programs ask the person.",
@@ -33,10 +33,14 @@ _ANSWER = (
 _WAIT = "Wait for the result of a call of yours that the person has still to decide on, or that takes long."
 
 
-def wired(tools: Iterable[Tool], commits: bool, own: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return tools in wire form, with those that only an agent outside has; `own` are a person's words for them."""
+def wired(tools: Iterable[Tool], commits: bool, own: Mapping[str, str], answers: bool = True) -> list[dict[str, Any]]:
+    """Return tools in wire form, with those that only an agent outside has; `own` are a person's words for them.
+
+    With `answers` it ends each piece of work by a call, else by its words.
+    """
     said = [replace(t, description=_said(t)) for t in tools]
-    more = _wire(ANSWER, _ANSWER, "answer", "string", True), _wire(WAIT, _WAIT, "ticket", "integer", False)
+    more = [_wire(ANSWER, _ANSWER, "answer", "string", True)] if answers else []
+    more += [_wire(WAIT, _WAIT, "ticket", "integer", False)]
     planned = any(t.name == "plan" for t in said)
     return [*serving.in_wire_form(said, planned, commits, own), *(serving.reworded(w, own) for w in more)]
 

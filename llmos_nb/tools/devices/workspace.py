@@ -78,8 +78,9 @@ class Workspace:
 
 
 def fits(name: str, pattern: str) -> bool:
-    """Return whether a glob fits a relative path; one with no / fits the file's own name."""
-    return fnmatchcase(name if "/" in pattern else name.rpartition("/")[2], pattern)
+    """Return whether a glob fits a relative path; one with no / fits the file's own name, ``**/`` also no folder."""
+    whole = name if "/" in pattern else name.rpartition("/")[2]
+    return fnmatchcase(whole, pattern) or ("**/" in pattern and fnmatchcase(name, pattern.replace("**/", "")))
 
 
 def is_file(path: Path) -> bool:

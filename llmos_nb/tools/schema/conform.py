@@ -20,6 +20,7 @@ from typing import Any
 from uuid import UUID
 
 from llmos_nb.errors import nearest
+from llmos_nb.policy import tell
 
 Schema = Mapping[str, Any] | bool
 
@@ -195,9 +196,9 @@ class _Check:
     def fit(self, schema: Schema, value: Any, path: str) -> Any:
         """Fit a value at a path; note what is wrong."""
         if isinstance(schema, bool):
-            return value if schema else self.fault(path, "not allowed")
+            return value if schema else self.fault(path, tell("schema_closed"))
         if self.depth >= _DEEP:
-            return self.fault(path, "nested too deep")
+            return self.fault(path, tell("schema_deep"))
         self.depth += 1
         try:
             return self._fit(schema, value, path)
@@ -238,7 +239,7 @@ class _Check:
         if len(near) == 1:
             self.fit(near[0], value, path)
         else:
-            self.fault(path, f"expected {wanted_by({'anyOf': known})}, got {word(value)}")
+            self.fault(path, tell("schema_expected", wanted=wanted_by({"anyOf": known}), got=word(value)))
         return value
 
     def _typed(self, schema: Mapping[str, Any], value: Any, path: str) -> Any:
@@ -252,23 +253,23 @@ class _Check:
             if made is not None:
                 return made
         expected = " or ".join(wanted_by({**schema, "type": t}) for t in types)
-        self.fault(path, f"expected {expected}, got {word(value)}")
+        self.fault(path, tell("schema_expected", wanted=expected, got=word(value)))
         return value
 
     def _chosen(self, schema: Mapping[str, Any], value: Any, path: str) -> None:
         choices = schema.get("enum", [schema["const"]] if "const" in schema else None)
         if choices is not None and not any(same(value, c) for c in choices):
-            self.fault(path, f"expected {choices_of(choices)}, got {word(value)}")
+            self.fault(path, tell("schema_expected", wanted=choices_of(choices), got=word(value)))
 
     def _bounded(self, schema: Mapping[str, Any], value: Any, path: str) -> None:
         for key in [k for k in BOUNDS if k in schema]:
             (kind, holds, text), bound = BOUNDS[key], schema[key]
             fits = isinstance(value, kind) and not isinstance(value, bool)
             if bound is not None and fits and not holds(value, bound):
-                self.fault(path, f"must {text.format(bound)}, got {word(value)}")
+                self.fault(path, tell("schema_bound", bound=text.format(bound), got=word(value)))
         parse, wanted = FORMATS.get(str(schema["format"]), (None, "")) if "format" in schema else (None, "")
         if parse is not None and isinstance(value, str) and not parses(parse, value):
-            self.fault(path, f"expected {wanted}, got {word(value)}")
+            self.fault(path, tell("schema_expected", wanted=wanted, got=word(value)))
 
     def _inside(self, schema: Mapping[str, Any], value: Any, path: str) -> Any:
         if isinstance(value, dict):
@@ -285,12 +286,12 @@ class _Check:
         dot = f"{path}." if path else ""
         for name in schema.get("required", ()):
             if name not in value:
-                self.fault(f"{dot}{name}", f"missing, expected {wanted_by(known.get(name, True))}")
+                self.fault(f"{dot}{name}", tell("schema_missing", wanted=wanted_by(known.get(name, True))))
         made = {}
         for name, item in value.items():
             if name not in known and rest is False:
                 there = f"{', '.join(known) or 'none'}{nearest(str(name), known)}"
-                self.fault(f"{dot}{name}", f"unexpected, known are {there}")
+                self.fault(f"{dot}{name}", tell("schema_unexpected", known=there))
             else:
                 made[name] = self.fit(known.get(name, rest), item, f"{dot}{name}")
         return made

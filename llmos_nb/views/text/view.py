@@ -48,12 +48,13 @@ class TextView:
         self.rich: Callable[[Block], object] | None = None
         self.counts = Counts()
         self._streamed = self._failed = ""
+        self._answered, self._since = False, list[str]()  # ended, and the words that were said since
         self._fresh, self._blank, self._gap = True, False, False
         self._open = False  # whether the model's words were printed last
 
     def __call__(self, event: Event, state: State) -> None:
         """Print what an event means; many mean nothing to a reader."""
-        self.counts.heard(event)
+        self._hear(event)
         if isinstance(event.body, ev.RunEnded):
             self._say(self._ended(event.body, state, event.n))
         elif (say := _SAY.get(type(event.body))) is not None:
@@ -69,11 +70,16 @@ class TextView:
         away = max(len(events) - most, 0)
         for i, event in enumerate(events):
             if 0 < i < away:
-                self.counts.heard(event)
+                self._hear(event)
                 continue
             if i == away and away:
                 self._say([*_wrap(f"… {count(away - 1, 'event')}: %agent log {state.pid} --since 0"), ""])
             self(event, state)
+
+    def _hear(self, event: Event) -> None:
+        """Take in what is counted, and whether it has ended."""
+        self.counts.heard(event)
+        self._answered = (self._answered or isinstance(event.body, ev.RunEnded)) and event.k != "run.resumed"
 
     def on_text(self, text: str) -> None:
         """Print a piece of the model's answer as it arrives, up to an expression: the values are still to come."""
@@ -110,6 +116,17 @@ class TextView:
     def _started(self, b: ev.RunStarted, s: State) -> list[str]:
         acts = [line for act in b.acts or () for line in _wrap(form.act({**act, "by": act.get("by", ev.YOU.plain())}))]
         return [rule(who(s)), *wrap(s.goal), *acts, ""]
+
+    def _resumed(self, b: ev.RunResumed, s: State) -> list[str]:
+        """Head a further turn by the words that began it; where it only goes on, say so."""
+        said, self._since = self._since, []
+        return ["", rule(who(s)), *(line for text in said for line in wrap(text)), ""] if said else _wrap("goes on")
+
+    def _steered(self, b: ev.SignalReceived, s: State) -> list[str]:
+        """Keep words that were said after the end: they begin a further turn."""
+        if b.signal == "steer" and self._answered:
+            self._since.append(str(b.text))
+        return []
 
     def _planned(self, b: ev.PlanProposed | ev.PlanEdited, s: State) -> list[str]:
         steps = [raw for raw in b.steps if raw.get("status", "pending") == "pending"]
@@ -243,7 +260,8 @@ _SAY = dict((
     _on(ev.CheckFinished, TextView._checked),
     _on(ev.CallUndone, lambda v, b, s: _wrap("; ".join([f"{b.call} taken back", *left_by(s, b)]))),
     _on(ev.CallRedone, lambda v, b, s: _wrap(f"{b.call} put back")),
+    _on(ev.SignalReceived, TextView._steered),
     _on(ev.RunPaused, lambda v, b, s: _wrap(f"paused: {b.why}. %agent resume {s.pid} goes on")),
-    _on(ev.RunResumed, lambda v, b, s: _wrap("goes on")),
+    _on(ev.RunResumed, TextView._resumed),
     _on(ev.HeapRestored, lambda v, b, s: _wrap(rebuilt(b))),
 ))  # fmt: skip

@@ -6,6 +6,7 @@ from turns import python, same_as_folded
 import llmos_nb as llmos
 from llmos_nb.models.scripted import ScriptedModel
 from llmos_nb.policy import CONTEXT
+from llmos_nb.policy.code import inspect_code, plain
 from llmos_nb.tools.effects import unwatch
 
 duckdb = pytest.importorskip("duckdb")
@@ -85,8 +86,13 @@ async def test_code_that_is_nested_too_deeply_to_be_read_does_not_run_unasked(pl
     pytest.importorskip("cffi")
     code = "import cffi\nffi = cffi.FFI()\nffi.cdef('int creat(const char *, int);')\n"
     code += f"ffi.dlopen(None).creat({str(place / 'out').encode()!r}, 0o600)"
-    state = await ran(place, f"f = len\n{deep.format('+0' * 700, '.real' * 110)}\n{code}")
-    assert state.calls["r1.0"].status == "rejected" and not (place / "out").exists()
+    code = f"f = len\n{deep.format('+0' * 700, '.real' * 110)}\n{code}"
+    call = (await ran(place, code)).calls["r1.0"]
+    assert call.status == "rejected" and not (place / "out").exists()
+    words = "run code that is nested too deeply to be looked at beforehand"
+    assert f"the step wants to {words}" in f"{call.why} {call.result}"
+    call = (await ran(place, code, approve="risky")).calls["r1.0"]
+    assert call.status == "asked" and plain(inspect_code(code))["title"] == words and "native" not in call.why
 
 
 READS = {

@@ -105,6 +105,49 @@ async def test_two_processes_over_one_name_are_told_of_it_in_own_words():
     assert "Nothing ran" not in text and "Now:" not in text
 
 
+WRONG = {
+    "schema_no_tool": call("pythn", code="1"),
+    "schema_missing": call("python"),
+    "schema_unexpected": call("python", code="1", cod="2"),
+    "schema_expected": call("recall", page=[1]),
+    "schema_no_json": {"calls": [{"name": "python", "arguments": "{'code'"}]},
+    "steps_none": call("plan", steps=[]),
+    "step_title": call("plan", steps=[{"expect": "x"}]),
+    "step_later": call("plan", steps=[{"title": "Add", "depends_on": [7]}]),
+    "no_answer": call("final_answer", answer=" "),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+async def test_what_is_wrong_with_a_call_is_told_in_own_words(name):
+    text = await told(WRONG[name])
+    has(text, name)
+    assert "did you mean" not in text.replace("<schema_no_tool", "") or name in ("schema_no_tool", "schema_unexpected")
+
+
+async def test_what_the_policy_refuses_is_told_in_own_words(tmp_path):
+    rule = '[[policy.rules]]\ntool = "describe"\ndo = "deny"\n'
+    (tmp_path / "llmos.toml").write_text((tmp_path / "llmos.toml").read_text() + rule)
+    write = python("from pathlib import Path\nPath('x.txt').write_text('x')")
+    look = {"calls": [{"name": "describe", "arguments": {"name": "x"}}]}
+    text = await told(look, write, approve="never")
+    has(text, "rule_denies", "nobody")
+    assert "A rule denies" not in text and "nobody may be asked" not in text
+
+
+async def test_the_answer_to_acts_is_in_own_words():
+    @llmos.tool(effect="external", sinks=("to", "amount"))
+    def pay(to: str, amount: float) -> str:
+        """Pay."""
+        return "paid"
+
+    acts = [["pay(to=1 ** 2)"], ["pay(to='Bob', amount=7)"]]
+    plans = [call("plan", steps=[{"title": "Pay", "acts": one}]) for one in acts]
+    text = await told(*plans, tools=[pay], approve="risky", then=(lambda p: p.reject("plan", "no"),))
+    has(text, "acts_unread", "act_unread", "acts_ask", "act_read", "act_waits", "act_invented")
+    assert "not understood" not in text and "will always ask" not in text
+
+
 def test_the_form_of_acts_is_in_own_words():
     @llmos.tool(effect="external", sinks=("to", "amount"))
     def pay(to: str, amount: float) -> str:

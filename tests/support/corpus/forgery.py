@@ -101,9 +101,9 @@ def goal_changed(book, folder):
     about(book)["processes"][0]["goal"] = "Show that the mean is 42"
 
 
-@forgery("cell head its source was changed")
+@forgery("cell course its source was changed")
 def model_in_the_title(book, folder):
-    _swap(book, "head", "of script", "of a far better model")
+    _swap(book, "course", "of script", "of a far better model")
 
 
 @forgery("metadata.llmos_nb process 1, settings was changed")

@@ -15,6 +15,7 @@ from typing import Any
 
 from notebook_driver import Notebook, Ran
 
+from llmos_nb.tools.devices.child import tables as tables_of_answers
 from real_runs.judge import Step, Value
 from real_runs.live import LOOKING, values_of
 
@@ -46,7 +47,7 @@ def run_again(notebook: Path, folder: Path, names: Iterable[str]) -> Again:
                 found.failed = f"cell {cell['id']}: {ran.error}"
                 return found
             if pid := answer_of(cell):
-                found.answers[pid] = shown(ran) or ""
+                found.answers[pid] = shown(fresh.run(_telling("".join(cell["source"])))) or ""
             if step := step_of(cell):
                 said = shown(ran, errors=step not in quiet)
                 found.shown[step] = "\n".join(filter(None, (found.shown.get(step), said))) or None
@@ -54,6 +55,14 @@ def run_again(notebook: Path, folder: Path, names: Iterable[str]) -> Again:
         streams = (m["content"] for m in ran.messages if m["msg_type"] == "stream")  # a warning may come late
         found.values = values_of("".join(c["text"] for c in streams if c["name"] == "stdout"))
     return found
+
+
+def _telling(answer: str) -> str:
+    """Return code that prints what the cell of an answer gave, a value a line, and tables as answers tell them."""
+    names = [line.partition(" = ")[0] for line in answer.splitlines() if re.match(r"_answer_\d+ = ", line)]
+    tables = (Path(tables_of_answers.__file__)).read_text("utf-8")
+    told = "s['markdown_table'](v) if s['is_table'](v) else v"
+    return f"(lambda s: (exec({tables!r}, s), [print({told}) for v in ({', '.join(names)},)]))({{}}) and None"
 
 
 def _move_in(book: Book, notebook: Path, folder: Path) -> None:

@@ -306,7 +306,11 @@ OPEN = [
     "spin",
     "path",
     "keynote",
+    "tokenizer",
+    "secretary",
 ]
+ABOUT = ["pat_no", "pat_weight", "token_count", "key_year", "auth_level"]  # the last word says what it is
+KEYISH = "q7Rk2Vx9Lm4Tz8Wd3Hn6Bc1Yf5"
 
 
 @pytest.mark.parametrize("name", SECRETS)
@@ -323,6 +327,43 @@ def test_a_name_that_looks_like_a_secret_hides_its_value_everywhere(name):
         assert "s3cr3t" not in describe("v", value, True)
     assert "s3cr3t" not in describe(name, "s3cr3t", True)
     assert "s3cr3t" not in card([name], {name: ["s3cr3t"]}, True)
+
+
+@pytest.mark.parametrize("name", ABOUT)
+@pytest.mark.parametrize("value", [3, "P-12"])
+def test_a_name_that_only_speaks_of_a_secret_is_judged_by_its_value(name, value):
+    assert str(value) in describe(name, value, True) and KEYISH not in describe(name, KEYISH, True)
+    for make in (pd.DataFrame, pl.DataFrame):
+        assert str(value) in describe("t", make({name: [value] * 3, "x": [1, 2, 3]}), True)
+        assert KEYISH not in describe("t", make({name: [KEYISH] * 3, "x": [1, 2, 3]}), True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("auth_header", "Basic dXNlcjpwYXNz"),
+        ("password_old", "abc"),
+        ("pin", 1234),
+        ("pin_code", "4711"),
+        ("otp_token", 482913),
+        ("api_token", 417),
+    ],
+)
+def test_credentials_of_a_header_and_what_people_choose_are_hidden(name, value):
+    assert str(value) not in describe(name, value, True)
+    assert str(value) not in describe("t", pd.DataFrame({name: [value]}), True)
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
+@pytest.mark.parametrize("values", [["P-12"] * 5000 + [KEYISH] + ["P-13"] * 5000, ["P-12"] * 9000 + [KEYISH]])
+def test_a_key_far_down_in_a_column_is_hidden_too(make, values):
+    assert KEYISH not in describe("t", make({"pat_no": values, "x": range(len(values))}), True)
+
+
+@pytest.mark.parametrize("name", ["key", "customer_key", "tokens"])
+def test_numbers_under_the_name_of_a_key_are_none_and_texts_are(name):
+    assert "417" in describe("t", pd.DataFrame({name: [417, 418]}), True)
+    assert "abc" not in describe("t", pd.DataFrame({name: ["abc", "abd"]}), True)
 
 
 @pytest.mark.parametrize("name", OPEN)

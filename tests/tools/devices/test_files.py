@@ -166,6 +166,45 @@ async def test_a_long_file_is_read_in_pieces(files):
     assert first.endswith("go on with first=435]") and len(first) < 4_096 and last.endswith("line 2000\n")
 
 
+async def test_a_glob_gives_all_files_whole_each_under_its_name(files):
+    (files / "logs").mkdir()
+    (files / "logs" / "two.txt").write_text("2\n")
+    (files / "logs" / "raw.bin").write_bytes(b"\0\1")
+    (files / "odd[1].txt").write_text("odd")
+    (files / "top.py").write_text("y = 2\n")
+    p = await working(
+        CHANGES[0],
+        call("read_file", path="logs/*"),
+        call("read_file", path="**/*.py"),
+        call("read_file", path="odd[1].txt"),
+        call("read_file", path="*.none"),
+    )
+    _, several, python, odd, none = results(p)
+    assert several.startswith("== logs/raw.bin\nno text: 2 bytes") and several.endswith("\n== logs/two.txt\n2")
+    assert (
+        python == "== src/new.py\nx = 1\n== top.py\ny = 2"
+        and odd == "odd"
+        and none.startswith("UsageError: '*.none': no file fits")
+    )
+
+
+async def test_files_that_are_too_much_for_one_result_are_listed_with_sizes_and_what_to_do(files):
+    for n in range(3):
+        (files / f"long{n}.log").write_text(f"line {n}\n" * 1_000)
+    p = await working(call("read_file", path="*.log"), context="9k")
+    assert results(p)[0].startswith(
+        "long0.log: 7,000 bytes\nlong1.log: 7,000 bytes\nlong2.log: 7,000 bytes\n[3 files, 21,000"
+    )
+    assert "search_files(pattern, files=…)" in results(p)[0] and len(results(p)[0].encode()) < 4_096
+
+
+@pytest.mark.parametrize(("path", "after"), [("*.txt", "untrusted"), ("b*", "trusted")])
+async def test_a_glob_takes_over_the_labels_of_the_files_that_it_gives(files, path, after):
+    (files / "llmos.toml").write_text("[labels]\n'file:a.txt' = 'untrusted'\n")
+    p = await working(call("read_file", path=path))
+    assert p.run.state.calls["r1.0"].ok and p.run.state.labels.get("*", "trusted") == after
+
+
 async def test_a_model_with_room_reads_a_file_whole(files):
     text = "".join(f"line {i}\n" for i in range(1, 2_001))
     (files / "long.txt").write_text(text)

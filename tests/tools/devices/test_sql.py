@@ -66,7 +66,9 @@ async def test_live_tables_and_files_are_read_by_name(tmp_path):
     )
     assert p.reason == "answered" and "2800" in results(p)[0] and "1 row" in results(p)[0]
     assert names["both"].to_dict("list") == {"city": ["Oslo"], "n": [1]}
-    assert results(p)[2:] == ["sales\nmore\nboth", f"city: {names['sales'].city.dtype}\nn: int64"]
+    kind = names["sales"].city.dtype
+    told = f"sales (city: {kind}; n: int64)\nmore (city: String)\nboth (city: {names['both'].city.dtype}; n: int64)"
+    assert results(p)[2:] == [told, f"city: {kind}\nn: int64"]
     p.undo()
     assert "both" not in names
 
@@ -97,6 +99,48 @@ async def test_describe_tells_types_keys_and_references(tmp_path):
     assert results(p)[0].splitlines() == ["id: INTEGER, key", "name: TEXT, not null"]
     assert results(p)[1].splitlines() == ["id: INTEGER", "owner: INTEGER, refers to people.id", "'odd ': REAL"]
     engine.dispose()
+
+
+CATALOGUES = (
+    "SHOW TABLES",
+    "select name, sql from sqlite_master where type = 'table'",
+    "select table_name from information_schema.tables",
+    "select m.name, c.name from sqlite_schema m join pragma_table_info(m.name) c",
+)
+
+
+@pytest.mark.parametrize("query", CATALOGUES)
+async def test_whoever_asks_which_tables_there_are_is_told_their_columns_too(query, shop):
+    p = await asked({"shop": shop}, call("sql", query=query, database="shop"))
+    columns = "(id: INTEGER; city: TEXT; total: REAL)"
+    assert results(p)[0].split("\n")[-2:] == [f"orders {columns}", f"dear {columns}"]
+    assert ("The catalogue itself is closed" in results(p)[0]) is (query != "SHOW TABLES")
+
+
+@pytest.mark.parametrize("query", [CATALOGUES[0], CATALOGUES[1]])
+async def test_closed_tables_and_columns_are_not_told(query, tmp_path, shop):
+    (tmp_path / "llmos.toml").write_text('[tools.sql]\ncolumns = ["orders.total"]\ntables = ["*", "-dear"]\n')
+    p = await asked({"shop": shop}, call("sql", query=query, database="shop"))
+    assert results(p)[0].endswith("orders (id: INTEGER; city: TEXT)") and "dear" not in results(p)[0]
+
+
+async def test_a_live_table_may_be_named_as_a_catalogue_is():
+    names = {"sqlite_master": pd.DataFrame({"a": [31]})}
+    p = await asked(names, call("sql", query="select * from sqlite_master"))
+    assert "31" in results(p)[0] and "catalogue" not in results(p)[0]
+
+
+async def test_tables_too_many_to_be_shown_with_columns_are_told_by_name():
+    names = {f"t{n}": pd.DataFrame({f"column_{i}": [1] for i in range(20)}) for n in range(40)}
+    p = await asked(names, call("sql", query="show tables"), context="9k")
+    *named, last = results(p)[0].split("\n")
+    assert named == list(names) and last == "DESCRIBE name tells the columns of one"
+
+
+async def test_where_there_is_no_table_the_variables_that_hold_databases_are_named(shop):
+    p = await asked({"shop": shop, "n": 1}, call("sql", query="show tables"), call("sql", query="pragma table_info(a)"))
+    assert results(p)[0] == "there are no tables; shop may hold some: name one as `database`"
+    assert results(p)[1].endswith("SHOW TABLES tells tables and columns")
 
 
 async def test_a_table_that_is_in_a_database_is_told_how_to_name_it(shop):
@@ -157,7 +201,7 @@ async def test_a_database_is_only_read(shop):
         call("sql", query="delete from orders", database="shop"),
         call("sql", query="select 1; drop table orders", database="shop"),
         call("sql", query="with x as (select 1) insert into orders select 1, 'a', 2", database="shop"),
-        call("sql", query="select * from sqlite_master", database="shop"),
+        call("sql", query="select * from sqlite_master, orders", database="shop"),
         call("sql", query="select load_extension('x') from orders", database="shop"),
     )
     done, *refused = p.run.state.calls.values()

@@ -262,6 +262,18 @@ async def test_test_run_result_is_typed(repository):
     assert p.run.state.calls["r2.0"].status == "failed"
 
 
+async def test_commit_to_git_beside_a_test_that_fails_goes_back_to_the_model(repository):
+    (repository / "calc.py").write_text("def mean(xs):\n    return 0\n")
+    turns = [call("git_add", paths=["calc.py"]), call("run_tests"), call("git_commit", message="Change")]
+    p = await working(*turns, call("git_commit", message="Change"), tools=["git", "tests"])
+    asked = await approve_all(p)
+    assert results(p)[2].startswith(
+        "Error: not committed, since tests of these files fail: 1 failed: test_calc::test_mean"
+    )
+    assert asked[-1]["title"] == "commit to git: 1 of 1 tests failed" and "(r2.0)" in asked[-1]["shows"]
+    assert log(repository) == ["Change", "Begin"]
+
+
 # the whole task
 
 
@@ -285,7 +297,7 @@ async def test_a_development_task_change_test_review_commit(repository):
     asked = await approve_all(p)
     assert p.reason == "answered", p.detail
     titles = [q["title"] for q in asked]
-    assert titles == ["commit 1 file to the folder: 1 test passed", "commit to git"]
+    assert titles == ["commit 1 file to the folder: 1 test passed", "commit to git: 1 test passed"]
     assert "-    return sum(xs) / (len(xs) + 1)\n+    return sum(xs) / len(xs)" in asked[0]["shows"]
     assert results(p)[3] == "1 passed" and log(repository) == ["mean divides by the number of values", "Begin"]
     assert subprocess.run([*GIT, "status", "--porcelain"], check=True, capture_output=True, text=True).stdout == ""

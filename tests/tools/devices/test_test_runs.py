@@ -188,9 +188,36 @@ async def test_one_approval_commits_the_diff_with_the_green_test_result(project)
     assert "# Tests over exactly these files" in p.run.tools["commit_files"].as_code(p.run.state.calls["r1.2"])
 
 
+WRONG = {**FIX, "arguments": {**FIX["arguments"], "new": "len(xs) / 2"}}
+
+
 @jailed
-async def test_red_result_is_said_on_the_card(project):
-    p = await working(together({**FIX, "arguments": {**FIX["arguments"], "new": "len(xs) / 2"}}, RUN, COMMIT))
+@pytest.mark.parametrize("mode", ["risky", "auto"])
+async def test_commit_beside_a_test_that_fails_goes_back_to_the_model_which_mends_it(project, mode):
+    mended = {**FIX, "arguments": {**FIX["arguments"], "old": "len(xs) / 2", "new": "len(xs)"}}
+    p = await working(together(WRONG, RUN, COMMIT), together(mended, RUN, COMMIT), approve=mode)
+    told = results(p)[2]
+    assert told.startswith("Error: not committed, since tests of these files fail: 1 passed, 1 failed: ")
+    assert "test_calc::test_mean (r1.1). Mend them" in told and "the user decides" in told
+    if mode == "risky":
+        assert asked(p)[0] == "commit 1 file to the folder: 2 tests passed"
+        await p.approve("all")
+    kinds = [e.k for e in p.events]
+    assert p.reason == "answered" and kinds.count("question.asked") == (mode == "risky") and same_as_folded(p)
+    assert (project / "calc.py").read_text().endswith("/ len(xs)\n")
+
+
+@jailed
+async def test_rule_that_allows_commits_is_not_overruled_by_a_test_that_fails(project):
+    settings = (project / "llmos.toml").read_text()
+    (project / "llmos.toml").write_text(f'{settings}[[policy.rules]]\ntool = "commit_files"\ndo = "allow"\n')
+    p = await working(together(WRONG, RUN, COMMIT))
+    assert p.run.state.calls["r1.2"].status == "done" and "len(xs) / 2" in (project / "calc.py").read_text()
+
+
+@jailed
+async def test_red_result_is_said_on_the_card_of_what_is_committed_all_the_same(project):
+    p = await working(together(WRONG, RUN, COMMIT), call("commit_files"))
     title, shows = asked(p)
     assert title.endswith(": 1 of 2 tests failed") and "1 passed, 1 failed: test_calc::test_mean (r1.1)" in shows
 
@@ -249,7 +276,8 @@ async def test_run_of_a_part_and_changed_tests_are_said(project):
 @jailed
 async def test_tests_that_do_not_run_to_their_end_are_no_pass(project):
     ends = call("write_file", path="test_end.py", text="import os\n\ndef test_end():\n    os._exit(0)\n")["calls"][0]
-    p = await working(together(ends, RUN, COMMIT))
+    p = await working(together(ends, RUN, COMMIT), call("commit_files"))
+    assert "it did not run to its end (r1.1)" in results(p)[2]
     assert (
         asked(p)[0].endswith(": the tests did not run to their end") and "passed" not in asked(p)[1].partition("\n")[0]
     )

@@ -77,6 +77,7 @@ export function button(label, o = {}) {
     "aria-describedby": o.by,
     "aria-description": o.more,
     "aria-disabled": o.off ? "true" : null,
+    "aria-busy": o.busy ? "true" : null,
     "aria-expanded": o.expanded,
     "aria-haspopup": o.popup,
     tabindex: o.tab,

@@ -3,6 +3,7 @@ import { blocks, sheet } from "./blocks.js";
 import { placeTip } from "./answer.js";
 import { card } from "./card.js";
 import { runClocks } from "./clock.js";
+import { endDoing, heardDoing, ownWords, sayDoing } from "./doing.js";
 import { h, icon, lazy, morphChildren } from "./dom.js";
 import { announcer, holdFocus, warnBeforeLeaving } from "./focus.js";
 import { strip, wasFolded } from "./fold.js";
@@ -15,7 +16,7 @@ import { loopCaption, parseLoop, updateLoop } from "./loop.js";
 import { currentStep, plan, verbsOf } from "./plan.js";
 import { planCard, planSide } from "./plandoc.js";
 import { stepSheet } from "./sheet.js";
-import { fit, reveal } from "./sight.js";
+import { fit, fitWhenShown, reveal } from "./sight.js";
 import { stop } from "./stop.js";
 import { initialize } from "./store.js";
 import { timeline } from "./timeline.js";
@@ -112,10 +113,12 @@ class PagePanel {
     if (!view.id) return;
     const place = holdFocus(this, before);
     const changed = view.state !== this.view.state || view.what !== this.view.what;
+    const goes = changed || `${view.acts}` !== `${this.view.acts}`;
     const key = this.cardKey(view);
     const asks = key && key !== before;
     const over = view.foot && !this.view.foot;
     const news = asks || over;
+    if (goes || key !== before || this.offline != null) endDoing(this);
     if (key !== before && this.ui.mode && this.decided !== before)
       this.draft = { key: before, mode: this.ui.mode, typed: this.typed() };
     if (view.sheet?.step !== this.view.sheet?.step) this.ui.pages = {};
@@ -195,8 +198,10 @@ class PagePanel {
     root.toggleAttribute("data-fit", !this.ran);
     root.toggleAttribute("data-left", this.lost);
     const whole = () => [header(this), this.columns(), this.time(), foot(this) ?? runFoot(this)];
+    ownWords(this);
     morphChildren(this.body, h("div", {}, this.ui.folded ? strip(this) : whole()));
     restButtons(this);
+    sayDoing(this);
     placeTip(this);
     followEnd(this);
   }
@@ -307,6 +312,7 @@ class PagePanel {
   }
 
   hear(message) {
+    if (message.kind === "note" || message.kind === "exported") this.doing = null; // it is the answer
     if (message.kind === "note") {
       this.set({ note: message.text });
       this.root.querySelector("p.note")?.scrollIntoView({ block: "nearest" }); // it may answer a button far below
@@ -315,6 +321,7 @@ class PagePanel {
     if (message.kind === "exported") this.set({ note: "", exported: message });
     if (message.kind !== "heard") return;
     this.unheard.delete(message.seq);
+    heardDoing(this, message.seq);
     if (!this.unheard.size && this.ui.note.startsWith("The kernel is busy")) this.set({ note: "" });
   }
 }
@@ -334,7 +341,7 @@ function render({ model, el }) {
   for (const [kind, listener] of Object.entries(LISTENERS))
     p.root.addEventListener(kind, (event) => listener(event, p));
   model.send({ verb: "sync", rev: model.get("view").rev, drawn: true });
-  const ends = [warnBeforeLeaving(p), shieldKeys(p), runClocks(p)];
+  const ends = [warnBeforeLeaving(p), shieldKeys(p), runClocks(p), fitWhenShown(p)];
   return () => {
     for (const end of ends) end();
     model.off("change:view", show);

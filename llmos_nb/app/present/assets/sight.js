@@ -10,7 +10,8 @@ function writesElsewhere(p) {
 /** Take the height of what is shown, at most the panel's own; with `more`, none that is less than before. */
 export function fit(p, more = false) {
   const frame = p.root.querySelector(".frame");
-  if (p.ui.folded || writesElsewhere(p)) return;
+  p.unfit = !p.root.checkVisibility(); // in a tab behind others nothing has a height
+  if (p.ui.folded || p.unfit || writesElsewhere(p)) return;
   if (p.view.foot) p.ran = false; // from its end on it is as high as what it has
   const before = frame.offsetHeight;
   p.root.style.removeProperty("--fit");
@@ -18,6 +19,17 @@ export function fit(p, more = false) {
   const wanted = Math.max(frame.offsetHeight, more ? before : 0);
   p.root.toggleAttribute("data-fit", !p.ran);
   if (p.ran) p.root.style.setProperty("--fit", `${wanted}px`);
+}
+
+/** Let a panel that changed in a tab behind others take its height once it is shown; gives what ends it. */
+export function fitWhenShown(p) {
+  const observer = new ResizeObserver(() => {
+    if (!p.unfit || !p.root.checkVisibility()) return;
+    fit(p);
+    if (p.view.card) reveal(p);
+  });
+  observer.observe(p.root);
+  return () => observer.disconnect();
 }
 
 /** Bring a question into view where its cell is looked at: what has just been run stands at the lower edge. */

@@ -1,5 +1,6 @@
 // What a button, a letter or a form does: either something local to this window, or a message to the process.
 import { isTyped } from "./danger.js";
+import { beginDoing } from "./doing.js";
 import { readArguments, readForm } from "./editor.js";
 import { fold } from "./fold.js";
 import { further, openExported } from "./foot.js";
@@ -159,11 +160,17 @@ const LOCAL = {
 };
 
 /** Do what a button says; `step` is the row it stands in. */
-export function act(p, name, { button, step } = {}) {
+export function act(p, name, of = {}) {
+  const before = p.sent;
+  carry(p, name, of);
+  if (p.sent > before && p.unheard.has(p.ref(p.sent))) beginDoing(p, name, of.step);
+}
+
+function carry(p, name, { button, step }) {
   const data = JSON.parse(button?.dataset.data ?? "{}");
   if (button?.closest(".menu")) p.open({ menu: false }, "[data-act=menu]");
   const local = LOCAL[name];
-  if (local) return local(p, { act: name, button, step, data });
+  if (local) return void local(p, { act: name, button, step, data });
   const rest = step || button?.closest(".card") ? target(p, step) : {};
-  return p.send({ verb: name, ...rest, ...data });
+  p.send({ verb: name, ...rest, ...data });
 }

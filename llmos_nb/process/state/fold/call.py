@@ -12,7 +12,7 @@ from llmos_nb.policy.code import loop_variables
 from llmos_nb.process.state import acts, notes
 from llmos_nb.process.state.fold import told
 from llmos_nb.process.state.fold.heap import heap_decided
-from llmos_nb.process.state.news import flush_notes, note
+from llmos_nb.process.state.news import ask_again, flush_notes, note
 from llmos_nb.process.state.prompts import took_long
 from llmos_nb.process.state.rebuild import AGAIN, did, in_doubt
 from llmos_nb.process.state.state import CONTROL, Note, State, say
@@ -192,7 +192,7 @@ def close(s: State, call: Call, status: str, e: Event, result: str) -> None:
     turn = s.turn
     if turn is None or call.id not in turn.calls or s.open_calls:
         return
-    s.turn = None
+    s.turn, unheard = None, s.todo == "ask"  # somebody spoke, or undid, after the model was asked
     most = s.context.shown_bytes
     calls = [s.calls[i] for i in turn.calls]
     seen = {c.id: told.seen(s, c, most) for c in calls}
@@ -205,7 +205,7 @@ def close(s: State, call: Call, status: str, e: Event, result: str) -> None:
         s.context.asked = "now"
         notes.ask(s)
     s.todo = "integrate" if s.unread else "ask"  # calls of no step are compared with nothing
-    if s.candidate and call.name == "final_answer":
+    if s.candidate and call.name == "final_answer" and not unheard:
         s.todo = "answer"
 
 
@@ -265,7 +265,7 @@ def _undone(s: State, b: ev.CallUndone | ev.CallRedone) -> None:
     _put_step(s, call)
     s.repeats.clear()
     if by != ev.MODEL:  # it knows, by the result of its call
-        note(s, told.taken_back(s, call, undone, stays), changes=True)
+        _tell(s, told.taken_back(s, call, undone, stays), changes=True)
 
 
 def _compensated(s: State, call: Call, by: str) -> None:
@@ -273,7 +273,14 @@ def _compensated(s: State, call: Call, by: str) -> None:
     call.status = "undone"
     s.undoing = [i for i in s.undoing if i != by]
     s.repeats.clear()
-    note(s, say(s, "compensated", call=call.id, tool=call.name))
+    _tell(s, say(s, "compensated", call=call.id, tool=call.name))
+
+
+def _tell(s: State, text: str, changes: bool = False) -> None:
+    """Tell the model what was taken back; an answer that could not know of it is not the last word."""
+    note(s, text, changes)
+    if s.status != "ended":
+        ask_again(s)
 
 
 def _put_step(s: State, call: Call) -> None:

@@ -50,6 +50,8 @@ def fold_run(s: State, e: Event) -> None:  # noqa: C901 - one a kind
             _resumed(s, b)
         case ev.RunEnded() as b:
             s.status, s.reason, s.detail, s.answer = "ended", b.reason, b.detail, b.answer
+            s.heard = len(s.told)
+            s.todo = "answer" if b.reason == "answered" else s.todo  # former versions answered whatever was said
             settle_plan(s, b.reason)
             s.questions = {k: q for k, q in s.questions.items() if k in s.undoing}
 
@@ -118,15 +120,15 @@ def _resumed(s: State, b: ev.RunResumed) -> None:
     s.connected = False
     if s.turn is None:
         flush_notes(s, ())
-    s.todo = s.todo or "ask"
+    s.todo = s.todo or ("ask" if s.turn is None else "")  # else the end of the turn says what comes
     s.planning = "auto" if s.planning == "only" else s.planning
 
 
 def _further(s: State) -> None:
     """Begin another turn: what was answered stands beside it, and none of its checks counts for the next answer."""
     if s.answer:
-        asked = s.told[-1][1] if s.told else ""
-        s.former.append({"answer": s.answer, "then": asked})
+        asked = [text for _, text in s.told[s.heard :]]  # what was said while it ran heads no turn
+        s.former.append({"answer": s.answer, "then": "\n".join(asked)})
     s.answer, s.candidate, s.partial, s.checks, s.computed, s.unfilled = None, "", "", {}, None, []
     s.check_fails.clear()
     s.nudges.clear()

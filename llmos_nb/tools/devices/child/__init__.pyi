@@ -11,7 +11,6 @@ from .settings import (
 )
 from .tables import (
     TABLE as TABLE,
-    column_format as column_format,
     float_format as float_format,
     markdown_table as markdown_table,
 )

@@ -10,7 +10,7 @@ from llmos_nb.messages import Part, ToolResult
 from llmos_nb.tools.call import NAME_CHANGES
 from llmos_nb.tools.devices.child.worker import Frame
 
-MOST_IMAGES, MOST_WORDS = 20, 2000
+MOST_IMAGES, MOST_WORDS, MOST_CONTENT = 20, 2000, 6000
 MOST_EFFECTS, MOST_EFFECT, MOST_NAMES = 16, 200, 60
 _IMAGES = ("image/png", "image/jpeg")
 _FACTS = ("size", "line")
@@ -43,7 +43,8 @@ def looked(found: Any) -> ToolResult:
     names = {
         k: [n[:80] for n in v[:1000] if isinstance(n, str)] if isinstance(v, list) else [] for k, v in listed.items()
     }
-    facts = {"format": text(told.get("format"))[:200], **names}
+    words = text(told.get("content"))
+    facts = {"format": text(told.get("format"))[:200], **names, "content": words if len(words) <= MOST_CONTENT else ""}
     return ToolResult(ok, text(told.get("text")), error, facts=facts)
 
 
@@ -53,7 +54,7 @@ def _shown(facts: Mapping[str, Any]) -> dict[str, Any]:
     content, outputs = facts.get("content"), facts.get("outputs")
     if isinstance(content, dict):
         pairs = [(n, w) for n, w in content.items() if isinstance(n, str) and isinstance(w, str)]
-        told["content"] = {n[:80]: w for n, w in pairs[:MOST_NAMES] if len(w) <= MOST_WORDS}
+        told["content"] = {n[:80]: w for n, w in pairs[:MOST_NAMES] if len(w) <= MOST_CONTENT}
     if isinstance(outputs, list):
         fits = all(isinstance(o, list) and len(o) in (2, 3) and type(o[1]) is int for o in outputs)
         words = fits and all(isinstance(w, str) for o in outputs for w in (o[0], *o[2:]))

@@ -22,6 +22,7 @@ from types import CodeType
 from typing import Any
 
 from llmos_nb.heap import Snapshots, hidden
+from llmos_nb.heap.content import content
 from llmos_nb.policy.code import code_names
 from llmos_nb.tools.devices.child.sandbox import libc, preview as confinement
 from llmos_nb.tools.devices.child.sandbox.memory import Region, shared
@@ -209,12 +210,13 @@ def _looked(namespace: dict[str, Any], asked: Asked, seconds: float, regions: Se
             code = compile(value, "<answer>", "eval")
             confinement.no_sharing({n: namespace[n] for n in code.co_names if n in namespace})
             names = _Noting(namespace)
-            (text, form), changes = _watched(namespace, value, partial(_said, names, code, *field), seconds)
+            (text, form, words), changes = _watched(namespace, value, partial(_said, names, code, *field), seconds)
             bound = {n for n, v in dict.items(names) if not hidden(n) and namespace.get(n, names) is not v}
         return {
             "ok": True,
             "text": safe_text(text)[:LONGEST],
             "format": form,
+            **({"content": words} if words else {}),
             "read": sorted(names.read)[:MOST_READ],
             "changes": sorted({*changes, *bound}),
         }
@@ -228,13 +230,17 @@ def _looked(namespace: dict[str, Any], asked: Asked, seconds: float, regions: Se
         return _failed(name, f"{name}: {words}" if words else name)
 
 
-def _said(namespace: dict[str, Any], code: CodeType, conversion: str, spec: str) -> tuple[str, str]:
-    return said(eval(code, namespace), conversion, spec)  # noqa: S307 - in a copy
+Said = tuple[str, str, str]
 
 
-def _watched(
-    namespace: dict[str, Any], code: str, look: Callable[[], tuple[str, str]], seconds: float
-) -> tuple[tuple[str, str], list[str]]:
+def _said(namespace: dict[str, Any], code: CodeType, conversion: str, spec: str) -> Said:
+    """Return the text of a value, its format, and of a table its content, since the text has it rounded."""
+    value = eval(code, namespace)  # noqa: S307 - in a copy
+    text, form = said(value, conversion, spec)
+    return text, form, content(value) if form == TABLE else ""
+
+
+def _watched(namespace: dict[str, Any], code: str, look: Callable[[], Said], seconds: float) -> tuple[Said, list[str]]:
     """Return what a look gives, and what it changes.
 
     Of what cannot be looked into, such as a generator, a second look tells: it gives something else where the first one

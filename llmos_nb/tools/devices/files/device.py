@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
+from glob import has_magic
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import SnapshotConflict, ToolError, UsageError, nearest
@@ -14,9 +16,8 @@ from llmos_nb.messages import ToolResult, canonical
 from llmos_nb.policy import FILE
 from llmos_nb.tools.call import NAME_CHANGES, Call
 from llmos_nb.tools.devices.context import Site, device_tool, risky, this_call
-from llmos_nb.tools.devices.files.folder import GONE, Entry, Folder, Store, about, folded, text_of
-from llmos_nb.tools.devices.files.tested import TOOL, Verdict, verdict
-from llmos_nb.tools.devices.files.tree import tree_of
+from llmos_nb.tools.devices.files.folder import GONE, Entry, Folder, Store, about, folded, text_of, together
+from llmos_nb.tools.devices.files.tested import Verdict, tested
 from llmos_nb.tools.devices.workspace import fits
 from llmos_nb.tools.protocol import Tool
 
@@ -95,39 +96,40 @@ class FilesDevice:
     def _look(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         if name == "commit_files":
             return self._look_at_commit()
-        try:
-            place = str(self._workspace.place(str(arguments["path"]))) if "path" in arguments else ""
-        except UsageError:
-            place = ""
-        reads = [["foreign file", name, place]] if place and name in ("read_file", "edit_file") else []
+        reads = [["foreign file", name, str(p)] for p in self._read_by(name, str(arguments.get("path", "")))]
         reads += [["foreign file", name, p] for p in self._labelled()] if name == "search_files" else []
         if name in _READING:
             return {"level": "read", "sources": reads}
         # only it sees them: that is no more than a read, and the files themselves are written by a commit
         return {"level": "read", "title": f"change files of its own ({name})", "sources": reads}
 
+    def _read_by(self, name: str, path: str) -> list[Path]:
+        """Return the files whose text a call gives."""
+        if name not in ("read_file", "edit_file"):
+            return []
+        with suppress(UsageError):
+            several = name == "read_file" and self._is_glob(path)
+            return [self._workspace.place(n) for n in (self._names(path) if several else [path])]
+        return []
+
     def _look_at_commit(self) -> dict[str, Any]:
         entries = list(self.overlay().values())
         what = self._store.summary(entries)[:600] or "none"
         said = f"`commit_files` changes files of the folder: {what}"
         now = [[*e.plain(), e in self._folder.conflicts([e])] for e in entries]
-        title = f"commit {len(entries)} file{'' if len(entries) == 1 else 's'} to the folder"
+        title, failing = f"commit {len(entries)} file{'' if len(entries) == 1 else 's'} to the folder", ""
         shows = self._store.diff(entries)[:16_000]
         if (tests := self._tested(entries)) is not None:
-            title, shows = f"{title}: {tests.short}", f"{tests.text}\n\n{shows}"
+            title, shows, failing = f"{title}: {tests.short}", f"{tests.text}\n\n{shows}", tests.failing
         state = sha256(canonical(now).encode()).hexdigest()
         files = [str(self._workspace.place(e.path)) for e in entries]
-        return risky(title, "file", said, shows=shows, state=state, files=files)
+        return risky(title, "file", said, shows=shows, state=state, files=files, failing=failing)
 
     def _tested(self, entries: list[Entry]) -> Verdict | None:
         """Return what is known of tests of what would be committed; None where the process cannot run any."""
-        if self._run is None or TOOL not in self._run.tools or not entries:
+        if not entries:
             return None
-        try:
-            tree = tree_of(self._workspace, self._store, {e.path: e for e in entries})
-        except (UsageError, ToolError) as error:
-            return Verdict("not tested", f"Nobody can tell what tests ran over: {error}.")
-        return verdict(self._run.state.calls.values(), tree, self._store, [e.path for e in entries])
+        return tested(self._run, self._workspace, self._store, {e.path: e for e in entries})
 
     def _labelled(self) -> list[str]:
         """Return the files of which a label is known: of a search that may read any, these are told."""
@@ -160,6 +162,15 @@ class FilesDevice:
 
     def _name(self, path: str) -> str:
         return self._workspace.name(self._workspace.place(path))
+
+    def _is_glob(self, path: str) -> bool:
+        """Return whether a path is a glob, and not the name of a file with such letters in it."""
+        return has_magic(path) and not self._workspace.place(path).exists() and path not in self.overlay()
+
+    def _sizes(self, pattern: str) -> dict[str, int]:
+        """Return the bytes of each file that a glob fits, as the process sees it."""
+        own = {p: len(self._store.get(e.wanted)) for p, e in self.overlay().items() if e.wanted}
+        return {n: own[n] if n in own else (self._workspace.root / n).stat().st_size for n in self._names(pattern)}
 
     def _there(self, path: str) -> bytes:
         raw = self._content(path)
@@ -215,15 +226,19 @@ class FilesDevice:
         return ToolResult(True, "\n".join([*found, *left]) or f"nothing fits {pattern!r} in {files!r}")
 
     def read_file(self, path: str, first: int = 1) -> ToolResult:
-        """Read a text file of the workspace, as you have changed it.
+        """Read text files of the workspace, as you have changed them.
 
         Parameters
         ----------
         path : str
-            Relative to the workspace.
+            Relative to the workspace; a glob, such as ``logs/*.txt``, gives all files that it fits.
         first : int
-            Line to begin with.
+            Line to begin with, of one file.
         """
+        if self._is_glob(path):
+            if not (sizes := self._sizes(path)):
+                raise UsageError(f"{path!r}: no file fits; list_files names those that there are")
+            return ToolResult(True, together(sizes, self._there, self._site.shown - ROOM))
         raw = self._there(self._name(path))
         text = text_of(raw)
         if text is None:

@@ -11,7 +11,7 @@ import difflib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -74,6 +74,38 @@ def text_of(raw: bytes) -> str | None:
 def about(raw: bytes) -> str:
     """Say what a file is that cannot be shown."""
     return f"{len(raw):,} bytes, sha256 {sha256(raw).hexdigest()[:12]}"
+
+
+_PARTS = "narrow the glob, read one by its path, or look for lines in them with search_files(pattern, files=…)"
+
+
+def together(sizes: Mapping[str, int], content: Callable[[str], bytes], room: int) -> str:
+    """Return files whole, each under its name; those that take more than `room` bytes as a list, with what to do next.
+
+    Parameters
+    ----------
+    sizes : mapping of str to int
+        Bytes by name.
+    content : callable
+        Returns the content of a file by its name.
+    room : int
+        Bytes that are shown.
+    """
+    heads = {name: f"== {name}\n" for name in sizes}
+    if sum(sizes.values()) + sum(len(h.encode()) + 1 for h in heads.values()) <= room:
+        raws = {name: content(name) for name in sizes}
+        texts = {n: f"no text: {about(raw)}" if (t := text_of(raw)) is None else t for n, raw in raws.items()}
+        return "\n".join(heads[n] + t.removesuffix("\n") for n, t in texts.items())
+    lines, left = list[str](), room - 2 * len(_PARTS)
+    for name, size in sizes.items():
+        line = f"{name}: {size:,} bytes"
+        left -= len(line.encode()) + 1
+        if left < 0:
+            break
+        lines.append(line)
+    more = [f"and {len(sizes) - len(lines):,} more"] if len(lines) < len(sizes) else []
+    all_ = f"[{len(sizes):,} files, {sum(sizes.values()):,} bytes, are too much for one result: {_PARTS}]"
+    return "\n".join([*lines, *more, all_])
 
 
 class Store:

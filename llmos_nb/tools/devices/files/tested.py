@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from llmos_nb.errors import ToolError, UsageError
 from llmos_nb.tools.call import Call
-from llmos_nb.tools.devices.files.folder import Store
-from llmos_nb.tools.devices.files.tree import Tree, differing, few
+from llmos_nb.tools.devices.files.folder import Entry, Store
+from llmos_nb.tools.devices.files.tree import Tree, differing, few, tree_of
+from llmos_nb.tools.devices.workspace import Workspace
 
 TOOL, OVER = "run_tests", "over"  # the tool, and the fact that says over which files it ran
 _SETTINGS = ("conftest.py", "pytest.ini", "pytest.toml", "tox.ini", "setup.cfg", "pyproject.toml")
+MOST_NAMED = 20  # failing tests that are named to the model
 _COUNTED = "passed"  # a fact of every run that came to its end
 
 
@@ -27,16 +30,42 @@ class Verdict:
         In a sentence, with the calls that it rests on.
     also : str
         Which tests the same diff changes.
+    failing : str
+        Which tests over these very files did not pass; empty where none is known to.
     """
 
     short: str
     said: str
     also: str = ""
+    failing: str = ""
 
     @property
     def text(self) -> str:
         """All of it."""
         return self.said + self.also
+
+
+def tested(run: Any, workspace: Workspace, store: Store, entries: Mapping[str, Entry]) -> Verdict | None:
+    """Return what is known of tests over the files of a workspace; None where the process cannot run any.
+
+    Parameters
+    ----------
+    run : Run, optional
+        The process.
+    workspace : Workspace
+        The files.
+    store : Store
+        Where it is kept over what a run was made.
+    entries : mapping of str to Entry
+        What is to be committed, in the place of what stands there.
+    """
+    if run is None or TOOL not in run.tools:
+        return None
+    try:
+        tree = tree_of(workspace, store, entries)
+    except (UsageError, ToolError) as error:
+        return Verdict("not tested", f"Nobody can tell what tests ran over: {error}.")
+    return verdict(run.state.calls.values(), tree, store, entries)
 
 
 def verdict(calls: Iterable[Call], tree: Tree, store: Store, changed: Iterable[str]) -> Verdict:
@@ -69,7 +98,13 @@ def verdict(calls: Iterable[Call], tree: Tree, store: Store, changed: Iterable[s
     but = sorted({n for c in same for n in since[c.id] or ()})
     over = f"these files, but for {', '.join(few(but))}" if but else "exactly these files"
     said = "; ".join(f"{outcome(c.facts)}{_part(c)} ({c.id})" for c in same)
-    return Verdict(_short(same), f"Tests over {over}: {said}.", also)
+    return Verdict(_short(same), f"Tests over {over}: {said}.", also, _failing(same))
+
+
+def _failing(same: Iterable[Call]) -> str:
+    """Name the tests that did not pass, with the run that says so."""
+    red = [c for c in same if _COUNTED not in c.facts or _failed(c.facts)]
+    return "; ".join(f"{outcome(c.facts, MOST_NAMED)}{_part(c)} ({c.id})" for c in red)
 
 
 def _saved(name: str, changed: Iterable[str]) -> bool:
@@ -97,12 +132,12 @@ def _part(call: Call) -> str:
     return f" in {' '.join(chosen)} alone" if chosen else ""
 
 
-def outcome(facts: Mapping[str, Any]) -> str:
+def outcome(facts: Mapping[str, Any], most: int = 3) -> str:
     """Say what came of a run: ``11 passed, 1 failed: test_calc::test_mean``."""
     if _COUNTED not in facts:
         return "it did not run to its end"
     counts = ", ".join(f"{facts[k]} {k}" for k in ("passed", "failed", "errors", "skipped") if facts.get(k))
-    names = ", ".join(few(str(name) for name, _ in facts.get("first", ())))
+    names = ", ".join(few((str(name) for name, _ in facts.get("first", ())), most))
     return f"{counts or 'no test ran'}{': ' if names else ''}{names}"
 
 

@@ -106,7 +106,7 @@ def differing(store: Store, kept: str, tree: Tree) -> list[str] | None:
     return sorted(n for n in {*before, *tree.versions} if before.get(n) != tree.versions.get(n))
 
 
-def few(found: Iterable[str]) -> list[str]:
-    """Name a few files, and say how many more there are."""
+def few(found: Iterable[str], most: int = 3) -> list[str]:
+    """Name a few files or tests, and say how many more there are."""
     names = list(found)
-    return [*names[:3], *([f"{len(names) - 3} more"] if len(names) > 3 else [])]
+    return [*names[:most], *([f"{len(names) - most} more"] if len(names) > most else [])]

@@ -6,7 +6,6 @@ Nothing here touches the main thread: a server that hangs, floods or dies costs 
 from __future__ import annotations
 
 import asyncio
-import atexit
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
@@ -18,11 +17,12 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from llmos_nb.errors import ConfigError, ToolError, ToolTimeout
+from llmos_nb.journal import host
 from llmos_nb.models import shown_url
 from llmos_nb.tools import effects
 from llmos_nb.tools.devices.mcp.channel import BROKEN_OFF, NOT_TAKEN, Channel, leaves
 from llmos_nb.tools.devices.mcp.remote import Remote
-from llmos_nb.tools.devices.mcp.wire import Wire, kill_group
+from llmos_nb.tools.devices.mcp.wire import Wire
 from llmos_nb.tools.text import safe_text
 
 T = TypeVar("T")
@@ -56,7 +56,7 @@ def _loop() -> asyncio.AbstractEventLoop:
     """Return the event loop on which all servers live."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="llmos-mcp", daemon=True).start()
-    atexit.register(lambda: list(map(kill_group, _pids)))  # what still runs goes with the interpreter
+    host.end_at_exit(_pids)
     return loop
 
 

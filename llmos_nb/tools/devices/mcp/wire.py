@@ -8,25 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
-import signal
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from llmos_nb.journal import host
 from llmos_nb.tools.devices.mcp.channel import GRACE_S, MOST_LINE, MOST_NOISE, Channel, as_message
 from llmos_nb.tools.text import safe_text
 
 # bytes: of one line that is passed over, before the server is ended; what stays of the head and tail of such a line
 MOST_SKIPPED, KEPT, CHUNK = 256 << 20, 8 << 10, 64 << 10
 _ID = re.compile(rb'(?<!\\)"id"\s*:\s*(?:(\d{1,18})|"([^"\\]{1,64})")')
-# A server must not outlive this interpreter, even one that is killed: the system ends it with its parent.
-_LEASH = (
-    "import ctypes,os,sys;ctypes.CDLL(None).prctl(1,9);"
-    "os.getppid()==int(sys.argv[1]) or os._exit(1);os.execvp(sys.argv[2],sys.argv[2:])"
-)
 
 
 class Lines:
@@ -80,10 +73,9 @@ class Wire(Channel):
     @classmethod
     async def open(cls, command: Sequence[str], env: Mapping[str, str]) -> Wire:
         """Start a server in a process group of its own, so that a notebook's interrupt does not reach it."""
-        leash = [sys.executable, "-I", "-S", "-c", _LEASH, str(os.getpid())] if sys.platform == "linux" else []
         how: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), asyncio.subprocess.PIPE)
         how |= {"env": dict(env), "start_new_session": True}
-        return cls(await asyncio.create_subprocess_exec(*leash, *command, **how))
+        return cls(await asyncio.create_subprocess_exec(*host.leashed(command), **how))
 
     async def _reading(self) -> None:
         assert self.process.stdout is not None  # noqa: S101 - opened with pipes
@@ -131,7 +123,7 @@ class Wire(Channel):
 
     def kill(self) -> None:
         """End the server with all that it has started."""
-        kill_group(self.process.pid)
+        host.kill_group(self.process.pid)
 
     async def close(self) -> None:
         """End the server, and give its pipes back."""
@@ -145,15 +137,6 @@ class Wire(Channel):
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._close_streams()
         await self.process.wait()
-
-
-def kill_group(pid: int) -> None:
-    """End a process group at once; one that is gone is fine."""
-    with suppress(ProcessLookupError, PermissionError):
-        if sys.platform == "win32":
-            os.kill(pid, signal.SIGTERM)
-        else:
-            os.killpg(pid, signal.SIGKILL)
 
 
 def _parsed(line: bytes) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from types import FunctionType
 from typing import Any
 
 from llmos_nb.errors import UsageError, nearest
-from llmos_nb.policy.secrets import redact, secret_name, secret_text
+from llmos_nb.policy.secrets import redact, secret_text, secret_under
 from llmos_nb.tools.devices.namespace import frames
 from llmos_nb.tools.devices.namespace.frames import HIDDEN, cut, short
 from llmos_nb.tools.devices.namespace.source import source_of
@@ -48,7 +48,7 @@ def _parameter(parameter: inspect.Parameter) -> str:
     default = parameter.default
     if default is parameter.empty:
         return text
-    plain = type(default) in (int, float, bool, str, type(None)) and not secret_name(parameter.name)
+    plain = type(default) in (int, float, bool, str, type(None)) and not secret_under(parameter.name, (default,))
     return f"{text}={repr(default)[:_DEFAULT] if plain else '…'}"
 
 
@@ -90,7 +90,7 @@ def lines_of(value: Any, values: bool) -> Lines:
 
 def brief(name: str, value: Any, values: bool) -> str:
     """Return the headline only; of a name that looks like a secret only the type."""
-    if secret_name(name):
+    if secret_under(name, (value,)):
         return f"{type(value).__name__}, {HIDDEN}"
     return next(iter(lines_of(value, values)))
 
@@ -185,7 +185,7 @@ def _estimator(value: Any, values: bool) -> Lines:
         names = [str(n) for n in islice(own.get("feature_names_in_", ()), _MANY)]
         head += f" on {own['n_features_in_']} features{': ' + ', '.join(names) if names else ''}"
     steps = [str(s[0]) for s in own.get("steps", ()) if isinstance(s, tuple)]
-    given = {k: v for k, v in own.items() if not (k.endswith("_") or k.startswith("_") or secret_name(k))}
+    given = {k: v for k, v in own.items() if not (k.endswith("_") or k.startswith("_") or secret_under(k, (v,)))}
     shown = [f"{k}={v!r}" for k, v in given.items() if type(v) in (int, float, bool, str) and k != "steps"]
     parts = [f"- steps: {', '.join(steps)}"] if steps else []
     return [head, *parts, *([f"- {', '.join(shown)}"] if values and shown else [])]
@@ -258,7 +258,7 @@ def describe(name: str, value: Any, values: bool = False, full: bool = False) ->
     values : bool
         Ranges, categories and short values may be shown.
     """
-    if secret_name(name):
+    if secret_under(name, (value,)):
         return f"{name}: {type(value).__name__}, {HIDDEN}"
     try:
         head, *lines = _lines(value, values, full)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from itertools import groupby
 from typing import Any
 
 from llmos_nb.heap import spelled
-from llmos_nb.policy.secrets import redact, secret_name, secret_text
+from llmos_nb.policy.secrets import named_secret, redact, secret_text, secret_under
 
 CATEGORIES, _LONG, _SAMPLE, _ROWS, _COLUMNS = 6, 40, 2_000, 5_000_000, 60
 HIDDEN = "not shown, it looks like a secret"
@@ -142,8 +143,9 @@ def cut(text: str, most: int) -> str:
 def _first(value: Any) -> list[str]:
     """Return the first rows of a table, but of columns that look like secrets."""
     # by place: several columns may have one name, and True and False are no choice of columns
-    places = [n for n, c in enumerate(list(value.columns)[:WIDE]) if not secret_name(str(c))]
     pandas = _is_pandas(value)  # no look for a method: a column may be called as it is
+    named = [(c, value.iloc[:, n] if pandas else value.to_series(n)) for n, c in enumerate(list(value.columns)[:WIDE])]
+    places = [n for n, (name, column) in enumerate(named) if not _secret(name, column)]
     few = value.iloc[:FIRST, places] if pandas else value[:FIRST, places]
     rows = few.itertuples(index=False, name=None) if pandas else few.rows()
     shown = [[HIDDEN if isinstance(v, str) and secret_text(v) else v for v in row] for row in rows]
@@ -174,8 +176,22 @@ def _columns(value: Any, values: bool, full: bool) -> Iterator[tuple[Any, str]]:
     index = value.index
     if index.nlevels == 1 and (index.name is not None or type(index).__name__ != "RangeIndex"):
         name = "index" if index.name is None else f"index {index.name}"
-        yield name, _pandas(index.to_series(), values and not secret_name(name), full)
+        yield name, _pandas(index.to_series(), values and not _secret(name, index), full)
     yield from ((value.columns[i], _pandas(value.iloc[:, i], values, full)) for i in range(width))
+
+
+def _secret(name: Any, column: Any) -> bool:
+    """Return whether the values of a column are secret, as its name and those of them say that may be shown."""
+    if not named_secret(str(name)):
+        return False
+    rows = getattr(column, "iloc", column)  # an index has none, nor has a column of polars
+    shown = [*rows[:_SAMPLE].to_list(), *rows[-_SAMPLE:].to_list()]
+    if len(column) <= _ROWS:
+        with suppress(TypeError):  # lists are not told apart
+            polars = hasattr(column, "drop_nulls")
+            found = column.unique(maintain_order=True) if polars else column.unique()
+            shown += (found.to_list if polars else found.tolist)()[: CATEGORIES + 1]
+    return secret_under(str(name), shown)
 
 
 def _typed(dtype: Any, seen: str, full: bool) -> str:
@@ -195,7 +211,7 @@ def _pandas(column: Any, values: bool, full: bool = False) -> str:
     def ends() -> tuple[Any, Any]:
         return (column.min(), column.max()) if few and len(column) else (None, None)
 
-    seen = _seen(_pandas_kind(column), ends, distinct) if values and not secret_name(str(column.name)) else ""
+    seen = _seen(_pandas_kind(column), ends, distinct) if values and not _secret(column.name, column) else ""
     if full and seen == "text" and few:
         seen = _samples(column.nunique(), column.dropna().unique()[:2].tolist())
     return _line(column.dtype, _typed(column.dtype, seen, full), int(column.isna().sum()) if few else -1)
@@ -236,7 +252,7 @@ def _polars(column: Any, values: bool, full: bool = False) -> str:
     def ends() -> tuple[Any, Any]:
         return column.min(), column.max()
 
-    seen = _seen(kind, ends, distinct) if values and not secret_name(column.name) else ""
+    seen = _seen(kind, ends, distinct) if values and not _secret(column.name, column) else ""
     if full and seen == "text":
         seen = _samples(
             column.drop_nulls().n_unique(), column.drop_nulls().unique(maintain_order=True).head(2).to_list()

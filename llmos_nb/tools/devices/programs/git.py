@@ -19,6 +19,8 @@ from typing import Any
 from llmos_nb.errors import UsageError
 from llmos_nb.messages import ToolResult
 from llmos_nb.tools.devices.context import Site, device_tool, risky, this_call
+from llmos_nb.tools.devices.files.folder import Store
+from llmos_nb.tools.devices.files.tested import tested
 from llmos_nb.tools.devices.programs.run import environment, run, told
 from llmos_nb.tools.protocol import Tool
 
@@ -49,25 +51,29 @@ class GitDevice:
     ----------
     site : Site
         Its surroundings.
+    run : Run, optional
+        The process, which may have run tests.
     """
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, run: Any = None) -> None:
         site.section("git", ())
         if shutil.which("git") is None:
             raise UsageError("git: the program is not installed; install it, or leave git out of -t")
-        self._workspace = site.workspace
+        self._site, self._process, self._workspace = site, run, site.workspace
 
     @property
     def tools(self) -> list[Tool]:
         """The six tools."""
         reading = [(f, "read", "pure") for f in (self.git_status, self.git_diff, self.git_log)]
         writing = [(f, "write", "idempotent") for f in (self.git_branch, self.git_add)]
-        plain = [self._tool(*act) for act in (*reading, *writing)]
-        committing = device_tool(
+        return [*(self._tool(*act) for act in (*reading, *writing)), self._committing]
+
+    @property
+    def _committing(self) -> Tool:
+        return device_tool(
             self.git_commit, "external", "once", code=_commit_code, inspect=self._look_at_commit,
-            reconcile=self._committed, in_turn=True,
+            reconcile=self._committed, in_turn=True, bind=lambda run: GitDevice(self._site, run)._committing,
         )  # fmt: skip
-        return [*plain, committing]
 
     def _tool(self, act: Any, effect: Any, repeat: Any) -> Tool:
         name = act.__name__
@@ -101,9 +107,11 @@ class GitDevice:
         said += f", and runs the repository's {', '.join(f.name for f in hooks)}" if hooks else ""
         state = [self._now("rev-parse", "HEAD"), self._now("write-tree"), message]
         state += [sha256(f.read_bytes()).hexdigest() for f in hooks]
-        shows = f"{message}\n\n{shown or 'nothing is staged'}"[:16_000]
+        shows, title, failing = f"{message}\n\n{shown or 'nothing is staged'}"[:16_000], "commit to git", ""
+        if (tests := tested(self._process, self._workspace, Store(self._site.home / "files"), {})) is not None:
+            title, shows, failing = f"{title}: {tests.short}", f"{tests.text}\n\n{shows}", tests.failing
         digest = sha256("\0".join(state).encode()).hexdigest()
-        return risky("commit to git", "external", said, shows=shows, state=digest)
+        return risky(title, "external", said, shows=shows, state=digest, failing=failing)
 
     def _now(self, *words: str) -> str:
         """Ask git at once, for what a person is shown."""

@@ -17,7 +17,7 @@ from llmos_nb.errors import CallDenied, EffectRefused, JournalError, ToolTimeout
 from llmos_nb.heap import random_states
 from llmos_nb.messages import Part, ToolResult
 from llmos_nb.policy.code import code_names, inspect_code, plain
-from llmos_nb.tools import reads, trampolines
+from llmos_nb.tools import naming, reads, trampolines
 from llmos_nb.tools.call import NAME_CHANGES
 from llmos_nb.tools.devices.python.capture import Bundle, Sink, captured
 from llmos_nb.tools.devices.python.display import Figures, brief, rich, whole
@@ -28,7 +28,7 @@ from llmos_nb.tools.devices.python.tracebacks import explain, failing_line, keep
 from llmos_nb.tools.effects import Watch, watching
 from llmos_nb.tools.outcome import Outcome, Stopped
 from llmos_nb.tools.protocol import CallContext, Tool, current_call
-from llmos_nb.tools.reentry import mark
+from llmos_nb.tools.reentry import mark, of_step
 from llmos_nb.tools.unheard import steering
 
 DESCRIPTION = (
@@ -119,10 +119,10 @@ class PythonDevice:
                 watching(context) as watch,
                 reads.reading(context, partial(watch.note, "changed")) as read,
                 context.within(),
+                naming.defining(self.namespace, of_step, lambda: context.exposed or bool(watch.took)),
             ):
                 watch.holds(self.snapshots.handles(before, names) if self.snapshots and before else ())
-                step = Step(self, sink, Runner(self.namespace, context.deadline_s, self.ip), watch)
-                outcome = await step.run(code, context.call)
+                outcome = await (step := Step(self, sink, context.deadline_s, watch)).run(code, context.call)
         except (Stopped, asyncio.CancelledError):
             if before is not None:
                 self._rollback(before)
@@ -195,8 +195,9 @@ def _transformers(ip: Any) -> list[list[Any]]:
 class Step:
     """One run of some code."""
 
-    def __init__(self, device: PythonDevice, sink: Sink, runner: Runner, watch: Watch) -> None:
-        self._device, self._sink, self._runner, self._watch = device, sink, runner, watch
+    def __init__(self, device: PythonDevice, sink: Sink, deadline_s: float, watch: Watch) -> None:
+        self._device, self._sink, self._watch = device, sink, watch
+        self._runner = Runner(device.namespace, deadline_s, device.ip)
         self._figures, self._filename, self._parts = Figures(), "", list[Part]()
         self._value: Any = None  # of the last expression, where a cell shows it
         self._plain = list[str | None]()  # as a cell shows what was shown; None of a picture

@@ -18,7 +18,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from llmos_nb.errors import ToolTimeout
-from llmos_nb.policy.secrets import secret_name, secret_text
+from llmos_nb.policy.secrets import secret_text, secret_under
 from llmos_nb.tools.devices.namespace.describe import brief
 from llmos_nb.tools.text import safe_text
 
@@ -155,7 +155,8 @@ def _named(frame: FrameType, line: str) -> Iterator[tuple[str, Any]]:
                 own = object.__getattribute__(frame.f_locals[node.value.id], "__dict__")
                 seen.setdefault(f"{node.value.id}.{node.attr}", own[node.attr])
     for name, value in seen.items():
-        if not callable(value) and type(value).__name__ != "module" and not secret_name(name.rpartition(".")[2]):
+        hidden = callable(value) or type(value).__name__ == "module"
+        if not hidden and not secret_under(name.rpartition(".")[2], (value,)):
             yield name, value
 
 

@@ -107,7 +107,7 @@ class SqlDevice:
         """Run SQL that only reads: over tables of the session by their names, files, or a database.
 
         Tables and files such as 'sales.csv' are read by DuckDB. The first rows are shown;
-        into keeps the whole result as a variable. SHOW TABLES and DESCRIBE name tell what there is.
+        into keeps the whole result as a variable. SHOW TABLES tells all tables with their columns.
 
         Parameters
         ----------

@@ -15,15 +15,16 @@ from sqlglot import exp
 from llmos_nb.errors import LlmosError, UsageError, nearest
 from llmos_nb.tools.devices.context import Site
 from llmos_nb.tools.devices.namespace.describe import visible
-from llmos_nb.tools.devices.namespace.frames import quoted
 from llmos_nb.tools.devices.sql.classify import Statement, statements, worst, written
 from llmos_nb.tools.devices.sql.duckdb import Duck, is_frame
 from llmos_nb.tools.devices.sql.readable import literal, readable
 from llmos_nb.tools.devices.sql.rules import applied, parse_rules
-from llmos_nb.tools.devices.sql.sqlalchemy import Database
+from llmos_nb.tools.devices.sql.sqlalchemy import Database, is_database
+from llmos_nb.tools.devices.sql.told import by_itself, columns, is_told, tables
 
 _MARK = "llmos_bound_{}_parameter"
 _SQLITE = b"SQLite format 3\0"
+ROOM = 296  # bytes of a result kept free for a line of our own
 
 
 Text = tuple[str, dict[str, Any]]
@@ -107,9 +108,7 @@ class Query:
 
     def where(self, database: str, full: bool = True) -> Any:
         """Return what runs the SQL: DuckDB, or the database behind a variable that the process may see."""
-        namespace = self._site.namespace
-        allow = self._site.allow
-        seen = visible(namespace, allow) if allow else [n for n in namespace if n[:1] != "_"]
+        namespace, seen = self._site.namespace, self._seen()
         if not database:
             frames = {n: namespace[n] for n in seen if is_frame(namespace[n])}
             return Duck(frames, self._site.workspace, full)
@@ -151,16 +150,16 @@ class Query:
         UsageError
             It may not run, and why.
         """
-        found = statements(text, where.dialect)
+        found = self._statements(where, text)
         bad = [s for s in found if s.kind not in kinds]
         if bad or not found:
             raise UsageError(_refusal(worst(bad), kinds))
-        if len(found) == 1 and isinstance(found[0].tree, exp.Show | exp.Describe):
+        if len(found) == 1 and is_told(found[0].tree):
             return self._told(found[0], where)
         return [self._text(s, where, given or {}) for s in found]
 
     def _text(self, statement: Statement, where: Any, values: Mapping[str, Any]) -> Text:
-        if isinstance(statement.tree, exp.Show | exp.Describe):
+        if is_told(statement.tree):
             raise UsageError("SHOW TABLES and DESCRIBE go in a call of their own")
         tree = applied(statement, self._rules, where)
         text, used = bound(tree, where.dialect, values, isinstance(where, Database))
@@ -169,26 +168,32 @@ class Query:
     def _told(self, statement: Statement, where: Any) -> str:
         """Answer SHOW TABLES and DESCRIBE within the rules."""
         if isinstance(statement.tree, exp.Show):
-            names = [n for n in where.tables() if self._rules.allows(n)]
-            return "\n".join(names) or "there are no tables"
-        known = where.resolve(statement.tree.this)
-        if not self._rules.allows(known.name) or known.columns is None:
-            hint = "SELECT * … LIMIT 0 shows those of a file"
-            raise UsageError(f"{known.name!r}: its columns cannot be told; {hint}")
-        probe = Statement("read", "SELECT", exp.select("*").from_(statement.tree.this.copy()))
-        tree = applied(probe, self._rules, where)
-        inner = tree.find(exp.Subquery)
-        open_ = [c.alias_or_name for c in inner.this.expressions] if inner is not None else known.columns
-        kinds = where.kinds(statement.tree.this)
-        return "\n".join(f"{quoted(c)}: {kinds[c]}" if kinds.get(c) else quoted(c) for c in open_)
+            found = tables(where, self._rules, self._site.shown - ROOM) or self._none()
+            return statement.before + found
+        kinds = columns(statement.tree.this, where, self._rules)
+        return "\n".join(f"{c}: {kind}" if kind else c for c, kind in kinds.items())
+
+    def _none(self) -> str:
+        """Say that there are no tables, and which variables hold databases that may have some."""
+        there = [n for n in self._seen() if is_database(self._site.namespace[n])]
+        more = f"; {', '.join(there)} may hold some: name one as `database`" if there else ""
+        return f"there are no tables{more}"
+
+    def _seen(self) -> list[str]:
+        """Name the variables that the process may see."""
+        namespace, allow = self._site.namespace, self._site.allow
+        return visible(namespace, allow) if allow else [n for n in namespace if n[:1] != "_"]
+
+    def _statements(self, where: Any, text: str) -> list[Statement]:
+        return [by_itself(s, where) for s in statements(text, where.dialect)]
 
     def seen(self, arguments: Mapping[str, Any], key: str) -> Seen:
         """Say what a call would read, as far as it can be understood, without asking a database."""
         database = str(arguments.get("database") or "")
         try:
             where, text = self.where(database), str(arguments[key])
-            found = statements(text, where.dialect)
-            told = len(found) == 1 and isinstance(found[0].tree, exp.Show | exp.Describe)
+            found = self._statements(where, text)
+            told = len(found) == 1 and is_told(found[0].tree)
             if database or told:
                 path = self._file(database) if where.from_file else None
                 return Seen(sources=[["foreign file", "sql", str(path)]] if path else [], told=told)
@@ -203,7 +208,8 @@ def _refusal(bad: Statement, kinds: Sequence[str]) -> str:
         return f"this SQL is not understood, so it does not run: {bad.what}"
     if bad.kind in ("write", "ddl") and "write" not in kinds:
         return f"sql only reads, and {bad.what} changes something; sql_write changes a database, where it is offered"
-    return f"{bad.what} is never run: it could reach past the tables and files of this process"
+    looks = "; SHOW TABLES tells tables and columns" if isinstance(bad.tree, exp.Pragma) else ""
+    return f"{bad.what} is never run: it could reach past the tables and files of this process{looks}"
 
 
 # calls as plain Python for the exported notebook, with the same rules in the text of the SQL

@@ -37,6 +37,7 @@ _ROWS = """json_each jsonb_each json_each_text jsonb_each_text json_array_elemen
     json_array_elements_text jsonb_array_elements_text json_object_keys jsonb_object_keys json_to_record
     jsonb_to_record json_to_recordset jsonb_to_recordset regexp_split_to_table string_to_table generate_subscripts"""
 ROWS = frozenset(_ROWS.split())
+SYSTEM = ("information_schema", "pg_catalog", "pg_toast", "sys", "mysql", "performance_schema", "guest")  # schemas
 ACTING, COMPUTING = frozenset(_ACTING.split()), frozenset(_COMPUTING.split()) | ROWS
 CLOSED = tuple(_CLOSED.split())
 

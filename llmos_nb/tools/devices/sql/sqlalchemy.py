@@ -12,9 +12,8 @@ from sqlglot import exp
 
 from llmos_nb.errors import UsageError, nearest
 from llmos_nb.tools.devices.sql.classify import DIALECTS
-from llmos_nb.tools.devices.sql.rules import ROWS, Known
+from llmos_nb.tools.devices.sql.rules import ROWS, SYSTEM, Known
 
-_SYSTEM = ("information_schema", "pg_catalog", "pg_toast", "sys", "mysql", "performance_schema", "guest")
 _READ_ONLY = {"postgres": "SET TRANSACTION READ ONLY", "redshift": "SET TRANSACTION READ ONLY"}
 _IDENTITY = {
     "postgres": "SELECT set_config('application_name', :said, true)",
@@ -22,6 +21,13 @@ _IDENTITY = {
     "tsql": "EXEC sp_set_session_context 'llmos_user', :said",
 }
 _TICKS = 10_000
+_HELD = ("Engine", "Connection")
+
+
+def is_database(value: object) -> bool:
+    """Tell an engine or a connection, by its class and without importing anything."""
+    known = (c.__module__.partition(".")[0] == "sqlalchemy" and c.__name__ in _HELD for c in type(value).__mro__)
+    return isinstance(value, sqlite3.Connection) or any(known)
 
 
 class Database:
@@ -88,7 +94,7 @@ class Database:
     def resolve(self, table: exp.Table) -> Known:
         """Find a table or view; the catalogues of the system are not among them."""
         schema = table.db or None
-        if table.catalog or (schema or "").casefold() in _SYSTEM:
+        if table.catalog or (schema or "").casefold() in SYSTEM:
             why = "catalogues of the system are closed; SHOW TABLES and DESCRIBE work"
             raise UsageError(f"{table.sql()!r}: {why}")
         views = set(self._views(schema))

@@ -1,4 +1,5 @@
 // The sidebar: every process, grouped by notebook, then what is unfinished in the home. Text is text, never markup.
+import { DOING } from "./panel/doing.js";
 import { button, counts, h, icon, morphChildren } from "./panel/dom.js";
 
 const LAST_S = 180;
@@ -37,11 +38,17 @@ function bars(times, now) {
   return h("div.gantt", { role: "img", "aria-label": `Last 3 minutes: ${words || "nothing"}` }, parts);
 }
 
-function decide(row) {
+// A button, and from its click on until its effect is seen what it does.
+function pressing(label, doing, { act, data = {}, ...more }) {
+  const busy = doing?.verb === act && doing.data === JSON.stringify(data);
+  return button(busy ? DOING[act] : label, { act, data, ...more, busy });
+}
+
+function decide(row, doing) {
   const { ask } = row;
   const of = `${row.name}: ${ask.title}`;
   const quick = ask.buttons.map((one) =>
-    button(one.label, {
+    pressing(one.label, doing, {
       act: one.verb,
       data: one.data ?? {},
       say: `${one.label}, ${of}`,
@@ -55,10 +62,10 @@ function decide(row) {
 
 const ACTS = { Stop: "stop", Pause: "pause", Resume: "resume" };
 
-function acts(row) {
+function acts(row, doing) {
   const offered = row.ask ? [] : row.acts.filter((act) => ACTS[act]);
   return offered.map((act) =>
-    button(act, { act: ACTS[act], look: ".bare", say: `${act} ${row.name}`, icon: ACTS[act] }),
+    pressing(act, doing, { act: ACTS[act], look: ".bare", say: `${act} ${row.name}`, icon: ACTS[act] }),
   );
 }
 
@@ -68,6 +75,7 @@ function entry(book, row, now) {
   const time = ask ? since(ask.since, now) : row.clock.base + since(row.clock.since, now);
   const told = [row.steps, row.cost].filter(Boolean).join(" · ");
   const note = book.notes.get(row.pid);
+  const doing = book.doing.get(row.pid);
   const show = button("Show", { act: "show", look: ".bare", say: `Show the cell of ${row.name}` });
   return h(
     "li.pr",
@@ -83,7 +91,7 @@ function entry(book, row, now) {
     h("div.l2", {}, h("b", {}, row.state), row.what && `: ${row.what}`),
     ask && h("div.why", {}, ask.why),
     h("div.l3", {}, bars(book.times(row), now), h("span", {}, told)),
-    (ask || acts(row).length > 0) && (ask ? decide(row) : h("div.go", {}, acts(row))),
+    (ask || acts(row).length > 0) && (ask ? decide(row, doing) : h("div.go", {}, acts(row, doing))),
     note && h("p.note", { role: "status" }, note),
   );
 }

@@ -26,6 +26,7 @@ export class Book {
     this.panels = new Set();
     this.notes = new Map();
     this.asked = new Map();
+    this.doing = new Map(); // by process, what was pressed and has had no effect yet
     this.unheard = new Map();
     this.forget();
     kernel.registerCommTarget(TARGET, (comm) => this.take(comm));
@@ -94,6 +95,7 @@ export class Book {
     this.fresh = true; // nothing of it was shown yet
     this.skew = 0;
     this.asked.clear();
+    this.doing.clear();
     this.notes.clear();
     this.unheard.clear();
     this.changed();
@@ -103,7 +105,7 @@ export class Book {
     const { kind, rev, pid } = message;
     if (message.at) this.skew = Date.now() / 1000 - message.at;
     if (kind === "heard") return this.heard(message.seq);
-    if (kind === "note") this.notes.set(pid ?? 0, message.text);
+    if (kind === "note") this.answer(pid ?? 0, message.text);
     else if (kind === "full") this.show(message.view, message.view.rev);
     else if (kind !== "update" || rev <= this.rev || this.rev < 0) return;
     else if (rev === this.rev + 1) this.show(patched(this.view, message.patch), rev);
@@ -117,10 +119,18 @@ export class Book {
       const before = this.view[`p${row?.pid}`] ?? known.find(({ pid }) => pid === row?.pid);
       if (!row?.state || !("ask" in row) || row === before) continue;
       if (before?.state !== row.state) this.notes.delete(row.pid);
-      if (keyOf(before?.ask) !== keyOf(row.ask)) this.asked.set(row.pid, performance.now());
+      if (before?.state !== row.state || `${before.acts}` !== `${row.acts}`) this.doing.delete(row.pid);
+      if (keyOf(before?.ask) === keyOf(row.ask)) continue;
+      this.asked.set(row.pid, performance.now());
+      this.doing.delete(row.pid);
     }
     this.view = view;
     this.rev = rev;
+  }
+
+  answer(pid, text) {
+    this.notes.set(pid, text);
+    this.doing.delete(pid);
   }
 
   say(content) {
@@ -131,16 +141,20 @@ export class Book {
     }
   }
 
-  /** Send a verb; false where it came too soon after the question to be meant. */
+  /** Send a verb, of which its row tells at once; false where it came too soon after the question to be meant, or again. */
   act(row, verb, data = {}) {
     if (!this.comm) return false;
     const decides = row.ask && verb === "approve";
     if (decides && performance.now() - (this.asked.get(row.pid) ?? -Infinity) < GUARD_MS) return false;
+    if (verb !== "stop" && this.doing.get(row.pid)?.verb === verb) return false;
     const seq = `${TARGET} ${Date.now()} ${++tickets}`;
     const { call, digest } = row.ask ?? {};
     const bound = ["approve", "reject", "resolve"].includes(verb) ? { call, digest } : {};
     this.say({ verb, pid: row.pid, ...bound, ...data, seq });
+    if (!this.comm) return false;
     this.unheard.set(seq, row.pid);
+    this.doing.set(row.pid, { verb, data: JSON.stringify(data), seq });
+    this.changed();
     setTimeout(() => {
       if (!this.unheard.has(seq)) return;
       this.notes.set(row.pid, "The session is busy. It takes this up when the running cell lets it.");
@@ -152,8 +166,16 @@ export class Book {
   heard(seq) {
     const pid = this.unheard.get(seq);
     this.unheard.delete(seq);
+    if (this.doing.get(pid)?.verb !== "stop") setTimeout(() => this.over(pid, seq), BUSY_MS);
     if (!this.notes.get(pid)?.startsWith("The session is busy")) return;
     this.notes.delete(pid);
+    this.changed();
+  }
+
+  // What was heard and changes nothing can be pressed anew.
+  over(pid, seq) {
+    if (this.doing.get(pid)?.seq !== seq) return;
+    this.doing.delete(pid);
     this.changed();
   }
 }
