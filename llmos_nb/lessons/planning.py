@@ -124,7 +124,8 @@ def _read_right(seed: int) -> tuple[Rows, int, list[int]]:
     fresh = 0 if seed % 2 else 1200
     rows[at] = (rows[at][0], f"{fresh:,}".replace(",", " "))
     total, numbers[at] = total - numbers[at] + fresh, fresh
-    return rows, total, numbers
+    more = ("Vadsø", "Alta")[: seed % 3]  # another report may have more stations
+    return [*rows, *((s, "30") for s in more)], total + 30 * len(more), [*numbers, *(30 for _ in more)]
 
 
 def _gone_wrong(seed: int) -> list[tuple[str, Rows, int, list[Any]]]:
@@ -140,6 +141,7 @@ def _gone_wrong(seed: int) -> list[tuple[str, Rows, int, list[Any]]]:
         ("the unreadable number was taken for 0", [*numbers[:lost], 0, *numbers[lost + 1 :]]),
         ("a row was skipped", without),
         ("a row was read twice", twice),
+        ("a number was misread by one", [*numbers[:at], numbers[at] + (-1) ** seed, *numbers[at + 1 :]]),
         ("a number is ten times too large", [*numbers[:at], numbers[at] * 10, *numbers[at + 1 :]]),
         ("a station has fewer than no visits", owed),
         ("nothing was read at all", []),
