@@ -93,7 +93,9 @@ def judge_expect(attempt: Any, seed: int) -> str:
     """Hold the conditions against right outcomes and against outcomes that went wrong without an error."""
     given = list_or_wrong(attempt, "conditions, each a text")
     for text in given:
-        if not isinstance(text, str) or not Step(1, "", text).expectation:
+        if not isinstance(text, str):
+            raise Wrong(f"{text!r:.60} is no text: a condition stands in quotes, to be evaluated later", 1)
+        if not Step(1, "", text).expectation:
             told = f"{text!r:.60} is no condition: a comparison of names is wanted, as in len(numbers) > 3"
             raise Wrong(told, 1)
     wrong_if(not given, "a list of at least one condition is wanted", 1)

@@ -102,7 +102,8 @@ WRONG = {
     ("09", "expect"): [
         ("len(numbers) == 8", 1, "a list of conditions"),
         (["the table looks right"], 1, "no condition"),
-        ([3], 1, "no condition"),
+        ([3], 1, "no text"),
+        ([True, True], 1, "stands in quotes"),
         ([], 1, "at least one"),
         ([COUNT, SUM, "min(numbers) > 0"], 2, "refuses a right result"),
         ([COUNT, SUM, "max(numbers) < 400"], 2, "refuses a right result"),
