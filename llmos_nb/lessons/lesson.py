@@ -92,13 +92,13 @@ class Lesson:
         return Choice(question, self.predictions.get(name), lambda value: self._store(question, value))
 
     def _store(self, question: Question, answer: object) -> None:
-        if question.choices and not isinstance(answer, bool):
-            answer = str(answer)  # a choice that is a number may be typed as one
-        if question.choices and answer not in question.choices:
+        of_words = {words: key for key, words in question.choices.items()}
+        given = of_words.get(str(answer), str(answer)) if question.choices else _number(str(answer))
+        if question.choices and (isinstance(answer, bool) or given not in question.choices):
             raise UsageError(f"{question.name}: answer with {', '.join(map(repr, question.choices))}")
-        if not question.choices and (isinstance(answer, bool) or not isinstance(answer, int | float)):
+        if given is None:
             raise UsageError(f"{question.name}: answer with a number")
-        self.predictions[question.name] = answer
+        self.predictions[question.name] = given
         self.progress.save()
 
     def compare(self, name: str, happened: object) -> Said:
@@ -121,7 +121,7 @@ class Lesson:
             return Said(f"As you predicted: {seen}")
         if isinstance(happened, int | float) and not far(mine, happened, NEAR * abs(happened)):
             return Said(f"Near: you predicted {said}, and it is {seen}")
-        how = "Find the event or the line that explains it."
+        how = "What explains it? Look before you read on."
         return Said(f"You predicted: {said}\nWhat happened: {seen}\n{how}")
 
     # exercises
@@ -214,7 +214,8 @@ class Choice:
             value = change["new"] if self.question.choices else _number(change["new"])
             if value is not None:
                 self._store(value)
-            said = "a number is wanted" if value is None else "noted; go on, and compare"
+            noted = "noted" if self.question.choices else f"noted: {value}"
+            said = "a number is wanted" if value is None else f"{noted}; go on, and compare"
             label.value = f"{self.question.text} ({said})"
 
         field: Any

@@ -93,7 +93,9 @@ def judge_expect(attempt: Any, seed: int) -> str:
     """Hold the conditions against right outcomes and against outcomes that went wrong without an error."""
     given = list_or_wrong(attempt, "conditions, each a text")
     for text in given:
-        if not isinstance(text, str) or not Step(1, "", text).expectation:
+        if not isinstance(text, str):
+            raise Wrong(f"{text!r:.60} is no text: a condition stands in quotes, to be evaluated later", 1)
+        if not Step(1, "", text).expectation:
             told = f"{text!r:.60} is no condition: a comparison of names is wanted, as in len(numbers) > 3"
             raise Wrong(told, 1)
     wrong_if(not given, "a list of at least one condition is wanted", 1)
@@ -124,7 +126,8 @@ def _read_right(seed: int) -> tuple[Rows, int, list[int]]:
     fresh = 0 if seed % 2 else 1200
     rows[at] = (rows[at][0], f"{fresh:,}".replace(",", " "))
     total, numbers[at] = total - numbers[at] + fresh, fresh
-    return rows, total, numbers
+    more = ("Vadsø", "Alta")[: seed % 3]  # another report may have more stations
+    return [*rows, *((s, "30") for s in more)], total + 30 * len(more), [*numbers, *(30 for _ in more)]
 
 
 def _gone_wrong(seed: int) -> list[tuple[str, Rows, int, list[Any]]]:
@@ -140,6 +143,7 @@ def _gone_wrong(seed: int) -> list[tuple[str, Rows, int, list[Any]]]:
         ("the unreadable number was taken for 0", [*numbers[:lost], 0, *numbers[lost + 1 :]]),
         ("a row was skipped", without),
         ("a row was read twice", twice),
+        ("a number was misread by one", [*numbers[:at], numbers[at] + (-1) ** seed, *numbers[at + 1 :]]),
         ("a number is ten times too large", [*numbers[:at], numbers[at] * 10, *numbers[at + 1 :]]),
         ("a station has fewer than no visits", owed),
         ("nothing was read at all", []),

@@ -50,6 +50,9 @@ class Pending:
     def __await__(self) -> Generator[Any, None, Process]:
         return self.process.__await__()
 
+    def __repr__(self) -> str:
+        return f"{self.process!r}; await it until it is settled"
+
 
 class Process:
     """A process: its state and its verbs.

@@ -12,6 +12,7 @@ import answers_planning
 import mini_variants
 import pytest
 from lived import LIVED as LIVED_BEFORE
+from numpy import float64, int64
 
 import llmos_nb as llmos
 from llmos_nb.errors import UsageError
@@ -398,7 +399,8 @@ def test_predictions_are_kept_and_compared(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "answer"), [("next", "nothing"), ("requests", "two"), ("requests", True), ("nowhere", 1)]
+    ("name", "answer"),
+    [("next", "nothing"), ("requests", "two"), ("requests", True), ("requests", float("nan")), ("nowhere", 1)],
 )
 def test_invalid_prediction_is_refused(name, answer, tmp_path):
     with pytest.raises(UsageError):
@@ -437,13 +439,25 @@ def test_a_number_is_typed_into_a_field_and_what_is_none_is_said(tmp_path):
     for typed, kept, said in (
         ("many", {}, "a number is wanted"),
         ("inf", {}, "wanted"),
-        ("22,5", {"late": 22.5}, "noted"),
+        ("22,5", {"late": 22.5}, "noted: 22.5"),
     ):
         field.value = typed
         assert Progress(tmp_path).of("09")["predictions"] == kept and said in label.value
     assert lesson("09", folder=tmp_path).predict("late").widget().children[1].value == "22.5"
     assert "Near: you predicted 22.5, and it is 22.9" in here.compare("late", 22.9)
-    assert "What happened: 30" in here.compare("late", 30)
+    assert "What happened: 30\nWhat explains it?" in here.compare("late", 30)
+
+
+@pytest.mark.parametrize("typed", [23, "23", " 23.0 ", int64(23), float64(23)])
+def test_a_number_may_be_typed_as_a_text_or_be_computed(typed, tmp_path):
+    lesson("09", folder=tmp_path).predict("late", typed)
+    assert lesson("09", folder=tmp_path).predictions == {"late": 23}
+
+
+def test_a_choice_may_be_given_by_its_words(tmp_path):
+    here = lesson("01", folder=tmp_path)
+    here.predict("next", "somebody decides whether it may run")
+    assert here.predictions == {"next": "call.decided"} and "As you predicted" in here.compare("next", "call.decided")
 
 
 def test_hints_come_in_three_steps_and_are_counted(tmp_path):

@@ -49,7 +49,7 @@ async def test_a_plan_is_shown_edited_and_approved(script):
     names = {}
     proc = await llmos.run("two steps", model=script(*TWO_STEPS), namespace=names)
     assert proc.state == "waiting" and [s.title for s in proc.plan.steps] == ["make x", "make y"]
-    proc.edit(2, title="make y from x")
+    assert repr(proc.edit(2, title="make y from x")).startswith(f"<process {proc.pid} waiting: 'two steps'>; await")
     await proc.approve("all")
     assert proc.reason == "answered" and (names["x"], names["y"]) == (1, 42)
     assert [(s.n, s.status, s.title) for s in proc.plan.steps] == [

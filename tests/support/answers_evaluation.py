@@ -141,7 +141,7 @@ def by_counting(a, b):
 RIGHT = {
     ("10", "interval"): [by_formula(), by_formula(1.959964), by_formula(empty=[0, 1]), by_grid(1000), by_grid(2000), by_grid(500), by_halving, lambda right, n: array(by_formula()(right, n))],
     ("10", "score"): [score_like(), score_like(lambda x: sum(x) / len(x)), score_like(empty=0), with_sets, lambda runs: list(score_like()(runs)), lambda runs: with_sets(runs[::-1])],
-    ("10", "better"): [better_like(), by_simulated_coins, by_our_test, by_counting, better_like(0.0501), better_like(0.049)],
+    ("10", "better"): [better_like(), by_simulated_coins, by_our_test, by_counting, better_like(0.0501)],
 }  # fmt: skip
 WRONG = {
     ("10", "interval"): [

@@ -94,6 +94,7 @@ RIGHT = {
         [f"({COUNT}, {SUM}) == (True, True)", "sorted(numbers)[0] >= 0"],
         [COUNT, SUM, "all(v == 'n/a' or int(v.replace(' ', '')) == n for n, (_, v) in zip(numbers, rows))"],
         [COUNT, SUM, "0 <= min(numbers) <= max(numbers) <= total"],
+        [COUNT, "abs(sum(numbers) - total) < 1", NONE_BELOW],
     ],
     ("09", "follow"): [following(), recursive, queue],
 }
@@ -101,7 +102,8 @@ WRONG = {
     ("09", "expect"): [
         ("len(numbers) == 8", 1, "a list of conditions"),
         (["the table looks right"], 1, "no condition"),
-        ([3], 1, "no condition"),
+        ([3], 1, "no text"),
+        ([True, True], 1, "stands in quotes"),
         ([], 1, "at least one"),
         ([COUNT, SUM, "min(numbers) > 0"], 2, "refuses a right result"),
         ([COUNT, SUM, "max(numbers) < 400"], 2, "refuses a right result"),
@@ -111,6 +113,9 @@ WRONG = {
         (["len(numbers) > 3"], 3, "left out"),
         ([COUNT], 3, "taken for 0"),
         ([COUNT, SUM], 3, "fewer than no visits"),
+        (["len(numbers) == 8", SUM, NONE_BELOW], 2, "refuses a right result"),
+        ([COUNT, "abs(sum(numbers) - total) < 5", NONE_BELOW], 3, "misread by one"),
+        ([COUNT, "0.99 * total < sum(numbers) <= total", "1 <= len(numbers)", NONE_BELOW], 3, "hold"),
         ([SUM, NONE_BELOW], 3, "hold"),
         (["total == total"], 3, "left out"),
     ],

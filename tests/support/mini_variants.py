@@ -141,6 +141,8 @@ FAULTS = {
         "believes_idempotent": ('repeat == "pure":\n        return record(p, "call.resolved"', 'repeat in ("pure", "idempotent"):\n        return record(p, "call.resolved"', 3, "only what is 'pure' is"),
         "no_doubt_on_record": ('    if call["status"] == "running":\n        return record(p, "call.in_doubt", call=call["id"])\n', "", 3, "record call.in_doubt"),
         "no_hash": ("if e != self.link(e)", "if False", 2, "a line was changed"),
+        "first_unchecked": ("if e != self.link(e)", "if self and e != self.link(e)", 2, "the first of all"),
+        "last_unchecked": ("if e != self.link(e)", "if e != self.link(e) and len(self) + 1 < len(lines)", 2, "the last of all"),
         "torn": ('if lines and not lines[-1].endswith(b"\\n")', "if False", 2, "drop it"),
         "again": ('repeat == "pure":\n        return record(p, "call.resolved"', 'repeat:\n        return record(p, "call.resolved"', 3, "simply run again"),
         "taken_as_done": ('p.ask("Was it done?", call) if p.ask else None', "True", 3, "taken as done"),
@@ -149,6 +151,7 @@ FAULTS = {
     "undo": {
         "shallow": ("    return [(x, was) for x, was in seen.values() if not isinstance(x, tuple)]", "    return [(names, dict(names))]", 2, "however deep"),
         "other_objects": ("    return [(x, was) for x, was in seen.values() if not isinstance(x, tuple)]", "    return [(names, copy.deepcopy(names))]", 2, "not another object"),
+        "no_dicts": ("if not isinstance(x, tuple)]", "if x is names or isinstance(x, list)]", 1, "a dict inside"),
         "no_tuples": ("isinstance(x, (list, dict, set, tuple)) and", "isinstance(x, (list, dict, set)) and", 1, "a tuple is gone through"),
         "copies_in_a_step": ("        p.before.append(snapshot(p.names))\n        try", "        p.before.append([(p.names, copy.deepcopy(p.names))])\n        try", 2, "not another object"),
         "one_alone": ('calls=[c["id"] for c in steps(p)[at:]]', "calls=[call]", 3, "of those after it"),

@@ -95,6 +95,8 @@ def _changed(source: str, world: trial.World, job: trial.Message, path: Path) ->
     forged = lines[middle].replace(b"receipt", b"refused")
     forgeries = {
         "changed": [*lines[:middle], forged, *lines[middle + 1 :]],
+        "changed, the first of all": [_forged(lines[0], goal="pay more"), *lines[1:]],
+        "changed, the last of all": [*lines[:-1], _forged(lines[-1], answer="nothing was paid")],
         "taken out": [*lines[:2], *lines[3:]],
         "taken from another journal, and prev mended, which the hash must cover": _spliced(source, path, lines, middle),
     }
@@ -104,6 +106,18 @@ def _changed(source: str, world: trial.World, job: trial.Message, path: Path) ->
         told = f"a line was {what}, and nothing was said when it was read: a line has the hash of what came before"
         wrong_if(not life.error, told, 2)
     path.write_bytes(b"".join(lines))
+
+
+NO_LINES = "each line is JSON, with prev, the hash of the line before, and hash, its own"
+
+
+def _forged(line: bytes, **facts: str) -> bytes:
+    """Return a line that says something else, under its old hash."""
+    try:
+        event = json.loads(line)
+        return json.dumps({**event, "d": {**event["d"], **facts}}).encode() + b"\n"
+    except (ValueError, LookupError, TypeError):
+        raise Wrong(NO_LINES, 2) from None
 
 
 def _spliced(source: str, path: Path, lines: list[bytes], at: int) -> list[bytes]:
@@ -116,7 +130,7 @@ def _spliced(source: str, path: Path, lines: list[bytes], at: int) -> list[bytes
         before, put, after = map(json.loads, (lines[at - 1], other, lines[at + 1]))
         mended = {**put, "prev": before["hash"]}, {**after, "prev": put["hash"]}
     except (ValueError, LookupError, TypeError):
-        raise Wrong("each line is JSON, with prev, the hash of the line before, and hash, its own", 2) from None
+        raise Wrong(NO_LINES, 2) from None
     return [*lines[:at], *(json.dumps(m).encode() + b"\n" for m in mended), *lines[at + 2 :]]
 
 
@@ -196,7 +210,7 @@ def judge_undo(attempt: Any, seed: int) -> str:
         trial.call("python", code=f"data['rows'][1]['x'][0] = {a}\nmine = data['rows']\npair = ([{a}], 1)"),
         trial.call("python", code=f"data['rows'] += [{b}]\nlist = 1 / 0"),
         trial.call("pay", euros=c),
-        trial.call("python", code=f"mine[0] = {c}\nlate = [mine]\npair[0][0] = {c}"),
+        trial.call("python", code=f"mine[0] = {c}\nlate = [mine]\npair[0][0] = {c}\nmine[1]['y'] = {c}"),
         trial.answer("ok"),
     ]
 
@@ -249,6 +263,8 @@ def _undo_one(facts: trial.Message, a: int, b: int) -> None:
         "the step before it was taken back, too",
         1,
     )
+    told = "a dict inside of what the step changed has still the key that the step put there: it is emptied, and filled"
+    wrong_if("y" in names["data"]["rows"][1], told, 1)
     told = "a list inside of a tuple is still as the step left it: a tuple is gone through, too"
     wrong_if(names["pair"][0][0] != a, told, 1)
     call_4 = facts["state"]["calls"]["r4.0"]["status"]
