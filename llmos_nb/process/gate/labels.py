@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import replace
@@ -20,7 +20,7 @@ from llmos_nb.policy import DATA, FILE, TRUSTED, UNKNOWN_FILE, UNTRUSTED, Came, 
 from llmos_nb.policy.code import tree_of
 from llmos_nb.policy.secrets import vault
 from llmos_nb.process.findings import Findings
-from llmos_nb.process.run import Run
+from llmos_nb.process.run import EffectGate, Run
 from llmos_nb.process.values import FORETOLD
 from llmos_nb.tools import Call, Tool
 from llmos_nb.tools.devices.namespace import card
@@ -74,11 +74,13 @@ def declared(given: Mapping[str, str], folder: Path) -> dict[str, str]:
     return {files.get(n, n): str(labels.parse(text)) for n, text in given.items()}
 
 
-def exposed(run: Run) -> bool:
+def exposed(run: Run, call: str = "") -> bool:
     """Return whether a process has had to do with what others wrote, whether or not its model was shown it.
 
-    Of an agent outside nobody knows what it has read.
+    Of an agent outside nobody knows what it has read. A call that runs may be the first that reads such.
     """
+    if (gate := run.gates.get(call)) is not None:
+        return gate.exposed
     return run.state.handled or run.state.outside or labels.context(run.state.labels).untrusted
 
 
@@ -126,6 +128,12 @@ def reading(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Findings) 
             label = label.join(labels.of(names, known))
             why.append(f"it read {', '.join(f'`{n}`' for n in names[:3])}")
     return Came(label, "; ".join(why))
+
+
+def meets(run: Run, call: str, gate: Callable[[], EffectGate], path: str) -> None:
+    """Take in that a call is about to read a file; with no path, something else that others wrote."""
+    if not exposed(run, call) and (came := _outside(run, [("foreign file", "open", path)])).label.untrusted:
+        gate().came(came, "")
 
 
 def _outside(run: Run, sources: Iterable[tuple[str, str, str]]) -> Came:
@@ -227,7 +235,7 @@ def _of_function(tool: Tool, namespace: dict[str, Any]) -> set[str]:
 
 def joined(*several: Came) -> Came:
     """Join what came from several sources."""
-    whys = dict.fromkeys(c.why for c in several if c.why)
+    whys = dict.fromkeys(why for c in several for why in c.why.split("; ") if why)
     return Came(TRUSTED.join(*(c.label for c in several)), "; ".join(whys))
 
 
