@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -134,6 +135,13 @@ def meets(run: Run, call: str, gate: Callable[[], EffectGate], path: str) -> Non
     """Take in that a call is about to read a file; with no path, something else that others wrote."""
     if not exposed(run, call) and (came := _outside(run, [("foreign file", "open", path)])).label.untrusted:
         gate().came(came, "")
+
+
+def moves(run: Run, call: str, folder: str) -> None:
+    """Keep whose a folder is in which a call goes to work: what lies in the working folder is the user's otherwise."""
+    if _outside(run, [("foreign file", "os.chdir", folder)]).label.untrusted:
+        name, why = FILE + os.path.join(folder, ""), f"{call}: it is no folder of yours that it goes to work in"  # noqa: PTH118
+        run.append(LabelChanged(name=name, label=str(UNTRUSTED), why=why))
 
 
 def _outside(run: Run, sources: Iterable[tuple[str, str, str]]) -> Came:
