@@ -11,6 +11,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from llmos_nb.errors import ConfigError, JournalUnwritable
@@ -129,6 +130,13 @@ def reading(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Findings) 
             label = label.join(labels.of(names, known))
             why.append(f"it read {', '.join(f'`{n}`' for n in names[:3])}")
     return Came(label, "; ".join(why))
+
+
+def in_hand(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Findings) -> bool:
+    """Return whether a call that begins can reach a variable with what others wrote; a module holds no such."""
+    names, namespace = _names(run, tool, arguments, seen), run.namespace or {}
+    there = [n for n in names if n in namespace and not isinstance(namespace[n], ModuleType)]
+    return labels.of(there, run.state.labels).untrusted
 
 
 def meets(run: Run, call: str, gate: Callable[[], EffectGate], path: str) -> None:

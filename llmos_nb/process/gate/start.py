@@ -292,7 +292,7 @@ async def _invoked(
     seen = run.inspected.pop(context.call, None) or inspect(run, tool, arguments)
     gate_labels.catch_up(run)
     came = gate_labels.reading(run, tool, arguments, seen)
-    if tool.gated and came.label.untrusted:
+    if tool.gated and came.label.untrusted and gate_labels.in_hand(run, tool, arguments, seen):
         context.reads("")
     handed = arguments if tool.effect == "namespace" else vault.resolve(arguments)
     if tool.effect == "namespace" and not tool.elsewhere:

@@ -483,7 +483,7 @@ def book(tmp_path_factory):
 
 
 def agent(book, *turns):
-    book.run("for name in ('ip', 'k', 'act', 'functools'): globals().pop(name, None)")  # what an earlier step has made
+    book.run("for name in ('ip', 'k', 'act'): globals().pop(name, None)")  # what an earlier step has made
     spec = book.script(*turns, DONE)
     return book.run(f"%%agent -a auto -t pay,read_mail -m {spec}\nLook at it.")
 
