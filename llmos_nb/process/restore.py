@@ -18,7 +18,7 @@ from llmos_nb.process.recover import missing_inputs, standing
 from llmos_nb.process.run import Run
 from llmos_nb.process.state.decide import RunAgain
 from llmos_nb.process.state.rebuild import Made, effects, harmless, last_digests, plan, question
-from llmos_nb.tools import Call, CallContext, Tool, invoke, reads
+from llmos_nb.tools import Call, CallContext, Tool, contents, invoke
 from llmos_nb.tools.devices.python import interruptible
 
 _ASKING = ("risky", "plan", "step")
@@ -134,7 +134,7 @@ async def _facts(
     if isinstance(now := told.get("content", {}), dict) and "outputs" in told:
         known["content"] = {**now, **{n: was[n] for n in mended if n in was}}
     if outside := told.get("outside"):
-        known["outside"] = await asyncio.to_thread(reads.hashed, outside)
+        known["outside"] = await asyncio.to_thread(contents.hashed, outside)
     if told.get("outputs") == [] and not told.get("size") and not result.parts:
         known["outputs"] = []
     first = call.changes.digests or {}

@@ -151,7 +151,7 @@ def record_labels(run: Run, declared: Mapping[str, str], others: Iterable[Mappin
             why = "declared in llmos.toml" if name in declared else "by a process before this one"
             run.append(ev.LabelChanged(name=name, label=label, why=why))
     file_labels.hide(run, known)
-    if (call := current_call.get()) is not None and call.exposed:
+    if (call := current_call.get()) is not None and call.exposed():
         label = str(labels.context(run.state.labels).join(labels.UNTRUSTED))
         run.append(ev.LabelChanged(name=labels.CONTEXT, label=label, why="begun by a step that others may be behind"))
     _label_attached(run)

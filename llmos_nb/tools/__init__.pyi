@@ -1,4 +1,4 @@
-from . import reads as reads, reentry as reentry
+from . import contents as contents, reads as reads, reentry as reentry
 from .acting import libraries_name as libraries_name
 from .caching import places as places
 from .call import (

@@ -42,9 +42,13 @@ class CallContext:
         Returns a context manager that is held while the code of a step runs.
     mode : str
         The mode of its process; processes that the call starts are no looser.
-    closed, exposed : bool
-        Whether its process does nothing outside but what it committed to, and whether it has read what others wrote:
-        this holds of processes that the call starts, too.
+    closed : bool
+        Whether its process does nothing outside but what it committed to; this holds of processes that it starts, too.
+    exposed : callable
+        Returns whether its process, or the call itself so far, has read what others wrote; so have processes that it
+        starts then.
+    reads : callable
+        Told the path of each file before it is read; an empty text for what else others wrote.
     pictures : bool
         Whether it displays pictures where it runs, beside giving them with its result.
     approved : callable
@@ -60,7 +64,8 @@ class CallContext:
     within: Callable[[], AbstractContextManager[object]] = nullcontext
     mode: str = ""
     closed: bool = False
-    exposed: bool = False
+    exposed: Callable[[], bool] = lambda: False
+    reads: Callable[[str], None] = lambda path: None
     pictures: bool = True
     approved: Callable[[], int] = lambda: 0
 

@@ -16,11 +16,11 @@ import sys
 import sysconfig
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -31,14 +31,16 @@ from llmos_nb.policy import in_folders
 from llmos_nb.policy.secrets import secret_name
 from llmos_nb.tools import databases
 from llmos_nb.tools.acting import SITES
-from llmos_nb.tools.caching import caches
+from llmos_nb.tools.caching import caches, places
+from llmos_nb.tools.contents import hashed_file
 from llmos_nb.tools.events import in_open_folders, opened_in, writes
 from llmos_nb.tools.protocol import CallContext, current_call
-from llmos_nb.tools.reentry import standing
+from llmos_nb.tools.reentry import Standing
+from llmos_nb.tools.unheard import plain
 
 MOST = 200  # files
-HASHED_BYTES = 4 << 30  # of larger files only the size is kept
 SOON_BYTES = 16 << 20  # of a file that the code writes over or removes after it was read, hashed before that
+_READING = ("r", "rb")
 _ENVIRON = re.compile(r"""(?:environ(?:\.get|\.setdefault)?|getenv)\s*[\[(]\s*['"](\w+)['"]""")
 _ROOT = f"{Path(__file__).parents[1]}{os.sep}"
 _HOME = os.path.expanduser("~")  # noqa: PTH111 - a text, compared with texts
@@ -86,6 +88,8 @@ class Reads:
         When it began, in nanoseconds.
     approved : callable
         Returns when somebody who approved it was shown what it would do; 0 where nobody was.
+    met : callable
+        Told the path of each file that it reads, before that.
     changed : callable
         Told the real path of a file that it is about to use and that has changed between the two; may refuse that.
     """
@@ -100,13 +104,21 @@ class Reads:
     missed: int = 0
     begun: int = field(default_factory=time.time_ns)
     approved: Callable[[], int] = lambda: 0
+    met: Callable[[str], object] = lambda path: None
     changed: Callable[[str], object] = lambda path: None
+    standing: Standing = field(default_factory=Standing)
+    _again: dict[tuple[str, int], tuple[object, ...]] = field(default_factory=dict)
 
     def opened(self, given: Any, mode: Any, flags: Any, frame: FrameType | None = None) -> None:
         """Note a file that is about to be opened, in a folder by its descriptor where the code of `frame` does that."""
         if isinstance(given, int):
             return
-        path = os.fsdecode(os.fspath(given))
+        path = os.fsdecode(plain(os.fspath(given)))
+        reads = mode in _READING and not self._shown
+        state = self._state(path) if reads else None
+        place = path, self.standing.line() if state else 0
+        if state and self._again.get(place) == state:
+            return
         real = os.path.realpath(path)
         if not _anew(mode, flags):
             self.uses(path)
@@ -118,6 +130,23 @@ class Reads:
         if writes(mode, flags):
             self.changes(real)
             self.written.add(real)
+        if not reads:
+            self._again.clear()
+        elif state and len(self._again) < MOST:
+            self._again[place] = state
+
+    def _state(self, path: str) -> tuple[object, ...] | None:
+        """Return which file this is, as it is now; None for none.
+
+        A name that the same line of a step reads again and again is looked at once as long as that stays the same: a
+        link that leads elsewhere, another working folder and a file that was written or moved are something new.
+        """
+        try:
+            known = os.stat(path)  # noqa: PTH116 - at each opening
+        except OSError:
+            return None
+        start = "" if path.startswith(os.sep) else os.getcwd()  # noqa: PTH109 - as above
+        return start, known.st_dev, known.st_ino, known.st_ctime_ns
 
     def uses(self, path: str) -> None:
         """Tell of a file that is about to be used, and is not the one that it was when the call was approved.
@@ -160,12 +189,13 @@ class Reads:
         known = next((f for f in self.files.values() if f[2] == real), None)
         if known is None or known[0] > SOON_BYTES or real in self.digests:
             return
-        one = _hashed({"path": real, "bytes": known[0], "changed": known[1], "real": real})
+        one = hashed_file({"path": real, "bytes": known[0], "changed": known[1], "real": real})
         self.digests |= {real: one["sha256"]} if "sha256" in one else {}
 
     def _read(self, path: str, real: str) -> None:
         if real.startswith(_OTHERS) or real.endswith(_LEFT_OUT):
             return
+        self.meets(path, real)
         self._take(real)
         start = "" if os.path.isabs(path) else os.getcwd()  # noqa: PTH109, PTH117 - at each opening
         if (path, start) in self.files:
@@ -180,8 +210,14 @@ class Reads:
         elif os.path.isfile(real):  # noqa: PTH113 - a text
             self.files[path, start] = (known.st_size, known.st_mtime_ns, real)
 
+    def meets(self, path: str, real: str) -> None:
+        """Tell that a file is about to be read, or to get a name by which it will be."""
+        kept = (*_OTHERS, *(f"{folder}{os.sep}" for folder in places()[1]))  # by libraries, for themselves
+        if real not in self.written and not real.startswith(kept) and os.path.isfile(real):  # noqa: PTH113 - a text
+            self.met(path)
+
     def _take(self, real: str) -> None:
-        line = standing()[0]
+        line = self.standing.line()
         if line and len(self.took) < MOST and os.path.isfile(real):  # noqa: PTH113 - a text
             self.took[line, real] = None
 
@@ -253,11 +289,12 @@ _busy = threading.local()
 def reading(context: CallContext, changed: Callable[[str], object] = lambda path: None) -> Iterator[Reads]:
     """Note what a call reads, wherever its context goes; `changed` is told of what is not as it was approved."""
     install()
-    found = _steps[id(context)] = Reads(approved=context.approved, changed=changed)
+    found = _steps[id(context)] = Reads(approved=context.approved, met=context.reads, changed=changed)
     try:
         yield found
     finally:
         _steps.pop(id(context), None)
+        found.standing.forget()
 
 
 def begin_cell() -> Reads:
@@ -301,7 +338,9 @@ def _heard(event: str, args: tuple[Any, ...]) -> None:
 def _note(found: Reads, event: str, args: tuple[Any, ...]) -> None:
     if event == "open":
         found.opened(args[0], args[1], args[2], sys._getframe(2))
-    elif event in _RUNS:
+        return
+    found._again.clear()
+    if event in _RUNS:
         found.runs(*args[: 3 if event == "subprocess.Popen" else 2])
     elif event == "sqlite3.connect":
         path, mode = databases.named(os.fsdecode(args[0]), uri=True)
@@ -312,15 +351,18 @@ def _note(found: Reads, event: str, args: tuple[Any, ...]) -> None:
                 found.written.add(path)
             elif os.path.isfile(path):  # noqa: PTH113 - a text
                 found.databases.add(path)
+            found.meets(path, path)
             found._take(path)
     elif event == "os.mkdir":
         made = os.path.realpath(os.fsdecode(args[0]))
         found.written.update(() if os.path.exists(made) else [made])  # noqa: PTH110 - a text
     else:
-        found.uses(os.fsdecode(args[0]))
-        if found.files:
-            found.changes(os.path.realpath(os.fsdecode(args[0])))
+        path = os.fsdecode(args[0])
+        real = os.path.realpath(path)
+        found.uses(path)
+        found.changes(real)
         if event in ("os.rename", "os.link"):
+            found.meets(path, real)
             found.written.add(os.path.realpath(os.fsdecode(args[1])))
 
 
@@ -344,41 +386,3 @@ def environ_named(source: str) -> list[dict[str, str]]:
             one |= {"salt": salt, "sha256": sha256(f"{salt}{value}".encode()).hexdigest()}
         found.append(one)
     return found
-
-
-_FILES = ("files", "made")
-
-
-def hashed(reads: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was read with the hashes of the files; a file that changed meanwhile has none, and says so."""
-    return {**reads, **{of: [_hashed(dict(one), of == "made") for one in reads[of]] for of in _FILES if of in reads}}
-
-
-# How files begin whose format may hold when they were written: archives (sheets and arrays among them), PDF, HDF5.
-_DATED = (b"PK\x03\x04", b"\x1f\x8b", b"%PDF", b"\x89HDF")
-_HEAD, _DRAWING = 1 << 10, b"<svg"  # in which programs that draw say it, behind a head
-
-
-def _hashed(one: dict[str, Any], made: bool = False) -> dict[str, Any]:
-    changed, size = one.pop("changed", None), one["bytes"]
-    if "sha256" in one or "why" in one:  # it was hashed before the code changed it, or is not to be
-        one.pop("real", None)
-        return one
-    try:
-        with Path(one.pop("real", one["path"])).open("rb") as file:
-            digest = file_digest(file, "sha256").hexdigest() if size <= HASHED_BYTES else ""
-            known = os.fstat(file.fileno())
-            if made and file.seek(0) == 0 and ((head := file.read(_HEAD)).startswith(_DATED) or _DRAWING in head):
-                one["dated"] = True
-    except OSError:
-        return {**one, "why": "it was gone when its content was to be hashed"}
-    if (known.st_size, known.st_mtime_ns) != (size, changed):
-        return {**one, "why": "it was changed before its content was hashed"}
-    return {**one, "sha256": digest} if digest else {**one, "why": "it is too large to be hashed"}
-
-
-def unhashed(reads: Mapping[str, Any], why: str) -> dict[str, Any]:
-    """Return what was read without the hashes of the files, and why."""
-    kept = ("path", "bytes", "from", "sha256")
-    told = {of: [{k: one[k] for k in kept if k in one} | {"why": why} for one in reads.get(of, ())] for of in _FILES}
-    return {**reads, **{of: files for of, files in told.items() if files}}

@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextvars import Context, ContextVar, copy_context
 from functools import lru_cache, partial, wraps
-from inspect import CO_COROUTINE
+from inspect import CO_COROUTINE, CO_NEWLOCALS
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType
 from typing import Any, Final, TypeVar
@@ -124,7 +124,10 @@ def _calls(frame: FrameType, outermost: FrameType, below: list[CodeType]) -> boo
     """
     if any(c.co_name == "__del__" for c in below) or outermost.f_code.co_name in _BY_ITSELF:
         return False
-    return naming.called(frame, outermost)
+    try:
+        return naming.called(frame, outermost)
+    except Exception:  # of an object that a step has left, which nobody has called then
+        return False
 
 
 @lru_cache(maxsize=512)
@@ -150,6 +153,39 @@ def standing() -> tuple[int, str]:
             place = f"{file} line {frame.f_lineno}, in {code.co_name}"
         frame = frame.f_back
     return line, place
+
+
+class Standing:
+    """Tells the line of one step's code in which a thread stands, each time that it reads a file.
+
+    What a module calls stands below it as long as it runs, so nothing is looked for beyond the frame that was found to
+    be the outermost one of the step. A function's frame is not kept, since its variables would live longer by that, nor
+    is a coroutine's, which goes on wherever it is awaited.
+    """
+
+    def __init__(self) -> None:
+        self._outermost: FrameType | None = None
+
+    def line(self) -> int:
+        """Return the line; 0 where no code of a step stands."""
+        frame: FrameType | None = sys._getframe(1)
+        outermost = self._outermost
+        found: FrameType | None = None
+        while frame is not None:
+            if frame is outermost:
+                return frame.f_lineno
+            if of_step(frame.f_code):
+                found = frame
+            frame = frame.f_back
+        if found is None:
+            return 0
+        if not found.f_code.co_flags & (CO_NEWLOCALS | CO_COROUTINE):
+            self._outermost = found
+        return found.f_lineno
+
+    def forget(self) -> None:
+        """Keep no frame: the step has ended."""
+        self._outermost = None
 
 
 def acquaint() -> None:

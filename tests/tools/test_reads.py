@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from llmos_nb.tools import reads as module
-from llmos_nb.tools.reads import Reads, begin_cell, end_cell, hashed
+from llmos_nb.tools.contents import hashed
+from llmos_nb.tools.reads import Reads, begin_cell, end_cell
 
 
 def noted(*opened):

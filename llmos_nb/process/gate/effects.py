@@ -35,7 +35,7 @@ from llmos_nb.policy import (
 )
 from llmos_nb.process.findings import Findings
 from llmos_nb.process.gate import approvers
-from llmos_nb.process.gate.labels import exposed, joined
+from llmos_nb.process.gate.labels import exposed, joined, moves
 from llmos_nb.process.gate.targets import contacted, own, target_of
 from llmos_nb.process.run import Run, visit_here
 from llmos_nb.process.state.state import say
@@ -120,6 +120,8 @@ class Effects:
 
     def _heard(self, effect: Effect) -> None:
         """Take in that what comes back others may have written; what a program reads nobody sees."""
+        if effect.kind == "folder":
+            moves(self._run, self._call.id, effect.target)
         if effect.kind == "network":
             self.exposed = True
         elif effect.kind != "process" or effect.target in ("", WORKER):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from llmos_nb.errors import ConfigError, JournalUnwritable
@@ -20,7 +22,7 @@ from llmos_nb.policy import DATA, FILE, TRUSTED, UNKNOWN_FILE, UNTRUSTED, Came, 
 from llmos_nb.policy.code import tree_of
 from llmos_nb.policy.secrets import vault
 from llmos_nb.process.findings import Findings
-from llmos_nb.process.run import Run
+from llmos_nb.process.run import EffectGate, Run
 from llmos_nb.process.values import FORETOLD
 from llmos_nb.tools import Call, Tool
 from llmos_nb.tools.devices.namespace import card
@@ -74,11 +76,13 @@ def declared(given: Mapping[str, str], folder: Path) -> dict[str, str]:
     return {files.get(n, n): str(labels.parse(text)) for n, text in given.items()}
 
 
-def exposed(run: Run) -> bool:
+def exposed(run: Run, call: str = "") -> bool:
     """Return whether a process has had to do with what others wrote, whether or not its model was shown it.
 
-    Of an agent outside nobody knows what it has read.
+    Of an agent outside nobody knows what it has read. A call that runs may be the first that reads such.
     """
+    if (gate := run.gates.get(call)) is not None:
+        return gate.exposed
     return run.state.handled or run.state.outside or labels.context(run.state.labels).untrusted
 
 
@@ -126,6 +130,26 @@ def reading(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Findings) 
             label = label.join(labels.of(names, known))
             why.append(f"it read {', '.join(f'`{n}`' for n in names[:3])}")
     return Came(label, "; ".join(why))
+
+
+def in_hand(run: Run, tool: Tool, arguments: Mapping[str, Any], seen: Findings) -> bool:
+    """Return whether a call that begins can reach a variable with what others wrote; a module holds no such."""
+    names, namespace = _names(run, tool, arguments, seen), run.namespace or {}
+    there = [n for n in names if n in namespace and not isinstance(namespace[n], ModuleType)]
+    return labels.of(there, run.state.labels).untrusted
+
+
+def meets(run: Run, call: str, gate: Callable[[], EffectGate], path: str) -> None:
+    """Take in that a call is about to read a file; with no path, something else that others wrote."""
+    if not exposed(run, call) and (came := _outside(run, [("foreign file", "open", path)])).label.untrusted:
+        gate().came(came, "")
+
+
+def moves(run: Run, call: str, folder: str) -> None:
+    """Keep whose a folder is in which a call goes to work: what lies in the working folder is the user's otherwise."""
+    if _outside(run, [("foreign file", "os.chdir", folder)]).label.untrusted:
+        name, why = FILE + os.path.join(folder, ""), f"{call}: it is no folder of yours that it goes to work in"  # noqa: PTH118
+        run.append(LabelChanged(name=name, label=str(UNTRUSTED), why=why))
 
 
 def _outside(run: Run, sources: Iterable[tuple[str, str, str]]) -> Came:
@@ -227,7 +251,7 @@ def _of_function(tool: Tool, namespace: dict[str, Any]) -> set[str]:
 
 def joined(*several: Came) -> Came:
     """Join what came from several sources."""
-    whys = dict.fromkeys(c.why for c in several if c.why)
+    whys = dict.fromkeys(why for c in several for why in c.why.split("; ") if why)
     return Came(TRUSTED.join(*(c.label for c in several)), "; ".join(whys))
 
 

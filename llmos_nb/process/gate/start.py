@@ -41,8 +41,8 @@ from llmos_nb.tools import (
     at_once,
     bound_to_thread,
     bounded,
+    contents,
     invoke,
-    reads,
 )
 from llmos_nb.tools.devices.python import Begun, interruptible
 
@@ -190,7 +190,8 @@ async def _run_tool(run: Run, call: Call, tool: Tool, arguments: dict[str, Any])
     context = CallContext(
         call.id, call.key, seconds, shown, acting, lambda kind, target: gate().permit(kind, target),
         _tools_within(run, call, gate), run.state.mode, run.state.closed,
-        gate_labels.exposed(run), run.pictures, partial(approvers.looked_at, run, call, run.inspected.get(call.id)),
+        partial(gate_labels.exposed, run, call.id), partial(gate_labels.meets, run, call.id, gate), run.pictures,
+        partial(approvers.looked_at, run, call, run.inspected.get(call.id)),
     )  # fmt: skip
     visit, begun = visit_here if tool.beside else run.visit, Begun(call.key)
     try:
@@ -261,11 +262,11 @@ async def _with_hashes(result: ToolResult) -> ToolResult:
     outside = result.facts.get("outside", {})
     if not (outside.get("files") or outside.get("made")):
         return result
-    work = asyncio.ensure_future(asyncio.to_thread(reads.hashed, outside))
+    work = asyncio.ensure_future(asyncio.to_thread(contents.hashed, outside))
     with contextlib.suppress(asyncio.CancelledError):
         await asyncio.shield(work)
     if not work.done():
-        outside = reads.unhashed(outside, "the process was stopped before its content was hashed")
+        outside = contents.unhashed(outside, "the process was stopped before its content was hashed")
     return replace(result, facts={**result.facts, "outside": work.result() if work.done() else outside})
 
 
@@ -291,6 +292,8 @@ async def _invoked(
     seen = run.inspected.pop(context.call, None) or inspect(run, tool, arguments)
     gate_labels.catch_up(run)
     came = gate_labels.reading(run, tool, arguments, seen)
+    if tool.gated and came.label.untrusted and gate_labels.in_hand(run, tool, arguments, seen):
+        context.reads("")
     handed = arguments if tool.effect == "namespace" else vault.resolve(arguments)
     if tool.effect == "namespace" and not tool.elsewhere:
         approvers.look(run)

@@ -17,7 +17,7 @@ from llmos_nb.errors import JournalError
 from llmos_nb.journal import host
 from llmos_nb.journal.events import VERSION, Body, CellRan, NotebookOpened, ProcessJoined
 from llmos_nb.policy.secrets import vault
-from llmos_nb.tools import reads
+from llmos_nb.tools import contents
 
 if TYPE_CHECKING:
     from llmos_nb.journal import Home, Journal
@@ -92,7 +92,7 @@ class Writer:
                 self.trouble = str(error)
 
     def _write_cell(self, cell: CellRan) -> None:
-        known = replace(cell, reads=reads.hashed(cell.reads)) if cell.reads else cell
+        known = replace(cell, reads=contents.hashed(cell.reads)) if cell.reads else cell
         self._told(known)
         bare = all(_NOTHING.match(line) for line in known.source.splitlines())
         self._write(lambda _: known, soon=not bare)

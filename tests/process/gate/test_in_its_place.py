@@ -101,6 +101,58 @@ WAYS = {
     "what hears of collections": (f"import gc\ndef heard(*_): {SAVE}\ngc.callbacks.append(heard)", "import gc\ngc.collect()"),
     "a finalizer": (f"class Last:\n    def __del__(self): {SAVE}\nkept = Last()", "del kept"),
 }  # fmt: skip
+# what cells do, steps that have read nothing of others, and steps that are led by what they have read
+AFTER = {
+    "a function that was deleted before": [("led", "del clean"), ("led", f"def clean(x): {SAVE}"), ("cell", "clean(1)")],
+    "a function that is bound twice": [
+        ("led", "def clean(x): pass"), ("led", f"def clean(x): {SAVE}"), ("cell", "clean(1)"),
+    ],
+    "a table for that of the user's": [
+        ("led", f"def csv(): {SAVE}\nhandlers = {{'csv': csv}}"), ("cell", "called_csv()"),
+    ],
+    "a table that is filled later": [
+        ("led", "handlers = {}"), ("led", f"def csv(): {SAVE}\nhandlers['csv'] = csv"), ("cell", "called_csv()"),
+    ],
+    "a list for that of the user's": [
+        ("led", f"def hook(): {SAVE}\nhooks = [hook]"), ("cell", "for one in hooks: one()"),
+    ],
+    "an object of a step's class that a cell has made": [
+        ("step", "class Report:\n    def save(self): pass"), ("cell", "mine = Report()"),
+        ("led", f"class Other:\n    def save(self): {SAVE}\nmine = Other()"), ("cell", "mine.save()"),
+    ],
+    "a name that a cell has given to a step's function": [
+        ("step", "def other(): pass"), ("cell", "mine = other"), ("led", f"def third(): {SAVE}\nmine = third"),
+        ("cell", "mine()"),
+    ],
+    "a hook under a name that a cell binds later": [
+        ("led", f"import json\ndef text(self, o): {SAVE}; return 1\njson.JSONEncoder.default = text"),
+        ("cell", "import json\nfor box in [Box()]:\n    text = json.dumps(box)\n    print(text)"),
+    ],
+    "a name that is compared by code of the step's": [
+        ("led", "class Key:\n    def __hash__(self): return hash('dumps')\n    def __eq__(self, other): raise ValueError\n"
+        f"import json\ndef default(self, o): {SAVE}; return 1\njson.JSONEncoder.default = default"),
+        ("cell", "import json\nclass Late:\n    def default(self): return json.dumps(Box())\nlate = Late()"),
+        ("led", "globals()[Key()] = 1"), ("cell", "def go(f=late.default):\n    f()\n    dumps\ngo()"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", AFTER)
+async def test_what_a_step_puts_under_a_name_of_the_users_acts_for_that_step(way, space):
+    for who, code in AFTER[way]:
+        if who == "cell":
+            cells(space, code)
+        else:
+            await ran(space, *([READ] if who == "led" else []), python(code))
+    assert not Path(space["target"]).exists()
+
+
+@pytest.mark.parametrize("way", AFTER)
+def test_the_same_of_cells_alone_acts(way, space):
+    cells(space, *(code for _, code in AFTER[way]))
+    assert Path(space["target"]).exists()
+
+
 AT_EXIT = f"import atexit\ndef last(): {SAVE}\natexit.register(last)"
 
 

@@ -196,11 +196,16 @@ import asyncio\nasync def get(): return mail\ny = await get()
 """.strip().splitlines()
 
 
+ACTS = ("subprocess", "popen")  # with others' words in hand: that needs a rule of the user's
+ALLOWED = '[[policy.rules]]\ntool = "python"\ndo = "allow"\n'
+
+
 @pytest.mark.out_of_process
 @pytest.mark.parametrize("snippet", SNIPPETS)
 async def test_no_untrusted_value_comes_out_trusted(snippet, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "llmos.toml").write_text('[labels]\nmail = "untrusted"\nrows = "untrusted"\n')
+    rule = ALLOWED if any(act in snippet for act in ACTS) else ""
+    (tmp_path / "llmos.toml").write_text(f'{rule}[labels]\nmail = "untrusted"\nrows = "untrusted"\n')
     names = fresh()
     code = snippet.replace("\\n", "\n")
     proc = await llmos.run(
