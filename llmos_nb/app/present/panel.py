@@ -179,12 +179,13 @@ class PanelShown(Shown):
         """Return the view as it stands."""
         run = self.process.run
         where = abreast.whereabouts(self.process)  # there clicks are carried out
-        made = {**self.projector.view(run.state, run.journal.events), "kernel_id": own_id()}
+        made = self.projector.view(run.state, run.journal.events)
         if not where:
             made = within_reach(made, out_of_reach(run), redo_within_reach(run), NOT_HELD)
         elif run.state.status != "ended":
-            made["state"] = f"{made['state']}, {where}"
-        return {**made, "cell": below(run.state)} if self.holding and made["card"] else made
+            made = {**made, "state": f"{made['state']}, {where}"}
+        held = {"cell": below(run.state)} if self.holding and made["card"] else {}
+        return {**made, "kernel_id": own_id(), **held}
 
     def open(self) -> None:
         """Show the line that is left where nothing can draw the panel, then the panel in all its forms."""
