@@ -79,7 +79,7 @@ async def notebook(folder: Path, acp: bool) -> None:
     else:
         await session.parts["door"].open()
         (folder / "open").touch()
-    while not (folder / "enough").exists():
+    for _ in waits.turns_while(lambda: not (folder / "enough").exists(), "it is not enough", most=100_000):
         for process in list(session.processes.values()):
             for key, question in list(process.run.state.questions.items()):
                 decide(folder, process, key, question["kind"])
