@@ -79,6 +79,14 @@ def test_agent_by_acp_does_the_work_of_a_cell_asks_in_the_panel_and_leaves_a_not
     assert "holds: same twice" in book.run("%agent verify done.ipynb").text
 
 
+def test_closing_the_door_says_so_and_closing_it_again_that_none_was_open(book):
+    assert "no door is open" in book.run("%agent door off").text
+    assert "The door is open" in book.run("%agent door on").text
+    closed = book.run("%agent door off").text
+    assert "the door is closed" in closed and "no door" not in closed
+    assert "no door is open" in book.run("%agent door").text
+
+
 def test_where_no_door_is_open_the_agent_is_told_what_to_do(capsys):
     assert cli.main(["mcp"]) == 2
     assert "write %agent door on in a cell" in capsys.readouterr().err

@@ -24,7 +24,11 @@ async def door(session: Session, command: Command) -> None:
     if what == "on":
         await _open(session, part, command.flags)
     elif what == "off":
+        was_open = part.place is not None
         await part.close()
+        if was_open:
+            print("the door is closed; agents that were at work are paused, and %agent ps lists them")
+            return
     elif what != "show":
         raise UsageError("%agent door: write %agent door, %agent door on or %agent door off")
     print(told(session, part))
