@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 from textwrap import wrap
 from typing import Any, NamedTuple
 
@@ -13,7 +14,6 @@ from llmos_nb.export.plainly import Assertion, by_type, lines
 from llmos_nb.export.source import ExportSource
 from llmos_nb.process import answers, compute
 
-NAME = "_answer"  # of a value, with its number
 WIDTH = 100  # characters of a line, as long as nothing in it is longer
 BEFORE, BEHIND = 60, 40  # characters of an answer around a value
 _ODD = set('"\\{}#\n')  # cannot stand in a field of an f-string in double quotes
@@ -55,7 +55,28 @@ def values_of(run: ExportSource) -> list[Value]:
     if any(answers.undone_below(run.state, v["code"]) for v in values):
         return []
     said = run.state.answer or run.state.candidate
-    return [_value(v, f"{NAME}_{n}", said) for n, v in enumerate(values, 1)]
+    return [_value(v, f"{run.values}_{n}", said) for n, v in enumerate(values, 1)]
+
+
+def with_names(runs: Sequence[ExportSource]) -> list[ExportSource]:
+    """Return processes with names for the values of their answers that no code of theirs has, each with its own.
+
+    No name begins with an underscore: marimo keeps such a variable within its cell.
+    """
+    code = [source for run in runs for _, source in run.user_cells]
+    code += [str(text) for run in runs for call in run.state.calls.values() for text in _texts(call.arguments)]
+    taken = set(re.findall(r"\w+(?=_\d)", "\n".join(code)))
+    found = list[ExportSource]()
+    for run in runs:
+        name = "answer" if len([r for r in runs if r.wanted]) == 1 else f"answer_{run.pid}"
+        while name in taken:
+            name += "_"
+        found.append(replace(run, values=name))
+    return found
+
+
+def _texts(arguments: Mapping[str, Any] | str) -> Iterable[Any]:
+    return [arguments] if isinstance(arguments, str) else arguments.values()
 
 
 def _value(value: Mapping[str, Any], name: str, answer: str) -> Value:

@@ -11,6 +11,7 @@ from typing import Any, TypedDict, Unpack
 from llmos_nb.errors import UsageError
 from llmos_nb.export import notes
 from llmos_nb.export.answer_cells import answer_cells
+from llmos_nb.export.answer_code import with_names
 from llmos_nb.export.assertions import Expected, as_written, asserting, checks, contents, left_out, told
 from llmos_nb.export.cells import LOOSE, Cell, book_of, read, text_of, write
 from llmos_nb.export.crate import check_target, crate as as_crate
@@ -152,7 +153,7 @@ def export(run: ExportSource | Sequence[ExportSource], path: str | os.PathLike[s
     if not (runs := [run] if isinstance(run, ExportSource) else list(run)):
         raise UsageError(f"{target}: there is no process to export")
     runs, texts = with_notebook(runs, Path(notebook)) if notebook is not None else (runs, [])
-    draft = replace(gather(runs, f"{target.stem}-inputs", notebook is not None), texts=texts)
+    draft = replace(gather(with_names(runs), f"{target.stem}-inputs", notebook is not None), texts=texts)
     if target.suffix == ".md":
         return _supplement(draft, target)
     cells = _cells(draft, how.get("clean", False), how.get("trace", False), how.get("params"))

@@ -67,6 +67,7 @@ def _process(run: ExportSource) -> dict[str, Any]:
         "usage": {**spent, "responses": s.responses, "calls": len(s.calls)},
         "reason": s.reason,
         "answer": s.answer,
+        "values": run.values,
         "journal": {"events": len(run.events), "hash": run.events[-1].hash if run.events else ""},
     }
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from llmos_nb.errors import ExportDoesNotRun, LlmosError
-from llmos_nb.export.answer_code import NAME as ANSWER
 from llmos_nb.export.assertions import VALUE_NAME
 from llmos_nb.export.cells import read, text_of
 from llmos_nb.export.dataflow.parsed import parsed
@@ -66,7 +65,9 @@ _KNOWN = (
 )
 
 
-def reason(source: str, error: str, traceback: str, missing: Mapping[str, str], undone: Sequence[str]) -> str:
+def reason(
+    source: str, error: str, traceback: str, missing: Mapping[str, str], undone: Sequence[str], answer: bool = False
+) -> str:
     """Say what a cell raised, at which of its statements, why, and what to do.
 
     Parameters
@@ -81,6 +82,8 @@ def reason(source: str, error: str, traceback: str, missing: Mapping[str, str], 
         By name, why the notebook does not have it.
     undone : sequence of str
         In words, what undone steps left, which no cell does.
+    answer : bool
+        The cell checks values of an answer.
     """
     plain = _COLOURS.sub("", traceback)
     body, at = parsed(source), [int(a or b) for a, b in _AT.findall(plain)]
@@ -89,7 +92,7 @@ def reason(source: str, error: str, traceback: str, missing: Mapping[str, str], 
     node = next((n for n in body if at and n.lineno <= at[0] <= (n.end_lineno or n.lineno)), None)
     ours = looked_at(node.msg) if isinstance(node, ast.Assert) and error.startswith("AssertionError") else ""
     if ours:
-        named = "the answer" if ours.startswith(ANSWER) else "its value" if ours == VALUE_NAME else f"`{ours}`"
+        named = "the answer" if answer else "its value" if ours == VALUE_NAME else f"`{ours}`"
         return differs(f"{named} is {_short(error.partition(': ')[2])}", undone)
     where = f" (at `{_short(ast.unparse(node))}`)" if node is not None else ""
     why, do = _why(error, missing)
@@ -174,7 +177,9 @@ def _failed(book: Mapping[str, Any], result: Execution, cell: Mapping[str, Any],
     about = book["metadata"]["llmos_nb"]
     if wrong := compare_values(book["cells"], result, about)[0]:  # which came first
         return f"{wrong[0].where}: {differs(wrong[0].what, undone)}"
-    said = reason(text_of(cell["source"]), f"{name}: {text}", traceback, about["missing"], undone)
+    mine = cell["metadata"].get("llmos_nb", {})
+    checked = mine.get("role") == "check" and "call" not in mine  # values of an answer
+    said = reason(text_of(cell["source"]), f"{name}: {text}", traceback, about["missing"], undone, checked)
     return f"cell {cell['id']}: {said}"
 
 

@@ -56,6 +56,8 @@ class ExportSource:
         Folder that relative file names start from; default the present one.
     began_in : path, optional
         Where the notebook began when it ran, which may be gone or elsewhere now.
+    values : str
+        How the variables begin that hold the values of its answer, each with its number.
     """
 
     goal: str
@@ -76,6 +78,7 @@ class ExportSource:
     secrets: Sequence[str] = ()
     cwd: Path | None = None
     began_in: Path | None = None
+    values: str = "answer"
 
     @property
     def folder(self) -> Path:

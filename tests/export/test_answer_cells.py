@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import re
 import shutil
 import textwrap
 from dataclasses import replace
@@ -140,16 +141,16 @@ def test_each_value_stands_below_its_words_and_is_asserted_by_itself(tmp_path):
     assert cell(book, "answer-2")["source"].splitlines() == [
         "# The values of the answer, each computed again where it was given.",
         "# Sold were … in all.",
-        '_answer_1 = f"{sum(sales)}"',
+        'answer_1 = f"{sum(sales)}"',
         "# … 1",
-        '_answer_2 = f"{max(sales):.1f}"',
+        'answer_2 = f"{max(sales):.1f}"',
         "# 9.0 …",
-        '_answer_3 = f"{min(sales)}"',
-        'print(_answer_1, _answer_2, _answer_3, sep="\\n")',
+        'answer_3 = f"{min(sales)}"',
+        'print(answer_1, answer_2, answer_3, sep="\\n")',
     ]
     checks = cell(book, "answer-check")["source"].splitlines()
     assert [c.partition(", f")[0] for c in checks] == [
-        f"assert _answer_{n}.strip() == {text!r}" for n, text in enumerate(("15", "9.0", "1"), 1)
+        f"assert answer_{n}.strip() == {text!r}" for n, text in enumerate(("15", "9.0", "1"), 1)
     ]
     report = verify(path)
     assert report.ok, report.text()
@@ -164,10 +165,10 @@ def test_a_table_of_an_answer_is_compared_by_all_its_values_and_no_helper_is_nee
     run = process(tmp_path, "Count them", "u = 1", answer=said, before=[FRAME])
     book = read(path := export(run.source(), "x.ipynb"))
     text = "\n".join(c["source"] for c in book["cells"] if c["cell_type"] == "code")
-    assert "def " not in text and cell(book, "answer-2")["source"].splitlines()[1:3] == ["# Both:", "_answer_1 = t"]
+    assert "def " not in text and cell(book, "answer-2")["source"].splitlines()[1:3] == ["# Both:", "answer_1 = t"]
     assert shown(cell(book, "answer-2")) == "3\n"
     check = cell(book, "answer-check")["source"]
-    assert "_answer_1['n'].tolist() == [1, 2]" in check and "_answer_1.index.tolist() == ['North', 'South']" in check
+    assert "answer_1['n'].tolist() == [1, 2]" in check and "answer_1.index.tolist() == ['North', 'South']" in check
     report = verify(path)
     assert report.ok, report.text()
     cell(book, "user")["source"] += f".assign({change})"
@@ -184,7 +185,7 @@ def test_of_a_table_that_the_answer_shows_its_labels_count_too(tmp_path, rows):
     assert report.ok, report.text()
     cell(book, "user")["source"] += ".rename({'at 1': 'at one'})"
     report = verify(sealed_again(write(book, path)), trust=True)
-    assert report.exit_code == 1 and "_answer_1" in report.text()
+    assert report.exit_code == 1 and "answer_1" in report.text()
 
 
 def test_a_value_that_is_cut_or_blanked_is_not_compared_and_the_others_are(tmp_path):
@@ -193,7 +194,7 @@ def test_a_value_that_is_cut_or_blanked_is_not_compared_and_the_others_are(tmp_p
     blank = {"start": 0, "text": "<secret API>", "code": "key", "format": ""}
     source = replace(source, state=replace(source.state, computed=(*source.state.computed, blank)))
     checks = answer_code.answer_check(source)
-    assert [c.partition(" ")[2].partition(",")[0] for c in checks] == ["_answer_2.strip() == '15'"]
+    assert [c.partition(" ")[2].partition(",")[0] for c in checks] == ["answer_2.strip() == '15'"]
     path = export(run.source(), "x.ipynb")
     report = verify(path)
     assert report.ok and shown(cell(read(path), "answer-2")) == "15\n", report.text()
@@ -205,9 +206,7 @@ def test_of_several_values_those_that_may_be_others_are_named_and_the_rest_is_co
     run = process(tmp_path, "Time it", step, answer="At {{now:.0f}}: {{n}}.", before=["n = 1"])
     book = read(path := export(run.source(), "x.ipynb"))
     assert cell(book, "answer-2")["metadata"]["llmos_nb"]["volatile"] == {"0": [0]}
-    assert (
-        "_answer_2" in cell(book, "answer-check")["source"] and "_answer_1" not in cell(book, "answer-check")["source"]
-    )
+    assert "answer_2" in cell(book, "answer-check")["source"] and "answer_1" not in cell(book, "answer-check")["source"]
     assert verify(path).ok
     cell(book, "user")["source"] = "n = 2"
     report = verify(sealed_again(write(book, path)), trust=True)
@@ -222,7 +221,7 @@ def test_a_value_of_a_journal_of_an_earlier_version_is_told_as_it_was_then(tmp_p
     source = replace(source, state=replace(source.state, computed=former, answer=f"It is {text}."))
     space = {"x": value}
     exec("\n".join([answer_code.computed_answer(source), *answer_code.answer_check(source)]), space)
-    assert space["_answer_1"] == text
+    assert space["answer_1"] == text
 
 
 def test_a_table_of_a_journal_of_an_earlier_version_is_said_not_to_be_compared(tmp_path):
@@ -252,7 +251,7 @@ def test_an_answer_is_asserted_where_the_journal_says_that_it_was_computed(tmp_p
     work = [c["source"] for c in code(path) if c["cell_type"] == "code"]
     assert work[0] == "xs = [1, 2, 3]" and "sum(xs)" in work[1] and "xs.append(100)" not in work[:2]
     assert shown(cell(read(path), "answer-2")) == "6\n"
-    assert cell(read(path), "answer-check")["source"].startswith("assert _answer_1.strip() == '6', ")
+    assert cell(read(path), "answer-check")["source"].startswith("assert answer_1.strip() == '6', ")
     assert verify(path).ok
 
 
@@ -496,3 +495,21 @@ def test_an_answer_of_such_expressions_alone_is_no_code(tmp_path):
 def test_nothing_is_said_not_to_be_computed_again_that_changes_nothing(tmp_path):
     first, _ = two_answers(tmp_path)
     assert "Not computed again" not in "".join(c["source"] for c in read(export(first.source(), "x.ipynb"))["cells"])
+
+
+def test_values_have_names_that_no_code_has_each_process_its_own_and_none_that_marimo_keeps_in_its_cell(tmp_path):
+    own = process(
+        tmp_path, "Count them", "answer_1 = 7", answer="{{answer_1}} of {{len(sales)}}", before=["sales = [1]"]
+    )
+    book = read(path := export(own.source(), "x.ipynb"))
+    assert (
+        "answer__1 = f" in cell(book, "answer-2")["source"] and "\nanswer_1 =" not in cell(book, "answer-2")["source"]
+    )
+    assert (report := verify(path)).ok, report.text()
+    both = [run.source(pid=n) for n, run in enumerate(two_answers(tmp_path), 1)]
+    path = export(both, "y.ipynb")
+    code = [c["source"] for c in read(path)["cells"] if c["cell_type"] == "code"]
+    assert {"answer_1_1", "answer_2_1"} <= {w for c in code for w in re.findall(r"answer_\d_\d", c)}
+    bound = [{n for n in re.findall(r"\b_\w+(?= =)", c)} for c in code]
+    assert not [n for names in bound for n in names if sum(n in c for c in code) > 1]
+    assert (report := verify(path)).ok, report.text()

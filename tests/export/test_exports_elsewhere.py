@@ -358,13 +358,14 @@ def test_only_what_is_gone_is_said_to_be_forgotten(tmp_path):
         ("os.mkdir('a')", "FileExistsError: [Errno 17] File exists: 'a'", "code before it has made it"),
         ("import zzz", "ModuleNotFoundError: No module named 'zzz'", "neither installed nor beside"),
         ("raise NotImplementedError('%%R has no plain form')", "NotImplementedError: %%R has no plain form", "plain Python"),
-        ("assert _answer.split() == 'It is 3.'.split(), f\"{_answer!r}, and was 'It is 3.' in the run\"",
+        ("assert answer_1.split() == 'It is 3.'.split(), f\"{answer_1!r}, and was 'It is 3.' in the run\"",
          "AssertionError: 'It is 4.', and was 'It is 3.' in the run", "the answer is 'It is 4.', and was 'It is 3.' in the run"),
         (lines("x", "3")[0], "AssertionError: 4, and was 3 in the run", "`x` is 4, and was 3 in the run"),
     ],
 )  # fmt: skip
 def test_each_reason_says_what_where_why_and_what_to_do(code, error, said):
-    told = reason(code, error, "Cell In[3], line 1", {"cap": "a lock cannot be written as plain data"}, [])
+    held = {"cap": "a lock cannot be written as plain data"}
+    told = reason(code, error, "Cell In[3], line 1", held, [], said.startswith("the answer"))
     assert said in told and "; to do: " in told
     left = "call r1.0 of process 1 was undone: it wrote a"
     assert f"; {left}; to do: " in reason(code, error, "Cell In[3], line 1", {}, [left])

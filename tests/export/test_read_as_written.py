@@ -34,13 +34,13 @@ def test_the_words_of_an_answer_stand_once_and_its_numbers_are_computed_below(tm
     run.end("On the pier sat {{sum(gulls)}} gulls, at most {{max(gulls):,.1f}} at once.")
     path = export(run.source(), tmp_path / "x.ipynb")
     assert "\n".join(texts(path)).count("On the pier sat 32 gulls, at most 21.0 at once.") == 1
-    (cell,) = [c for c in read(path)["cells"] if c["cell_type"] == "code" and "print(_answer" in c["source"]]
+    (cell,) = [c for c in read(path)["cells"] if c["cell_type"] == "code" and "print(answer" in c["source"]]
     assert cell["source"].splitlines()[1:] == [
         "# On the pier sat … gulls, at most 21.0 at once.",
-        '_answer_1 = f"{sum(gulls)}"',
+        'answer_1 = f"{sum(gulls)}"',
         "# On the pier sat 32 gulls, at most … at once.",
-        '_answer_2 = f"{max(gulls):,.1f}"',
-        'print(_answer_1, _answer_2, sep="\\n")',
+        'answer_2 = f"{max(gulls):,.1f}"',
+        'print(answer_1, answer_2, sep="\\n")',
     ]
     assert cell["outputs"][0]["text"] == "32\n21.0\n"
 

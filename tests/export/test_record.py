@@ -174,9 +174,9 @@ def test_an_answer_without_steps_stands_where_it_was_given_though_a_later_proces
     work = [bare(code) for code in code_of(tmp_path / "out.ipynb", "user", "check") if "load_ext" not in code]
     assert work == [
         "xs = [1, 2, 3]",
-        "assert _answer_1.strip() == '6'",
+        "assert answer_1_1.strip() == '6'",
         "xs.append(100)",
-        "assert _answer_1.strip() == '106'",
+        "assert answer_2_1.strip() == '106'",
     ]
     assert holds(tmp_path / "out.ipynb").ok
 

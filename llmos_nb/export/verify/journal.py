@@ -162,9 +162,10 @@ def _run(about: Mapping[str, Any], events: Sequence[Event], path: Path) -> Expor
     """Return a process as its journal has it."""
     s: State = fold(events)
     settings = {"approve": s.mode}
+    values = str(about.get("values", "_answer"))  # so they were called before
     return ExportSource(
         goal=s.goal, name=s.name, pid=about["pid"], model=s.model, settings=settings, state=s, events=events,
-        blobs=path.parent / "blobs",
+        blobs=path.parent / "blobs", values=values if values.isidentifier() else "answer",
     )  # fmt: skip
 
 

@@ -59,7 +59,7 @@ def run_again(notebook: Path, folder: Path, names: Iterable[str]) -> Again:
 
 def _telling(answer: str) -> str:
     """Return code that prints what the cell of an answer gave, a value a line, and tables as answers tell them."""
-    names = [line.partition(" = ")[0] for line in answer.splitlines() if re.match(r"_answer_\d+ = ", line)]
+    names = [line.partition(" = ")[0] for line in answer.splitlines() if re.match(r"answer\w*_\d+ = ", line)]
     tables = (Path(tables_of_answers.__file__)).read_text("utf-8")
     told = "s['markdown_table'](v) if s['is_table'](v) else v"
     return f"(lambda s: (exec({tables!r}, s), [print({told}) for v in ({', '.join(names)},)]))({{}}) and None"
