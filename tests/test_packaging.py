@@ -29,6 +29,18 @@ def test_the_citation_names_what_the_project_is():
     assert found["repository-code"] == PROJECT["urls"]["Source"]
 
 
+def test_the_draft_for_conda_says_what_the_package_says():
+    found = read(".github/conda/recipe.yaml")
+    other = {"graphviz": "python-graphviz", "docstring-parser": "docstring_parser", "tzdata": "python-tzdata"}
+    needed = [re.match(r"([\w.-]+)(?:\[\w+\])?(>=[\d.]+)", d).groups() for d in PROJECT["dependencies"]]
+    run = [f"{other.get(name, name)} {least}" for name, least in needed]
+    assert found["requirements"]["run"] == [f"python {PROJECT['requires-python']}", *run]
+    built = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["build-system"]["requires"]
+    assert found["requirements"]["host"][2:] == [d.replace(">=", " >=") for d in built]
+    assert found["context"]["version"] == PROJECT["version"]
+    assert (found["about"]["summary"], found["about"]["license"]) == (PROJECT["description"], PROJECT["license"])
+
+
 def test_a_report_of_a_fault_asks_for_what_doctor_says():
     form = read(TEMPLATES / "bug.yml")
     wanted = {f["id"] for f in form["body"] if f.get("validations", {}).get("required")}

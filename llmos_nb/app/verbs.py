@@ -359,7 +359,7 @@ VERBS = (
     # weights
     Verb("model", "list or pull the local model's weights", llmos=_llmos(
         "model", Flag("act", choices=["list", "pull"], help="what is there, or fetch"),
-        Flag("name", nargs="?", default="", help="0.5b or 1.5b; default by free memory"),
+        Flag("name", nargs="?", default="", help="0.5b to 7b, or OWNER/REPOSITORY/FILE.gguf; default by free memory"),
         Flag("--from", dest="source", default="", metavar="PATH", help="a file or its folder, not a download"),
         example="pull 0.5b",
     )),

@@ -71,7 +71,7 @@ def specs() -> list[str]:
     """Return how listed models are named, and how the others begin: ``openai/gpt-5``, ``ollama/``."""
     makers = {"claude": "anthropic", "gemini": "gemini"}
     listed = [f"{makers.get(name.partition('-')[0], 'openai')}/{name}" for name in TABLE]
-    return [*listed, "local", "local/0.5b", "local/1.5b", "ollama/", "script:", "replay:"]
+    return [*listed, "local", "local/0.5b", "local/1.5b", "local/7b", "ollama/", "script:", "replay:"]
 
 
 def cost(price: Price, usage: Usage) -> float:

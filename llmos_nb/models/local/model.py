@@ -57,7 +57,8 @@ class LocalModel:
     Parameters
     ----------
     name : str, optional
-        ``0.5b``, ``1.5b``, a full name, or the path of a ``.gguf`` file; by default what is there and fits.
+        ``0.5b``, ``7b``, a full name, the path of a ``.gguf`` file, or ``OWNER/REPOSITORY/FILE.gguf`` of the hub; by
+        default what is there and fits.
 
     Raises
     ------

