@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import types
 from collections.abc import Iterable
 
 from llmos_nb.export.assertions import Expected, asserting, expected_of
-from llmos_nb.export.dataflow.flow import flow_of_code
+from llmos_nb.export.dataflow.flow import flow_of, flow_of_code
+from llmos_nb.export.dataflow.parsed import parsed
 from llmos_nb.export.dataflow.taint import holds_after_all
 from llmos_nb.export.gather import Draft
 from llmos_nb.export.plainly import by_type
@@ -18,6 +20,7 @@ from llmos_nb.policy.code import loop_variables
 # the tolerance of numbers in what cells show; a value that is further off is another value
 REL, ABS = 1e-6, 1e-9
 _DEFINITIONS = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
+_DEFINING = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 MOST = 25  # a last cell that a person can still read
 
 
@@ -34,6 +37,16 @@ def left_over(draft: Draft) -> list[set[str]]:
         found.append(set(loop_variables(unit.source)) - read if unit.role == "step" else set())
         read |= flow_of_code(unit.source).reads
     return found[::-1]
+
+
+def definitions(draft: Draft) -> set[str]:
+    """Return the names that an import, a function or a class bound last: no results, and code makes them again."""
+    found = set[str]()
+    for unit in draft.units:
+        for node in parsed(unit.source):
+            bound = flow_of(node).binds
+            found = found | bound if isinstance(node, _DEFINING) else found - bound
+    return found
 
 
 def final_names(runs: Iterable[ExportSource]) -> dict[str, tuple[str, str]]:
@@ -54,7 +67,7 @@ def evidence_code(draft: Draft) -> tuple[str, dict[str, str]]:
     """Return the assertions' code, and by name why it is not asserted."""
     why, namespace = draft.fates[-1].names if draft.fates else {}, draft.namespace
     asserted = {n for e in draft.expected for n in e.names}
-    passed = set[str]()
+    passed, made = set[str](), definitions(draft)
     for unit, over in zip(draft.units, left_over(draft), strict=True):
         passed = (passed - flow_of_code(unit.source).binds) | over
     left: dict[str, str] = {}
@@ -69,7 +82,7 @@ def evidence_code(draft: Draft) -> tuple[str, dict[str, str]]:
         elif words:
             values[name] = words
         elif name not in namespace:
-            left[name] = "its value is not at hand"
+            left |= {} if name in made else {name: "its value is not at hand"}
         elif recorded and digest(namespace[name]) != recorded:
             left[name] = "it was changed after the run"
         elif not isinstance(namespace[name], _DEFINITIONS):

@@ -326,3 +326,19 @@ def test_nobody_looked_at_a_step_is_said_beside_who_approved_the_plan(tmp_path, 
     course = course_of(path)
     assert ("Nobody looked at the code of a step" in course) is not planned
     assert ("The plan was approved, and nobody looked at the code of a step" in course) is planned
+
+
+def test_of_an_export_from_the_journal_imports_and_functions_are_no_values_that_are_missing(tmp_path):
+    run = ProcessRun("Do it", tmp_path, "do")
+    run.begin()
+    run.step(
+        "import json, textwrap as wrap\nfrom math import floor\n\n\ndef half(n):\n    return n / 2\n\n\nclass Box:\n    pass"
+    )
+    run.step("json = half(4)\ntwo = floor(2.5)")
+    run.end("Done.")
+    gone = run.source(namespace={})
+    for call in gone.state.calls.values():
+        call.facts.pop("content", None)
+    said = "\n".join(s for role, s, _ in cells_of(export(gone, tmp_path / "out" / "x.ipynb")) if role == "evidence")
+    named = {line.split()[1] for line in said.splitlines() if "is not checked" in line}
+    assert named == {"json", "two"}  # the values that a step bound, the one that takes an import's name too
