@@ -105,7 +105,8 @@ def lab(options: Sequence[str] = ()) -> int:
         raise LlmosError('JupyterLab is missing: pip install "llmos_nb[lab]"')
     folder = Path("llmos-notebooks")
     shutil.copytree(notebooks(), folder, dirs_exist_ok=True, copy_function=_copy_new)
-    command = ["jupyter-lab", str(folder / START), *options]
+    # the address that the server prints leads there, too: where there is no browser it is all that one has
+    command = ["jupyter-lab", str(folder / START), f"--LabApp.default_url=/lab/tree/{START}", *options]
     return subprocess.call(command)  # noqa: S603 - the user's own JupyterLab
 
 

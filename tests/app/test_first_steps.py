@@ -3,12 +3,18 @@
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
 from importlib.metadata import version
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
 
 import pandas as pd
 import pytest
 from notebook_driver import Notebook
 from turns import python
+from waits import until
 
 from llmos_nb.app import cli, demo, options
 from llmos_nb.app.completion import AtHand, complete
@@ -85,6 +91,16 @@ def test_llmos_helps_with_one_command_and_names_the_first_steps(capsys):
     assert cli.main(["frobnicate"]) == 2 and "llmos --help lists all" in capsys.readouterr().err
 
 
+def status_of(address):
+    try:
+        with urlopen(address) as answer:
+            return answer.status
+    except HTTPError as error:
+        raise AssertionError(address) from error
+    except URLError:
+        return 0
+
+
 @pytest.mark.out_of_process
 def test_options_of_jupyterlab_need_no_dashes_before_them(tmp_path, monkeypatch):
     fake = tmp_path / "bin" / "jupyter-lab"
@@ -94,7 +110,25 @@ def test_options_of_jupyterlab_need_no_dashes_before_them(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(fake.parent), prepend=":")
     assert cli.main(["lab", "--no-browser", "--port=8899"]) == 0
-    assert (tmp_path / "asked.txt").read_text().split()[1:] == ["--no-browser", "--port=8899"]
+    assert (tmp_path / "asked.txt").read_text().split()[2:] == ["--no-browser", "--port=8899"]
+
+
+@pytest.mark.out_of_process
+def test_the_address_that_llmos_lab_prints_leads_to_the_first_notebook(tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    options = ["--no-browser", "--allow-root", "--port=0"]
+    command = [sys.executable, "-m", "llmos_nb.app.cli", "lab", *options]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command, cwd=tmp_path, start_new_session=True, **pipes) as server:
+        try:
+            printed = next(
+                found for line in server.stdout if (found := re.search(r"(http://127\S+)/lab(\S*)\?(token=\w+)", line))
+            )
+            assert printed[2] == "/tree/00-start.ipynb"
+            there = f"{printed[1]}/api/contents/00-start.ipynb?content=0&{printed[3]}"
+            until(lambda: status_of(there) == 200, there)  # it says where it is before it listens
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
 
 
 def test_names_that_all_do_not_exist_are_said_though_nothing_is_like_them():
