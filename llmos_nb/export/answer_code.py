@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from textwrap import wrap
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from llmos_nb.process import answers, compute
 WIDTH = 100  # characters of a line, as long as nothing in it is longer
 BEFORE, BEHIND = 60, 40  # characters of an answer around a value
 _ODD = set('"\\{}#\n')  # cannot stand in a field of an f-string in double quotes
+_BAR, _RULE = re.compile(r"(?<!\\)\|"), re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-*:?\s*)*")
 _EMPHASIS, _MARKUP = re.compile(r"[*`]+"), re.compile(r"[|#>\s]+|[-:]{3,}")
 
 
@@ -88,6 +90,8 @@ def _value(value: Mapping[str, Any], name: str, answer: str) -> Value:
 
 def _around(answer: str, start: int, end: int) -> str:
     """Return the words of an answer around a value, on one line; of one in lines of its own, those before it."""
+    if within := _in_table(answer, start):
+        return within
     before, behind = answer[:start].rpartition("\n")[2], answer[end:].partition("\n")[0]
     if not before.strip() and not behind.strip():
         above = [x for x in answer[:start].splitlines() if _plain(x).strip() and not x.startswith("```")]
@@ -96,6 +100,23 @@ def _around(answer: str, start: int, end: int) -> str:
     head = head if len(head) <= BEFORE else head[-BEFORE:].partition(" ")[2]
     tail = tail if len(tail) <= BEHIND else tail[:BEHIND].rpartition(" ")[0]
     return f"{head}…{tail}".strip() if head.strip() or tail.strip() else ""
+
+
+def _in_table(answer: str, place: int) -> str:
+    """Return of a place in a table its row, as the first column calls it, and its column; empty elsewhere."""
+    *above, before = answer[:place].split("\n")
+    rows = list(takewhile(lambda line: "|" in line, reversed(above)))
+    rule = next((n for n, line in enumerate(rows[:-1]) if _RULE.fullmatch(line)), -1)
+    if rule < 0:
+        return ""
+    column = len(_BAR.findall(before)) - before.lstrip().startswith("|")
+    label, header = _cells(before)[0] if column else "", _cells(rows[rule + 1])
+    label = label if any(map(str.isalpha, label)) else ""  # a number says of no row which one it is
+    return ", ".join(filter(None, [label, header[column] if column < len(header) else ""]))
+
+
+def _cells(row: str) -> list[str]:
+    return [_plain(cell).strip() for cell in _BAR.split(row.strip().removeprefix("|"))]
 
 
 def _plain(text: str) -> str:

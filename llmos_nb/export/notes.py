@@ -290,7 +290,8 @@ def answer(run: ExportSource, level: int = 2) -> str:
     before = f", before call {gone} was undone" if gone else ""
     told = small(f"In the model's words{before}.{f' {NUMBERS}{counts}.' if counts else ''}")
     left = "\n".join(f"- Not computed again: {words(code)}: {why}." for code, why in not_again(run).items())
-    parts = [f"{'#' * level} Answer", told, left, harmless(run.state.answer or "")]
+    asked = "\n\n".join(text for _, text in further(run)[-1:])
+    parts = [f"{'#' * level} Answer", told, asked, left, harmless(run.state.answer or "")]
     return "\n\n".join(filter(None, parts))
 
 
@@ -314,12 +315,26 @@ def undone_since(run: ExportSource) -> list[str]:
     return [call for call in dict.fromkeys(gone) if run.state.calls[call].status == "undone"]
 
 
-def said(run: ExportSource, level: int = 2) -> list[tuple[int, str]]:
-    """Return what was said between the steps, each with its event: words to the process, refusals, former answers."""
-    found, answered = list[tuple[int, str]](), list[tuple[int, str]]()
+def further(run: ExportSource) -> list[tuple[int, str]]:
+    """Return the words that began each further turn, each with its event."""
+    found, answered = list[tuple[int, str]](), False
     for event in run.events:
         match event.body:
-            case ev.SignalReceived(signal="steer", by=by, text=str(text)):
+            case ev.RunEnded(answer=text):
+                answered = bool(text)
+            case ev.SignalReceived(signal="steer", by=by, text=str(text)) if answered:
+                answered = False
+                found.append((event.n, f"**Asked further by {words(by.describe('the user'))}:**\n\n{harmless(text)}"))
+    return found
+
+
+def said(run: ExportSource, level: int = 2) -> list[tuple[int, str]]:
+    """Return what was said between the steps, each with its event: words to the process, refusals, former answers."""
+    found, answered = further(run), list[tuple[int, str]]()
+    began = {n for n, _ in found}
+    for event in run.events:
+        match event.body:
+            case ev.SignalReceived(signal="steer", by=by, text=str(text)) if event.n not in began:
                 found.append((event.n, f"**Said by {words(by.describe('the user'))}:**\n\n{harmless(text)}"))
             case ev.CallDecided(call=call, what="reject", by=by, why=why) if by.is_person:
                 found.append((event.n, _refused(run.state.calls[call], run, words(by.describe("the user")), why)))

@@ -142,9 +142,9 @@ def test_each_value_stands_below_its_words_and_is_asserted_by_itself(tmp_path):
         "# The values of the answer, each computed again where it was given.",
         "# Sold were … in all.",
         'answer_1 = f"{sum(sales)}"',
-        "# … 1",
+        "# most",
         'answer_2 = f"{max(sales):.1f}"',
-        "# 9.0 …",
+        "# least",
         'answer_3 = f"{min(sales)}"',
         'print(answer_1, answer_2, answer_3, sep="\\n")',
     ]
@@ -154,6 +154,28 @@ def test_each_value_stands_below_its_words_and_is_asserted_by_itself(tmp_path):
     ]
     report = verify(path)
     assert report.ok, report.text()
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (
+            "| where | sold | share |\n|---|--:|:-:|\n| **North** | {{n}} | {{n / 4:.0%}} |",
+            ["North, sold", "North, share"],
+        ),
+        ("where | sold\n--- | ---\nNorth | 1\nSouth | {{n}}", ["South, sold"]),
+        ("| year | sold |\n|---|---|\n| 2024 | {{n}} |", ["sold"]),
+        ("| a \\| b | sold |\n|---|---|\n| x \\| y | {{n}} |", ["x \\ y, sold"]),
+        ("Of a | b there are {{n}}.", ["Of a b there are …."]),
+    ],
+)
+def test_a_value_in_a_table_is_called_by_its_row_and_column(tmp_path, table, words):
+    run = ProcessRun("Tell it", tmp_path, "tell")
+    run.namespace |= VALUES
+    run.begin()
+    run.end(f"Sold:\n\n{table}\n\nThat is all.")
+    code = answer_code.computed_answer(run.source())
+    assert [line[2:] for line in code.splitlines()[1:] if line.startswith("# ")] == words
 
 
 FRAME = "import pandas\nt = pandas.DataFrame({'n': [1, 2], 'share': [1 / 3, 2 / 3]}, index=['North', 'South'])"

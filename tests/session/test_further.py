@@ -124,14 +124,17 @@ async def test_the_export_has_the_steps_of_both_turns_and_the_conversation_betwe
     cells = [c["source"] for c in read_book(path)["cells"]]
     order = [
         "# Make x",
-        "y is 42.",
+        "And what is 22 more?\n\ny is 42.",
         "x = 20",
         "x is 20.",
-        "**Said by",
+        "**Asked further by the user",
         "y = x + 22",
     ]  # the last answer is below the title
+    asked = order.pop(4)
     places = [place(cells, said) for said in order]
-    assert places == sorted(places) and "And what is 22 more?" in cells[places[4]]
+    again = [n for n, cell in enumerate(cells) if asked in cell]
+    assert places == sorted(places) and len(again) == 2
+    assert again[0] == places[1] and places[3] < again[1] < places[4] and "And what is 22 more?" in cells[again[1]]
     assert llmos.verify(path).ok
     text = proc.export(tmp_path / "both.md", run=False).read_text()
     assert text.index("x is 20.") < text.rindex("And what is 22 more?") < text.rindex("y is 42.")
@@ -144,8 +147,9 @@ async def test_a_question_that_nobody_asked_is_not_that_of_the_journal(script, t
     journals = {proc.pid: proc.journal.path}
     assert compare(read_book(path), journals)[0] == []
     path.write_text(path.read_text().replace("And what is 22 more?", "And what is 23 more?"))
-    (found,) = compare(read_book(path), journals)[0]
-    assert found.where.startswith("cell said") and "not say what the journal says" in found.what
+    found = compare(read_book(path), journals)[0]
+    assert sorted(one.where.partition("-")[0] for one in found) == ["cell answer", "cell said"]
+    assert all("not say what the journal says" in one.what for one in found)
 
 
 async def test_the_export_of_a_further_turn_that_failed_has_the_answer_before_it(script, tmp_path):
@@ -159,7 +163,17 @@ async def test_the_export_of_a_further_turn_that_failed_has_the_answer_before_it
 async def test_the_export_of_one_answer_has_no_answer_before_it(script, tmp_path):
     proc, _ = await answered(script)
     texts = words_of(proc.export(tmp_path / "x.ipynb", run=False))
-    assert not any("before it was asked further" in text or "Said by" in text for text in texts)
+    assert not any("asked further" in text.lower() or "Said by" in text for text in texts)
+
+
+async def test_words_during_a_further_turn_are_said_and_did_not_begin_it(script, tmp_path):
+    proc, _ = await answered(script, {**python("y = x + 22\ny"), "wait_s": 0.3}, {"text": "y is 42."})
+    proc.send("And what is 22 more?")
+    await proc.send("Take x.")
+    texts = words_of(proc.export(tmp_path / "x.ipynb", run=False))
+    said = place(texts, "**Said by the user:**\n\nTake x.")
+    top, began = (n for n, text in enumerate(texts) if "**Asked further by the user:**\n\nAnd what" in text)
+    assert "And what is 22 more?\n\ny is 42." in texts[top] and top < began < said
 
 
 async def test_the_drawing_and_the_log_have_the_question_and_the_values_of_each_answer(script):
