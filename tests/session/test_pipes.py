@@ -216,7 +216,7 @@ async def stopped_by_its_second():
     gate, wait = gated()
     pipe = Pipe([call("wait"), {"text": "first"}], [{"text": "second"}], tools=[wait])
     one, two = pipe.procs
-    await until_async(lambda: any(c.status == "running" for c in one.run.state.calls.values()), every=0)
+    await until_async(lambda: any(c.status == "running" for c in list(one.run.state.calls.values())), every=0)
     two.stop()
     await until_async(lambda: one.state == "paused", every=0)
     return gate, one, two
@@ -254,7 +254,7 @@ async def test_stop_of_the_first_pauses_all_and_its_resume_goes_on_with_all():
     gate, wait = gated()
     pipe = Pipe([call("wait"), {"text": "first"}], [{"text": "second"}], [{"text": "third"}], tools=[wait])
     one, two, three = pipe.procs
-    await until_async(lambda: any(c.status == "running" for c in one.run.state.calls.values()), every=0)
+    await until_async(lambda: any(c.status == "running" for c in list(one.run.state.calls.values())), every=0)
     one.stop()
     await until_async(lambda: three.state == "paused", every=0)
     assert [p.state for p in pipe.procs] == ["paused"] * 3
@@ -278,7 +278,7 @@ async def test_who_goes_on_while_the_resume_is_under_way_asks_its_model_once(mon
 
     _, wait = gated()
     (one,) = Pipe([call("wait"), {"text": "first", "wait_s": 0.2}], tools=[wait]).procs
-    await until_async(lambda: any(c.status == "running" for c in one.run.state.calls.values()), every=0)
+    await until_async(lambda: any(c.status == "running" for c in list(one.run.state.calls.values())), every=0)
     one.stop()
     await one
     monkeypatch.setattr(revive, "settle_unfinished", late)
@@ -290,7 +290,7 @@ async def test_a_pause_that_comes_late_does_not_reach_whom_its_input_has_reached
     gate, wait = gated()
     pipe = Pipe([{"text": "first"}], [call("wait"), {"text": "second"}], tools=[wait])
     _, two = pipe.procs
-    await until_async(lambda: any(c.status == "running" for c in two.run.state.calls.values()), every=0)
+    await until_async(lambda: any(c.status == "running" for c in list(two.run.state.calls.values())), every=0)
     await two.dispatch.hear(lambda: pipes._pause(two.run, "process 1, whose answer it waits for, was stopped"))
     assert two.state == "running"
     gate.set()
