@@ -258,8 +258,14 @@ async def test_cut_code_is_asked_for_once_more_and_never_run(told: Any) -> None:
 
 def test_missing_weights_name_the_ways_to_get_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LLMOS_MODELS", str(tmp_path))
-    with pytest.raises(WeightsMissing, match=r"0\.5b are not on this machine: fetch it \(llmos model pull\), or name"):
+    with pytest.raises(
+        WeightsMissing, match=r"0\.5b are not on this machine: fetch them \(llmos model pull 0\.5b\), or name"
+    ):
         LocalModel("0.5b")
+    with pytest.raises(WeightsMissing, match=r"fetch them \(llmos model pull someone/Some-GGUF/some\.gguf\), or"):
+        LocalModel("someone/Some-GGUF/some.gguf")
+    with pytest.raises(WeightsMissing, match=r"own\.gguf: there is no such file; give the path of one, or name"):
+        LocalModel(str(tmp_path / "own.gguf"))
 
 
 def test_file_that_is_no_model_is_named(tmp_path: Path) -> None:

@@ -394,4 +394,7 @@ def test_progress_bar_ends_at_the_size_of_the_file(
 ) -> None:
     (tmp_path / "given.gguf").write_bytes(CONTENT)
     assert fetch.pull_with_bar("tiny", tmp_path / "given.gguf") == home / "tiny.gguf"
-    assert "100 %" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.startswith("owner/repo/tiny.gguf, 1 MB, licence: Apache-2.0\n") and "100 %" in said
+    fetch.pull_with_bar("tiny")  # it is here
+    assert "licence" not in capsys.readouterr().err

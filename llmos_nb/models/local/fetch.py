@@ -56,8 +56,7 @@ def pull(name: str, progress: Progress = lambda done, total, what: None, source:
     """
     home = store.folder()
     home.mkdir(parents=True, exist_ok=True)
-    hub = store.of_hub(name)
-    weights = _asked(*hub) if hub is not None and store.noted(*hub) is None else store.lookup(name)
+    weights = _entry(name)
     target = home / weights.cached
     with FileLock(target.with_name(target.name + ".lock")):
         if (there := store.find(weights.name)) is not None:
@@ -69,6 +68,12 @@ def pull(name: str, progress: Progress = lambda done, total, what: None, source:
         target.with_name(target.name + ".part").unlink(missing_ok=True)
         store.check(target, weights)
         return target
+
+
+def _entry(name: str) -> Weights:
+    """Return the entry of a name; of a file of the hub that never came, what the hub says of it."""
+    hub = store.of_hub(name)
+    return _asked(*hub) if hub is not None and store.noted(*hub) is None else store.lookup(name)
 
 
 def _from_path(weights: Weights, source: Path, target: Path, progress: Progress) -> None:
@@ -236,6 +241,10 @@ def _join(weights: Weights, blocks: Iterator[bytes], target: Path, progress: Pro
 def pull_with_bar(name: str, source: str | Path | None = None) -> Path:
     """Pull with a bar on one line of the terminal, or a line a tenth of the way where it is no terminal."""
     terminal, shown = sys.stderr.isatty(), ("", -1)
+    store.folder().mkdir(parents=True, exist_ok=True)
+    if store.find((weights := _entry(name)).name) is None:
+        about = f"{weights.source}, {weights.size / 1e6:,.0f} MB, licence: {weights.licence}"
+        print(about, file=sys.stderr, flush=True)
 
     def bar(done: int, total: int, what: str) -> None:
         nonlocal shown

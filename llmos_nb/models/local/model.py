@@ -24,7 +24,7 @@ SEED, WARM_SEEDS, TEMPERATURE = 42, (1, 2, 3), 0.7
 CODE_TOKENS, ANSWER_TOKENS = 200, 160
 MAX_RESULTS = 5  # with the answer, six replies a question
 WINDOW_BYTES = 5_000
-HOW = "fetch it (llmos model pull), or name another model (-m openai/NAME, -m URL#NAME)"
+HOW = "or name another model (-m openai/NAME, -m URL#NAME)"
 Show = Callable[[str], None]
 
 
@@ -70,7 +70,10 @@ class LocalModel:
 
     def __init__(self, name: str | None = None) -> None:
         if (path := weights.find(name or None)) is None:
-            raise WeightsMissing(f"the weights of {name or 'the local model'} are not on this machine: {HOW}")
+            if name and weights.is_path(name):
+                raise WeightsMissing(f"{name}: there is no such file; give the path of one, {HOW}")
+            fetch = f"fetch them (llmos model pull{f' {name}' if name else ''})"
+            raise WeightsMissing(f"the weights of {name or 'the local model'} are not on this machine: {fetch}, {HOW}")
         known = next((w.name for w in weights.CATALOGUE if w.filename == path.name), path.stem)
         self.path, self._prefix = path, prompt.prefix()
         self._fixed = prompt.render(self._prefix, len(self._prefix)).chat()
