@@ -27,10 +27,9 @@ _SHORT = 100  # characters of a title
 _NAMED, _FILES = 3, 12  # variables in a title, and files, that are named
 _LINES, _CODE = 20, 2_000  # lines and characters of code that did not run
 _BELOW = (
-    "Run it from the top: that needs no model. Folded cells check what steps and answer give, "
-    "of what has no short form its size alone; `llmos verify FILE`, a command of the package llmos_nb "
-    "(`pip install llmos_nb`), runs all of it twice, without network, and compares values and outputs with those of "
-    "the run."
+    "Run it from the top: that needs no model. The folded cells check what each step and the answer gave; of a large "
+    "value they check the size alone. `llmos verify FILE` (`pip install llmos_nb`) runs all of it twice, without "
+    "network, and compares every value and output with those of the run."
 )
 
 

@@ -148,7 +148,7 @@ def test_the_head_says_once_what_verify_is_and_that_a_size_alone_is_checked_of_w
     run.end("Done.")
     cells = cells_of(export(run.source(), tmp_path / "out" / "x.ipynb"))
     assert (
-        "give, of what has no short form its size alone; `llmos verify FILE`, a command of the package llmos_nb"
+        "the answer gave; of a large value they check the size alone. `llmos verify FILE` (`pip install llmos_nb`) runs"
         in next(source for role, source, _ in cells if role == "course")
     )
     said = 'assert len({0}) == 5000, f"{{len({0})!r}}, and was 5000 in the run"'
