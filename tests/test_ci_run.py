@@ -23,7 +23,7 @@ PROJECT = {
     "docs/conf.py": 'def setup(app):\n    app.add_config_value("nb_merge_streams", True, "env")\n',
     "docs/index.rst": "Title\n=====\n",
     "mypy.ini": "[mypy]\nfiles = typed.py\n",
-    "pytest.ini": "[pytest]\naddopts = -n 1\nfaulthandler_timeout = 2\nfaulthandler_exit_on_timeout = true\n"
+    "pytest.ini": "[pytest]\naddopts = -n 1\nfaulthandler_timeout = 120\nfaulthandler_exit_on_timeout = true\n"
     "markers =\n    first_try: never again\n",
     "test_it.py": "def test_right():\n    pass\n",
     "tests/benchmarks/bench_binder.py": "",
@@ -31,6 +31,26 @@ PROJECT = {
 }
 WRONG = "def test_wrong():\n    assert 1 == 2\ndef test_right():\n    pass\n"
 HANGS = WRONG.replace("wrong", "hangs").replace("assert 1 == 2", "__import__('threading').Event().wait()")
+
+KERNEL = """from jupyter_client.manager import run_kernel
+def test_kernel():
+    with run_kernel(kernel_name="python3") as client:
+        reply = client.execute_interactive("1 / 0", timeout=60)
+    assert reply["content"]["status"] == "ok"
+def test_right():
+    pass
+"""
+BROWSER = """from playwright.sync_api import sync_playwright
+def test_page():
+    with sync_playwright() as driver:
+        options = ["--no-sandbox", "--disable-dev-shm-usage"]
+        with driver.chromium.launch(executable_path={path!r}, args=options) as browser:
+            page = browser.new_page()
+            page.set_content("<h1>Stop</h1>")
+            assert page.locator("h1").inner_text() == "Go"
+def test_right():
+    pass
+"""
 
 
 def program(path, text):
@@ -50,7 +70,7 @@ def ci(tmp_path):
     alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "xdist.plugin"}
     environ = {**os.environ, **alone, **paths, "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
 
-    def run(name="typed.py", text="n: int = 1\n", real=TOOLS, pip="exit 0"):
+    def run(name="typed.py", text="n: int = 1\n", real=TOOLS, pip="exit 0", bound=120):
         for tool in (*TOOLS, *GIVEN):
             path = Path(sys.executable).parent / tool
             program(tools / tool, f'exec {path} "$@"' if tool in real else pip if tool == "pip" else "exit 0")
@@ -58,7 +78,7 @@ def ci(tmp_path):
         program(tools / "python3", ACTIVATE.format(python=sys.executable, tools=tools))
         for file, content in {**PROJECT, name: text}.items():
             (project / file).parent.mkdir(parents=True, exist_ok=True)
-            (project / file).write_text(content)
+            (project / file).write_text(content.replace("timeout = 120", f"timeout = {bound}"))
         done = subprocess.run(
             [".ci/run"], cwd=project, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             timeout=300, check=False,
@@ -97,9 +117,30 @@ def test_what_stands_before_the_tests_fails_and_is_named(ci, tool, name, text, n
     ids=["wrong", "hangs"],
 )
 def test_a_test_that_is_wrong_or_hangs_ends_within_its_bound_and_is_named(ci, text, named, how):
-    code, said = ci("test_it.py", text, real=["pytest"])
+    code, said = ci("test_it.py", text, real=["pytest"], bound=2)
     assert code != 0 and said[-2:] == ["failed:", f"test_it.py::{named}"]
     assert how in "\n".join(said) and any("1 failed, 1 passed" in line for line in said), "the others go on"
+
+
+@pytest.mark.out_of_process
+def test_a_test_with_a_kernel_that_is_wrong_is_named(ci):
+    code, said = ci("test_it.py", KERNEL, real=["pytest"])
+    assert code != 0 and said[-2:] == ["failed:", "test_it.py::test_kernel"]
+    assert any("ZeroDivisionError" in line for line in said), said
+
+
+@pytest.mark.browser
+def test_a_test_with_a_page_that_is_wrong_is_named(ci):
+    if (path := shutil.which("chromium")) is None:
+        pytest.skip("no Chromium is found")
+    code, said = ci("test_it.py", BROWSER.format(path=path), real=["pytest"])
+    assert code != 0 and said[-2:] == ["failed:", "test_it.py::test_page"]
+    assert "assert 'Stop' == 'Go'" in "\n".join(said), "\n".join(said)
+
+
+def test_a_build_for_binder_that_fails_is_named(ci):
+    code, said = ci("tests/benchmarks/bench_binder.py", "raise SystemExit('no lesson opens')\n", real=["pytest"])
+    assert code != 0 and said[-2:] == ["no lesson opens", "failed: the build for Binder"]
 
 
 def test_what_cannot_be_installed_fails_and_is_named(ci):
