@@ -14,7 +14,7 @@ from llmos_nb.tools import Call, Tool
 
 # since 2 what is asserted stands in cells of its own; since 3 as plain assertions; before this one the words
 # of notes and answers were others, too, and an answer stood behind the work, with one assertion over all of it
-SCHEMA = 7
+SCHEMA = 8
 
 
 @dataclass
