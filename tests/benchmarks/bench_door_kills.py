@@ -75,7 +75,10 @@ async def notebook(folder: Path, acp: bool) -> None:
         spec = f"acp:{shlex.join([sys.executable, str(SUPPORT / 'acp_agent.py'), 'polite', 'script', 'told'])}"
         known = journals(folder)
         process = session.load(known[-1], model=spec) if known else session.create("Work.", model=spec)
-        await (session.resume(process) if known else process.start())
+        if process.state == "ended":  # it had answered when its notebook was killed
+            process = session.create("Go on.", model=spec)
+        await (session.resume(process) if process.state == "paused" else process.start())
+        further = bool(known)
     else:
         await session.parts["door"].open()
         (folder / "open").touch()
@@ -85,11 +88,17 @@ async def notebook(folder: Path, acp: bool) -> None:
                 decide(folder, process, key, question["kind"])
             if acp and process.state == "paused":
                 script(folder, FURTHER)  # the agent is told all, and so would not write the same again
+                further = True
                 await session.resume(process)
         (folder / "states.new").write_text(json.dumps([p.state for p in session.processes.values()]))
         (folder / "states.new").replace(folder / "states")
         if acp and all(p.state == "ended" for p in session.processes.values()):
-            return
+            if further:
+                return
+            if (folder / "killed").exists():  # it had answered when its agent was killed
+                script(folder, FURTHER)
+                further = True
+                await session.create("Go on.", model=spec).start()
         await asyncio.sleep(0.005)
     await session.parts["door"].close()
 
@@ -161,7 +170,9 @@ class Trial:
         time.sleep(rng.uniform(0, LATEST_S))
         victim = {PLACES[0]: writer, PLACES[1]: self.between(), PLACES[3]: self.seen()}.get(self.place, place)
         assert victim
-        os.kill(victim, signal.SIGKILL)
+        if self.place != PLACES[3] or victim in self.left():  # an agent may have ended by itself
+            os.kill(victim, signal.SIGKILL)
+        (self.folder / "killed").touch()
         if writer is not None:
             os.waitpid(writer, 0)
         if victim == place:
