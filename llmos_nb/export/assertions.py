@@ -94,7 +94,7 @@ def asserting(values: Mapping[str, str]) -> list[str]:
     without = ", ".join(name for name, said in found.items() if not said)
     return [
         *(line for said in found.values() for line in said),
-        *([f"# Not checked here, since it has no short form; llmos verify compares it: {without}."] * bool(without)),
+        *([f"# Not checked here, having no short form; verify compares it: {without}."] * bool(without)),
     ]
 
 
