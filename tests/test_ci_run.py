@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -40,11 +41,13 @@ def test_kernel():
 def test_right():
     pass
 """
-BROWSER = """from playwright.sync_api import sync_playwright
+BROWSER = """import os
+from playwright.sync_api import sync_playwright
 def test_page():
     with sync_playwright() as driver:
         options = ["--no-sandbox", "--disable-dev-shm-usage"]
-        with driver.chromium.launch(executable_path={path!r}, args=options) as browser:
+        at = dict(os.environ, TMPDIR={short!r})  # a socket has a path of some 100 bytes
+        with driver.chromium.launch(executable_path={path!r}, args=options, env=at) as browser:
             page = browser.new_page()
             page.set_content("<h1>Stop</h1>")
             assert page.locator("h1").inner_text() == "Go"
@@ -133,7 +136,7 @@ def test_a_test_with_a_kernel_that_is_wrong_is_named(ci):
 def test_a_test_with_a_page_that_is_wrong_is_named(ci):
     if (path := shutil.which("chromium")) is None:
         pytest.skip("no Chromium is found")
-    code, said = ci("test_it.py", BROWSER.format(path=path), real=["pytest"])
+    code, said = ci("test_it.py", BROWSER.format(path=path, short=tempfile.gettempdir()), real=["pytest"])
     assert code != 0 and said[-2:] == ["failed:", "test_it.py::test_page"]
     assert "assert 'Stop' == 'Go'" in "\n".join(said), "\n".join(said)
 
