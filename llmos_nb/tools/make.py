@@ -18,6 +18,7 @@ from llmos_nb.tools.protocol import Tool
 from llmos_nb.tools.schema.signature import name_of, read_signature
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+_TRIES = 5
 
 
 def as_tool(fn: Callable[..., Any], **manifest: Any) -> Tool:
@@ -104,12 +105,22 @@ def _code_source(code: CodeType) -> str:
 
 def _layer_source(layer: Any) -> str:
     try:
-        return inspect.getsource(layer)
+        return _read(layer)
     except (OSError, TypeError):
         if not isinstance(layer, CodeType):
             return f"{getattr(layer, '__module__', '')}.{getattr(layer, '__qualname__', '')}"
         inner = [_layer_source(c) if isinstance(c, CodeType) else plain_repr(c) for c in layer.co_consts]
         return f"{layer.co_code.hex()} {layer.co_names} {layer.co_varnames} {inner}"
+
+
+def _read(layer: Any) -> str:
+    """Read source; that may fail in the interpreter itself where another thread imports meanwhile."""
+    for _ in range(_TRIES - 1):
+        try:
+            return inspect.getsource(layer)
+        except SystemError:
+            continue
+    return inspect.getsource(layer)
 
 
 def plain_repr(value: object) -> str:

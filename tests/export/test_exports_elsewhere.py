@@ -440,6 +440,7 @@ def test_what_a_distribution_requires_is_read_once_for_an_export(tmp_path, monke
     assert {"pandas", "numpy"} <= {*needed(["import pandas"])}
 
 
+@pytest.mark.out_of_process
 def test_a_script_is_tried_with_the_files_that_it_names_alone(tmp_path):
     (tmp_path / "beside.txt").write_text("1", encoding="utf-8")
     script, reads = tmp_path / "run.py", "print(open('beside.txt').read())\n"

@@ -307,6 +307,7 @@ def test_wrong_answers_are_told_what_is_wrong(number, name, seed, tmp_path):
         assert not verdict and told in verdict.message, verdict
 
 
+@pytest.mark.out_of_process
 @pytest.mark.parametrize(("number", "name"), answers_walked.RIGHT)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_right_answers_in_another_spelling_pass(number, name, seed, tmp_path):

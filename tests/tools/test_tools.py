@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import inspect
 import threading
 import time
 from contextvars import ContextVar
@@ -15,6 +16,7 @@ from llmos_nb.messages import ToolResult
 from llmos_nb.tools import CallContext, Stopped, Tool, as_tool, current_call, invoke, preview, put_on, tool
 from llmos_nb.tools.devices import ask_tool
 from llmos_nb.tools.devices.python import interruptible
+from llmos_nb.tools.make import source_of
 
 CONTEXT = CallContext("r1.0", "key-1", 5.0)
 SOON = CallContext("r1.0", "key-1", 0.1)
@@ -53,6 +55,28 @@ def test_place_of_a_plain_tool_is_here_or_a_thread_as_declared():
     assert threaded.thread and threaded.place == "thread" and threaded.declared
     assert put_on(threaded, {"thread": False}).place == "main"
     assert threaded.digest == as_tool(plain, thread=True).digest != as_tool(plain).digest
+
+
+def test_source_is_read_again_where_that_failed_within_the_interpreter(monkeypatch):
+    failing, source = [SystemError("of the interpreter")] * 3, inspect.getsource
+
+    def read(layer):
+        if failing:
+            raise failing.pop()
+        return source(layer)
+
+    def fresh(n: int) -> int:
+        return n
+
+    monkeypatch.setattr("llmos_nb.tools.make.inspect.getsource", read)
+    assert "return n" in source_of(fresh) and failing == []
+    failing[:] = [SystemError("of the interpreter")] * 20
+
+    def broken(n: int) -> int:
+        return n
+
+    with pytest.raises(SystemError):
+        source_of(broken)
 
 
 def test_decorator_returns_the_function_with_and_without_parentheses():
