@@ -56,6 +56,7 @@ _BY_ITSELF = frozenset(f"__{name}__" for name in _LOOKS.split())
 MOST_NOTES = 100  # a step may have put what tries again into what hears of each note
 SPARE = 256  # owners of code that is gone
 _STDLIB = f"{sysconfig.get_path('stdlib')}{os.sep}"
+_IPYTHON = f"{os.sep}IPython{os.sep}"
 _LIBRARIES = (f"{Path(__file__).parents[1]}{os.sep}", _STDLIB, "<frozen")
 
 
@@ -122,12 +123,22 @@ def _calls(frame: FrameType, outermost: FrameType, below: list[CodeType]) -> boo
 
     What is called where the code looks like no call of it, such as how an object is shown, stays the step's.
     """
-    if any(c.co_name == "__del__" for c in below) or outermost.f_code.co_name in _BY_ITSELF:
+    if any(c.co_name == "__del__" for c in below) or outermost.f_code.co_name in _BY_ITSELF or _shows(outermost, frame):
         return False
     try:
         return naming.called(frame, outermost)
     except Exception:  # of an object that a step has left, which nobody has called then
         return False
+
+
+def _shows(outermost: FrameType, user: FrameType) -> bool:
+    """Return whether IPython stands between: it calls `_repr_html_` and its like, which are no fixed list."""
+    between = outermost.f_back
+    while between is not None and between is not user:
+        if _IPYTHON in between.f_code.co_filename:
+            return True
+        between = between.f_back
+    return False
 
 
 @lru_cache(maxsize=512)

@@ -329,3 +329,39 @@ async def test_function_of_the_users_that_a_step_defines_anew_is_theirs_unless_i
     assert not Path(space["target"]).exists()
     cells(space, f"def clean(x): {SAVE}", "clean(1)")  # and a cell makes it the user's again
     assert Path(space["target"]).exists()
+
+
+# what IPython calls to show a value, and what that returns
+SHOWN = {
+    "_repr_html_": "'<b>a</b>'", "_repr_markdown_": "'a'", "_repr_mimebundle_": "{'text/html': 'a'}",
+    "_repr_png_": "b'a'", "_repr_pretty_": "given[0].text('a')", "_ipython_display_": "None",
+}  # fmt: skip
+REPORT = f"""
+class Report:
+    def __repr__(self): return 'a report'
+    def NAME(self, *given, **more):
+        {SAVE}
+        return RETURNED
+made = Report()
+"""
+SHOW = "from IPython.core.formatters import DisplayFormatter\nDisplayFormatter().format(made)"
+
+
+def report(name):
+    return REPORT.replace("NAME", name).replace("RETURNED", SHOWN[name])
+
+
+@pytest.mark.filterwarnings("ignore::IPython.core.formatters.FormatterWarning")
+@pytest.mark.parametrize("name", SHOWN)
+async def test_object_that_a_step_left_acts_for_that_step_where_it_is_shown(name, space):
+    await ran(space, READ, python(report(name)))
+    cells(space, SHOW)
+    assert not Path(space["target"]).exists()
+    cells(space, f"made.{name}(*([type('P', (), {{'text': print}})] if 'pretty' in '{name}' else []))")
+    assert Path(space["target"]).exists()  # whoever calls it by name has called it
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_the_same_object_of_a_cell_acts_where_it_is_shown(name, space):
+    cells(space, report(name), SHOW)
+    assert Path(space["target"]).exists()
