@@ -371,6 +371,7 @@ _ENDS: dict[str, Callable[[Any, Any], object]] = {
     "tools.devices.python.capture": lambda module, ip: module.uninstall(ip),
     "app.present.presenter": lambda module, ip: module.uninstall(ip),
     "session.door.part": lambda module, ip: module.shut_all(),
+    "tools.naming": lambda module, ip: module.forget(ip),
 }
 """What modules have put in place, where they were loaded."""
 

@@ -14,21 +14,25 @@ The step does where it has put the function in the place of something else::
     box.size()           # box.__class__ = Report
     clean(1)             # clean = save, where the step may have read others' words
 
+That holds for what threads and callbacks of a step put there later, too.
 A step may give a function any name, so it is objects that are compared.
 """
 
 from __future__ import annotations
 
+import ast
 import builtins
 import dis
 import functools
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import CO_NEWLOCALS
 from types import CodeType, FrameType, FunctionType, MethodType, ModuleType, SimpleNamespace
-from typing import Any
-from weakref import WeakValueDictionary
+from typing import Any, NamedTuple
+from weakref import WeakValueDictionary, ref
+
+from llmos_nb.policy.code import bound_by, own, parsed_code
 
 _FUNCTIONS = (FunctionType, type(functools.lru_cache(len)))
 _WRAPPERS = (functools.partial, MethodType)
@@ -46,11 +50,14 @@ _defined: WeakValueDictionary[int, Any] = WeakValueDictionary()  # functions and
 _taken: WeakValueDictionary[int, Any] = WeakValueDictionary()  # what stands in the place of something else
 _bound: dict[tuple[int, str], int] = {}  # by namespace and name: the object that a step has bound to it
 _replaced: set[tuple[int, str]] = set()  # namespaces and names of the user's that steps have bound anew, or deleted
+_cells: dict[int, Cells] = {}  # by namespace
 _placed: dict[tuple[int, int], bool] = {}  # whether an object stands in a module, as it was when the last step ended
 
 
 @contextmanager
-def defining(space: dict[str, Any], of_step: Callable[[CodeType], bool], exposed: Callable[[], bool]) -> Iterator[None]:
+def defining(
+    space: dict[str, Any], of_step: Callable[[CodeType], bool], exposed: Callable[[], bool], ip: Any = None
+) -> Iterator[None]:
     """Learn what a step defines in its namespace, and what it puts in the place of something else there.
 
     Parameters
@@ -61,30 +68,143 @@ def defining(space: dict[str, Any], of_step: Callable[[CodeType], bool], exposed
         Returns whether code is of a step.
     exposed : callable
         Asked at the end of the step: returns whether it may have read others' words.
+    ip : InteractiveShell, optional
+        Whose cells are followed from then on, since what such a step has left may bind names later.
     """
-    before = {name: _identity(value) for name, value in _variables(space)}  # held, values would live longer
+    cells = _cells.get(id(space))
+    if cells is not None:
+        cells.compare()
+    before = _look(space, of_step)
     classes = {id(kinds[0]): kinds for kinds in (_kinds(value) for _, value in _variables(space))}
-    users = {name for name, value in _variables(space) if not _steps(space, name, value, of_step)}
     try:
         yield
     finally:
         _placed.clear()
         after, taking = dict(_variables(space)), exposed()
-        bound = {name: value for name, value in after.items() if before.get(name) != _identity(value)}
-        _replaced.update((id(space), name) for name in users if name in bound or name not in after)
+        bound = {name: value for name, value in after.items() if not before.has(name, value)}
+        _replaced.update((id(space), name) for name in before.users if name in bound or name not in after)
         for value in bound.values():
             if type(value) in _FUNCTIONS or (id(value) not in classes and _is_class_of(value, space)):
                 _defined[id(value)] = value
         for name, value in bound.items():
-            if not (taking and ((id(space), name) in _replaced or name in vars(builtins))):
+            if not (taking and _is_replaced(space, name)):
                 _bound[id(space), name] = id(value)
                 continue
-            _bound.pop((id(space), name), None)  # so what a table has, or will have, in it is not called by it
-            if _by_step(value, of_step):
-                take(value)
+            _take_as(name, value, space, of_step)
         for kinds in classes.values():
             if _kinds(kinds[0]) is not kinds:
                 take(kinds[0])  # it was given other bases
+        if cells is None and taking and ip is not None:
+            cells = Cells(ip, of_step)
+        if cells is not None:
+            cells.look()
+
+
+class _Look(NamedTuple):
+    """What the variables of a namespace were at some moment, and which of them were not a step's own."""
+
+    values: dict[str, tuple[int, int, ref[Any] | None]]  # held themselves, they would live longer
+    users: frozenset[str]
+
+    def has(self, name: str, value: Any) -> bool:
+        """Return whether a variable was this object then, of the same class: an object may be given another one."""
+        known, kind, held = self.values.get(name, (0, 0, None))
+        return (known, kind) == (id(value), id(type(value))) and (held is None or held() is value)
+
+
+def _look(space: dict[str, Any], of_step: Callable[[CodeType], bool]) -> _Look:
+    values = {name: (id(value), id(type(value)), _weakly(value)) for name, value in _variables(space)}
+    return _Look(values, frozenset(n for n, value in _variables(space) if not _steps(space, n, value, of_step)))
+
+
+def _weakly(value: Any) -> ref[Any] | None:
+    """Return a reference that tells an object from one that is made later in the same place."""
+    try:
+        return ref(value)
+    except TypeError:
+        return None
+
+
+def _is_replaced(space: dict[str, Any], name: str) -> bool:
+    return (id(space), name) in _replaced or name in vars(builtins)
+
+
+def _take_as(name: str, value: Any, space: dict[str, Any], of_step: Callable[[CodeType], bool]) -> None:
+    _bound.pop((id(space), name), None)  # so what a table has, or will have, in it is not called by it
+    if _by_step(value, of_step):
+        take(value)
+
+
+class Cells:
+    """Learns what threads and callbacks of steps bind in a namespace after those steps have ended.
+
+    What a cell of the user's binds is told by its source. Cells are followed from the end of the first step that may
+    have read others' words.
+
+    Parameters
+    ----------
+    ip : InteractiveShell
+        Whose cells; its namespace.
+    of_step : callable
+        Returns whether code is of a step.
+    """
+
+    def __init__(self, ip: Any, of_step: Callable[[CodeType], bool]) -> None:
+        self._ip, self._space, self._of_step = ip, ip.user_ns, of_step
+        self._binds: Collection[str] = ()  # by the cell under way
+        self.look()
+        self._hooks = {"pre_run_cell": self._begins, "post_run_cell": self._ended}
+        for name, hook in self._hooks.items():
+            ip.events.register(name, hook)
+        _cells[id(self._space)] = self
+
+    def end(self) -> None:
+        """Follow the cells no more."""
+        for name, hook in self._hooks.items():
+            self._ip.events.unregister(name, hook)
+
+    def look(self) -> None:
+        """Learn what the variables are."""
+        self._last = _look(self._space, self._of_step)
+
+    def compare(self) -> None:
+        """Note what was bound or deleted since they were looked at, but for what the cell under way binds."""
+        now = dict(_variables(self._space))
+        gone = self._last.users - now.keys() - {*self._binds}
+        _replaced.update((id(self._space), name) for name in gone)
+        for name, value in now.items():
+            self.note(name, value)
+
+    def note(self, name: str, value: Any) -> None:
+        """Note what one variable is, before it is told who acts where it is called."""
+        if name in self._binds or self._last.has(name, value):
+            return
+        if name in self._last.users:
+            _replaced.add((id(self._space), name))
+        if _is_replaced(self._space, name) and _by_step(value, self._of_step):
+            _take_as(name, value, self._space, self._of_step)
+
+    def _begins(self, info: Any) -> None:
+        self.compare()
+        tree = parsed_code(str(getattr(info, "raw_cell", "") or ""))
+        self._binds = _bound_in(tree) if tree is not None else ()
+
+    def _ended(self, _: Any) -> None:
+        self.compare()
+        self._binds = ()
+        self.look()
+
+
+def forget(ip: Any) -> None:
+    """Follow the cells of a notebook no more, until another step has ended that may have read others' words."""
+    if (cells := _cells.pop(id(ip.user_ns), None)) is not None:
+        cells.end()
+
+
+def _bound_in(tree: ast.Module) -> set[str]:
+    """Return the variables that a cell binds, and those that its functions say they do."""
+    declared = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
+    return declared | {name for node in own(tree.body) for name in bound_by(node)}
 
 
 def _variables(space: dict[str, Any]) -> list[tuple[str, Any]]:
@@ -118,11 +238,13 @@ def take(value: Any) -> None:
 def called(frame: FrameType, step: FrameType) -> bool:
     """Return whether the code of a frame has, in a variable that it loads, the definition that runs in a step's one."""
     user = frame.f_globals
-    return any(
-        _defines(one, step.f_code, user)
-        for space, name in _loads(frame, step)
-        for one in _held(space[name], _bound.get((id(space), name)))
-    )
+    for space, name in _loads(frame, step):
+        value = space[name]
+        if id(space) in _cells:
+            _cells[id(space)].note(name, value)
+        if any(_defines(one, step.f_code, user) for one in _held(value, _bound.get((id(space), name)))):
+            return True
+    return False
 
 
 def _loads(frame: FrameType, step: FrameType) -> Iterator[tuple[dict[str, Any], str]]:
@@ -208,10 +330,6 @@ def _in_module(value: Any, user: Mapping[str, Any]) -> bool:
 
 
 # No code of an object or of its class is asked what it is.
-
-
-def _identity(value: Any) -> tuple[int, int]:
-    return id(value), id(type(value))  # an object may be given another class
 
 
 def _kinds(value: Any) -> tuple[type, ...]:

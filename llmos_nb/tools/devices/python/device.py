@@ -119,7 +119,7 @@ class PythonDevice:
                 watching(context) as watch,
                 reads.reading(context, partial(watch.note, "changed")) as read,
                 context.within(),
-                naming.defining(self.namespace, of_step, lambda: context.exposed() or bool(watch.took)),
+                naming.defining(self.namespace, of_step, lambda: context.exposed() or bool(watch.took), self.ip),
             ):
                 watch.holds(self.snapshots.handles(before, names) if self.snapshots and before else ())
                 outcome = await (step := Step(self, sink, context.deadline_s, watch)).run(code, context.call)
