@@ -190,6 +190,8 @@ class Run:
         Why the journal could not be written.
     inspected, gave : dict of str to Findings, to object
         By call, what the gate found when it was judged; what it gave, as data, with which acts are compared.
+    rests : dict of str to (str, dict of str to str)
+        By call that a person may decide on: its digest as it was last looked at, and what that was made of.
     held, hidden : dict, Vault
         What stands by handle, where there is no namespace; the texts of what is private.
     values : Values
@@ -233,6 +235,7 @@ class Run:
     stepping: bool = False
     trouble: str = ""
     inspected: dict[str, Findings] = field(default_factory=dict)
+    rests: dict[str, tuple[str, dict[str, str]]] = field(default_factory=dict)
     gave: dict[str, Any] = field(default_factory=dict)
     held: dict[str, Any] = field(default_factory=dict)
     values: Values = field(default_factory=Values)

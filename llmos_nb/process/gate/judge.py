@@ -381,17 +381,11 @@ def digest_of(run: Run, call: Call, tool: Tool, arguments: object, seen: Finding
 
     What a mode or rule decides is carried out at once, so that nothing need be hashed for it.
     """
-    versions = (
-        run.fingerprint(sorted({*seen.reads, *conflicts.rewritten(run, seen)})) if person and not tool.elsewhere else {}
-    )
-    if person and seen.state is not None:  # of what a device would act on, such as files to be committed
-        versions = {**versions, "*": seen.state}
-    if person and tool.gated and not tool.elsewhere and isinstance(arguments, dict):
-        from llmos_nb.process.gate.bound import surroundings  # most calls are decided on by no person
+    if not person:
+        return call_digest(call.id, tool.name, tool.digest, arguments, {})
+    from llmos_nb.process.gate.bound import versions  # most calls are decided on by no person
 
-        versions = {**versions, "(around)": surroundings(str(arguments.get("code", "")), run.namespace or {})}
-    elif person and tool.runner is None and not tool.elsewhere:
-        from llmos_nb.process.gate.bound import settings  # as above
-
-        versions = {**versions, **settings(tool.fn)}
-    return call_digest(call.id, tool.name, tool.digest, arguments, versions)
+    found = versions(run, tool, arguments, seen)
+    digest = call_digest(call.id, tool.name, tool.digest, arguments, found)
+    run.rests[call.id] = digest, found
+    return digest

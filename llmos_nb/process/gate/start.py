@@ -96,15 +96,8 @@ def _checked(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> tup
 async def _begin(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> None:
     """Write the intent to disk, then run."""
     key = call.key or f"{run.state.pid}-{run.journal.events[0].hash[:12]}-{call.id}"
-    run.append(
-        CallStarted(
-            call=call.id,
-            key=key,
-            epoch=run.state.epoch,
-            undo=tool.undo is not None,
-            watched=tool.effect == "namespace",
-        )
-    )
+    undo, watched = tool.undo is not None, tool.effect == "namespace"
+    run.append(CallStarted(call=call.id, key=key, epoch=run.state.epoch, undo=undo, watched=watched))
     await _run_tool(run, call, tool, arguments)
 
 
@@ -129,12 +122,15 @@ def _stale(run: Run, call: Call, tool: Tool, arguments: dict[str, Any]) -> tuple
     if tool.inspect is None and call.digest == call_digest(call.id, tool.name, tool.digest, arguments, {}):
         return None  # it rests on the tool and these arguments alone
     seen = look(run, call, tool, arguments)
+    asked, before = run.rests.get(call.id, ("", {}))
     digest = digest_of(run, call, tool, arguments, seen, person=True)
     if digest == call.digest:
+        del run.rests[call.id]
         return None
-    whose = conflicts.named(conflicts.theirs(run, seen.names)) or "something that it uses"
-    why = f"{whose} has changed since {call.by.describe()} approved it"
-    why = altered(tool) if tool.name in run.state.altered else why
+    from llmos_nb.process.gate.bound import changed  # most approvals hold
+
+    what = changed(run, seen, before if asked == call.digest else {}, run.rests[call.id][1])
+    why = altered(tool) if tool.name in run.state.altered else f"{what} since {call.by.describe()} approved it"
     return f"It asks again because {why}.", seen, digest
 
 
