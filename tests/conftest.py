@@ -3,6 +3,7 @@
 import gc
 import os
 import re
+import signal
 import sys
 from itertools import count
 from pathlib import Path
@@ -39,6 +40,8 @@ os.fsync = os.fstat
 # whatever the environment says: else each worker compiles all tests, and each interpreter that a test starts the package
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in the background: what tests start would ignore it, too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.pop("PIP_CONSTRAINT", None)  # the pins of CI: what tests have installed is asked for as a user would
 
 

@@ -51,7 +51,8 @@ _taken: WeakValueDictionary[int, Any] = WeakValueDictionary()  # what stands in 
 _bound: dict[tuple[int, str], int] = {}  # by namespace and name: the object that a step has bound to it
 _replaced: set[tuple[int, str]] = set()  # namespaces and names of the user's that steps have bound anew, or deleted
 _cells: dict[int, Cells] = {}  # by namespace
-_placed: dict[tuple[int, int], bool] = {}  # whether an object stands in a module, as it was when the last step ended
+# by object and the namespace of whoever calls it: whether it stands in a module, as it was when the last step ended
+_placed: dict[tuple[int, int], tuple[ref[Any], bool]] = {}
 
 
 @contextmanager
@@ -323,10 +324,14 @@ def _methods(kind: type) -> Iterator[Any]:
 def _in_module(value: Any, user: Mapping[str, Any]) -> bool:
     """Return whether an object stands in a module other than the one whose code calls it, or in the place of one."""
     key = id(value), id(user)
-    if key not in _placed:
-        spaces = [sys.modules, *(vars(m) for m in [*sys.modules.values()] if issubclass(type(m), ModuleType))]
-        _placed[key] = any(one is not user and id(value) in map(id, [*one.values()]) for one in spaces)
-    return _placed[key]
+    held, found = _placed.get(key, (None, False))
+    if held is not None and held() is value:
+        return found
+    spaces = [sys.modules, *(vars(m) for m in [*sys.modules.values()] if issubclass(type(m), ModuleType))]
+    found = any(one is not user and id(value) in map(id, [*one.values()]) for one in spaces)
+    if (held := _weakly(value)) is not None:
+        _placed[key] = held, found
+    return found
 
 
 # No code of an object or of its class is asked what it is.

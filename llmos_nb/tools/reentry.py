@@ -49,9 +49,10 @@ _MACHINERY = ("IPython/core/events.py", "weakref.py", "concurrent/futures/_base.
 _LOOP = "asyncio/events.py"
 # what is called where the code looks like no call of it: a step may have put it into a class of somebody else's, and
 # whoever prints, compares or copies a value has asked for nothing else
-_LOOKS = """get set getattr getattribute init_subclass set_name repr str format hash eq ne lt le gt ge bool len
-    length_hint dir sizeof class doc int float index fspath bytes reduce reduce_ex getstate copy deepcopy
-    instancecheck subclasscheck"""  # fmt: skip
+_LOOKS = """get set delete getattr getattribute setattr delattr set_name init_subclass mro_entries class_getitem
+    prepare repr str format bytes fspath hash eq ne lt le gt ge bool len length_hint dir sizeof class doc int float
+    complex index round trunc floor ceil reduce reduce_ex getstate getnewargs getnewargs_ex setstate copy deepcopy
+    instancecheck subclasscheck subclasshook"""  # fmt: skip
 _BY_ITSELF = frozenset(f"__{name}__" for name in _LOOKS.split())
 MOST_NOTES = 100  # a step may have put what tries again into what hears of each note
 SPARE = 256  # owners of code that is gone

@@ -1,8 +1,9 @@
 """What a thread or a callback of a step binds to a name of the user's once that step has ended acts for the step."""
 
+import sys
 import threading
 from pathlib import Path
-from types import SimpleNamespace
+from types import FunctionType, ModuleType, SimpleNamespace
 
 import pytest
 from at_work import DONE, READ, ran
@@ -170,3 +171,19 @@ def test_a_notebook_follows_its_cells_once_a_step_may_have_read_others_words(tmp
             assert followed is read
         book.run("%unload_ext llmos_nb")
         assert "Cells" not in book.value("get_ipython().events.callbacks")
+
+
+async def test_what_is_made_where_another_one_stood_in_a_module_is_told_from_that(work, monkeypatch):
+    theirs = ModuleType("theirs")
+    monkeypatch.setitem(sys.modules, "theirs", theirs)
+    await ran(work, READ, python(f"def maker():\n    def made(*_): {SAVE}\n    return made"))
+    exec("first = maker()", work)
+    theirs.first = work["first"]
+    with pytest.raises(Exception, match="wants to"):
+        exec(compile("first()", "<cell>", "exec"), work)
+    before = id(work.pop("first"))
+    theirs.first = None
+    made = [FunctionType(work["maker"].__code__, work)() for _ in range(1000)]  # one of them stands there
+    work["second"] = next(one for one in made if id(one) == before)
+    exec(compile("second()", "<cell>", "exec"), work)
+    assert Path(work["target"]).exists()
